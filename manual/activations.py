@@ -1,0 +1,38 @@
+"""The activations by name, as `mlp` and the command line know them."""
+
+from manual.gelu import GELU, GELUTanh
+from manual.identity import Identity
+from manual.relu import LeakyReLU, ReLU
+from manual.sigmoid import Sigmoid
+from manual.silu import SiLU
+from manual.softplus import Softplus
+from manual.step import BinaryStep, Sign
+from manual.tanh import Tanh
+from manual.types import Layer
+
+ACTIVATIONS: dict[str, Layer] = {
+    "identity": Identity(),
+    "sigmoid": Sigmoid(),
+    "tanh": Tanh(),
+    "relu": ReLU(),
+    "leaky_relu": LeakyReLU(),
+    "softplus": Softplus(),
+    "silu": SiLU(),
+    "gelu": GELU(),
+    "gelu_tanh": GELUTanh(),
+    "step": BinaryStep(),
+    "sign": Sign(),
+}
+
+NOT_DIFFERENTIABLE = (BinaryStep, Sign)
+
+
+def activation(name: str) -> Layer:
+    """The activation of that name. Raises ValueError with the known names.
+
+    >>> activation("tanh")
+    Tanh()
+    """
+    if name not in ACTIVATIONS:
+        raise ValueError(f"unknown activation {name!r}; known: {', '.join(ACTIVATIONS)}")
+    return ACTIVATIONS[name]

@@ -1,0 +1,96 @@
+"""Batch normalisation: every unit (column) to mean 0 and variance 1 over the batch, then scaled and shifted.
+
+The batch's variance is the mean of squares (1/N); the running variance keeps the unbiased one (1/(N-1)), as torch does.
+In evaluation the running statistics take the batch's place and are constants, so the backward pass is another one.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from array_api_compat import array_namespace
+
+from manual.types import Array, Grads, Params
+
+
+class Running(NamedTuple):
+    """The running statistics: explicit state, handed in and out."""
+
+    mean: Array  # (n,)
+    var: Array  # (n,)
+
+
+class BatchNormCache(NamedTuple):
+    xhat: Array  # (N, n), the normalised input
+    s: Array  # (n,), sqrt(variance + eps)
+    mean: Array  # (n,)
+    var: Array  # (n,)
+
+
+class FrozenBatchNormCache(NamedTuple):
+    xhat: Array  # (N, n)
+    s: Array  # (n,)
+
+
+@dataclass(frozen=True)
+class BatchNorm1d:
+    """y = gamma o xhat + beta, xhat = (x - mean) / sqrt(var + eps), mean and var over the batch or given (`running`).
+
+    Shapes: x, y (N, n); gamma, beta, running.mean, running.var (n,). Source: Ioffe, Szegedy 2015.
+    """
+
+    n: int
+    eps: float = 1e-5
+    momentum: float = 0.1
+
+    @property
+    def param_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"gamma": (self.n,), "beta": (self.n,)}
+
+    def initial_running(self, like: Array) -> Running:
+        """Mean 0 and variance 1, with the dtype and device of `like`, a parameter of the layer such as gamma (n,)."""
+        xp = array_namespace(like)
+        return Running(xp.zeros_like(like), xp.ones_like(like))
+
+    def update_running(self, running: Running, cache: BatchNormCache) -> Running:
+        """running <- (1 - momentum) running + momentum batch, with the batch's unbiased variance.
+
+        Raises ValueError for a batch of one sample, which has no unbiased variance.
+        """
+        N = cache.xhat.shape[0]
+        if N < 2:
+            raise ValueError("BatchNorm1d: running statistics need at least 2 samples in the batch, got 1")
+        a = self.momentum
+        unbiased = cache.var * (N / (N - 1))
+        return Running((1 - a) * running.mean + a * cache.mean, (1 - a) * running.var + a * unbiased)
+
+    def forward(
+        self, params: Params, x: Array, running: Running | None = None
+    ) -> tuple[Array, BatchNormCache | FrozenBatchNormCache]:
+        xp = array_namespace(x)
+        mean = xp.mean(x, axis=0) if running is None else running.mean
+        xc = x - mean
+        var = xp.mean(xc * xc, axis=0) if running is None else running.var
+        s = xp.sqrt(var + self.eps)
+        xhat = xc / s
+        y = params["gamma"] * xhat + params["beta"]  # (N, n)  eq. batch_norm.y
+        return y, BatchNormCache(xhat, s, mean, var) if running is None else FrozenBatchNormCache(xhat, s)
+
+    def backward(self, params: Params, cache: BatchNormCache | FrozenBatchNormCache, dy: Array) -> tuple[Array, Grads]:
+        xp = array_namespace(dy)
+        xhat, s = cache.xhat, cache.s
+        # forward: y = gamma o xhat + beta
+        # so:
+        dgamma = xp.sum(dy * xhat, axis=0)  # (n,)  eq. batch_norm.dgamma
+        dbeta = xp.sum(dy, axis=0)  # (n,)  eq. batch_norm.dbeta
+        dxhat = dy * params["gamma"]  # (N, n)  eq. batch_norm.dxhat
+        if isinstance(cache, FrozenBatchNormCache):
+            # forward: xhat = (x - mean) / s with mean and s constant
+            # so:
+            dx = dxhat / s  # (N, n)  eq. batch_norm.dx_frozen
+        else:
+            # forward: xhat = (x - mean(x)) / s, s = sqrt(mean((x - mean(x))^2) + eps)
+            # so:
+            mean_dxhat = xp.mean(dxhat, axis=0)
+            mean_dxhat_xhat = xp.mean(dxhat * xhat, axis=0)
+            dx = (dxhat - mean_dxhat - xhat * mean_dxhat_xhat) / s  # (N, n)  eq. batch_norm.dx
+        return dx, {"dgamma": dgamma, "dbeta": dbeta}

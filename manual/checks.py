@@ -1,0 +1,140 @@
+"""What users hand in, checked before anything is computed. The formulas themselves stay free of checks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from array_api_compat import array_namespace, device
+
+from manual.activations import NOT_DIFFERENTIABLE
+from manual.batch_norm import BatchNorm1d
+from manual.binary_cross_entropy import BinaryCrossEntropy
+from manual.dropout import Dropout
+from manual.names import param_names
+from manual.network import Network, widths
+from manual.softmax_cross_entropy import SoftmaxCrossEntropy
+from manual.types import Array, Loss, NotDifferentiableError, Params
+
+
+def check_differentiable(network: Network) -> None:
+    """NotDifferentiableError where the chain holds a step."""
+    for i, layer in enumerate(network.layers):
+        if isinstance(layer, NOT_DIFFERENTIABLE):
+            raise NotDifferentiableError(
+                f"layer {i} ({layer}) is not differentiable: the network can be evaluated but has no gradient; "
+                "use sigmoid or tanh in its place"
+            )
+
+
+def check_array(name: str, array: Array, like: Array | None = None, like_name: str = "") -> None:
+    """A finite floating-point array, of the dtype, device and library of `like` where one is given."""
+    xp = _namespace(name, array)
+    if not xp.isdtype(array.dtype, "real floating"):
+        raise TypeError(f"{name}: dtype is {array.dtype}, expected floating point; use astype(float)")
+    if like is not None:
+        if array_namespace(like) is not xp:
+            raise TypeError(
+                f"{name}: is a {type(array).__module__} array, but {like_name} is a {type(like).__module__} array; "
+                "use one array library for both"
+            )
+        if array.dtype != like.dtype:
+            raise TypeError(f"{name}: dtype is {array.dtype}, but {like_name} has {like.dtype}; convert one of them")
+        if device(array) != device(like):
+            raise ValueError(f"{name}: is on {device(array)}, but {like_name} on {device(like)}; move one of them")
+    if not bool(xp.all(xp.isfinite(array))):
+        count = int(xp.sum(xp.astype(~xp.isfinite(array), xp.int64)))
+        raise ValueError(f"{name}: {count} of its {_size(array)} values are nan or infinite, expected finite values")
+
+
+def check_params(network: Network, params: Sequence[Params]) -> None:
+    """One dictionary per layer with exactly its parameters, in their shapes, of one dtype, device and library."""
+    if isinstance(params, dict) or len(params) != len(network.layers):
+        raise ValueError(
+            f"params: expected a sequence of {len(network.layers)} dictionaries, one per layer (empty where it has no "
+            f"parameters), got {type(params).__name__} of length {len(params)}"
+        )
+    first: tuple[str, Array] | None = None
+    for i, (layer, given, names) in enumerate(zip(network.layers, params, param_names(network.layers), strict=True)):
+        shapes = layer.param_shapes
+        if set(given) != set(shapes):
+            raise ValueError(f"params[{i}]: keys are {sorted(given)}, expected {sorted(shapes)} for {layer}")
+        for key, shape in shapes.items():
+            array, name = given[key], names[key]
+            check_array(name, array, *((first[1], first[0]) if first else ()))
+            if tuple(array.shape) != shape:
+                raise ValueError(f"{name}: shape is {tuple(array.shape)}, expected {shape} for layer {i} ({layer})")
+            first = first or (name, array)
+
+
+def check_batch(network: Network, params: Sequence[Params], x: Array, states: Sequence[Any] | None = None) -> None:
+    """x is a non-empty (N, n_in) array that fits the first layer and the parameters; states has one entry per layer."""
+    first = _first(network, params)
+    check_array("x", x, *((first[1], first[0]) if first else ()))
+    width = next((w for w in (widths(layer)[0] for layer in network.layers) if w), None)
+    if x.ndim != 2 or (width is not None and x.shape[1] != width):
+        raise ValueError(
+            f"x: shape is {tuple(x.shape)}, expected (N, {width or 'n'}): one sample per row; "
+            "for one sample use x[None, :]"
+        )
+    if x.shape[0] == 0:
+        raise ValueError("x: the batch is empty (N = 0), expected at least one sample")
+    if states is not None and len(states) != len(network.layers):
+        raise ValueError(
+            f"states: {len(states)} entries, expected {len(network.layers)}, one per layer (None for most)"
+        )
+    for i, layer in enumerate(network.layers):
+        state = None if states is None else states[i]
+        if isinstance(layer, BatchNorm1d) and state is None and x.shape[0] < 2:
+            raise ValueError(
+                "x: batch normalisation over one sample is undefined; give 2 or more, or running statistics"
+            )
+        if state is not None and not isinstance(layer, BatchNorm1d | Dropout):
+            raise ValueError(f"states[{i}]: {layer} takes no state, expected None")
+
+
+def check_target(network: Network, params: Sequence[Params], x: Array, target: Array, loss: Loss) -> None:
+    """The target fits the network's output and the loss: labels in range, probabilities in [0, 1], shapes equal."""
+    N = x.shape[0]
+    C: int = next((w for w in (widths(layer)[1] for layer in reversed(network.layers)) if w), x.shape[1])
+    xp = _namespace("target", target)
+    if isinstance(loss, SoftmaxCrossEntropy):
+        weights = loss.class_weights
+        if weights is not None and len(weights) != C:
+            raise ValueError(f"class_weights: {len(weights)} weights for {C} classes, expected one per class")
+        if xp.isdtype(target.dtype, "integral"):
+            if array_namespace(x) is not xp:
+                raise TypeError("target: is of another array library than x; use one array library for both")
+            if tuple(target.shape) != (N,):
+                raise ValueError(f"target: class indices have shape {tuple(target.shape)}, expected ({N},)")
+            low, high = int(xp.min(target)), int(xp.max(target))
+            if low < 0 or high >= C:
+                raise ValueError(f"target: labels run from {low} to {high}, expected 0 to {C - 1} for {C} classes")
+            return
+    check_array("target", target, x, "x")
+    if tuple(target.shape) != (N, C):
+        raise ValueError(
+            f"target: shape is {tuple(target.shape)}, expected {(N, C)}, the shape of the network's output"
+        )
+    if isinstance(loss, BinaryCrossEntropy | SoftmaxCrossEntropy) and not bool(xp.all((target >= 0) & (target <= 1))):
+        raise ValueError(f"target: has values outside [0, 1], expected probabilities for {type(loss).__name__}")
+
+
+def _first(network: Network, params: Sequence[Params]) -> tuple[str, Array] | None:
+    """Name and array of the first parameter, whose dtype, device and library all others share."""
+    for given, names in zip(params, param_names(network.layers), strict=True):
+        for key, array in given.items():
+            return names[key], array
+    return None
+
+
+def _namespace(name: str, array: Array) -> Any:
+    try:
+        return array_namespace(array)
+    except TypeError:
+        raise TypeError(f"{name}: expected an array, got {type(array).__name__}; use e.g. np.asarray") from None
+
+
+def _size(array: Array) -> int:
+    size = 1
+    for n in array.shape:
+        size *= n
+    return size

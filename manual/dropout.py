@@ -1,0 +1,48 @@
+"""Inverted dropout, y = x o m / (1 - p): a unit is dropped with probability p, the others are scaled up."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from array_api_compat import array_namespace, device
+
+from manual.types import Array, Elementwise, Grads, Params
+
+
+class DropoutCache(NamedTuple):
+    scale: Array  # (N, n), m / (1 - p); None where nothing is dropped
+
+
+@dataclass(frozen=True)
+class Dropout(Elementwise):
+    """y = x o m / (1 - p) in training, y = x in evaluation (no mask). Shapes: x, m, y (N, n).
+
+    The randomness is an argument: `draw` makes the mask from a generator, `forward` takes it.
+    Raises ValueError unless 0 <= p < 1. Source: Srivastava et al. 2014.
+    """
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p < 1:
+            raise ValueError(f"Dropout: p must lie in [0, 1), got {self.p}; p is the probability to drop a unit")
+
+    def draw(self, rng: np.random.Generator, like: Array) -> Array:
+        """A mask of zeros and ones (1 = kept) of the shape, dtype and device of `like`."""
+        kept = rng.random(like.shape) >= self.p
+        return array_namespace(like).asarray(kept, dtype=like.dtype, device=device(like))
+
+    def forward(self, params: Params, x: Array, mask: Array = None) -> tuple[Array, DropoutCache]:
+        if mask is None:
+            return +x, DropoutCache(None)
+        scale = mask / (1 - self.p)
+        y = x * scale  # (N, n)  eq. dropout.y
+        return y, DropoutCache(scale)
+
+    def backward(self, params: Params, cache: DropoutCache, dy: Array) -> tuple[Array, Grads]:
+        if cache.scale is None:
+            return +dy, {}
+        # forward: y = x o m / (1 - p)
+        # so:
+        dx = dy * cache.scale  # (N, n)  eq. dropout.dx
+        return dx, {}

@@ -1,0 +1,54 @@
+"""Layer normalisation: every sample (row) to mean 0 and variance 1, then scaled and shifted per unit.
+
+Variance is the mean of squares about the mean (1/n, not 1/(n-1)), computed in two passes, as torch does.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from array_api_compat import array_namespace
+
+from manual.types import Array, Grads, Params
+
+
+class LayerNormCache(NamedTuple):
+    xhat: Array  # (N, n), the normalised input
+    s: Array  # (N, 1), sqrt(variance + eps)
+
+
+@dataclass(frozen=True)
+class LayerNorm:
+    """y = gamma o xhat + beta, xhat = (x - mean) / sqrt(var + eps), mean and var over the row.
+
+    Shapes: x, y (N, n); gamma, beta (n,). Source: Ba, Kiros, Hinton 2016.
+    """
+
+    n: int
+    eps: float = 1e-5
+
+    @property
+    def param_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"gamma": (self.n,), "beta": (self.n,)}
+
+    def forward(self, params: Params, x: Array) -> tuple[Array, LayerNormCache]:
+        xp = array_namespace(x)
+        xc = x - xp.mean(x, axis=1, keepdims=True)
+        s = xp.sqrt(xp.mean(xc * xc, axis=1, keepdims=True) + self.eps)
+        xhat = xc / s
+        y = params["gamma"] * xhat + params["beta"]  # (N, n)  eq. layer_norm.y
+        return y, LayerNormCache(xhat, s)
+
+    def backward(self, params: Params, cache: LayerNormCache, dy: Array) -> tuple[Array, Grads]:
+        xp = array_namespace(dy)
+        xhat, s = cache
+        # forward: y = gamma o xhat + beta
+        # so:
+        dgamma = xp.sum(dy * xhat, axis=0)  # (n,)  eq. layer_norm.dgamma
+        dbeta = xp.sum(dy, axis=0)  # (n,)  eq. layer_norm.dbeta
+        dxhat = dy * params["gamma"]  # (N, n)  eq. layer_norm.dxhat
+        # forward: xhat = (x - mean(x)) / s, s = sqrt(mean((x - mean(x))^2) + eps)
+        # so:
+        mean_dxhat = xp.mean(dxhat, axis=1, keepdims=True)
+        mean_dxhat_xhat = xp.mean(dxhat * xhat, axis=1, keepdims=True)
+        dx = (dxhat - mean_dxhat - xhat * mean_dxhat_xhat) / s  # (N, n)  eq. layer_norm.dx
+        return dx, {"dgamma": dgamma, "dbeta": dbeta}

@@ -1,0 +1,78 @@
+"""The linear layer, z = x W^T + b.
+
+Layout: one sample per row; W is (n_out, n_in), row k holds the weights into unit k (torch's layout).
+A connection mask M of zeros and ones leaves connections out: W is replaced by W o M.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from array_api_compat import array_namespace, device
+
+from manual.types import Array, Grads, Params
+
+
+class LinearCache(NamedTuple):
+    x: Array  # (N, n_in)
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """Every output is a weighted sum of all inputs plus a bias.
+
+    Shapes: x (N, n_in), W (n_out, n_in), b (n_out,), z (N, n_out); mask (n_out, n_in) or None.
+    Raises ValueError for sizes below 1 and for a mask of another shape or with entries besides 0 and 1.
+
+    >>> z, _ = Linear(2, 1).forward({"W": np.array([[3.0, 4.0]]), "b": np.array([0.5])}, np.array([[1.0, 2.0]]))
+    >>> z
+    array([[11.5]])
+    """
+
+    n_in: int
+    n_out: int
+    bias: bool = True
+    mask: Any = None
+
+    def __post_init__(self) -> None:
+        if self.n_in < 1 or self.n_out < 1:
+            raise ValueError(f"Linear: n_in and n_out must be at least 1, got n_in={self.n_in}, n_out={self.n_out}")
+        if self.mask is not None:
+            mask = np.asarray(self.mask)
+            if mask.shape != (self.n_out, self.n_in):
+                raise ValueError(
+                    f"Linear: mask has shape {mask.shape}, expected (n_out, n_in) = {(self.n_out, self.n_in)}; "
+                    "entry [k, j] says whether input j is connected to unit k"
+                )
+            if not np.isin(mask, (0, 1)).all():
+                raise ValueError("Linear: mask has entries other than 0 and 1; 1 keeps a connection, 0 leaves it out")
+
+    @property
+    def param_shapes(self) -> dict[str, tuple[int, ...]]:
+        bias = {"b": (self.n_out,)} if self.bias else {}
+        return {"W": (self.n_out, self.n_in), **bias}
+
+    def forward(self, params: Params, x: Array) -> tuple[Array, LinearCache]:
+        W = self._connected(params["W"])
+        z = x @ W.T  # (N, n_out)  eq. linear.z
+        if self.bias:
+            z = z + params["b"]
+        return z, LinearCache(x)
+
+    def backward(self, params: Params, cache: LinearCache, dz: Array) -> tuple[Array, Grads]:
+        xp = array_namespace(dz)
+        W = self._connected(params["W"])
+        # forward: z = x (W o M)^T + b
+        # so:
+        dx = dz @ W  # (N, n_in)  eq. linear.dx
+        dW = self._connected(dz.T @ cache.x)  # (n_out, n_in)  eq. linear.dW
+        if not self.bias:
+            return dx, {"dW": dW}
+        db = xp.sum(dz, axis=0)  # (n_out,)  eq. linear.db
+        return dx, {"dW": dW, "db": db}
+
+    def _connected(self, W: Array) -> Array:
+        """W o M, the weights (or their gradient) of the connections that exist."""
+        if self.mask is None:
+            return W
+        return W * array_namespace(W).asarray(self.mask, dtype=W.dtype, device=device(W))

@@ -1,0 +1,127 @@
+"""A network: a chain of layers, itself a layer. Its forward pass keeps the trace of every stage, its backward pass too.
+
+The trace is what makes a gradient verifiable stage by stage: the input of stage l + 1 is the very output of stage l,
+the upstream gradient of stage l the very downstream gradient of stage l + 1 (the same objects, not copies).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from manual.activations import activation
+from manual.initial import Initial, constant, initial
+from manual.linear import Linear
+from manual.types import Array, Grads, Layer, Params
+
+
+class Stage(NamedTuple):
+    """One layer of a forward pass: input, output, and what its backward pass needs."""
+
+    x: Array
+    y: Array
+    cache: Any
+
+
+class StageGrads(NamedTuple):
+    """One layer of a backward pass: upstream gradient in, downstream gradient and parameter gradients out."""
+
+    dy: Array
+    dx: Array
+    dparams: Grads
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """h = f_L(... f_2(f_1(x))). params is a tuple with one dictionary per layer.
+
+    Raises ValueError where the width of one layer does not fit the next, naming the two.
+    """
+
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if not self.layers:
+            raise ValueError("Network: layers is empty, expected at least one layer")
+        width: int | None = None
+        for i, layer in enumerate(self.layers):
+            n_in, n_out = widths(layer)
+            if width is not None and n_in is not None and n_in != width:
+                raise ValueError(f"Network: layer {i} ({layer}) takes {n_in} inputs, but {width} come out before it")
+            width = n_out or width
+
+    @property
+    def param_shapes(self) -> tuple[dict[str, tuple[int, ...]], ...]:
+        return tuple(layer.param_shapes for layer in self.layers)
+
+    def init(
+        self,
+        seed: int | np.random.Generator,
+        weights: str | Initial = "xavier_uniform",
+        biases: str | Initial = "zeros",
+        *,
+        dtype: str = "float64",
+        xp: Any = np,
+        device: Any = None,
+    ) -> tuple[Params, ...]:
+        """Initial parameters: W by `weights`, b by `biases`, gamma 1 and beta 0, as arrays of the namespace `xp`."""
+        rng = np.random.default_rng(seed)
+        draw = {"W": initial(weights), "b": initial(biases), "gamma": constant(1), "beta": constant(0)}
+        to = {"dtype": getattr(xp, dtype), "device": device} if device is not None else {"dtype": getattr(xp, dtype)}
+        return tuple(
+            {name: xp.asarray(draw[name](rng, shape), **to) for name, shape in shapes.items()}
+            for shapes in self.param_shapes
+        )
+
+    def forward(
+        self, params: Sequence[Params], x: Array, states: Sequence[Any] | None = None
+    ) -> tuple[Array, tuple[Stage, ...]]:
+        """y and the trace. states: per layer what its forward takes besides x (a mask, running statistics) or None."""
+        trace = []
+        for i, layer in enumerate(self.layers):
+            state = () if states is None or states[i] is None else (states[i],)
+            y, cache = layer.forward(params[i], x, *state)
+            trace.append(Stage(x, y, cache))
+            x = y
+        return x, tuple(trace)
+
+    def backward(self, params: Sequence[Params], trace: Sequence[Stage], dy: Array) -> tuple[Array, tuple[Grads, ...]]:
+        """dx and, per layer, the gradients of its parameters."""
+        stages = self.backward_trace(params, trace, dy)
+        return stages[0].dx, tuple(stage.dparams for stage in stages)
+
+    def backward_trace(self, params: Sequence[Params], trace: Sequence[Stage], dy: Array) -> tuple[StageGrads, ...]:
+        """Every stage's upstream and downstream gradient, in forward order."""
+        # forward: h_l = f_l(h_{l-1})
+        # so:      dh_{l-1} = (df_l / dh_{l-1})^T dh_l, from the last layer to the first  eq. network.dx
+        stages = []
+        for layer, p, stage in zip(reversed(self.layers), reversed(params), reversed(trace), strict=True):
+            dx, dparams = layer.backward(p, stage.cache, dy)
+            stages.append(StageGrads(dy, dx, dparams))
+            dy = dx
+        return tuple(reversed(stages))
+
+
+def widths(layer: Layer) -> tuple[int | None, int | None]:
+    """How many inputs the layer takes and outputs it gives; None where it takes any number."""
+    n = getattr(layer, "n", None)
+    return getattr(layer, "n_in", n), getattr(layer, "n_out", n)
+
+
+def mlp(sizes: Sequence[int], hidden: str = "tanh", output: str | None = None, *, bias: bool = True) -> Network:
+    """A multilayer perceptron: linear layers of these sizes, `hidden` between them, `output` (or nothing) at the end.
+
+    Raises ValueError for fewer than two sizes and for unknown activations (with the known ones).
+
+    >>> len(mlp([64, 32, 10], "relu").layers)
+    3
+    """
+    if len(sizes) < 2:
+        raise ValueError(f"mlp: sizes must name at least an input and an output width, got {list(sizes)}")
+    layers: list[Layer] = []
+    for n_in, n_out in pairwise(sizes):
+        layers += [Linear(n_in, n_out, bias), activation(hidden)]
+    return Network((*layers[:-1], *([] if output is None else [activation(output)])))

@@ -1,0 +1,171 @@
+"""The scalar floor: one neuron at a time, plain Python floats, no linear algebra. It must agree with the layers.
+
+A neuron is a list of connections (where from, which weight), a bias and an activation. A network is the list of its
+output neurons; the others are reached through their connections. Nothing is stored on a neuron: `evaluate` returns what
+each one computed, `backprop` what each one is to blame for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import erf, exp, log1p, pi, sqrt, tanh
+from typing import NamedTuple, TypeAlias
+
+Source: TypeAlias = "Neuron | int"  # an upstream neuron, or the index of a network input
+
+
+@dataclass(frozen=True, eq=False)
+class Neuron:
+    """z = sum_j w_j h_j + b, h = f(z).
+
+    sources: upstream neurons or indices of inputs; weights: one float per source; activation: a name of `SCALAR`.
+    Raises ValueError where the counts differ or the activation is unknown.
+    """
+
+    sources: tuple[Source, ...]
+    weights: tuple[float, ...]
+    bias: float = 0.0
+    activation: str = "tanh"
+
+    def __post_init__(self) -> None:
+        if len(self.sources) != len(self.weights):
+            raise ValueError(f"Neuron: {len(self.weights)} weights for {len(self.sources)} sources, expected one each")
+        if self.activation not in SCALAR:
+            raise ValueError(f"Neuron: unknown activation {self.activation!r}; known: {', '.join(SCALAR)}")
+
+
+class Values(NamedTuple):
+    """What each neuron computed."""
+
+    x: tuple[float, ...]
+    z: dict[Neuron, float]
+    h: dict[Neuron, float]
+
+
+class Blame(NamedTuple):
+    """dE/dz (which is dE/db) and dE/dw of each neuron, and dE/dx of each network input."""
+
+    dz: dict[Neuron, float]
+    dw: dict[Neuron, tuple[float, ...]]
+    dx: tuple[float, ...]
+
+
+def evaluate(outputs: Sequence[Neuron], x: Sequence[float]) -> Values:
+    """Every neuron's z and h for the inputs x, each neuron computed once.
+
+    >>> h = Neuron((0,), (2.0,))
+    >>> o = Neuron((h,), (0.5,))
+    >>> round(evaluate([o], [0.5]).h[o], 12)
+    0.363399484389
+    """
+    values = Values(tuple(x), {}, {})
+    for neuron in _in_order(outputs):
+        h = (values.h[s] if isinstance(s, Neuron) else values.x[s] for s in neuron.sources)
+        z = sum(w * h_j for w, h_j in zip(neuron.weights, h, strict=True)) + neuron.bias
+        values.z[neuron] = z
+        values.h[neuron] = SCALAR[neuron.activation](z)[0]
+    return values
+
+
+def backprop(outputs: Sequence[Neuron], values: Values, dh: Sequence[float]) -> Blame:
+    """The gradient, neuron by neuron from the outputs back; dh holds dE/dh of each output.
+
+    >>> h = Neuron((0,), (2.0,))
+    >>> o = Neuron((h,), (0.5,))
+    >>> round(backprop([o], evaluate([o], [0.5]), [1.0]).dx[0], 12)
+    0.364512872233
+    """
+    order = _in_order(outputs)
+    blame = Blame({}, {}, (0.0,) * len(values.x))
+    dx = list(blame.dx)
+    total = dict.fromkeys(order, 0.0)  # dE/dh: the sum over all paths that leave the neuron
+    for neuron, d in zip(outputs, dh, strict=True):
+        total[neuron] += d
+    for neuron in reversed(order):
+        # forward: z = sum_j w_j h_j + b, h = f(z)
+        # so:
+        dz = total[neuron] * SCALAR[neuron.activation](values.z[neuron])[1]  # eq. neuron.dz
+        dw = []
+        for source, w in zip(neuron.sources, neuron.weights, strict=True):
+            h_j = values.h[source] if isinstance(source, Neuron) else values.x[source]
+            dw.append(dz * h_j)  # eq. neuron.dw
+            if isinstance(source, Neuron):
+                total[source] += dz * w  # eq. neuron.dh
+            else:
+                dx[source] += dz * w
+        blame.dz[neuron] = dz
+        blame.dw[neuron] = tuple(dw)
+    return blame._replace(dx=tuple(dx))
+
+
+def _in_order(outputs: Sequence[Neuron]) -> list[Neuron]:
+    """All neurons that the outputs depend on, each after its sources (an explicit stack: depth is no limit)."""
+    order: dict[Neuron, None] = {}
+    stack = [(neuron, False) for neuron in reversed(outputs)]
+    while stack:
+        neuron, sources_done = stack.pop()
+        if neuron in order:
+            continue
+        if sources_done:
+            order[neuron] = None
+            continue
+        stack.append((neuron, True))
+        stack += [(s, False) for s in reversed(neuron.sources) if isinstance(s, Neuron)]
+    return list(order)
+
+
+# Each activation as (f(z), f'(z)).
+
+
+def _identity(z: float) -> tuple[float, float]:
+    return z, 1.0
+
+
+def _sigmoid(z: float) -> tuple[float, float]:
+    e = exp(-abs(z))
+    h = (1.0 if z >= 0 else e) / (1 + e)
+    return h, h * (1 - h)
+
+
+def _tanh(z: float) -> tuple[float, float]:
+    h = tanh(z)
+    return h, 1 - h * h
+
+
+def _leaky_relu(z: float, slope: float = 0.01) -> tuple[float, float]:
+    return (z, 1.0) if z > 0 else (slope * z, slope)
+
+
+def _relu(z: float) -> tuple[float, float]:
+    return (z, 1.0) if z > 0 else (0.0, 0.0)
+
+
+def _softplus(z: float) -> tuple[float, float]:
+    return max(z, 0.0) + log1p(exp(-abs(z))), _sigmoid(z)[0]
+
+
+def _silu(z: float) -> tuple[float, float]:
+    s, ds = _sigmoid(z)
+    return z * s, s + z * ds
+
+
+def _gelu(z: float) -> tuple[float, float]:
+    Phi = 0.5 * (1 + erf(z * sqrt(0.5)))
+    return z * Phi, Phi + z * exp(-0.5 * z * z) / sqrt(2 * pi)
+
+
+def _gelu_tanh(z: float) -> tuple[float, float]:
+    t, dt = _tanh(sqrt(2 / pi) * (z + 0.044715 * z**3))
+    return 0.5 * z * (1 + t), 0.5 * (1 + t) + 0.5 * z * dt * sqrt(2 / pi) * (1 + 3 * 0.044715 * z * z)
+
+
+SCALAR = {
+    "identity": _identity,
+    "sigmoid": _sigmoid,
+    "tanh": _tanh,
+    "relu": _relu,
+    "leaky_relu": _leaky_relu,
+    "softplus": _softplus,
+    "silu": _silu,
+    "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
+}

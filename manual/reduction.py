@@ -1,0 +1,24 @@
+"""How a loss becomes one number: "sum", "mean" over all elements (torch's meaning), "batch mean" over the samples."""
+
+from typing import Literal, TypeAlias, get_args
+
+from manual.types import Array
+
+Reduction: TypeAlias = Literal["sum", "mean", "batch mean"]
+
+
+def check_reduction(reduction: str) -> None:
+    """ValueError with the known names unless `reduction` is one of them."""
+    if reduction not in get_args(Reduction):
+        raise ValueError(f"unknown reduction {reduction!r}; known: {', '.join(get_args(Reduction))}")
+
+
+def divisor(reduction: str, y: Array) -> int:
+    """What the sum over all elements of y (N, n) is divided by: 1, N n, or N.
+
+    >>> import numpy as np
+    >>> [divisor(r, np.zeros((5, 3))) for r in ("sum", "mean", "batch mean")]
+    [1, 15, 5]
+    """
+    N, n = (int(size) for size in y.shape)
+    return {"sum": 1, "mean": N * n, "batch mean": N}[reduction]

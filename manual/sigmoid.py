@@ -1,0 +1,44 @@
+"""The logistic sigmoid, h = 1 / (1 + e^-z).
+
+The exponential is only ever taken of -|z|, so it cannot overflow; the derivative comes from the output,
+h (1 - h), which is finite everywhere (e^-z / (1 + e^-z)^2 is nan below z = -709 in float64).
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from array_api_compat import array_namespace
+
+from manual.types import Array, Elementwise, Grads, Params
+
+
+def sigmoid(z: Array) -> Array:
+    """1 / (1 + e^-z), elementwise, without overflow.
+
+    >>> import numpy as np
+    >>> sigmoid(np.array([-1e4, 0.0, 1e4])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    xp = array_namespace(z)
+    e = xp.exp(-xp.abs(z))
+    return xp.where(z >= 0, xp.ones_like(e), e) / (1 + e)
+
+
+class SigmoidCache(NamedTuple):
+    h: Array  # (N, n)
+
+
+@dataclass(frozen=True)
+class Sigmoid(Elementwise):
+    """h = 1 / (1 + e^-z). Shapes: z, h (N, n)."""
+
+    def forward(self, params: Params, z: Array) -> tuple[Array, SigmoidCache]:
+        h = sigmoid(z)  # (N, n)  eq. sigmoid.h
+        return h, SigmoidCache(h)
+
+    def backward(self, params: Params, cache: SigmoidCache, dh: Array) -> tuple[Array, Grads]:
+        h = cache.h
+        # forward: h = 1 / (1 + e^-z)
+        # so:
+        dz = dh * (h * (1 - h))  # (N, n)  eq. sigmoid.dz
+        return dz, {}

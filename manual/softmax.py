@@ -1,0 +1,31 @@
+"""Softmax as a layer, p_i = e^z_i / sum_j e^z_j, with the whole Jacobian-vector product, not its diagonal."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from array_api_compat import array_namespace
+
+from manual.types import Array, Elementwise, Grads, Params
+
+
+class SoftmaxCache(NamedTuple):
+    p: Array  # (N, C)
+
+
+@dataclass(frozen=True)
+class Softmax(Elementwise):
+    """p = e^(z - m) / sum e^(z - m) over each row, m its maximum. Shapes: z, p (N, C)."""
+
+    def forward(self, params: Params, z: Array) -> tuple[Array, SoftmaxCache]:
+        xp = array_namespace(z)
+        e = xp.exp(z - xp.max(z, axis=1, keepdims=True))
+        p = e / xp.sum(e, axis=1, keepdims=True)  # (N, C)  eq. softmax.p
+        return p, SoftmaxCache(p)
+
+    def backward(self, params: Params, cache: SoftmaxCache, dp: Array) -> tuple[Array, Grads]:
+        xp = array_namespace(dp)
+        p = cache.p
+        # forward: p_i = e^z_i / sum_j e^z_j
+        # so:
+        dz = p * (dp - xp.sum(dp * p, axis=1, keepdims=True))  # (N, C)  eq. softmax.dz
+        return dz, {}

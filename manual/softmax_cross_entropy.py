@@ -1,0 +1,77 @@
+"""Softmax cross-entropy from logits: E = -sum_ij q_ij log p_ij / D, p = softmax(z).
+
+The target is class indices (N,) or probabilities (N, C). q is that target after label smoothing, each class times its
+weight. D is torch's: 1 for "sum", N for "batch mean" and "mean", but for the mean over weighted class indices the sum of
+the targets' weights.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from array_api_compat import array_namespace, device
+
+from manual.reduction import Reduction, check_reduction
+from manual.types import Array
+
+
+class SoftmaxCrossEntropyCache(NamedTuple):
+    p: Array  # (N, C), softmax(z)
+    q: Array  # (N, C), smoothed and weighted target
+    D: Array  # divisor
+
+
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy:
+    """E = -sum_ij q_ij log p_ij / D. Shapes: z (N, C); target (N,) indices or (N, C) probabilities.
+
+    Raises ValueError for an unknown reduction, a smoothing outside [0, 1], weights that are negative or sum to zero.
+    """
+
+    reduction: Reduction = "mean"
+    label_smoothing: float = 0.0
+    class_weights: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        check_reduction(self.reduction)
+        if not 0 <= self.label_smoothing <= 1:
+            raise ValueError(f"label_smoothing must lie in [0, 1], got {self.label_smoothing}")
+        if self.class_weights is not None and (min(self.class_weights) < 0 or sum(self.class_weights) == 0):
+            raise ValueError("class_weights must not be negative and not all zero: one weight per class")
+
+    def forward(self, z: Array, target: Array) -> tuple[Array, SoftmaxCrossEntropyCache]:
+        xp = array_namespace(z)
+        q, D = self._target(z, target)
+        zc = z - xp.max(z, axis=1, keepdims=True)
+        e = xp.exp(zc)
+        S = xp.sum(e, axis=1, keepdims=True)
+        p = e / S
+        E = -xp.sum(q * (zc - xp.log(S))) / D  # ()  eq. softmax_cross_entropy.E
+        return E, SoftmaxCrossEntropyCache(p, q, D)
+
+    def backward(self, cache: SoftmaxCrossEntropyCache, dE: Array) -> Array:
+        p, q, D = cache
+        xp = array_namespace(p)
+        # forward: E = -sum_ij q_ij log p_ij / D, p = softmax(z)
+        # so:
+        dz = dE * ((p * xp.sum(q, axis=1, keepdims=True) - q) / D)  # (N, C)  eq. softmax_cross_entropy.dz
+        return dz
+
+    def _target(self, z: Array, target: Array) -> tuple[Array, Array]:
+        """q (N, C) and D."""
+        xp = array_namespace(z)
+        N, C = z.shape
+        q, D = target, 1 if self.reduction == "sum" else N
+        indices = xp.isdtype(target.dtype, "integral")
+        if indices:
+            q = xp.astype(target[:, None] == xp.arange(C, device=device(z))[None, :], z.dtype)
+        if self.class_weights is None:
+            return self._smooth(q, C), D
+        w = xp.asarray(self.class_weights, dtype=z.dtype, device=device(z))
+        if indices and self.reduction == "mean":
+            D = xp.sum(q * w)
+        return self._smooth(q, C) * w, D
+
+    def _smooth(self, q: Array, C: int) -> Array:
+        """Label smoothing: a share of every target goes to all C classes alike."""
+        return q if not self.label_smoothing else (1 - self.label_smoothing) * q + self.label_smoothing / C

@@ -1,0 +1,39 @@
+"""Softplus, h = log(1 + e^z), written max(z, 0) + log(1 + e^-|z|) so that nothing overflows."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from array_api_compat import array_namespace
+
+from manual.sigmoid import sigmoid
+from manual.types import Array, Elementwise, Grads, Params
+
+
+def softplus(z: Array) -> Array:
+    """log(1 + e^z), elementwise, without overflow.
+
+    >>> import numpy as np
+    >>> softplus(np.array([-1e4, 1e4])).tolist()
+    [0.0, 10000.0]
+    """
+    xp = array_namespace(z)
+    return xp.maximum(z, xp.zeros_like(z)) + xp.log1p(xp.exp(-xp.abs(z)))
+
+
+class SoftplusCache(NamedTuple):
+    z: Array  # (N, n)
+
+
+@dataclass(frozen=True)
+class Softplus(Elementwise):
+    """h = log(1 + e^z). Shapes: z, h (N, n)."""
+
+    def forward(self, params: Params, z: Array) -> tuple[Array, SoftplusCache]:
+        h = softplus(z)  # (N, n)  eq. softplus.h
+        return h, SoftplusCache(z)
+
+    def backward(self, params: Params, cache: SoftplusCache, dh: Array) -> tuple[Array, Grads]:
+        # forward: h = log(1 + e^z)
+        # so:
+        dz = dh * sigmoid(cache.z)  # (N, n)  eq. softplus.dz
+        return dz, {}

@@ -1,0 +1,28 @@
+"""The hyperbolic tangent, h = tanh z; its derivative comes from the output, 1 - h^2."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from array_api_compat import array_namespace
+
+from manual.types import Array, Elementwise, Grads, Params
+
+
+class TanhCache(NamedTuple):
+    h: Array  # (N, n)
+
+
+@dataclass(frozen=True)
+class Tanh(Elementwise):
+    """h = tanh z. Shapes: z, h (N, n)."""
+
+    def forward(self, params: Params, z: Array) -> tuple[Array, TanhCache]:
+        h = array_namespace(z).tanh(z)  # (N, n)  eq. tanh.h
+        return h, TanhCache(h)
+
+    def backward(self, params: Params, cache: TanhCache, dh: Array) -> tuple[Array, Grads]:
+        h = cache.h
+        # forward: h = tanh z
+        # so:
+        dz = dh * (1 - h * h)  # (N, n)  eq. tanh.dz
+        return dz, {}
