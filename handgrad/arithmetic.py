@@ -1,0 +1,75 @@
+"""The rounding of a working precision: what one operation, one product, one sum of n terms may be off by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+EPS = 2.0**-53  # the midpoint and the radius of a ball are float64 and round as well
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """The rounding of one working precision.
+
+    u        unit roundoff of an operation
+    tiny     absolute error of an operation that underflows
+    huge     largest finite number; what may exceed it has an infinite radius
+    u_sum    unit roundoff inside products and sums (float16 and bfloat16 accumulate in float32 and round once)
+    tiny_sum absolute error of an underflow inside products
+    c        a library function is right to c u |f(x)|
+    terms    above 1: bound any order of evaluation that may move an addend into a sum of that many terms
+    rms      radii are standard deviations: independent roundings add as squares (``terms`` has no effect then)
+    """
+
+    u: float
+    tiny: float
+    huge: float
+    u_sum: float
+    tiny_sum: float
+    c: float = 8
+    terms: int = 1
+    rms: bool = False
+
+    @classmethod
+    def of(cls, dtype: str, terms: int = 1, rms: bool = False) -> Self:
+        """The arithmetic of "float64", "float32", "bfloat16" or "float16"; ValueError for any other name.
+
+        Units in float32 and bfloat16 may flush what is subnormal to zero; none does so in float16.
+        """
+        if dtype not in PRECISIONS:
+            raise ValueError(f"dtype is {dtype!r}; expected one of {', '.join(PRECISIONS)}")
+        return cls(*PRECISIONS[dtype], terms=terms, rms=rms)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy type an array in this precision reports (NumPy has no bfloat16, and float16 sums differently)."""
+        return np.dtype(np.float32 if self.u == 2.0**-24 else np.float64)
+
+    def join(self, *parts: Any) -> Any:
+        """The radius of a sum of independent errors: their sum, or under rms the root of the sum of squares."""
+        return np.sqrt(sum(part * part for part in parts)) if self.rms else sum(parts)
+
+    @property
+    def library(self) -> float:
+        """The error of a library function in units of :meth:`unit`."""
+        return 2 if self.rms else self.c
+
+    def unit(self, u: float) -> float:
+        """What one rounding of the code and one of the midpoint add, relative to the value."""
+        return float(self.join(u, EPS)) / (2 if self.rms else 1)
+
+    def gamma(self, n: int, u: float) -> float:
+        """n u / (1 - n u): the error of n roundings in any order; inf where n u >= 1."""
+        nu = n * (u + EPS)
+        return nu / (1 - nu) if nu < 1 else np.inf
+
+
+PRECISIONS = {
+    "float64": (2.0**-53, 2.0**-1022, np.finfo(np.float64).max, 2.0**-53, 2.0**-1022),
+    "float32": (2.0**-24, 2.0**-126, float(np.finfo(np.float32).max), 2.0**-24, 2.0**-126),
+    "bfloat16": (2.0**-8, 2.0**-126, (2 - 2.0**-7) * 2.0**127, 2.0**-24, 2.0**-126),
+    "float16": (2.0**-11, 2.0**-24, 65504.0, 2.0**-24, 2.0**-126),
+}

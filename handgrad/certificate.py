@@ -1,0 +1,161 @@
+"""Test A, the certificate of a stage: hand-derived against reference, inside a bound that rounding alone explains.
+
+    |s - S| <= tau + tau_ref      entry by entry, no entry excepted
+
+s is what the hand-derived code gives in its own precision, S float64 autograd on the same numbers, tau the radius that
+comes out when the very same code runs on balls, tau_ref the same for a float64 evaluation in any order of summation.
+Nobody chooses a tolerance. `slack` multiplies tau for a user who wants a looser test, and the printed floor grows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handgrad.arithmetic import Arithmetic
+from handgrad.ball import Ball
+from handgrad.precision import dtype_name, to64
+from handgrad.stage import Arrays, Stage
+from handgrad.verdict import Verdict, together
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TensorReport:
+    """One tensor of one stage against its bound."""
+
+    name: str
+    shape: tuple[int, ...]
+    verdict: Verdict
+    entries: int
+    outside: int
+    index: tuple[int, ...]  # of the worst entry, by difference over bound
+    hand: float
+    reference: float
+    difference: float
+    bound: float
+    ratio: float  # difference over bound, at the worst entry
+    floor_median: float  # smallest relative error surely seen: median and 90th percentile of 2 bound / |reference|
+    floor_p90: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """The arrays behind a TensorReport, for naming the mistake."""
+
+    hand: Float
+    reference: Float
+    bound: Float
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """All tensors of a stage."""
+
+    name: str
+    tensors: tuple[TensorReport, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        return together(t.verdict for t in self.tensors)
+
+    @property
+    def worst(self) -> TensorReport:
+        """The tensor to show: one that fails before one that passes, then the largest difference over bound."""
+        order = (Verdict.CERTIFIED, Verdict.UNRESOLVED, Verdict.REFUTED)
+        return max(self.tensors, key=lambda t: (order.index(t.verdict), t.ratio))
+
+
+def certify(
+    stage: Stage,
+    inputs: Arrays,
+    dy: Any,
+    *,
+    hand: Mapping[str, Any] | None = None,
+    slack: float = 1.0,
+) -> tuple[StageReport, dict[str, Evidence]]:
+    """The stage judged on these very numbers. hand: what the run under judgement gave, if it has run already.
+
+    Raises CannotEnter where the code does something balls cannot follow.
+    """
+    given = stage.hand(inputs, dy) if hand is None else hand
+    exact, dy64 = {key: to64(value) for key, value in inputs.items()}, to64(dy)
+    S = stage.reference(exact, dy64)
+    tau = radii(stage, exact, dy64, Arithmetic.of(dtype_name(dy)))
+    tau_ref = radii(stage, exact, dy64, Arithmetic.of("float64", terms=longest_sum(exact)))
+    reports, evidence = [], {}
+    for name, reference in S.items():
+        s, bound = to64(given[name]), slack * tau[name] + tau_ref[name]
+        reports.append(compare(name, s, reference, bound))
+        evidence[name] = Evidence(s, reference, bound)
+    return StageReport(stage.name, tuple(reports)), evidence
+
+
+def radii(stage: Stage, inputs: Mapping[str, Float], dy: Float, arithmetic: Arithmetic) -> dict[str, Float]:
+    """How far rounding alone can carry each output from its exact value: the same code, run on balls."""
+    balls = {key: Ball.exact(value, arithmetic) for key, value in inputs.items()}
+    return {key: radius(value) for key, value in stage.hand(balls, Ball.exact(dy, arithmetic)).items()}
+
+
+def radius(value: Any) -> Float:
+    """A ball's radius; a plain array did not come through any rounding and has none."""
+    return value.rad if isinstance(value, Ball) else np.zeros(np.shape(value))
+
+
+def longest_sum(inputs: Mapping[str, Float]) -> int:
+    """One more than the longest axis: no sum of the stage has more terms (its mean over all entries divides after)."""
+    return 1 + max((n for value in inputs.values() for n in value.shape), default=1)
+
+
+def compare(name: str, s: Float, S: Float, bound: Float) -> TensorReport:
+    """One tensor, entry by entry. A wrong shape or a value that is not finite is refuted, never skipped."""
+    if s.shape != S.shape:
+        reason = f"shape is {s.shape}, expected {S.shape}"
+        nan = float("nan")
+        return TensorReport(
+            name, s.shape, Verdict.REFUTED, S.size, S.size, (), nan, nan, nan, nan, float("inf"), nan, nan, reason
+        )
+    if S.size == 0:
+        return TensorReport(name, S.shape, Verdict.UNRESOLVED, 0, 0, (), *(0.0,) * 7, "no entries: nothing to judge")
+    with np.errstate(all="ignore"):
+        difference = np.abs(s - S)
+        ratio = np.nan_to_num(np.where(difference == 0, 0.0, difference / bound), nan=np.inf, posinf=np.inf)
+        lost = ~np.isfinite(s)
+        unknown = ~lost & ~(np.isfinite(bound) & np.isfinite(S))
+        wrong = lost | (~unknown & ~(difference <= bound))
+        floor = 2 * bound[S != 0] / np.abs(S[S != 0])
+    rank = np.where(lost, 3, np.where(wrong, 2, np.where(unknown, 1, 0)))
+    at = np.unravel_index(int(np.argmax(np.where(rank == rank.max(), ratio, -1))), S.shape)
+    verdict, reason = Verdict.CERTIFIED, ""
+    if wrong.any():
+        verdict = Verdict.REFUTED
+        reason = f"{int(lost.sum())} values are not finite" if lost.any() else ""
+    elif unknown.any():
+        verdict = Verdict.UNRESOLVED
+        reason = f"{int(unknown.sum())} entries without a finite bound or reference: the computation may overflow"
+    floors = (float(np.median(floor)), float(np.quantile(floor, 0.9))) if floor.size else (float("inf"),) * 2
+    return TensorReport(
+        name=name,
+        shape=S.shape,
+        verdict=verdict,
+        entries=S.size,
+        outside=int(wrong.sum()),
+        index=tuple(int(i) for i in at),
+        hand=float(s[at]),
+        reference=float(S[at]),
+        difference=float(difference[at]),
+        bound=float(bound[at]),
+        ratio=float(ratio[at]),
+        floor_median=floors[0],
+        floor_p90=floors[1],
+        reason=reason,
+    )
+
+
+def renamed(report: StageReport, names: Mapping[str, str]) -> StageReport:
+    """The same report with the tensors under the lectures' names ("dW" becomes "dW1")."""
+    return replace(report, tensors=tuple(replace(t, name=names.get(t.name, t.name)) for t in report.tensors))

@@ -1,0 +1,156 @@
+"""The chain of stages as a whole: Test B (agreement end to end) and Test C (independent directional derivatives)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from handgrad.arithmetic import Arithmetic
+from handgrad.ball import Ball
+from handgrad.dual import Dual
+from handgrad.precision import to64
+from handgrad.stage import TORCH_NAMES, plain
+from handgrad.verdict import Verdict
+from manual import Loss, Network, Params
+from torch_ref import twin
+
+Float = NDArray[np.float64]
+
+SIGMAS = 16  # measured: no correct network exceeds it (docs/method.md)
+DIRECTIONS = 20  # the probability to miss an error is at most 2^-20
+
+
+@dataclass(frozen=True, eq=False)
+class ChainValues:
+    """Every stage's output, downstream gradient and parameter gradients, as {"y": ..., "dx": ..., "dW": ...} per stage.
+
+    The loss is the last stage.
+    """
+
+    stages: tuple[Mapping[str, Float], ...]
+
+    def upstream(self, i: int, dE: Float) -> Float:
+        """The gradient with respect to the output of stage i."""
+        return dE if i + 1 == len(self.stages) else self.stages[i + 1]["dx"]
+
+
+def reference_chain(
+    network: Network, params: Sequence[Params], x: Any, target: Any, loss: Loss, states: Sequence[Any], dE: float
+) -> ChainValues:
+    """The whole pass by the twins and float64 autograd."""
+    leaves = [{k: torch.tensor(to64(v), requires_grad=True) for k, v in layer.items()} for layer in params]
+    h = torch.tensor(to64(x), requires_grad=True)
+    between = [h]
+    for layer, own, state in zip(network.layers, leaves, states, strict=True):
+        extra = () if state is None else (_torch(state),)
+        named = {TORCH_NAMES[k]: v for k, v in own.items()}
+        h = torch.func.functional_call(twin(layer), named, (h, *extra))
+        between.append(h)
+    E = twin(loss)(h, torch.as_tensor(plain(target)))
+    flat = [tensor for own in leaves for tensor in own.values()]
+    grads = torch.autograd.grad(E, between + flat, torch.tensor(dE, dtype=torch.float64))
+    downstream, rest = [g.numpy() for g in grads[: len(between)]], iter(grads[len(between) :])
+    stages: list[Mapping[str, Float]] = []
+    for i, own in enumerate(leaves):
+        dparams = {f"d{k}": next(rest).numpy() for k in own}
+        stages.append({"y": between[i + 1].detach().numpy(), "dx": downstream[i], **dparams})
+    stages.append({"y": E.detach().numpy(), "dx": downstream[-1]})
+    return ChainValues(tuple(stages))
+
+
+def noise(
+    network: Network,
+    params: Sequence[Params],
+    x: Any,
+    target: Any,
+    loss: Loss,
+    states: Sequence[Any],
+    dE: float,
+    dtype: str,
+) -> ChainValues:
+    """The standard deviation that rounding gives each entry of the whole pass: one run on balls that add as squares."""
+    arithmetic = Arithmetic.of(dtype, rms=True)
+    exact = [{k: Ball.exact(to64(v), arithmetic) for k, v in layer.items()} for layer in params]
+    given = [None if s is None else _map(s, plain) for s in states]
+    y, trace = network.forward(exact, Ball.exact(to64(x), arithmetic), given)
+    E, cache = loss.forward(y, plain(target))
+    dy = loss.backward(cache, Ball.exact(dE, arithmetic))
+    back = network.backward_trace(exact, trace, dy)
+    stages: list[Mapping[str, Float]] = [
+        {"y": f.y.rad, "dx": b.dx.rad, **{k: v.rad for k, v in b.dparams.items()}}
+        for f, b in zip(trace, back, strict=True)
+    ]
+    return ChainValues((*stages, {"y": E.rad, "dx": dy.rad}))
+
+
+@dataclass(frozen=True)
+class DirectionsReport:
+    """Test C: v . g against the derivative of the whole forward pass along v, for random v of +1 and -1."""
+
+    directions: int
+    outside: int
+    worst_ratio: float  # |v.g - D| over its bound
+    miss_probability: float
+    entries: int
+    verdict: Verdict
+
+
+def directions(
+    network: Network,
+    params: Sequence[Params],
+    x: Any,
+    target: Any,
+    loss: Loss,
+    states: Sequence[Any],
+    dE: float,
+    grads: Sequence[Mapping[str, Float]],
+    sigmas: Sequence[Mapping[str, Float]],
+    rng: np.random.Generator,
+    slack: float = 1.0,
+) -> DirectionsReport:
+    """Test C. grads and sigmas: per layer {"dx", "dW", ...}; of the dx only the first takes part, the input's.
+
+    An entry off by more than the bound escapes one direction with probability at most 1/2: flip v there, and v . g moves
+    by more than the bound is wide, so not both signs can pass. The directional derivative comes from dual numbers
+    through the forward pass alone: neither the backward pass under judgement nor autograd takes part.
+    """
+    exact = [{k: to64(v) for k, v in layer.items()} for layer in params]
+    x64, given = to64(x), [None if s is None else _map(s, plain) for s in states]
+    spread = sqrt(sum(float(np.sum(s**2)) for s in _entries(sigmas)))
+    outside, worst = 0, 0.0
+    for _ in range(DIRECTIONS):
+        v = [{k: rng.choice((-1.0, 1.0), a.shape) for k, a in layer.items()} for layer in exact]
+        vx = rng.choice((-1.0, 1.0), x64.shape)
+        duals = [{k: Dual.of(layer[k], step[k]) for k in layer} for layer, step in zip(exact, v, strict=True)]
+        y, _trace = network.forward(duals, Dual.of(x64, vx), given)
+        E, _cache = loss.forward(y, plain(target))
+        D = dE * float(E.dx)
+        pairs = [(vx, grads[0]["dx"])]
+        pairs += [(step[k], g[f"d{k}"]) for step, g in zip(v, grads, strict=True) for k in step]
+        along = sum(float(np.sum(a * b)) for a, b in pairs)
+        size = sum(float(np.sum(np.abs(b))) for _, b in pairs)
+        bound = slack * (SIGMAS * spread + 1e-14 * size)
+        ratio = abs(along - D) / bound if bound else float(along != D)
+        outside += not ratio <= 1
+        worst = max(worst, ratio)
+    entries = sum(s.size for s in _entries(grads))
+    verdict = Verdict.REFUTED if outside else Verdict.CERTIFIED
+    return DirectionsReport(DIRECTIONS, outside, worst, 2.0**-DIRECTIONS, entries, verdict)
+
+
+def _entries(layers: Sequence[Mapping[str, Float]]) -> list[Float]:
+    """The input's gradient and every parameter's."""
+    own = [a for layer in layers for k, a in layer.items() if k not in ("y", "dx")]
+    return [layers[0]["dx"], *own]
+
+
+def _map(state: Any, to: Any) -> Any:
+    return type(state)(*(to(part) for part in state)) if isinstance(state, tuple) else to(state)
+
+
+def _torch(state: Any) -> Any:
+    return _map(state, lambda a: torch.as_tensor(to64(a)))

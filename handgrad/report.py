@@ -1,0 +1,213 @@
+"""What the judge found, as an object, as text and as JSON, all three with the same content."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from io import StringIO
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from handgrad.certificate import StageReport, TensorReport
+from handgrad.chain import DirectionsReport
+from handgrad.diagnosis import Diagnosis
+from handgrad.verdict import Verdict, together
+
+STYLES = {Verdict.CERTIFIED: "green", Verdict.REFUTED: "bold red", Verdict.UNRESOLVED: "yellow"}
+
+
+@dataclass(frozen=True)
+class Chained:
+    """One tensor of the whole pass, fed our own upstream gradients, against the reference's whole pass."""
+
+    name: str
+    status: str  # "ok", "WRONG" (this stage), "inherited" (from another), "drift" (rounding, every stage certified)
+    difference: float
+    sigmas: float  # difference in standard deviations of the pass's rounding
+
+    @property
+    def agrees(self) -> bool:
+        return self.status == "ok"
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """One stage: fed the reference's upstream gradient (isolated) and our own (chained)."""
+
+    name: str
+    isolated: StageReport
+    chained: tuple[Chained, ...] = ()
+    diagnosis: Diagnosis | None = None
+
+
+@dataclass(frozen=True)
+class Control:
+    """One error of twice the detection floor, planted and judged before anything is believed."""
+
+    stage: str
+    tensor: str
+    index: tuple[int, ...]
+    relative: float
+    caught: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """The judgement of one run. `verdict` is the whole's; `notes` say what else a reader must know."""
+
+    name: str
+    dtype: str
+    library: str
+    device: str
+    seed: int
+    stages: tuple[StageRow, ...]
+    slack: float = 1.0
+    wiring: tuple[str, ...] = ()
+    directions: DirectionsReport | None = None
+    control: Control | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def verdict(self) -> Verdict:
+        """Refuted by a stage, the wiring or the directions; certified only if the planted error was caught as well."""
+        parts = [row.isolated.verdict for row in self.stages]
+        parts += [Verdict.REFUTED] if self.wiring else []
+        parts += [self.directions.verdict] if self.directions else []
+        parts += [Verdict.UNRESOLVED] if self.control and not self.control.caught else []
+        return together(parts)
+
+    @property
+    def culprit(self) -> StageRow | None:
+        """The wrong stage nearest the loss, where the backward pass goes wrong first; None if all are right."""
+        wrong = [row for row in self.stages if row.isolated.verdict is Verdict.REFUTED]
+        return wrong[-1] if wrong else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and lists; values that are not finite as the strings "nan", "inf", "-inf"."""
+        plain: dict[str, Any] = _plain(self)
+        return {"verdict": self.verdict.value, **plain}
+
+    def to_json(self) -> str:
+        """`to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=1)
+
+    def text(self, *, color: bool = False, width: int = 132) -> str:
+        """The report as a terminal shows it."""
+        return render(self.renderable(), color=color, width=width)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def renderable(self) -> RenderableType:
+        """The report for a rich console."""
+        parts: list[RenderableType] = [headline(self), Padding(stage_table(self.stages), (0, 0, 0, 2))]
+        parts += [Padding(line, (0, 0, 0, 2)) for line in remarks(self)]
+        return Group(*parts)
+
+
+def headline(report: Report) -> Text:
+    """The verdict and what it is about."""
+    where = f"{report.dtype}, {report.library} on {report.device}, seed {report.seed}"
+    text = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {report.name}  ({where})")
+    return text if report.slack == 1 else text.append(f"  slack {report.slack:g}: bounds and floors that much wider")
+
+
+def stage_table(rows: Sequence[StageRow], runs: Sequence[str] = ()) -> Table:
+    """One line per stage: its worst tensor, or one that fails. runs: which run each line is from, if they differ."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("stage", "tensor", "shape", "worst at", "hand", "autograd", "difference", "of bound", "sees from"):
+        left = title in ("stage", "tensor", "shape", "worst at")
+        table.add_column(title, justify="left" if left else "right", no_wrap=True)
+    table.add_column("isolated")
+    table.add_column("chained")
+    if runs:
+        table.add_column("worst in")
+    for i, row in enumerate(rows):
+        t = row.isolated.worst
+        table.add_row(
+            row.name,
+            t.name,
+            "x".join(map(str, t.shape)) or "scalar",
+            ",".join(map(str, t.index)) or "-",
+            f"{t.hand:.9g}",
+            f"{t.reference:.9g}",
+            f"{t.difference:.2g}",
+            f"{t.ratio:.2g}",
+            f"{t.floor_median:.0e}",
+            Text({"CERTIFIED": "ok", "REFUTED": "WRONG"}.get(t.verdict.value, "unresolved"), STYLES[t.verdict]),
+            chained_word(row.chained),
+            *runs[i : i + 1],
+        )
+    return table
+
+
+def chained_word(chained: Sequence[Chained]) -> Text:
+    """The worst status of the stage's tensors in the chained pass."""
+    for status, style in (("WRONG", "bold red"), ("inherited", "magenta"), ("drift", "yellow")):
+        if any(t.status == status for t in chained):
+            return Text(status, style)
+    return Text("ok", "green") if chained else Text("-")
+
+
+def remarks(report: Report) -> list[Text]:
+    """Everything below the table: reasons, the mistake's name, wiring, directions, control, notes."""
+    lines = []
+    for row in report.stages:
+        for t in row.isolated.tensors:
+            if t.verdict is not Verdict.CERTIFIED:
+                lines.append(reason(row, t))
+        if row.diagnosis is not None:
+            d = row.diagnosis
+            equation = f" (eq. {d.equation})" if d.equation else ""
+            lines.append(Text(f"{row.name}: {d.name}{equation}. {d.explanation} {d.proof}".rstrip(), "bold"))
+    lines += [Text(f"wiring: {problem}", "bold red") for problem in report.wiring]
+    if report.directions is not None:
+        c = report.directions
+        lines.append(
+            Text(
+                f"directions: {c.directions - c.outside} of {c.directions} random directions agree with dual numbers, "
+                f"worst {c.worst_ratio:.2g} of bound; what is off by more escapes with probability {c.miss_probability:.0e}",
+                "" if c.verdict is Verdict.CERTIFIED else "bold red",
+            )
+        )
+    if report.control is not None:
+        k = report.control
+        word = "caught" if k.caught else "NOT CAUGHT, so nothing here can be believed"
+        at = ",".join(map(str, k.index)) or "-"
+        lines.append(Text(f"control: an error of {k.relative:.1e} planted in {k.tensor}[{at}] of {k.stage} was {word}"))
+    return lines + [Text(f"note: {note}") for note in report.notes]
+
+
+def reason(row: StageRow, t: TensorReport) -> Text:
+    """Why a tensor is not certified, in one line."""
+    at = f"[{','.join(map(str, t.index))}]" if t.index else ""
+    text = f"{row.name}: {t.name}{at} is {t.hand:.9g}, autograd {t.reference:.9g}: "
+    text += f"apart {t.difference:.2g}, rounding explains {t.bound:.2g}"
+    text += f"; {t.outside} of {t.entries} entries outside" if t.outside else ""
+    return Text(text if not t.reason else f"{row.name}: {t.name}: {t.reason}", STYLES[t.verdict])
+
+
+def render(what: RenderableType, *, color: bool, width: int) -> str:
+    """A rich renderable as a string."""
+    console = Console(file=StringIO(), width=width, force_terminal=color, no_color=not color, highlight=False)
+    console.print(what)
+    file = console.file
+    assert isinstance(file, StringIO)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        extra = {"verdict": value.verdict.value} if isinstance(value, StageReport) else {}
+        return {**extra, **{f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,18 @@
+"""The twin of manual/binary_cross_entropy.py."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from manual.reduction import Reduction, divisor
+
+
+class BinaryCrossEntropy(nn.Module):
+    """E = sum (softplus(z) - t z) / D, nn.BCEWithLogitsLoss."""
+
+    def __init__(self, reduction: Reduction = "mean") -> None:
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(self, z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return torch.sum(F.softplus(z, threshold=40) - t * z) / divisor(self.reduction, z)

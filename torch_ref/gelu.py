@@ -1,0 +1,23 @@
+"""The twin of manual/gelu.py.
+
+Composed, so that autograd differentiates it: the backward passes of torch's own kernels are hand-derived too.
+"""
+
+from math import pi, sqrt
+
+import torch
+from torch import nn
+
+
+class GELU(nn.Module):
+    """h = z Phi(z), Phi(z) = (1 + erf(z / sqrt 2)) / 2."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return z * (0.5 * (1 + torch.erf(z * sqrt(0.5))))
+
+
+class GELUTanh(nn.Module):
+    """h = z (1 + tanh a) / 2, a = sqrt(2/pi) (z + 0.044715 z^3)."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return 0.5 * z * (1 + torch.tanh(sqrt(2 / pi) * (z + 0.044715 * (z * z * z))))

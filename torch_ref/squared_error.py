@@ -1,0 +1,34 @@
+"""The twins of manual/squared_error.py."""
+
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from manual.reduction import Reduction, divisor
+
+
+class SquaredError(nn.Module):
+    """E = sum (y - t)^2 / D."""
+
+    factor: ClassVar[float] = 1.0
+
+    def __init__(self, reduction: Reduction = "sum") -> None:
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(self, y: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return self.factor * torch.sum((y - t) ** 2) / divisor(self.reduction, y)
+
+
+class HalfSquaredError(SquaredError):
+    """E = 1/2 sum (y - t)^2 / D."""
+
+    factor: ClassVar[float] = 0.5
+
+
+class MeanSquaredError(SquaredError):
+    """E = mean (y - t)^2 over all elements, nn.MSELoss."""
+
+    def __init__(self, reduction: Reduction = "mean") -> None:
+        super().__init__(reduction)
