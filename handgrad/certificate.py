@@ -45,7 +45,7 @@ class TensorReport:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """The arrays behind a TensorReport, for naming the mistake."""
+    """The arrays behind a TensorReport, for naming the mistake. hand is all nan where the gradient is absent."""
 
     hand: Float
     reference: Float
@@ -85,14 +85,25 @@ def certify(
     given = stage.hand(inputs, dy) if hand is None else hand
     exact, dy64 = {key: to64(value) for key, value in inputs.items()}, to64(dy)
     S = stage.reference(exact, dy64)
-    tau = radii(stage, exact, dy64, Arithmetic.of(dtype_name(dy)))
-    tau_ref = radii(stage, exact, dy64, Arithmetic.of("float64", terms=longest_sum(exact)))
+    bounds = stage_bounds(stage, exact, dy64, dtype_name(dy), slack, S)
     reports, evidence = [], {}
     for name, reference in S.items():
-        s, bound = to64(given[name]), slack * tau[name] + tau_ref[name]
-        reports.append(compare(name, s, reference, bound))
+        s = np.full(reference.shape, np.nan) if given.get(name) is None else to64(given[name])
+        bound = bounds[name] if bounds[name].shape == reference.shape else np.full(reference.shape, np.inf)
+        missing = given.get(name) is None
+        reports.append(absent(name, reference) if missing else compare(name, s, reference, bound))
         evidence[name] = Evidence(s, reference, bound)
     return StageReport(stage.name, tuple(reports)), evidence
+
+
+def stage_bounds(
+    stage: Stage, inputs: Mapping[str, Float], dy: Float, dtype: str, slack: float, S: Mapping[str, Any]
+) -> dict[str, Float]:
+    """slack tau + tau_ref of every output; infinite where the code does not compute it on balls at all."""
+    tau = radii(stage, inputs, dy, Arithmetic.of(dtype))
+    tau_ref = radii(stage, inputs, dy, Arithmetic.of("float64", terms=longest_sum(inputs)))
+    unknown = np.asarray(np.inf)
+    return {name: slack * tau.get(name, unknown) + tau_ref.get(name, unknown) for name in S}
 
 
 def radii(stage: Stage, inputs: Mapping[str, Float], dy: Float, arithmetic: Arithmetic) -> dict[str, Float]:
@@ -114,13 +125,9 @@ def longest_sum(inputs: Mapping[str, Float]) -> int:
 def compare(name: str, s: Float, S: Float, bound: Float) -> TensorReport:
     """One tensor, entry by entry. A wrong shape or a value that is not finite is refuted, never skipped."""
     if s.shape != S.shape:
-        reason = f"shape is {s.shape}, expected {S.shape}"
-        nan = float("nan")
-        return TensorReport(
-            name, s.shape, Verdict.REFUTED, S.size, S.size, (), nan, nan, nan, nan, float("inf"), nan, nan, reason
-        )
+        return unmeasured(name, s.shape, Verdict.REFUTED, S.size, f"shape is {s.shape}, expected {S.shape}")
     if S.size == 0:
-        return TensorReport(name, S.shape, Verdict.UNRESOLVED, 0, 0, (), *(0.0,) * 7, "no entries: nothing to judge")
+        return unmeasured(name, S.shape, Verdict.UNRESOLVED, 0, "no entries: nothing to judge")
     with np.errstate(all="ignore"):
         difference = np.abs(s - S)
         ratio = np.nan_to_num(np.where(difference == 0, 0.0, difference / bound), nan=np.inf, posinf=np.inf)
@@ -128,6 +135,7 @@ def compare(name: str, s: Float, S: Float, bound: Float) -> TensorReport:
         unknown = ~lost & ~(np.isfinite(bound) & np.isfinite(S))
         wrong = lost | (~unknown & ~(difference <= bound))
         floor = 2 * bound[S != 0] / np.abs(S[S != 0])
+        floors = (float(np.median(floor)), float(np.quantile(floor, 0.9))) if floor.size else (float("inf"),) * 2
     rank = np.where(lost, 3, np.where(wrong, 2, np.where(unknown, 1, 0)))
     at = np.unravel_index(int(np.argmax(np.where(rank == rank.max(), ratio, -1))), S.shape)
     verdict, reason = Verdict.CERTIFIED, ""
@@ -137,7 +145,6 @@ def compare(name: str, s: Float, S: Float, bound: Float) -> TensorReport:
     elif unknown.any():
         verdict = Verdict.UNRESOLVED
         reason = f"{int(unknown.sum())} entries without a finite bound or reference: the computation may overflow"
-    floors = (float(np.median(floor)), float(np.quantile(floor, 0.9))) if floor.size else (float("inf"),) * 2
     return TensorReport(
         name=name,
         shape=S.shape,
@@ -154,6 +161,17 @@ def compare(name: str, s: Float, S: Float, bound: Float) -> TensorReport:
         floor_p90=floors[1],
         reason=reason,
     )
+
+
+def absent(name: str, S: Float) -> TensorReport:
+    """A gradient that was not given at all."""
+    return unmeasured(name, S.shape, Verdict.REFUTED, S.size, "the backward pass does not give this gradient")
+
+
+def unmeasured(name: str, shape: tuple[int, ...], verdict: Verdict, outside: int, reason: str) -> TensorReport:
+    """A tensor whose verdict comes before any value is compared."""
+    nan, inf = float("nan"), float("inf")
+    return TensorReport(name, shape, verdict, outside, outside, (), nan, nan, nan, nan, inf, inf, inf, reason)
 
 
 def renamed(report: StageReport, names: Mapping[str, str]) -> StageReport:

@@ -13,7 +13,7 @@ from handgrad.arithmetic import Arithmetic
 from handgrad.ball import Ball
 from handgrad.dual import Dual
 from handgrad.precision import to64
-from handgrad.stage import TORCH_NAMES, plain
+from handgrad.stage import TORCH_NAMES, layer_twin, plain
 from handgrad.verdict import Verdict
 from manual import Loss, Network, Params
 from torch_ref import twin
@@ -48,7 +48,7 @@ def reference_chain(
     for layer, own, state in zip(network.layers, leaves, states, strict=True):
         extra = () if state is None else (_torch(state),)
         named = {TORCH_NAMES[k]: v for k, v in own.items()}
-        h = torch.func.functional_call(twin(layer), named, (h, *extra))
+        h = torch.func.functional_call(layer_twin(layer), named, (h, *extra))
         between.append(h)
     E = twin(loss)(h, torch.as_tensor(plain(target)))
     flat = [tensor for own in leaves for tensor in own.values()]

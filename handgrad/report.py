@@ -97,7 +97,7 @@ class Report:
         """`to_dict` as JSON."""
         return json.dumps(self.to_dict(), indent=1)
 
-    def text(self, *, color: bool = False, width: int = 132) -> str:
+    def text(self, *, color: bool = False, width: int = 140) -> str:
         """The report as a terminal shows it."""
         return render(self.renderable(), color=color, width=width)
 
@@ -124,8 +124,8 @@ def stage_table(rows: Sequence[StageRow], runs: Sequence[str] = ()) -> Table:
     for title in ("stage", "tensor", "shape", "worst at", "hand", "autograd", "difference", "of bound", "sees from"):
         left = title in ("stage", "tensor", "shape", "worst at")
         table.add_column(title, justify="left" if left else "right", no_wrap=True)
-    table.add_column("isolated")
-    table.add_column("chained")
+    table.add_column("isolated", no_wrap=True, min_width=10)
+    table.add_column("chained", no_wrap=True, min_width=9)
     if runs:
         table.add_column("worst in")
     for i, row in enumerate(rows):
@@ -135,8 +135,8 @@ def stage_table(rows: Sequence[StageRow], runs: Sequence[str] = ()) -> Table:
             t.name,
             "x".join(map(str, t.shape)) or "scalar",
             ",".join(map(str, t.index)) or "-",
-            f"{t.hand:.9g}",
-            f"{t.reference:.9g}",
+            f"{t.hand:.8g}",
+            f"{t.reference:.8g}",
             f"{t.difference:.2g}",
             f"{t.ratio:.2g}",
             f"{t.floor_median:.0e}",

@@ -14,7 +14,7 @@ from torch.func import functional_call
 
 from handgrad.arrays import JudgedArray
 from handgrad.precision import to64
-from manual import Layer, Loss
+from manual import Dropout, Layer, Loss
 from torch_ref import twin
 
 Arrays: TypeAlias = Mapping[str, Any]
@@ -40,7 +40,7 @@ class Stage:
 
 def layer_stage(name: str, layer: Layer, state: Any = None) -> Stage:
     """The stage of a manual layer: inputs "x" and its parameters. state: dropout mask or running statistics."""
-    module = twin(layer)
+    module = layer_twin(layer)
 
     def hand(inputs: Arrays, dy: Any) -> dict[str, Any]:
         params = {key: value for key, value in inputs.items() if key != "x"}
@@ -55,6 +55,11 @@ def layer_stage(name: str, layer: Layer, state: Any = None) -> Stage:
         return y
 
     return Stage(name, hand, lambda inputs, dy: autograd(forward, inputs, dy), layer, state)
+
+
+def layer_twin(layer: Layer) -> torch.nn.Module:
+    """The twin, where dropout without a mask is off, as in manual (in training nn.Dropout would draw its own)."""
+    return twin(layer).train(not isinstance(layer, Dropout))
 
 
 def loss_stage(name: str, loss: Loss, target: Any) -> Stage:

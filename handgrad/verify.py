@@ -6,8 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from handgrad.arrays import CannotEnter
-from handgrad.certificate import Evidence, StageReport, TensorReport, certify, compare, renamed
+from handgrad.certificate import Evidence, StageReport, certify, compare, renamed, unmeasured
 from handgrad.chain import SIGMAS, ChainValues, directions, noise, reference_chain
 from handgrad.diagnosis import Diagnosis, diagnose
 from handgrad.precision import dtype_name, like, to64
@@ -150,7 +149,7 @@ def judge(
         return raised(stage, error, Verdict.REFUTED), {}, None
     try:
         report, evidence = certify(stage, inputs, dy, hand=hand, slack=slack)
-    except CannotEnter as error:
+    except Exception as error:  # it ran on its own arrays, but not on balls
         return raised(stage, error, Verdict.UNRESOLVED), {}, None
     wrong = report.verdict is Verdict.REFUTED
     return report, evidence, diagnose(stage, inputs, dy, evidence) if wrong else None
@@ -158,11 +157,8 @@ def judge(
 
 def raised(stage: Stage, error: Exception, verdict: Verdict) -> StageReport:
     """A stage whose backward pass could not be run, or not on balls."""
-    nan = float("nan")
     reason = f"{type(error).__name__}: {error}"
-    return StageReport(
-        stage.name, (TensorReport("dx", (), verdict, 0, 0, (), *(nan,) * 4, *(float("inf"),) * 3, reason),)
-    )
+    return StageReport(stage.name, (unmeasured("dx", (), verdict, 0, reason),))
 
 
 def against_chain(
@@ -208,7 +204,7 @@ def plant(
         (report.name, names[i].get(key, key), e)
         for i, (report, evidence) in enumerate(judged)
         for key, e in evidence.items()
-        if e.hand.shape == e.reference.shape and np.isfinite(e.bound).all() and e.reference.any()
+        if np.isfinite(e.bound).all() and np.isfinite(e.reference).all() and e.bound.any() and e.reference.any()
     ]
     if not choices:
         return None

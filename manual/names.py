@@ -21,18 +21,27 @@ def output_names(layers: Sequence[Layer]) -> tuple[str, ...]:
     >>> output_names(mlp([3, 2, 1], "tanh").layers)
     ('z1', 'h1', 'z2')
     """
-    letters: dict[type, str] = {Linear: "z", Softmax: "p", LayerNorm: "n", BatchNorm1d: "n", Dropout: "d"}
     names: list[str] = []
     l = 0  # noqa: E741  the lectures' letter
     for layer in layers:
         l += isinstance(layer, Linear)  # noqa: E741
-        base = name = f"{letters.get(type(layer), 'h')}{l}"
+        base = name = f"{_letter(layer)}{l}"
         count = 1
         while name in names:
             count += 1
             name = f"{base}_{count}"
         names.append(name)
     return tuple(names)
+
+
+def _letter(layer: Layer) -> str:
+    kinds: dict[str, tuple[type, ...]] = {
+        "z": (Linear,),
+        "p": (Softmax,),
+        "n": (LayerNorm, BatchNorm1d),
+        "d": (Dropout,),
+    }
+    return next((letter for letter, kind in kinds.items() if isinstance(layer, kind)), "h")
 
 
 def param_names(layers: Sequence[Layer]) -> tuple[dict[str, str], ...]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from array_api_compat import array_namespace
 
-from manual.sigmoid import sigmoid
+from manual.sigmoid import exp_minus_abs, sigmoid
 from manual.types import Array, Elementwise, Grads, Params
 
 
@@ -17,7 +17,7 @@ def softplus(z: Array) -> Array:
     [0.0, 10000.0]
     """
     xp = array_namespace(z)
-    return xp.maximum(z, xp.zeros_like(z)) + xp.log1p(xp.exp(-xp.abs(z)))
+    return xp.where(z >= 0, z, xp.zeros_like(z)) + xp.log1p(exp_minus_abs(z))
 
 
 class SoftplusCache(NamedTuple):

@@ -1,0 +1,34 @@
+"""Small networks and broken layers that several tests of the judge share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from manual import Network, Params
+
+
+@pytest.fixture
+def broken() -> Callable[..., Any]:
+    """broken(layer, backward): the same layer with another backward pass."""
+
+    def make(layer: Any, backward: Callable[..., Any]) -> Any:
+        kind = type(type(layer).__name__, (type(layer),), {"backward": backward})
+        return kind(**{name: getattr(layer, name) for name in getattr(layer, "__dataclass_fields__", {})})
+
+    return make
+
+
+@pytest.fixture
+def batch() -> Callable[..., tuple[tuple[Params, ...], Any, Any]]:
+    """batch(network, N, dtype): seeded parameters, inputs and one-hot targets for it."""
+
+    def make(network: Network, N: int = 7, dtype: str = "float64", seed: int = 0) -> tuple[tuple[Params, ...], Any, Any]:
+        rng = np.random.default_rng(seed)
+        params = network.init(rng, dtype=dtype)
+        n_in, n_out = network.layers[0].n_in, [f.n_out for f in network.layers if hasattr(f, "n_out")][-1]  # type: ignore[attr-defined]
+        labels = rng.integers(0, n_out, N)
+        return params, rng.normal(size=(N, n_in)).astype(dtype), np.eye(n_out, dtype=dtype)[labels]
+
+    return make
