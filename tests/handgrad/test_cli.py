@@ -1,0 +1,80 @@
+"""The command line as a user meets it: what it prints, writes and returns."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import manual
+from handgrad.cli import main
+
+
+def test_verify_prints_the_table_and_returns_0(capsys):
+    assert main(["verify", "--activation", "tanh", "relu", "--loss", "mse", "--seed", "1"]) == 0
+    out = capsys.readouterr().out
+    for word in ("z1 = Linear 64-32", "h1 = Tanh", "h1 = ReLU", "E = MeanSquaredError", "isolated", "chained", "float32"):
+        assert word in out
+    assert "CERTIFIED  2 networks, 8 runs, seed 1" in out
+    assert "\x1b" not in out
+
+
+def test_json_has_the_same_content(tmp_path, capsys):
+    file = tmp_path / "report.json"
+    assert main(["verify", "--activation", "silu", "--loss", "cross_entropy", "--seed", "2", "--json", str(file)]) == 0
+    found = json.loads(file.read_text())
+    assert (found["verdict"], found["seed"]) == ("CERTIFIED", 2)
+    (case,) = found["cases"]
+    assert [(r["dtype"], r["name"].split(", ")[2]) for r in case["reports"]] == [
+        ("float64", "start"),
+        ("float64", "trained"),
+        ("float32", "start"),
+        ("float32", "trained"),
+    ]
+    tensors = {t["name"] for r in case["reports"] for s in r["stages"] for t in s["isolated"]["tensors"]}
+    assert tensors == {"z1", "dx", "dW1", "db1", "h1", "dz1", "z2", "dh1", "dW2", "db2", "E", "dz2"}
+
+
+def test_a_broken_backward_pass_returns_1_and_the_table_points_at_it(capsys, monkeypatch):
+    monkeypatch.setattr(manual.Tanh, "backward", lambda self, params, cache, dh: (dh * (1 - cache.h), {}))
+    assert main(["verify", "--activation", "tanh", "--loss", "mse", "--dtype", "float64", "--seed", "1"]) == 1
+    out = capsys.readouterr().out
+    (line,) = {line.split("0x")[0].split()[0] for line in out.splitlines() if "WRONG" in line and "h1 = Tanh" in line}
+    assert line == "h1"
+    assert "REFUTED  1 networks" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["verify", "--activation", "tahn"], "invalid choice: 'tahn' (choose from"),
+        (["verify", "--loss", "l2"], "invalid choice: 'l2'"),
+        (["verify", "--slack", "0.1"], "--slack is 0.1, expected 1"),
+        (["verify", "--seed", "-3"], "--seed is -3, expected 0 or more"),
+        (["verify", "--json", "/no/such/folder/x.json"], "there is no folder /no/such/folder"),
+        ([], "required: command"),
+        (["frobnicate"], "invalid choice: 'frobnicate'"),
+    ],
+)
+def test_bad_usage_returns_2_and_says_what_to_do(argv, says, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(argv)
+    assert stop.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+def test_as_a_program():
+    run = [sys.executable, "-m", "handgrad", "verify", "--activation", "identity", "--loss", "mse", "--dtype", "float64"]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("CERTIFIED  1 networks, 2 runs, seed ")
+    assert done.stderr == ""
+
+
+def test_fresh_seeds_are_drawn_and_printed(capsys):
+    for _ in range(2):
+        assert main(["verify", "--activation", "identity", "--loss", "mse", "--dtype", "float64"]) == 0
+    first, second = (line for line in capsys.readouterr().out.splitlines() if "networks," in line)
+    assert first != second
+    assert np.uint32(int(first.split()[-1])) >= 0
