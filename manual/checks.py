@@ -6,13 +6,13 @@ from typing import Any
 from array_api_compat import array_namespace, device
 
 from manual.activations import NOT_DIFFERENTIABLE
-from manual.batch_norm import BatchNorm1d
+from manual.batch_norm import BatchNorm1d, Running
 from manual.binary_cross_entropy import BinaryCrossEntropy
 from manual.dropout import Dropout
 from manual.names import param_names
 from manual.network import Network, widths
 from manual.softmax_cross_entropy import SoftmaxCrossEntropy
-from manual.types import Array, Loss, NotDifferentiableError, Params
+from manual.types import Array, Layer, Loss, NotDifferentiableError, Params
 
 
 def check_differentiable(network: Network) -> None:
@@ -66,7 +66,7 @@ def check_params(network: Network, params: Sequence[Params]) -> None:
 
 
 def check_batch(network: Network, params: Sequence[Params], x: Array, states: Sequence[Any] | None = None) -> None:
-    """x is a non-empty (N, n_in) array that fits the first layer and the parameters; states has one entry per layer."""
+    """x is a non-empty (N, n_in) array that fits the first layer and the parameters; states fit their layers."""
     first = _first(network, params)
     check_array("x", x, *((first[1], first[0]) if first else ()))
     width = next((w for w in (widths(layer)[0] for layer in network.layers) if w), None)
@@ -81,14 +81,16 @@ def check_batch(network: Network, params: Sequence[Params], x: Array, states: Se
         raise ValueError(
             f"states: {len(states)} entries, expected {len(network.layers)}, one per layer (None for most)"
         )
+    n: int = x.shape[1]
     for i, layer in enumerate(network.layers):
         state = None if states is None else states[i]
+        n = widths(layer)[1] or n
         if isinstance(layer, BatchNorm1d) and state is None and x.shape[0] < 2:
             raise ValueError(
                 "x: batch normalisation over one sample is undefined; give 2 or more, or running statistics"
             )
-        if state is not None and not isinstance(layer, BatchNorm1d | Dropout):
-            raise ValueError(f"states[{i}]: {layer} takes no state, expected None")
+        if state is not None:
+            _check_state(f"states[{i}]", layer, state, x, n)
 
 
 def check_target(network: Network, params: Sequence[Params], x: Array, target: Array, loss: Loss) -> None:
@@ -108,6 +110,8 @@ def check_target(network: Network, params: Sequence[Params], x: Array, target: A
             low, high = int(xp.min(target)), int(xp.max(target))
             if low < 0 or high >= C:
                 raise ValueError(f"target: labels run from {low} to {high}, expected 0 to {C - 1} for {C} classes")
+            if weights is not None and loss.reduction == "mean" and not any(weights[int(label)] for label in target):
+                raise ValueError("target: every label's class weight is 0, so their weighted mean is 0 / 0; use 'sum'")
             return
     check_array("target", target, x, "x")
     if tuple(target.shape) != (N, C):
@@ -116,6 +120,25 @@ def check_target(network: Network, params: Sequence[Params], x: Array, target: A
         )
     if isinstance(loss, BinaryCrossEntropy | SoftmaxCrossEntropy) and not bool(xp.all((target >= 0) & (target <= 1))):
         raise ValueError(f"target: has values outside [0, 1], expected probabilities for {type(loss).__name__}")
+
+
+def _check_state(name: str, layer: Layer, state: Any, x: Array, n: int) -> None:
+    """A mask (N, n) for dropout, running statistics (n,) for batch norm, nothing for any other layer."""
+    expected: dict[str, tuple[Array, tuple[int, ...]]]
+    if isinstance(layer, Dropout):
+        expected = {name: (state, (x.shape[0], n))}
+    elif isinstance(layer, BatchNorm1d):
+        if not isinstance(state, Running):
+            raise TypeError(f"{name}: expected Running(mean, var) for {layer}, got {type(state).__name__}")
+        expected = {f"{name}.mean": (state.mean, (n,)), f"{name}.var": (state.var, (n,))}
+    else:
+        raise ValueError(f"{name}: {layer} takes no state, expected None")
+    for key, (array, shape) in expected.items():
+        check_array(key, array, x, "x")
+        if tuple(array.shape) != shape:
+            raise ValueError(f"{key}: shape is {tuple(array.shape)}, expected {shape} for {layer}")
+    if isinstance(state, Running) and bool(array_namespace(state.var).any(state.var < 0)):
+        raise ValueError(f"{name}.var: has negative values, expected variances")
 
 
 def _first(network: Network, params: Sequence[Params]) -> tuple[str, Array] | None:

@@ -1,12 +1,13 @@
 """Softmax cross-entropy from logits: E = -sum_ij q_ij log p_ij / D, p = softmax(z).
 
 The target is class indices (N,) or probabilities (N, C). q is that target after label smoothing, each class times its
-weight. D is torch's: 1 for "sum", N for "batch mean" and "mean", but for the mean over weighted class indices the sum of
-the targets' weights.
+weight. D is torch's: 1 for "sum", N for "batch mean" and "mean", but for the mean over weighted class indices the sum
+of the targets' weights.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from array_api_compat import array_namespace, device
@@ -25,7 +26,8 @@ class SoftmaxCrossEntropyCache(NamedTuple):
 class SoftmaxCrossEntropy:
     """E = -sum_ij q_ij log p_ij / D. Shapes: z (N, C); target (N,) indices or (N, C) probabilities.
 
-    Raises ValueError for an unknown reduction, a smoothing outside [0, 1], weights that are negative or sum to zero.
+    Raises ValueError for an unknown reduction, a smoothing outside [0, 1], weights that are negative, not finite
+    or all zero.
     """
 
     reduction: Reduction = "mean"
@@ -36,8 +38,9 @@ class SoftmaxCrossEntropy:
         check_reduction(self.reduction)
         if not 0 <= self.label_smoothing <= 1:
             raise ValueError(f"label_smoothing must lie in [0, 1], got {self.label_smoothing}")
-        if self.class_weights is not None and (min(self.class_weights) < 0 or sum(self.class_weights) == 0):
-            raise ValueError("class_weights must not be negative and not all zero: one weight per class")
+        w = self.class_weights
+        if w is not None and not (all(0 <= w_k < inf for w_k in w) and any(w)):
+            raise ValueError("class_weights must be finite, not negative and not all zero: one weight per class")
 
     def forward(self, z: Array, target: Array) -> tuple[Array, SoftmaxCrossEntropyCache]:
         xp = array_namespace(z)

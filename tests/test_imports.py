@@ -1,0 +1,77 @@
+"""Imports never run upward: manual knows arrays only, torch_ref knows manual, handgrad knows both.
+
+One exception: manual/gelu.py asks JAX for its error function when, and only when, it is handed a JAX array.
+"""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FORBIDDEN = {"manual": {"torch", "jax", "torch_ref", "handgrad"}, "torch_ref": {"handgrad"}}
+EXCEPTION = ("gelu.py", "erf", "jax")  # file, function, module
+
+
+def imports(tree: ast.AST, function: str = "") -> set[tuple[str, str]]:
+    """(function it stands in, top-level module) of every import below `tree`."""
+    found = set()
+    for node in ast.iter_child_nodes(tree):
+        inside = node.name if isinstance(node, ast.FunctionDef) else function
+        if isinstance(node, ast.Import):
+            found |= {(function, alias.name.partition(".")[0]) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            found.add((function, str(node.module).partition(".")[0]))
+        found |= imports(node, inside)
+    return found
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_no_import_runs_upward(package: str) -> None:
+    files = sorted((ROOT / package).rglob("*.py"))
+    assert files
+    upward = {
+        (file.name, function, module)
+        for file in files
+        for function, module in imports(ast.parse(file.read_text("utf-8")))
+        if module in FORBIDDEN[package]
+    }
+    assert upward == ({EXCEPTION} if package == "manual" else set())
+
+
+def python(code: str) -> str:
+    """What a fresh interpreter in the project's root prints."""
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_manual_loads_no_heavy_library() -> None:
+    loaded = python("import sys, manual; print(*{name.partition('.')[0] for name in sys.modules})").split()
+    assert not {"torch", "jax", "scipy", "torch_ref", "handgrad"} & set(loaded)
+    assert "manual" in loaded
+
+
+def test_manual_works_without_torch_and_jax() -> None:
+    code = """
+import sys
+sys.modules["torch"] = sys.modules["jax"] = None  # an import of either raises ImportError
+import numpy as np
+import manual
+net = manual.mlp([3, 4, 2], "gelu", "sigmoid")
+p = manual.gradients(net, net.init(0), np.ones((2, 3)), np.ones((2, 2)), manual.HalfSquaredError())
+print(p["dW1"].shape)
+"""
+    assert python(code).split("\n")[0] == "(4, 3)"
+
+
+def test_import_is_quick() -> None:
+    """Less than 0.3 s beyond NumPy's own import (the median of five)."""
+    code = "import numpy, time; t = time.perf_counter(); import manual; print(time.perf_counter() - t)"
+    assert median(float(python(code)) for _ in range(5)) < 0.3
