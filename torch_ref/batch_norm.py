@@ -7,30 +7,35 @@ from torch import nn
 
 
 class BatchNorm1d(nn.BatchNorm1d):
-    """y = gamma o xhat + beta; statistics of the batch in training, else the running ones or those given."""
+    """y = gamma o xhat + beta; statistics of the batch in training, else the running ones or those given.
+
+    Raises ValueError in training for a batch of one sample, as nn.BatchNorm1d does.
+    """
+
+    momentum: float
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+    num_batches_tracked: torch.Tensor
 
     def __init__(self, n: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__(n, eps, momentum)
 
     def forward(self, x: torch.Tensor, running: Sequence[torch.Tensor] | None = None) -> torch.Tensor:
-        if running is None and not self.training:
-            assert self.running_mean is not None
-            assert self.running_var is not None
-            running = (self.running_mean, self.running_var)
-        mean = x.mean(0) if running is None else running[0]
-        xc = x - mean
-        var = (xc * xc).mean(0) if running is None else running[1]
-        if running is None:
+        if running is None and self.training:
+            mean = x.mean(0)
+            xc = x - mean
+            var = (xc * xc).mean(0)
             self._update(mean.detach(), var.detach(), x.shape[0])
+        else:
+            mean, var = (self.running_mean, self.running_var) if running is None else running
+            xc = x - mean
         return self.weight * (xc / torch.sqrt(var + self.eps)) + self.bias
 
-    @torch.no_grad()
     def _update(self, mean: torch.Tensor, var: torch.Tensor, N: int) -> None:
         """running <- (1 - momentum) running + momentum batch, with the unbiased variance, as nn.BatchNorm1d does."""
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        a = self.momentum or 0.0
+        if N < 2:
+            raise ValueError("BatchNorm1d: x has 1 sample, expected 2 or more in training; or call eval() first")
+        a = self.momentum
         self.running_mean.mul_(1 - a).add_(a * mean)
-        self.running_var.mul_(1 - a).add_(a * var * (N / max(N - 1, 1)))
+        self.running_var.mul_(1 - a).add_(a * var * (N / (N - 1)))
         self.num_batches_tracked.add_(1)

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from manual.reduction import Reduction, divisor
+from manual.reduction import Reduction, check_reduction, divisor
+from torch_ref.checks import check_same_shape
 
 
 class BinaryCrossEntropy(nn.Module):
@@ -12,7 +13,9 @@ class BinaryCrossEntropy(nn.Module):
 
     def __init__(self, reduction: Reduction = "mean") -> None:
         super().__init__()
+        check_reduction(reduction)
         self.reduction = reduction
 
     def forward(self, z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        check_same_shape(z, t)
         return torch.sum(F.softplus(z, threshold=40) - t * z) / divisor(self.reduction, z)

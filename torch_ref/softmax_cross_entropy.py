@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import manual
 from manual.reduction import Reduction
 
 
@@ -16,6 +17,7 @@ class SoftmaxCrossEntropy(nn.Module):
         self, reduction: Reduction = "mean", label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None
     ) -> None:
         super().__init__()
+        manual.SoftmaxCrossEntropy(reduction, label_smoothing, class_weights)  # refuses what does not fit
         self.reduction, self.label_smoothing, self.class_weights = reduction, label_smoothing, class_weights
 
     def forward(self, z: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

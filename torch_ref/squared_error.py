@@ -5,7 +5,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from manual.reduction import Reduction, divisor
+from manual.reduction import Reduction, check_reduction, divisor
+from torch_ref.checks import check_same_shape
 
 
 class SquaredError(nn.Module):
@@ -15,9 +16,11 @@ class SquaredError(nn.Module):
 
     def __init__(self, reduction: Reduction = "sum") -> None:
         super().__init__()
+        check_reduction(reduction)
         self.reduction = reduction
 
     def forward(self, y: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        check_same_shape(y, t)
         return self.factor * torch.sum((y - t) ** 2) / divisor(self.reduction, y)
 
 

@@ -1,5 +1,6 @@
-"""The twins of manual/step.py: forward only. Autograd would return zeros without a word; this refuses."""
+"""The twins of manual/step.py: forward only. Autograd would return zeros without a word; these refuse."""
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import torch
@@ -10,26 +11,29 @@ from manual import NotDifferentiableError
 
 class _NoGradient(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, z: torch.Tensor, h: torch.Tensor, name: str) -> torch.Tensor:
+    def forward(ctx: Any, z: torch.Tensor, f: Callable[[torch.Tensor], torch.Tensor], name: str) -> torch.Tensor:
         ctx.name = name
-        return h.clone()
+        return f(z)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> NoReturn:
-        raise NotDifferentiableError(f"{ctx.name} is not differentiable: it can be evaluated, but has no gradient")
+        raise NotDifferentiableError(
+            f"{ctx.name} is not differentiable: it can be evaluated, but no gradient passes through it; "
+            "train with sigmoid or tanh"
+        )
 
 
 class BinaryStep(nn.Module):
     """h = 1 where z > 0, 0 elsewhere."""
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        h: torch.Tensor = _NoGradient.apply(z, (z > 0).to(z), "BinaryStep")  # type: ignore[no-untyped-call]
+        h: torch.Tensor = _NoGradient.apply(z, lambda z: (z > 0).to(z), "BinaryStep")  # type: ignore[no-untyped-call]
         return h
 
 
 class Sign(nn.Module):
-    """h = -1, 0 or 1."""
+    """h = -1, 0 or 1, the sign of z."""
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        h: torch.Tensor = _NoGradient.apply(z, torch.sign(z.detach()), "Sign")  # type: ignore[no-untyped-call]
+        h: torch.Tensor = _NoGradient.apply(z, torch.sign, "Sign")  # type: ignore[no-untyped-call]
         return h

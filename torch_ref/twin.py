@@ -1,54 +1,54 @@
 """The autograd twin of any manual layer, loss or network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import torch
 from torch import nn
 
 import manual
-import torch_ref.batch_norm
-import torch_ref.binary_cross_entropy
-import torch_ref.dropout
-import torch_ref.gelu
-import torch_ref.identity
-import torch_ref.layer_norm
-import torch_ref.linear
-import torch_ref.relu
-import torch_ref.sigmoid
-import torch_ref.silu
-import torch_ref.softmax
-import torch_ref.softmax_cross_entropy
-import torch_ref.softplus
-import torch_ref.squared_error
-import torch_ref.step
-import torch_ref.tanh
 from manual import Layer, Loss, Network
+from torch_ref.batch_norm import BatchNorm1d
+from torch_ref.binary_cross_entropy import BinaryCrossEntropy
+from torch_ref.dropout import Dropout
+from torch_ref.gelu import GELU, GELUTanh
+from torch_ref.identity import Identity
+from torch_ref.layer_norm import LayerNorm
+from torch_ref.linear import Linear
+from torch_ref.relu import LeakyReLU, ReLU
+from torch_ref.sigmoid import Sigmoid
+from torch_ref.silu import SiLU
+from torch_ref.softmax import Softmax
+from torch_ref.softmax_cross_entropy import SoftmaxCrossEntropy
+from torch_ref.softplus import Softplus
+from torch_ref.squared_error import HalfSquaredError, MeanSquaredError, SquaredError
+from torch_ref.step import BinaryStep, Sign
+from torch_ref.tanh import Tanh
 
-TWINS: dict[type, Callable[[Any], nn.Module]] = {
-    manual.Identity: lambda f: torch_ref.identity.Identity(),
-    manual.Sigmoid: lambda f: torch_ref.sigmoid.Sigmoid(),
-    manual.Tanh: lambda f: torch_ref.tanh.Tanh(),
-    manual.ReLU: lambda f: torch_ref.relu.ReLU(),
-    manual.LeakyReLU: lambda f: torch_ref.relu.LeakyReLU(f.slope),
-    manual.Softplus: lambda f: torch_ref.softplus.Softplus(),
-    manual.SiLU: lambda f: torch_ref.silu.SiLU(),
-    manual.GELU: lambda f: torch_ref.gelu.GELU(),
-    manual.GELUTanh: lambda f: torch_ref.gelu.GELUTanh(),
-    manual.BinaryStep: lambda f: torch_ref.step.BinaryStep(),
-    manual.Sign: lambda f: torch_ref.step.Sign(),
-    manual.Linear: lambda f: torch_ref.linear.Linear(f.n_in, f.n_out, f.bias, f.mask),
-    manual.Dropout: lambda f: torch_ref.dropout.Dropout(f.p),
-    manual.LayerNorm: lambda f: torch_ref.layer_norm.LayerNorm(f.n, f.eps),
-    manual.BatchNorm1d: lambda f: torch_ref.batch_norm.BatchNorm1d(f.n, f.eps, f.momentum),
-    manual.Softmax: lambda f: torch_ref.softmax.Softmax(),
-    manual.SquaredError: lambda f: torch_ref.squared_error.SquaredError(f.reduction),
-    manual.HalfSquaredError: lambda f: torch_ref.squared_error.HalfSquaredError(f.reduction),
-    manual.MeanSquaredError: lambda f: torch_ref.squared_error.MeanSquaredError(f.reduction),
-    manual.BinaryCrossEntropy: lambda f: torch_ref.binary_cross_entropy.BinaryCrossEntropy(f.reduction),
-    manual.SoftmaxCrossEntropy: lambda f: torch_ref.softmax_cross_entropy.SoftmaxCrossEntropy(
-        f.reduction, f.label_smoothing, f.class_weights
-    ),
+# A twin's constructor takes the fields of the manual dataclass.
+TWINS: dict[type[Any], type[nn.Module]] = {
+    manual.Identity: Identity,
+    manual.Sigmoid: Sigmoid,
+    manual.Tanh: Tanh,
+    manual.ReLU: ReLU,
+    manual.LeakyReLU: LeakyReLU,
+    manual.Softplus: Softplus,
+    manual.SiLU: SiLU,
+    manual.GELU: GELU,
+    manual.GELUTanh: GELUTanh,
+    manual.BinaryStep: BinaryStep,
+    manual.Sign: Sign,
+    manual.Linear: Linear,
+    manual.Dropout: Dropout,
+    manual.LayerNorm: LayerNorm,
+    manual.BatchNorm1d: BatchNorm1d,
+    manual.Softmax: Softmax,
+    manual.SquaredError: SquaredError,
+    manual.HalfSquaredError: HalfSquaredError,
+    manual.MeanSquaredError: MeanSquaredError,
+    manual.BinaryCrossEntropy: BinaryCrossEntropy,
+    manual.SoftmaxCrossEntropy: SoftmaxCrossEntropy,
 }
 
 
@@ -56,6 +56,8 @@ class Chain(nn.Sequential):
     """nn.Sequential whose forward takes, per layer, what it needs besides x (a mask, running statistics) or None."""
 
     def forward(self, x: torch.Tensor, states: Sequence[Any] | None = None) -> torch.Tensor:
+        if states is not None and len(states) != len(self):
+            raise ValueError(f"states: {len(states)} entries, expected {len(self)}, one per layer (None for most)")
         for i, module in enumerate(self):
             extra = () if states is None or states[i] is None else (states[i],)
             x = module(x, *extra)
@@ -75,6 +77,6 @@ def twin(subject: Layer | Loss | Network) -> nn.Module:
         return Chain(*(twin(layer) for layer in subject.layers))
     for kind in type(subject).__mro__:
         if kind in TWINS:
-            return TWINS[kind](subject)
+            return TWINS[kind](**{field.name: getattr(subject, field.name) for field in fields(kind)})
     known = ", ".join(sorted(kind.__name__ for kind in TWINS))
     raise TypeError(f"twin: no PyTorch twin for {type(subject).__name__}; there are twins for Network, {known}")

@@ -1,0 +1,44 @@
+"""Every script in examples/ runs as a reader runs it, and says nothing on stderr."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def run(script: Path, folder: Path) -> str:
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", "COLUMNS": "100"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", script],
+        cwd=folder,  # what a script writes stays out of the repository
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout
+
+
+def test_there_are_examples() -> None:
+    assert EXAMPLES
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
+def test_example_runs(script: Path, tmp_path: Path) -> None:
+    assert run(script, tmp_path).strip()
+
+
+def test_side_by_side_shows_every_quantity_and_no_difference(tmp_path: Path) -> None:
+    output = run(ROOT / "examples" / "side_by_side.py", tmp_path)
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in output.splitlines() if line.startswith("│")]
+    differences = {name: float(difference) for name, *_, difference in rows if name}
+    assert list(differences) == ["z1", "h1", "z2", "loss", "dz2", "dW2", "db2", "dh1", "dz1", "dW1", "db1", "dx"]
+    assert max(differences.values()) < 1e-14
