@@ -81,22 +81,31 @@ class _NoSuchName(CannotEnter, AttributeError):
 class Namespace:
     """The array API namespace of one kind of array: its table of rules, and plain NumPy where no such array comes in.
 
-    What the creators (zeros, full, arange, asarray, ...) return are plain NumPy arrays: exact numbers. Rounding among
-    plain arrays alone is not bounded.
+    What the creators (zeros, full, arange, ...) return are plain NumPy arrays: exact numbers. Rounding among plain arrays
+    alone is not bounded, so floats from `asarray` and `astype`, with which code goes on to compute, are taken in by
+    `enter` where there is one.
     """
 
     __array_api_version__ = "2024.12"
 
-    def __init__(self, name: str, rules: Mapping[str, Rule]) -> None:
+    def __init__(self, name: str, rules: Mapping[str, Rule], enter: Rule | None = None) -> None:
         self.__name__ = name
         self.rules = rules
+        self.enter = enter
 
     def __getattr__(self, name: str) -> Any:
         if name in PLAIN_NAMES:
             return getattr(plain, name)
+        if name in ("asarray", "astype") and self.enter is not None:
+            return partial(self._entered, name)
         if ALIASES.get(name, name) in self.rules:
             return partial(call, name)
         raise _NoSuchName(f"{self.__name__} has no operation {name!r}")
+
+    def _entered(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        result = call(name, *args, **kwargs)
+        plain_floats = not isinstance(result, JudgedArray) and result.dtype.kind == "f"
+        return self.enter(result) if self.enter and plain_floats else result
 
 
 class JudgedArray:

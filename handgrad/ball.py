@@ -9,6 +9,7 @@ Source of the rules: Higham, Accuracy and Stability of Numerical Algorithms, 2nd
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -56,6 +57,9 @@ class Ball(JudgedArray):
 
     dtype = property(lambda self: self.arithmetic.dtype)
 
+    def __array_namespace__(self, *, api_version: str | None = None) -> Namespace:
+        return _namespace(self.arithmetic)
+
     def _with(self, *parts: Array) -> Self:
         return type(self)(parts[0], parts[1], self.arithmetic)
 
@@ -78,6 +82,9 @@ class Truth(JudgedArray):
     @property
     def parts(self) -> tuple[Array, ...]:
         return self.value, self.sure
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Namespace:
+        return _namespace(self.arithmetic)
 
     @property
     def unsure_count(self) -> int:
@@ -234,3 +241,9 @@ RULES: dict[str, Rule] = {
     "astype": _astype,
 }
 Ball.namespace = Truth.namespace = Namespace("Ball", RULES)
+
+
+@cache
+def _namespace(arithmetic: Arithmetic) -> Namespace:
+    """The one namespace of all balls of that arithmetic."""
+    return Namespace("Ball", RULES, lambda x: _ball(x, arithmetic))

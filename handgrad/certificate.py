@@ -86,12 +86,13 @@ def certify(
     exact, dy64 = {key: to64(value) for key, value in inputs.items()}, to64(dy)
     S = stage.reference(exact, dy64)
     bounds = stage_bounds(stage, exact, dy64, dtype_name(dy), slack, S)
+    huge = Arithmetic.of(dtype_name(dy)).huge
     reports, evidence = [], {}
     for name, reference in S.items():
         s = np.full(reference.shape, np.nan) if given.get(name) is None else to64(given[name])
         bound = bounds[name] if bounds[name].shape == reference.shape else np.full(reference.shape, np.inf)
         missing = given.get(name) is None
-        reports.append(absent(name, reference) if missing else compare(name, s, reference, bound))
+        reports.append(absent(name, reference) if missing else compare(name, s, reference, bound, huge))
         evidence[name] = Evidence(s, reference, bound)
     return StageReport(stage.name, tuple(reports)), evidence
 
@@ -122,8 +123,12 @@ def longest_sum(inputs: Mapping[str, Float]) -> int:
     return 1 + max((n for value in inputs.values() for n in value.shape), default=1)
 
 
-def compare(name: str, s: Float, S: Float, bound: Float) -> TensorReport:
-    """One tensor, entry by entry. A wrong shape or a value that is not finite is refuted, never skipped."""
+def compare(name: str, s: Float, S: Float, bound: Float, huge: float = float(np.finfo(float).max)) -> TensorReport:
+    """One tensor, entry by entry. A wrong shape or a value that is not finite is refuted, never skipped.
+
+    Only where the right value is not finite itself, or beyond `huge`, the largest number of the precision, nothing can
+    be said.
+    """
     if s.shape != S.shape:
         return unmeasured(name, s.shape, Verdict.REFUTED, S.size, f"shape is {s.shape}, expected {S.shape}")
     if S.size == 0:
@@ -131,7 +136,7 @@ def compare(name: str, s: Float, S: Float, bound: Float) -> TensorReport:
     with np.errstate(all="ignore"):
         difference = np.abs(s - S)
         ratio = np.nan_to_num(np.where(difference == 0, 0.0, difference / bound), nan=np.inf, posinf=np.inf)
-        lost = ~np.isfinite(s)
+        lost = ~np.isfinite(s) & (np.abs(S) <= huge)
         unknown = ~lost & ~(np.isfinite(bound) & np.isfinite(S))
         wrong = lost | (~unknown & ~(difference <= bound))
         floor = 2 * bound[S != 0] / np.abs(S[S != 0])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from handgrad.arithmetic import Arithmetic
 from handgrad.ball import Ball
 from handgrad.dual import Dual
 from handgrad.precision import to64
-from handgrad.stage import TORCH_NAMES, layer_twin, plain
+from handgrad.stage import TORCH_NAMES, layer_twin, meeting, plain
 from handgrad.verdict import Verdict
 from manual import Loss, Network, Params
 from torch_ref import twin
@@ -75,9 +75,9 @@ def noise(
     """The standard deviation that rounding gives each entry of the whole pass: one run on balls that add as squares."""
     arithmetic = Arithmetic.of(dtype, rms=True)
     exact = [{k: Ball.exact(to64(v), arithmetic) for k, v in layer.items()} for layer in params]
-    given = [None if s is None else _map(s, plain) for s in states]
-    y, trace = network.forward(exact, Ball.exact(to64(x), arithmetic), given)
-    E, cache = loss.forward(y, plain(target))
+    h = Ball.exact(to64(x), arithmetic)
+    y, trace = network.forward(exact, h, [meeting(h, s) for s in states])
+    E, cache = loss.forward(y, meeting(y, target))
     dy = loss.backward(cache, Ball.exact(dE, arithmetic))
     back = network.backward_trace(exact, trace, dy)
     stages: list[Mapping[str, Float]] = [
@@ -120,8 +120,10 @@ def directions(
     """
     exact = [{k: to64(v) for k, v in layer.items()} for layer in params]
     x64, given = to64(x), [None if s is None else _map(s, plain) for s in states]
-    spread = sqrt(sum(float(np.sum(s**2)) for s in _entries(sigmas)))
-    outside, worst = 0, 0.0
+    # sigma takes the roundings of the N samples for independent; those of equal samples are equal, and add up sqrt(N)
+    # times as far.
+    spread = sqrt(len(x64) * sum(float(np.sum(s**2)) for s in _entries(sigmas)))
+    outside, worst, finite = 0, 0.0, True
     for _ in range(DIRECTIONS):
         v = [{k: rng.choice((-1.0, 1.0), a.shape) for k, a in layer.items()} for layer in exact]
         vx = rng.choice((-1.0, 1.0), x64.shape)
@@ -137,8 +139,9 @@ def directions(
         ratio = abs(along - D) / bound if bound else float(along != D)
         outside += not ratio <= 1
         worst = max(worst, ratio)
+        finite &= isfinite(along - D) and isfinite(bound)
     entries = sum(s.size for s in _entries(grads))
-    verdict = Verdict.REFUTED if outside else Verdict.CERTIFIED
+    verdict = Verdict.UNRESOLVED if not finite else Verdict.REFUTED if outside else Verdict.CERTIFIED
     return DirectionsReport(DIRECTIONS, outside, worst, 2.0**-DIRECTIONS, entries, verdict)
 
 

@@ -1,8 +1,27 @@
-from dataclasses import dataclass
+"""Name the mistake: the failing stage's result against the same stage under every mistake of the catalogue.
+
+A name is given only where every entry of every failing tensor is what that mistake gives, and where that is not the right
+result as well. A wrong name is worse than none: all names that fit are told, and what fits none is described.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from handgrad.catalogue import CATALOGUE
+from handgrad.catalogue_case import ABSENT, EPS, Case, Mistake, equation, outside
+from handgrad.certificate import Evidence, Float, stage_bounds
+from handgrad.precision import dtype_name, to64
+from handgrad.stage import Arrays, Stage
+from handgrad.unexplained import describe
 
 
 @dataclass(frozen=True)
 class Diagnosis:
+    """What the mistake is. known: every entry of every failing tensor is explained by the name."""
+
     name: str
     tensor: str
     explanation: str
@@ -11,5 +30,172 @@ class Diagnosis:
     known: bool
 
 
-def diagnose(stage, inputs, dy, evidence):
-    return None
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A mistake, and the failing tensors that are entry by entry what it gives, each with its worst share of the bound."""
+
+    mistake: Mistake
+    worst: Mapping[str, float]
+
+
+def diagnose(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evidence]) -> Diagnosis | None:
+    """The mistake behind the tensors outside their bound; None where there are none.
+
+    One mistake that explains all failing tensors is preferred to one for each.
+    """
+    judged = measured(stage, inputs, dy, evidence)
+    absent = tuple(name for name, e in evidence.items() if _all_nan(e.hand) and _not_given(stage, inputs, dy, name))
+    case = Case(stage, {key: to64(value) for key, value in inputs.items()}, to64(dy), judged, absent)
+    if not case.failing:
+        return None
+    with np.errstate(all="ignore"):
+        fits = [fit for source in CATALOGUE for mistake in source(case) if (fit := compare(case, mistake)).worst]
+        groups = explain(case.failing, fits)
+        if groups is None:
+            return unknown(case, fits)
+        texts = [told(case, tensors, chosen, alone=len(groups) == 1) for tensors, chosen in groups]
+    first = groups[0][0][0]
+    names, explanations, proofs = (tuple(dict.fromkeys(column)) for column in zip(*texts, strict=True))
+    return Diagnosis(
+        "; ".join(names),
+        ", ".join(case.failing),
+        " ".join(explanations),
+        equation(stage.subject, stage.constants, first),
+        " ".join(proofs),
+        known=True,
+    )
+
+
+def measured(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evidence]) -> dict[str, Evidence]:
+    """The evidence, with the bound of the given result itself where that has another shape than the right one."""
+    odd = [k for k, e in evidence.items() if e.hand.shape != e.reference.shape and not np.isfinite(e.bound).any()]
+    if not odd:
+        return dict(evidence)
+    exact, dy64 = {key: to64(value) for key, value in inputs.items()}, to64(dy)
+    S = {k: e.reference for k, e in evidence.items()}
+    try:
+        bounds = stage_bounds(stage, exact, dy64, dtype_name(dy), 1.0, S)
+    except Exception:  # code that balls cannot enter: these tensors stay without a bound and without a name
+        return dict(evidence)
+    return {k: replace(e, bound=bounds[k]) if k in odd else e for k, e in evidence.items()}
+
+
+def _all_nan(a: Float) -> bool:
+    return bool(np.isnan(a).all())
+
+
+def _not_given(stage: Stage, inputs: Arrays, dy: Any, name: str) -> bool:
+    """Whether the code gives no such gradient, rather than one full of nan."""
+    try:
+        return stage.hand(inputs, dy).get(name) is None
+    except Exception:  # it ran for the evidence, and does not any more: nothing can be said
+        return False
+
+
+def compare(case: Case, mistake: Mistake) -> Fit:
+    """The failing tensors that the mistake reproduces, or that are right with the mistake undone."""
+    worst = {}
+    for name in case.failing:
+        e, m = case.evidence[name], mistake
+        if name in case.absent:
+            if m.name == ABSENT:
+                worst[name] = 0.0
+        elif name in m.tensors:
+            share = fits(replace(e, bound=m.bound.get(name, e.bound)), m.tensors[name], m.gain, m.freedom)
+            if share is not None:
+                worst[name] = share
+        elif name in m.undone and passes(case, m, name):
+            worst[name] = 0.0
+    return Fit(mistake, worst)
+
+
+def fits(e: Evidence, wrong: Float, gain: float = 1.0, freedom: int = 0) -> float | None:
+    """The largest |hand - wrong| / allowed where all entries are inside; None if not, or if `wrong` may be right.
+
+    The bound is what rounding does to the given code itself. To it comes, for the mistaken numbers computed here along
+    another way, the tensor's usual relative bound.
+    """
+    if e.hand.shape != wrong.shape:
+        return None
+    relative = _relative(e) + 16 * EPS
+    if e.hand.shape != e.reference.shape:
+        bound = e.bound if e.bound.shape == e.hand.shape else np.full(e.hand.shape, np.inf)
+        judged, distinct = np.isfinite(bound), np.ones(e.hand.shape, bool)
+    else:
+        bound = e.bound
+        judged = np.isfinite(bound) & np.isfinite(e.reference)
+        distinct = np.abs(wrong - e.reference) > bound + gain * bound + relative * np.abs(wrong)
+    allowed = gain * bound + relative * np.abs(wrong)
+    difference = np.abs(e.hand - wrong)
+    if not bool(np.all((difference <= allowed) | ~judged)):
+        return None
+    if np.sum(distinct & judged) < (freedom + 2 if freedom else 1):
+        return None
+    return float(np.max(np.where(judged & (difference > 0), difference / allowed, 0.0), initial=0.0))
+
+
+def _relative(e: Evidence) -> float:
+    """The median of bound / |right|."""
+    if e.bound.shape != e.reference.shape:
+        return 0.0
+    sure = (e.reference != 0) & np.isfinite(e.bound) & np.isfinite(e.reference)
+    return float(np.median(e.bound[sure] / np.abs(e.reference[sure]))) if sure.any() else 0.0
+
+
+def explain(failing: Sequence[str], found: Sequence[Fit]) -> list[tuple[tuple[str, ...], list[Fit]]] | None:
+    """Which mistakes explain which tensors: all by one if that can be, else the fewest groups; None if some are left."""
+    left, groups = list(failing), []
+    while left:
+        size = max((len(set(left) & set(f.worst)) for f in found), default=0)
+        if size == 0:
+            return None
+        best = [f for f in found if len(set(left) & set(f.worst)) == size]
+        tensors = tuple(t for t in left if t in best[0].worst)
+        same = [f for f in best if set(tensors) <= set(f.worst)]
+        chosen = [f for f in same if f.mistake.specific] or same
+        groups.append((tensors, chosen))
+        left = [t for t in left if t not in tensors]
+    return groups
+
+
+def told(case: Case, tensors: Sequence[str], chosen: Sequence[Fit], *, alone: bool) -> tuple[str, str, str]:
+    """Name, explanation and proof; all names that fit, where several do."""
+    unique = {f.mistake.name: f.mistake for f in chosen}
+    where = "" if alone else f"{', '.join(tensors)}: "
+    also = " (on these numbers they cannot be told apart)" if len(unique) > 1 else ""
+    name = where + " or ".join(unique) + also
+    explanation = where + " Or: ".join(m.explanation for m in unique.values())
+    return name, explanation, where + proof(case, tensors, chosen[0])
+
+
+def proof(case: Case, tensors: Sequence[str], fit: Fit) -> str:
+    """The mistake undone where it can be; else the statement that its formula gives every entry."""
+    m, worst = fit.mistake, max(fit.worst[t] for t in tensors)
+    if all(t in m.undone and passes(case, m, t) for t in tensors):
+        return f"Undone: {m.undoing} puts every entry of {', '.join(tensors)} inside its bound."
+    count = sum(case.hand[t].size for t in tensors)
+    return (
+        f"The mistaken formula gives every one of the {count} entries of {', '.join(tensors)} "
+        f"(at most {worst:.2g} of what rounding allows)."
+    )
+
+
+def passes(case: Case, mistake: Mistake, name: str) -> bool:
+    """Whether the undone result is inside its bound, which undoing may have made larger."""
+    e, undone = case.evidence[name], mistake.undone[name]
+    bound = mistake.bound.get(name, e.bound)
+    if not undone.shape == e.reference.shape == bound.shape:
+        return False
+    allowed = mistake.undone_gain * (bound + (_relative(e) + 16 * EPS) * np.abs(e.reference))
+    judged = np.isfinite(bound)
+    return bool(judged.any() and np.all((np.abs(undone - e.reference) <= allowed) | ~judged))
+
+
+def unknown(case: Case, found: Sequence[Fit]) -> Diagnosis:
+    """No name: what can be said about the error of the tensor that is furthest outside."""
+    name = max(case.failing, key=lambda t: int(outside(case.evidence[t]).sum()))
+    named = {t: f.mistake.name for f in found for t in f.worst if t != name}
+    also = "".join(f" {t} alone fits: {words}." for t, words in named.items())
+    text = describe(name, case.evidence[name]) + also
+    tag = equation(case.stage.subject, case.stage.constants, name)
+    return Diagnosis("unknown mistake", ", ".join(case.failing), text, tag, "", known=False)

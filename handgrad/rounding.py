@@ -154,7 +154,7 @@ def function(f: Rule, slope: Rule, k: float | None = None) -> Rule:
 
     def rule(x: Ball) -> Ball:
         a = x.arithmetic
-        steepest = slope(x.mid, 0 * x.rad if a.rms else x.rad) * (1 + 2.0**-40)  # the slope rounds too
+        steepest = slope(x.mid, x.rad) * (1 + 2.0**-40)  # the slope rounds too
         spread = np.where(x.rad == 0, 0.0, steepest * x.rad)
         return _rounded(x, f(x.mid), spread, k=a.library if k is None else k)
 

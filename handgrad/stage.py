@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.func import functional_call
 
-from handgrad.arrays import JudgedArray
+from handgrad.arrays import JudgedArray, lift
 from handgrad.precision import to64
 from manual import Dropout, Layer, Loss
 from torch_ref import twin
@@ -93,13 +93,23 @@ def plain(array: Any) -> Any:
     return np.asarray(array.cpu() if isinstance(array, torch.Tensor) else array) if "int" in kind else to64(array)
 
 
+def meeting(x: Any, constant: Any) -> Any:
+    """The constant (target, mask, running statistics) as the run on x takes it: if x is judged, so is what it meets.
+
+    What the code computes from a constant alone (m / (1 - p), a smoothed target) rounds like everything else. Class
+    indices stay plain integers.
+    """
+    if constant is None or not isinstance(x, JudgedArray):
+        return constant
+    return _convert(constant, lambda a: a if a.dtype.kind in "iu" else lift(x, a)[1], plain)
+
+
 def _for(inputs: Arrays, constant: Any) -> tuple[Any, ...]:
-    """The constant as the run under judgement has it; the judge's own arrays take it as exact float64 numbers."""
-    if constant is None:
-        return ()
-    return (_convert(constant, plain) if isinstance(inputs["x"], JudgedArray) else constant,)
+    return () if constant is None else (meeting(inputs["x"], constant),)
 
 
-def _convert(state: Any, to: Callable[[Any], Any]) -> Any:
-    """An array, or a NamedTuple of arrays, converted."""
-    return type(state)(*(to(part) for part in state)) if isinstance(state, tuple) else to(state)
+def _convert(state: Any, *to: Callable[[Any], Any]) -> Any:
+    """An array, or a NamedTuple of arrays, converted; the last function first."""
+    for f in reversed(to):
+        state = type(state)(*(f(part) for part in state)) if isinstance(state, tuple) else f(state)
+    return state

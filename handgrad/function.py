@@ -1,0 +1,281 @@
+"""Judge anyone's backward pass: two functions of NumPy, array API or torch, a torch.autograd.Function, a module.
+
+The forward passes are compared first: gradients of two different functions have nothing to say to each other. Then every
+gradient is judged by balls (certificate.py) where the code lets them in, and by the noise of the reference (opaque.py)
+where it does not.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.func import functional_call
+
+from handgrad.calling import Code, by_autograd, call_word, input_names
+from handgrad.case import Case, failed, judge
+from handgrad.draw import ORDINARY, SPECIAL, Shape, is_shape, sizes
+from handgrad.manners import aliases, offences
+from handgrad.precision import dtype_name, like, to64
+from handgrad.quiet import duplicate, quiet
+from handgrad.reference import Reference
+from handgrad.report import Control, Report, StageRow
+from handgrad.verdict import Verdict
+from handgrad.verify import plant
+
+SIZES = ("sizes", "batch")
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+
+def verify_function(
+    forward: Any,
+    backward: Callable[..., Any] | None = None,
+    reference: Callable[..., Any] | None = None,
+    inputs: Sequence[Any] | Mapping[str, Any] = (),
+    *,
+    seed: int | None = None,
+    slack: float = 1.0,
+    name: str = "",
+) -> Report:
+    """Certify a hand-written backward pass against a torch function, whatever it is written with.
+
+        y, cache = forward(*inputs)    grads = backward(dy, cache)
+        y        = forward(*inputs)    grads = backward(dy, *inputs), or backward(dy) of an object that keeps its state
+
+    grads: one array, a tuple in the order of the inputs, or a dict by name ("dW" or "W"); None for an input without a
+    gradient. A backward pass that takes no dy (a loss's gradient, an activation's derivative) is multiplied by dy here, and
+    the report says so. Without `backward`, forward is torch code that brings its own: a torch.autograd.Function or its
+    apply, any function that uses one, or an nn.Module (whose parameters are judged as well; reference is then a
+    module with the same parameter names, or a function of the inputs and the parameters in order).
+
+    reference: any callable of float64 torch tensors in the order of the inputs, returning y.
+    inputs: arrays, or shapes (tuples of sizes; () is a scalar) from which ordinary and special inputs (tiny, large, zeros,
+    ties, kinks, saturated, one-hot, sparse) are drawn, at several sizes; a list, or a dict by the argument names of
+    forward. Integer and boolean arrays, and whatever is no array, are passed on as constants. For shapes, NumPy float64
+    arrays are drawn, or torch tensors where there is no backward or forward asks for them.
+
+    Raises TypeError or ValueError for arguments that cannot be judged. What the code itself raises is reported, UNRESOLVED.
+
+    >>> def forward(x):
+    ...     h = np.tanh(x)
+    ...     return h, h
+    >>> verify_function(forward, lambda dh, h: dh * (1 - h**2), torch.tanh, [(3, 4)]).verdict
+    <Verdict.CERTIFIED: 'CERTIFIED'>
+    >>> verify_function(forward, lambda dh, h: dh * (1 - h), torch.tanh, [(3, 4)]).verdict
+    <Verdict.REFUTED: 'REFUTED'>
+    """
+    given = check_arguments(forward, backward, reference, inputs, slack)
+    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+    rng = np.random.default_rng(seed)
+    code, oracle, given = prepare(forward, backward, reference, given)
+    model = model_of(code, given)
+    rows: list[StageRow] = []
+    notes: list[str] = []
+    control: Control | None = None
+    ways: dict[str, list[str]] = {}
+    for case in cases(given, code.constants, model, oracle, rng):
+        judged = judge(code, oracle, case, rng, slack)
+        notes += judged.notes
+        if judged.row is None:
+            continue
+        first = not rows
+        rows.append(judged.row)
+        if judged.way:
+            ways.setdefault(judged.way, []).append(case.name)
+        if first:
+            notes += admissions(code, case, judged.row)
+        if judged.evidence and control is None:
+            control = plant([(judged.row.isolated, judged.evidence)], [{}], rng)
+        if first and judged.row.isolated.verdict is not Verdict.CERTIFIED:
+            break  # wrong where everything is ordinary: special inputs add nothing
+        if first:
+            spoils = offences(code, case.inputs, judged.dy)
+            rows += [failed("manners", "code", Verdict.REFUTED, offence) for offence in spoils]
+            notes += aliases(code, case.inputs, judged.dy)
+    notes += size_note(rows)
+    notes += [f"judged {way}" + (f": {', '.join(names)}" if len(ways) > 1 else "") for way, names in ways.items()]
+    return Report(
+        name=name or title(forward),
+        dtype=dtype_name(model),
+        library=type(model).__module__.partition(".")[0],
+        device=str(getattr(model, "device", "cpu")),
+        seed=seed,
+        slack=slack,
+        stages=tuple(rows),
+        control=control,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def admissions(code: Code, case: Case, row: StageRow) -> list[str]:
+    """What a report must not hide: inputs without a judged gradient, and how a backward pass without dy was completed."""
+    judged = {t.name for t in row.isolated.tensors}
+    if len(judged) == 1:
+        return []  # the forward passes differ, or the code did not run
+    missing = [n for n in code.variables if f"d{n}" not in judged]
+    found = [f"backward gives no gradient for {', '.join(missing)}: not judged"] if missing else []
+    with quiet():
+        _y, cache = code.run_forward(code.arguments(duplicate(case.inputs)))
+    word = call_word(code, bool(cache))
+    if word == "no upstream":
+        found.append("backward takes no upstream gradient: what it gives, times a random dy, was judged")
+    if word == "state":
+        found.append("backward(dy) was called right after its forward: it keeps its state and cannot go back twice")
+    return found
+
+
+def size_note(rows: Sequence[StageRow]) -> list[str]:
+    """Whether only other sizes than those given are wrong."""
+    wrong = [row.name for row in rows if row.isolated.verdict is Verdict.REFUTED]
+    only = bool(wrong) and all(name.startswith(SIZES) for name in wrong)
+    return [f"right at the sizes given only: wrong at {', '.join(wrong)}"] if only else []
+
+
+def check_arguments(forward: Any, backward: Any, reference: Any, inputs: Any, slack: float) -> dict[str, Any]:
+    """The inputs by name, after what can be wrong with them has been said."""
+    for label, value in {"forward": forward, "reference": reference}.items():
+        if not callable(value):
+            raise TypeError(f"{label}: got {type(value).__name__}, expected a callable")
+    if backward is not None and not callable(backward):
+        raise TypeError(f"backward: got {type(backward).__name__}, expected a callable, or None for torch code")
+    if not slack >= 1:
+        raise ValueError(f"slack: got {slack}, expected 1 (the derived bound) or more")
+    if isinstance(inputs, Mapping):
+        given = dict(inputs)
+    elif isinstance(inputs, list | tuple) and not (is_shape(inputs) and inputs):
+        given = dict(zip(input_names(plain_forward(forward), len(inputs)), inputs, strict=True))
+    else:
+        raise TypeError(
+            f"inputs: got {inputs if isinstance(inputs, tuple) else type(inputs).__name__}, expected a list of arrays or "
+            "shapes, one per argument of forward; wrap a single one in a list"
+        )
+    floats = {n: dtype_name(v) for n, v in given.items() if is_float_array(v)}
+    for n, dtype in floats.items():
+        if dtype not in DTYPES:
+            raise TypeError(f"inputs: {n} is {dtype}, expected one of {', '.join(DTYPES)}")
+    if len(set(floats.values())) > 1:
+        raise TypeError(f"inputs: different precisions ({', '.join(f'{n} {d}' for n, d in floats.items())}), expected one")
+    for n in floats:
+        lost = int((~np.isfinite(to64(given[n]))).sum())
+        if lost:
+            raise ValueError(f"inputs: {n} has {lost} values that are not finite, expected finite ones")
+    if not floats and not any(is_shape(v) for v in given.values()):
+        raise ValueError("inputs: no floating-point array or shape among them, so there is no gradient to judge")
+    return given
+
+
+def prepare(
+    forward: Any, backward: Any, reference: Any, given: dict[str, Any]
+) -> tuple[Code, Reference, dict[str, Any]]:
+    """The code, its reference, and all inputs; the parameters of a module are inputs as well."""
+    constants = {n: v for n, v in given.items() if not is_float_array(v) and not is_shape(v)}
+    names = tuple(given)
+    if isinstance(forward, torch.nn.Module):
+        parameters = dict(forward.named_parameters())
+        run = module_call(forward, len(names), tuple(parameters))
+        called = reference
+        if isinstance(reference, torch.nn.Module):
+            theirs = [n for n, _ in reference.named_parameters()]
+            if set(theirs) != set(parameters):
+                raise ValueError(f"reference: its parameters are {theirs}, expected those of forward, {list(parameters)}")
+            called = module_call(reference, len(names), tuple(parameters), forward)
+        names += tuple(parameters)
+        code = by_autograd(run, names, constants)
+        return code, Reference(called, names, constants), given | parameters
+    call = plain_forward(forward)
+    code = by_autograd(call, names, constants) if backward is None else Code(call, backward, names, constants)
+    return code, Reference(reference, names, constants), given
+
+
+def module_call(
+    module: torch.nn.Module, count: int, parameters: tuple[str, ...], state: torch.nn.Module | None = None
+) -> Callable[..., Any]:
+    """The module as a function of its inputs and parameters. Its buffers (those of `state`) are copied for every call."""
+
+    def run(*args: Any) -> Any:
+        given = dict(zip(parameters, args[count:], strict=True))
+        own, like = dict(module.named_buffers()), next(a for a in args if isinstance(a, torch.Tensor))
+        buffers = own | {n: b for n, b in (state or module).named_buffers() if n in own}
+        dtype = next((a.dtype for a in args if isinstance(a, torch.Tensor) and a.is_floating_point()), like.dtype)
+        copies = {
+            n: b.to(like.device, dtype if b.is_floating_point() else b.dtype, copy=True) for n, b in buffers.items()
+        }
+        return functional_call(module, {**given, **copies}, args[:count])
+
+    return run
+
+
+def cases(
+    given: Mapping[str, Any], constants: Mapping[str, Any], model: Any, reference: Reference, rng: np.random.Generator
+) -> Iterator[Case]:
+    """The inputs as given; or, for shapes, an ordinary draw, every special one, and other sizes."""
+    arrays = {n: v for n, v in given.items() if is_float_array(v)}
+    shapes: dict[str, Shape] = {n: v for n, v in given.items() if is_shape(v)}
+
+    def case(name: str, draws: Mapping[str, Any], optional: bool, shapes: Mapping[str, Shape] = shapes) -> Case:
+        drawn = {n: like(draws[n](rng, shape), model) for n, shape in shapes.items()}
+        return Case(name, {n: drawn.get(n, arrays.get(n)) for n in given if n not in constants}, optional)
+
+    if not shapes:
+        yield Case("given", arrays)
+        return
+    draws = ordinary_draws(shapes, arrays, reference, rng)
+    yield case("ordinary", draws, optional=False)
+    for name, draw in SPECIAL.items():
+        yield case(name, dict.fromkeys(shapes, draw), optional=True)
+    if not arrays and not any(hasattr(v, "dtype") for v in constants.values()):
+        for name, others in sizes(shapes):
+            yield case(f"{name}: {'; '.join('x'.join(map(str, s)) or 'scalar' for s in others.values())}", draws, True, others)
+
+
+def ordinary_draws(
+    shapes: Mapping[str, Shape], arrays: Mapping[str, Any], reference: Reference, rng: np.random.Generator
+) -> dict[str, Any]:
+    """What each input looks like: normal deviates, or the first other kind that the reference has a finite answer for."""
+    *first, last = shapes
+    ways = [dict.fromkeys(shapes, draw) for draw in ORDINARY.values()]
+    ways[1:1] = [dict.fromkeys(first, ORDINARY["ordinary"]) | {last: draw} for draw in list(ORDINARY.values())[1:]]
+    for draws in ways:
+        values = {n: np.asarray(draws[n](rng, shape)) for n, shape in shapes.items()}
+        try:
+            if np.isfinite(reference.value({**{n: np.asarray(v, float) for n, v in arrays.items()}, **values})).all():
+                return draws
+        except Exception:
+            continue
+    return ways[0]
+
+
+def model_of(code: Code, given: Mapping[str, Any]) -> Any:
+    """An array of the library and precision judged: the first one given; for shapes NumPy's float64, or torch's."""
+    array = next((v for v in given.values() if is_float_array(v)), None)
+    if array is not None:
+        return array
+    shapes = [v for v in given.values() if is_shape(v)]
+    drawn = iter([np.full(shape, 0.5) for shape in shapes])
+    if any(isinstance(v, torch.Tensor) for v in code.constants.values()):
+        return torch.zeros((), dtype=torch.float64)
+    try:
+        code.forward(*(code.constants[n] if n in code.constants else next(drawn) for n in code.names))
+    except (TypeError, AttributeError) as error:
+        if "ensor" in str(error) or "numpy" in str(error):
+            return torch.zeros((), dtype=torch.float64)
+    except Exception:
+        pass  # it is reported when it is judged
+    return np.zeros(())
+
+
+def is_float_array(value: Any) -> bool:
+    """An array of floating-point numbers of any library; a Python float is a constant."""
+    return hasattr(value, "dtype") and hasattr(value, "shape") and "float" in dtype_name(value)
+
+
+def plain_forward(forward: Any) -> Callable[..., Any]:
+    """What is called: the apply of a torch.autograd.Function, else the thing itself."""
+    if isinstance(forward, type) and issubclass(forward, torch.autograd.Function):
+        return forward.apply
+    return forward.forward if isinstance(forward, torch.nn.Module) else forward
+
+
+def title(forward: Any) -> str:
+    """A name for the report."""
+    return str(getattr(forward, "__qualname__", type(forward).__name__)).replace("<locals>.", "")

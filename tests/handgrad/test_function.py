@@ -1,0 +1,531 @@
+"""verify_function on code as people write it: right code passes, wrong code is refuted, and the report says why."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from handgrad.function import verify_function
+from handgrad.verdict import Verdict
+
+LABELS = np.array([3, 0, 1, 1, 2])
+
+
+def sigmoid(x):
+    s = 1 / (1 + np.exp(-x))
+    return s, s
+
+
+def relu(x):
+    mask = x > 0
+    return x * mask, mask
+
+
+def leaky(x):
+    return np.where(x > 0, x, 0.1 * x), x
+
+
+def softplus(x):
+    return np.logaddexp(0, x)
+
+
+def gelu(x):
+    c = math.sqrt(2 / math.pi)
+    t = np.tanh(c * (x + 0.044715 * x**3))
+    return 0.5 * x * (1 + t), (x, t)
+
+
+def gelu_back(dy, cache, inner=3 * 0.044715):
+    x, t = cache
+    return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * (1 + inner * x**2))
+
+
+def silu(x):
+    s = 1 / (1 + np.exp(-x))
+    return x * s, (x, s)
+
+
+def affine(x, w, b):
+    return x.dot(w) + b, (x, w, b)
+
+
+def affine_back(dout, cache):
+    x, w, b = cache
+    return dout.dot(w.T), x.T.dot(dout), np.sum(dout, axis=0)
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    return p, p
+
+
+def softmax_back(dy, p):
+    return p * (dy - (dy * p).sum(axis=1, keepdims=True))
+
+
+def layer_norm(x, gamma, beta):
+    mean = x.mean(axis=1, keepdims=True)
+    std = np.sqrt(((x - mean) ** 2).mean(axis=1, keepdims=True) + 1e-5)
+    xhat = (x - mean) / std
+    return gamma * xhat + beta, (xhat, std, gamma)
+
+
+def layer_norm_back(dy, cache, first=1.0, second=1.0):
+    xhat, std, gamma = cache
+    d = dy * gamma
+    mean = first * d.mean(axis=1, keepdims=True) + second * xhat * (d * xhat).mean(axis=1, keepdims=True)
+    return (d - mean) / std, np.sum(dy * xhat, axis=0), np.sum(dy, axis=0)
+
+
+def batch_norm(x, gamma, beta):
+    mu = np.mean(x, axis=0)
+    var = np.var(x, axis=0)
+    inv = 1.0 / np.sqrt(var + 1e-5)
+    xhat = (x - mu) * inv
+    return gamma * xhat + beta, (x, mu, inv, xhat, gamma)
+
+
+def batch_norm_back(dout, cache, n=lambda N: N):
+    x, mu, inv, xhat, gamma = cache
+    N = n(x.shape[0])
+    dxhat = dout * gamma
+    dvar = np.sum(dxhat * (x - mu), axis=0) * -0.5 * inv**3
+    dmu = np.sum(-dxhat * inv, axis=0) + dvar * np.mean(-2.0 * (x - mu), axis=0)
+    return dxhat * inv + dvar * 2 * (x - mu) / N + dmu / N, np.sum(dout * xhat, axis=0), dout.sum(axis=0)
+
+
+def mse(pred, target):
+    return np.mean((pred - target) ** 2), (pred, target)
+
+
+def bce(z, t):
+    return np.mean(np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))), (z, t)
+
+
+def bce_back(dloss, cache, per=np.size):
+    z, t = cache
+    return {"dz": dloss * (1 / (1 + np.exp(-z)) - t) / per(z), "dt": -dloss * z / per(z)}
+
+
+def cross_entropy(x, t):
+    z = x - x.max(axis=1, keepdims=True)
+    logp = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return -np.mean(logp[np.arange(len(t)), t]), (logp, t)
+
+
+def cross_entropy_back(dloss, cache):
+    logp, t = cache
+    return dloss * (np.exp(logp) - np.eye(logp.shape[1])[t]) / len(t)
+
+
+def norm_torch(x, gamma, beta):
+    return F.layer_norm(x, x.shape[1:], gamma, beta)
+
+
+def batch_norm_torch(x, gamma, beta):
+    return F.batch_norm(x, None, None, gamma, beta, training=True)
+
+
+class Layer:
+    """A layer that keeps its state, as in many a book."""
+
+    def forward(self, x):
+        self.out = np.tanh(x)
+        return self.out
+
+    def backward(self, dout):
+        return dout * (1 - self.out**2)
+
+
+layer = Layer()
+NORM = [(5, 4), (4,), (4,)]
+AFFINE = [(5, 3), (3, 4), (4,)]
+RIGHT = {
+    "sigmoid": (sigmoid, lambda dy, s: dy * s * (1 - s), torch.sigmoid, [(4, 3)]),
+    "relu": (relu, lambda dy, mask: dy * mask, torch.relu, [(4, 3)]),
+    "leaky": (leaky, lambda dy, x: np.where(x > 0, dy, 0.1 * dy), lambda x: F.leaky_relu(x, 0.1), [(4, 3)]),
+    "softplus": (
+        softplus,
+        lambda dy, x: dy / (1 + np.exp(-x)),
+        lambda x: torch.logaddexp(x, torch.zeros_like(x)),
+        [(4, 3)],
+    ),
+    "gelu": (gelu, gelu_back, lambda x: F.gelu(x, approximate="tanh"), [(4, 3)]),
+    "silu": (silu, lambda dy, c: dy * (c[1] + c[0] * c[1] * (1 - c[1])), F.silu, [(4, 3)]),
+    "affine": (affine, affine_back, lambda x, w, b: x @ w + b, AFFINE),
+    "softmax": (softmax, softmax_back, lambda x: torch.softmax(x, 1), [(5, 4)]),
+    "layer norm": (layer_norm, layer_norm_back, norm_torch, NORM),
+    "batch norm": (batch_norm, batch_norm_back, batch_norm_torch, NORM),
+    "mse": (mse, lambda d, c: (2 * d * (c[0] - c[1]) / c[0].size, None), F.mse_loss, [(5, 3), (5, 3)]),
+    "bce": (bce, bce_back, F.binary_cross_entropy_with_logits, [(5, 3), (5, 3)]),
+    "cross entropy": (cross_entropy, cross_entropy_back, F.cross_entropy, [(5, 4), LABELS]),
+    "state": (layer.forward, layer.backward, torch.tanh, [(4, 3)]),
+    "derivative": (np.tanh, lambda x: 1 - np.tanh(x) ** 2, torch.tanh, [(4, 3)]),
+    "loss gradient": (
+        lambda p, t: 0.5 * np.sum((p - t) ** 2),
+        lambda p, t: (p - t, t - p),
+        lambda p, t: 0.5 * ((p - t) ** 2).sum(),
+        [(4, 3), (4, 3)],
+    ),
+    "scalar": (lambda x: x * x, lambda dy, x: 2 * x * dy, lambda x: x * x, [()]),
+    "closure": ((lambda k: lambda x: (k * x, None))(3.0), lambda dy, _: 3.0 * dy, lambda x: 3 * x, [(2, 3)]),
+}
+WRONG = {
+    "sigmoid output": ("sigmoid", lambda dy, s: dy * (1 - s)),
+    "sigmoid square": ("sigmoid", lambda dy, s: dy * s * (1 - s**2)),
+    "relu ignored": ("relu", lambda dy, mask: mask * 1.0),
+    "relu twice": ("relu", lambda dy, mask: dy * dy * mask),
+    "leaky slope": ("leaky", lambda dy, x: np.where(x > 0, dy, 0.01 * dy)),
+    "leaky kink": ("leaky", lambda dy, x: np.where(x >= 0, dy, 0.1 * dy)),
+    "softplus tanh": ("softplus", lambda dy, x: dy * np.tanh(x)),
+    "softplus sign": ("softplus", lambda dy, x: dy / (1 + np.exp(x))),
+    "gelu exact": ("gelu", lambda dy, c: gelu_back(dy, c, inner=0.044715)),
+    "silu output": ("silu", lambda dy, c: dy * (c[1] + c[0] * (1 - c[1]))),
+    "affine bias mean": ("affine", lambda dy, c: (*affine_back(dy, c)[:2], dy.mean(axis=0))),
+    "affine bias keepdims": ("affine", lambda dy, c: (*affine_back(dy, c)[:2], dy.sum(axis=0, keepdims=True))),
+    "affine transposed": ("affine", lambda dy, c: (dy @ c[1].T, (c[0].T @ dy).T, dy.sum(axis=0))),
+    "affine 1/N": ("affine", lambda dy, c: (dy @ c[1].T, c[0].T @ dy / len(dy), dy.sum(axis=0))),
+    "affine zero": ("affine", lambda dy, c: (dy @ c[1].T, c[0].T @ dy, 0 * dy.sum(axis=0))),
+    "affine tiny": ("affine", lambda dy, c: (dy @ c[1].T * (1 + 1e-12), c[0].T @ dy, dy.sum(axis=0))),
+    "affine two only": ("affine", lambda dy, c: affine_back(dy, c)[:2]),
+    "affine key": ("affine", lambda dy, c: {"dx": dy @ c[1].T, "dw": c[0].T @ dy}),
+    "affine none": ("affine", lambda dy, c: (None, None, None)),
+    "softmax diagonal": ("softmax", lambda dy, p: dy * p * (1 - p)),
+    "softmax rows": ("softmax", lambda dy, p: p * (dy - (dy * p).sum(axis=0, keepdims=True))),
+    "softmax of ones": ("softmax", lambda dy, p: 0 * p),
+    "layer norm mean": ("layer norm", lambda dy, c: layer_norm_back(dy, c, first=0)),
+    "layer norm variance": ("layer norm", lambda dy, c: layer_norm_back(dy, c, second=0)),
+    "layer norm gamma": ("layer norm", lambda dy, c: (*layer_norm_back(dy, c)[:1], dy.sum(0), dy.sum(0))),
+    "batch norm N-1": ("batch norm", lambda dy, c: batch_norm_back(dy, c, n=lambda N: N - 1)),
+    "mse factor": ("mse", lambda d, c: (d * (c[0] - c[1]) / c[0].size, None)),
+    "mse batch": ("mse", lambda d, c: (2 * d * (c[0] - c[1]) / len(c[0]), None)),
+    "mse sign": ("mse", lambda d, c: (2 * d * (c[1] - c[0]) / c[0].size, None)),
+    "bce mean": ("bce", lambda d, c: bce_back(d, c, per=len)),
+    "cross entropy sum": ("cross entropy", lambda d, c: cross_entropy_back(d, c) * len(c[1])),
+    "cross entropy p": ("cross entropy", lambda d, c: d * np.exp(c[0]) / len(c[1])),
+    "derivative": ("derivative", lambda x: 1 - np.tanh(x)),
+    "loss gradient": ("loss gradient", lambda p, t: (2 * (p - t), t - p)),
+    "another function": ("scalar", lambda dy, x: 3 * x * x * dy),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_code_passes(name):
+    report = verify_function(*RIGHT[name], seed=3)
+    assert report.verdict is Verdict.CERTIFIED, report.text()
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_code_passes_in_float32(name):
+    forward, backward, reference, inputs = RIGHT[name]
+    rng = np.random.default_rng(5)
+    arrays = [rng.normal(size=i).astype(np.float32) if isinstance(i, tuple) else i for i in inputs]
+    report = verify_function(forward, backward, reference, arrays, seed=4)
+    assert report.verdict is Verdict.CERTIFIED, report.text()
+    assert report.dtype == "float32"
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_code_is_refuted(name):
+    right, backward = WRONG[name]
+    forward, _, reference, inputs = RIGHT[right]
+    report = verify_function(forward, backward, reference, inputs, seed=3)
+    assert report.verdict is Verdict.REFUTED, report.text()
+    assert report.culprit.isolated.worst.name != "y"
+
+
+def judged(forward, backward, reference, inputs=((4, 3),), **kwargs):
+    return verify_function(forward, backward, reference, list(inputs), seed=7, **kwargs)
+
+
+def refuted(forward, backward, reference, words, inputs=((4, 3),)):
+    report = judged(forward, backward, reference, inputs)
+    assert report.verdict is Verdict.REFUTED, report.text()
+    assert words in " ".join(report.text(width=10_000).split()), report.text()
+    return report
+
+
+def test_forward_passes_of_different_functions_say_nothing_of_gradients():
+    report = refuted(sigmoid, lambda dy, s: dy * s * (1 - s), torch.tanh, "the forward passes differ: y[")
+    assert [t.name for t in report.stages[0].isolated.tensors] == ["y"]
+
+
+def test_forward_of_another_shape():
+    refuted(
+        lambda x: (x.sum(axis=1, keepdims=True), x),
+        lambda dy, x: dy * np.ones_like(x),
+        lambda x: x.sum(1),
+        "the forward passes differ: right values in another shape: (4, 1), expected (4,)",
+    )
+
+
+def test_nearly_equal_forward_passes_are_unresolved():
+    """torch's softplus is x above 20: 2e-9 off, and nobody's rounding."""
+    report = judged(softplus, RIGHT["softplus"][1], F.softplus, [np.array([-1.0, 3.0, 21.5])])
+    assert report.verdict is Verdict.UNRESOLVED
+    assert "inexact reference" in report.text(width=10_000)
+
+
+@pytest.mark.parametrize(
+    ("grads", "words"),
+    [
+        (lambda dy, c: (dy @ c[1].T, (c[0].T @ dy).T, dy.sum(0)), "dw: right values in another shape: (4, 3), expected (3, 4)"),
+        (lambda dy, c: (dy @ c[1].T, c[0].T @ dy, dy.sum(0)[:, None]), "db: right values in another shape: (4, 1), expected (4,)"),
+        (lambda dy, c: (dy @ c[1].T, c[0].T @ dy, dy), "db: shape is (5, 4), expected (4,): right once summed"),
+        (lambda dy, c: (dy @ c[1].T, c[0].T @ dy), "returned 2 gradients, expected 3, for x, w, b"),
+        (lambda dy, c: {"dx": dy @ c[1].T, "dw": c[0].T @ dy}, "no gradient for b"),
+        (lambda dy, c: (None, None, None), "no gradient at all"),
+        (lambda dy, c, more: dy, "backward takes 3 arguments, expected backward(dy, cache)"),
+    ],
+)
+def test_reasons_of_a_wrong_return(grads, words):
+    refuted(affine, grads, RIGHT["affine"][2], words, AFFINE)
+
+
+def test_none_is_admitted():
+    report = judged(*RIGHT["mse"])
+    assert "backward gives no gradient for target: not judged" in report.notes
+
+
+def test_a_backward_pass_without_upstream_is_completed_and_admitted():
+    report = judged(*RIGHT["derivative"])
+    assert "backward takes no upstream gradient: what it gives, times a random dy, was judged" in report.notes
+
+
+def test_an_ignored_upstream_is_named():
+    refuted(
+        lambda x: (np.sum(x**2), x), lambda dy, x: 2 * x, lambda x: (x**2).sum(), "right only for an upstream gradient of ones"
+    )
+
+
+@pytest.mark.parametrize("inside", ["result", "middle"])
+def test_float32_inside(inside):
+    def backward(dy, s):
+        narrow = (dy * s * (1 - s)).astype(np.float32)
+        return narrow if inside == "result" else narrow.astype(np.float64)
+
+    refuted(sigmoid, backward, torch.sigmoid, "float32")
+
+
+def test_right_for_this_batch_size_only():
+    forward, _, reference, inputs = RIGHT["mse"]
+    report = refuted(forward, lambda d, c: (2 * d * (c[0] - c[1]) / 15, None), reference, "right at the sizes given only", inputs)
+    assert report.stages[0].isolated.verdict is Verdict.CERTIFIED
+
+
+@pytest.mark.parametrize("reached", ["forward", "backward"])
+def test_code_that_raises_is_unresolved(reached):
+    def boom(*_):
+        raise KeyError("no such cache")
+
+    report = judged(*((boom, boom) if reached == "forward" else (sigmoid, boom)), torch.sigmoid)
+    assert report.verdict is Verdict.UNRESOLVED
+    words = f"{reached} raised KeyError: 'no such cache'"
+    assert words in report.text(width=10_000)
+    assert "test_function.py:" in report.text(width=10_000)
+
+
+def test_values_that_are_not_finite_are_refuted():
+    def forward(x):
+        e = np.exp(x)
+        p = e / e.sum(axis=1, keepdims=True)
+        return p, p
+
+    report = refuted(forward, softmax_back, lambda x: torch.softmax(x, 1), "values are not finite: y[")
+    assert report.stages[0].isolated.verdict is Verdict.CERTIFIED
+
+
+def write_into_input(x):
+    np.maximum(x, 0, out=x)
+    return x, x > 0
+
+
+def write_into_upstream(dy, mask):
+    dy[~mask] = 0
+    return dy
+
+
+def write_into_cache(dy, cache):
+    cache *= dy
+    return cache
+
+
+def test_writing_into_what_is_given():
+    refuted(write_into_input, lambda dy, m: dy * m, torch.relu, "forward writes into its input x")
+    refuted(relu, write_into_upstream, torch.relu, "backward writes into its upstream gradient dy")
+    refuted(lambda x: (x * x, 2 * x), write_into_cache, lambda x: x * x, "writes into its cache")
+
+
+def test_stale_cache():
+    kept = {}
+
+    def forward(x):
+        kept["s"] = 1 / (1 + np.exp(-x))
+        return kept["s"], None
+
+    refuted(forward, lambda dy, _: dy * kept["s"] * (1 - kept["s"]), torch.sigmoid, "stale cache")
+
+
+def test_what_varies_is_refuted():
+    rng = np.random.default_rng(0)
+    scale = iter([1.0, 1.0, 1.0, *rng.uniform(size=1000)])  # right as long as it is judged
+    refuted(lambda x: (x, None), lambda dy, _: dy * next(scale), lambda x: x.clone(), "another result")
+
+
+def test_shared_memory_is_told_but_not_refuted():
+    report = judged(lambda a, b: (a + b, None), lambda dy, _: (dy, dy), torch.add, [(3,), (3,)])
+    assert report.verdict is Verdict.CERTIFIED
+    assert "da shares its memory with dy" in report.notes
+
+
+def test_an_inexact_reference_does_not_convict():
+    """A reference whose own backward pass is off by 1e-6: the code's forward pass bears the code out."""
+
+    class Off(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return torch.sin(x)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * torch.cos(ctx.saved_tensors[0]) * (1 + 1e-6)
+
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    report = judged(lambda x: (np.sin(x), x), lambda dy, x: dy * np.cos(x), Off.apply, [x])
+    assert report.verdict is Verdict.CERTIFIED, report.text()
+    assert any("the reference is inexact here" in note for note in report.notes)
+    wrong = judged(lambda x: (np.sin(x), x), lambda dy, x: dy * np.cos(x) * (1 + 2e-6), Off.apply, [x])
+    assert wrong.verdict is Verdict.REFUTED
+
+
+class Right(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, W):
+        y = torch.tanh(x @ W.T)
+        ctx.save_for_backward(x, W, y)
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        x, W, y = ctx.saved_tensors
+        dz = dy * (1 - y * y)
+        return dz @ W, dz.T @ x
+
+
+class Wrong(Right):
+    @staticmethod
+    def backward(ctx, dy):
+        x, W, y = ctx.saved_tensors
+        dz = dy * (1 - y)
+        return dz @ W, dz.T @ x
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_torch_function(dtype):
+    generator = torch.Generator().manual_seed(0)
+    x, W = (torch.randn(shape, generator=generator).to(dtype) for shape in ((5, 3), (4, 3)))
+    reference = lambda x, W: torch.tanh(x @ W.T)  # noqa: E731
+    right, wrong = (verify_function(f, reference=reference, inputs=[x, W], seed=0) for f in (Right, Wrong.apply))
+    assert right.verdict is Verdict.CERTIFIED, right.text()
+    assert wrong.verdict is Verdict.REFUTED, wrong.text()
+    assert right.dtype == str(dtype).removeprefix("torch.")
+
+
+def test_torch_function_from_shapes():
+    reference = lambda x, W: torch.tanh(x @ W.T)  # noqa: E731
+    report = verify_function(Right, reference=reference, inputs={"x": (5, 3), "W": (4, 3)}, seed=0)
+    assert report.verdict is Verdict.CERTIFIED, report.text()
+    assert report.library == "torch"
+    assert len(report.stages) > 8
+
+
+def test_torch_code_given_as_two_functions():
+    report = judged(
+        lambda x: (torch.tanh(x), torch.tanh(x)), lambda dy, h: dy * (1 - h * h), torch.tanh, [torch.randn(3, 4).double()]
+    )
+    assert report.verdict is Verdict.CERTIFIED, report.text()
+    drawn = judged(lambda x: (torch.tanh(x), torch.tanh(x)), lambda dy, h: dy * (1 - h * h), torch.tanh)
+    assert (drawn.verdict, drawn.library) == (Verdict.CERTIFIED, "torch")
+
+
+class Block(nn.Module):
+    def __init__(self, tanh):
+        super().__init__()
+        self.linear, self.norm, self.tanh = nn.Linear(3, 4), nn.BatchNorm1d(4), tanh
+
+    def forward(self, x):
+        return self.tanh(self.norm(self.linear(x)))
+
+
+class Tanh(torch.autograd.Function):
+    slope = staticmethod(lambda y: 1 - y * y)
+
+    @staticmethod
+    def forward(ctx, x):
+        y = torch.tanh(x)
+        ctx.save_for_backward(y)
+        return y
+
+    @classmethod
+    def backward(cls, ctx, dy):
+        return dy * cls.slope(ctx.saved_tensors[0])
+
+
+class BadTanh(Tanh):
+    slope = staticmethod(lambda y: 1 - y)
+
+
+def test_modules():
+    x = torch.randn(6, 3, generator=torch.Generator().manual_seed(1))
+    right, wrong, reference = Block(Tanh.apply), Block(BadTanh.apply), Block(torch.tanh)
+    before = {k: v.clone() for k, v in right.state_dict().items()}
+    report = verify_function(right, reference=reference, inputs=[x], seed=0)
+    assert report.verdict is Verdict.CERTIFIED, report.text()
+    assert {t.name for t in report.stages[0].isolated.tensors} == {
+        "y", "dx", "dlinear.weight", "dlinear.bias", "dnorm.weight", "dnorm.bias"
+    }  # fmt: skip
+    assert all(torch.equal(v, before[k]) for k, v in right.state_dict().items()), "the module judged was changed"
+    assert verify_function(wrong, reference=reference, inputs=[x], seed=0).verdict is Verdict.REFUTED
+
+
+def test_a_graph_that_is_cut():
+    report = verify_function(lambda x: torch.tanh(x.detach()), reference=torch.tanh, inputs=[torch.randn(3)])
+    assert report.verdict is Verdict.REFUTED
+    assert "graph is cut" in report.text(width=10_000)
+
+
+def test_seed_and_slack():
+    first, again, other = (judged(*RIGHT["gelu"]), judged(*RIGHT["gelu"]), verify_function(*RIGHT["gelu"], seed=8))
+    assert first.to_dict() == again.to_dict() != other.to_dict()
+    nearly = lambda dy, s: dy * s * (1 - s) * (1 + 1e-12)  # noqa: E731
+    assert judged(sigmoid, nearly, torch.sigmoid).verdict is Verdict.REFUTED
+    assert judged(sigmoid, nearly, torch.sigmoid, slack=1e6).verdict is Verdict.CERTIFIED
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "error", "words"),
+    [
+        ({"forward": 3}, TypeError, "forward: got int"),
+        ({"reference": None}, TypeError, "reference: got NoneType"),
+        ({"backward": 1.0}, TypeError, "backward: got float"),
+        ({"inputs": (4, 3)}, TypeError, "wrap a single one in a list"),
+        ({"inputs": np.ones(3)}, TypeError, "inputs: got ndarray"),
+        ({"inputs": [LABELS]}, ValueError, "no floating-point array or shape"),
+        ({"inputs": []}, ValueError, "no floating-point array or shape"),
+        ({"inputs": [np.ones(2, np.float32), np.ones(2)]}, TypeError, "different precisions"),
+        ({"inputs": [np.ones(2, np.longdouble)]}, TypeError, "longdouble|float128"),
+        ({"slack": 0.5}, ValueError, "slack: got 0.5"),
+        ({"inputs": [np.full(3, np.nan)]}, ValueError, "inputs: x has 3 values that are not finite"),
+        ({"reference": lambda x: x.view(7, 7)}, ValueError, "the reference raised RuntimeError"),
+        ({"reference": lambda x: (x, x)}, ValueError, "reference returned a tuple"),
+    ],
+)
+def test_bad_arguments(kwargs, error, words):
+    good = {"forward": sigmoid, "backward": lambda dy, s: dy * s * (1 - s), "reference": torch.sigmoid, "inputs": [(3,)]}
+    with pytest.raises(error, match=words):
+        verify_function(**{**good, **kwargs})
