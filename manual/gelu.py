@@ -1,7 +1,7 @@
 """GELU, h = z Phi(z), exact and in its tanh approximation: two functions, each with its own derivative.
 
-Phi is the standard normal distribution function, phi its density. The array API has no error function: where an
-array's own library has one it is used, else SciPy's.
+Phi is the standard normal distribution function, phi its density. Phi is taken from erfc: the usual (1 + erf) / 2 cancels
+for z far below zero. The array API has no error function: the array's own library's is used, else SciPy's.
 """
 
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ from array_api_compat import array_namespace, is_jax_namespace
 from manual.types import Array, Elementwise, Grads, Params
 
 
-def erf(x: Array) -> Array:
-    """The error function, elementwise, on any array.
+def erfc(x: Array) -> Array:
+    """The complementary error function, 1 - erf, elementwise, on any array.
 
     >>> import numpy as np
-    >>> erf(np.array([0.0, 1.0])).round(6).tolist()
-    [0.0, 0.842701]
+    >>> erfc(np.array([0.0, 1.0])).round(6).tolist()
+    [1.0, 0.157299]
     """
     xp = array_namespace(x)
-    if hasattr(xp, "erf"):
-        return xp.erf(x)
+    if hasattr(xp, "erfc"):
+        return xp.erfc(x)
     if is_jax_namespace(xp):
-        from jax.scipy.special import erf as jax_erf
+        from jax.scipy.special import erfc as jax_erfc
 
-        return jax_erf(x)
+        return jax_erfc(x)
     import numpy as np
-    from scipy.special import erf as scipy_erf
+    from scipy.special import erfc as scipy_erfc
 
-    return xp.asarray(scipy_erf(np.asarray(x)))
+    return xp.asarray(scipy_erfc(np.asarray(x)))
 
 
 class GELUCache(NamedTuple):
@@ -40,10 +40,10 @@ class GELUCache(NamedTuple):
 
 @dataclass(frozen=True)
 class GELU(Elementwise):
-    """h = z Phi(z), Phi(z) = (1 + erf(z / sqrt 2)) / 2. Shapes: z, h (N, n). Source: Hendrycks, Gimpel 2016."""
+    """h = z Phi(z), Phi(z) = erfc(-z / sqrt 2) / 2. Shapes: z, h (N, n). Source: Hendrycks, Gimpel 2016."""
 
     def forward(self, params: Params, z: Array) -> tuple[Array, GELUCache]:
-        Phi = 0.5 * (1 + erf(z * sqrt(0.5)))
+        Phi = 0.5 * erfc(z * -sqrt(0.5))
         h = z * Phi  # (N, n)  eq. gelu.h
         return h, GELUCache(z, Phi)
 

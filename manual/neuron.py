@@ -7,7 +7,7 @@ each one computed, `backprop` what each one is to blame for.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import erf, exp, log1p, pi, sqrt, tanh
+from math import erfc, exp, log1p, pi, sqrt, tanh
 from typing import NamedTuple, TypeAlias
 
 Source: TypeAlias = "Neuron | int"  # an upstream neuron, or the index of a network input
@@ -149,7 +149,7 @@ def _silu(z: float) -> tuple[float, float]:
 
 
 def _gelu(z: float) -> tuple[float, float]:
-    Phi = 0.5 * (1 + erf(z * sqrt(0.5)))
+    Phi = 0.5 * erfc(z * -sqrt(0.5))
     return z * Phi, Phi + z * exp(-0.5 * z * z) / sqrt(2 * pi)
 
 

@@ -10,10 +10,10 @@ from torch import nn
 
 
 class GELU(nn.Module):
-    """h = z Phi(z), Phi(z) = (1 + erf(z / sqrt 2)) / 2."""
+    """h = z Phi(z), Phi(z) = erfc(-z / sqrt 2) / 2."""
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        return z * (0.5 * (1 + torch.erf(z * sqrt(0.5))))
+        return z * (0.5 * torch.erfc(z * -sqrt(0.5)))
 
 
 class GELUTanh(nn.Module):

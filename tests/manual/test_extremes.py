@@ -56,11 +56,10 @@ FORMULAS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[
     ),
     "softplus": (lambda z: np.log1p(np.exp(z)), logistic, lambda z, h: abs(h)),
     "silu": (lambda z: z * logistic(z), lambda z: logistic(z) * (1 + z * logistic(-z)), lambda z, h: abs(h)),
-    # z (1 + erf) / 2 cancels for z far below zero, torch's too: accurate relative to z, not to h
     "gelu": (
         lambda z: z * Phi(z),
         lambda z: Phi(z) + z * np.exp(-z * z / 2) / np.sqrt(2 * LONG(np.pi)),
-        lambda z, h: abs(z),
+        lambda z, h: abs(h) * (1 + z * z),  # in the tail erfc's argument decides: h moves z^2 times as fast as z
     ),
     "gelu_tanh": (
         lambda z: z / (1 + np.exp(-2 * cubic(np.minimum(np.maximum(z, -30), 1e3)))),
