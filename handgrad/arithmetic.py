@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -49,8 +50,16 @@ class Arithmetic:
         return np.dtype(np.float32 if self.u == 2.0**-24 else np.float64)
 
     def join(self, *parts: Any) -> Any:
-        """The radius of a sum of independent errors: their sum, or under rms the root of the sum of squares."""
-        return np.sqrt(sum(part * part for part in parts)) if self.rms else sum(parts)
+        """The radius of a sum of independent errors: their sum, or under rms the root of the sum of squares.
+
+        The first two have the shape of the result between them.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        if not self.rms:
+            return accumulate(np.add, parts)
+        root = np.sqrt(accumulate(np.add, [part * part for part in parts]))
+        return accumulate(np.maximum, [root, *parts])  # squares underflow; no part exceeds the root
 
     @property
     def library(self) -> float:
@@ -65,6 +74,14 @@ class Arithmetic:
         """n u / (1 - n u): the error of n roundings in any order; inf where n u >= 1."""
         nu = n * (u + EPS)
         return nu / (1 - nu) if nu < 1 else np.inf
+
+
+def accumulate(f: np.ufunc, parts: Sequence[Any]) -> Any:
+    """f over all parts, in place after the first two: a fresh array costs more than the arithmetic in it."""
+    total = f(parts[0], parts[1])
+    for part in parts[2:]:
+        total = f(total, part, out=total) if isinstance(total, np.ndarray) else f(total, part)
+    return total
 
 
 PRECISIONS = {

@@ -32,4 +32,6 @@ def judge(subject: Any, *args: Any, **kwargs: Any) -> Report:
         if args or kwargs:
             raise TypeError("assert_verified: a report takes no further arguments")
         return subject
-    return verify(subject, *args, **kwargs) if isinstance(subject, Network) else verify_function(subject, *args, **kwargs)
+    return (
+        verify(subject, *args, **kwargs) if isinstance(subject, Network) else verify_function(subject, *args, **kwargs)
+    )

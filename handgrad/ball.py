@@ -8,7 +8,7 @@ Source of the rules: Higham, Accuracy and Stability of Numerical Algorithms, 2nd
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Self
 
@@ -33,23 +33,28 @@ class Ball(JudgedArray):
     mid: Array
     rad: Array
     arithmetic: Arithmetic
+    is_exact: bool = field(init=False)  # no entry has a radius
 
     def __post_init__(self) -> None:
         mid, rad = np.asarray(self.mid, np.float64), np.asarray(self.rad, np.float64)
         if mid.shape != rad.shape:
             raise ValueError(f"rad has shape {rad.shape}, expected that of mid, {mid.shape}")
-        if (rad < 0).any():
+        if np.min(rad, initial=0) < 0:
             raise ValueError(f"rad has {(rad < 0).sum()} negative entries, expected a bound of at least 0")
-        with np.errstate(all="ignore"):
-            known = np.abs(mid) + rad <= self.arithmetic.huge  # False for nan as well
+        widest = np.max(rad, initial=0)
+        if not max(np.max(mid, initial=0), -np.min(mid, initial=0)) + widest <= self.arithmetic.huge:  # or nan
+            with np.errstate(all="ignore"):
+                rad = np.where(np.abs(mid) + rad <= self.arithmetic.huge, rad, np.inf)
+            widest = np.inf
         object.__setattr__(self, "mid", mid)
-        object.__setattr__(self, "rad", rad if known.all() else np.where(known, rad, np.inf))
+        object.__setattr__(self, "rad", rad)
+        object.__setattr__(self, "is_exact", bool(widest == 0))
 
     @classmethod
     def exact(cls, values: Any, arithmetic: Arithmetic) -> Self:
         """The machine numbers ``values`` with radius zero."""
         mid = np.asarray(values, np.float64)
-        return cls(mid, np.zeros(mid.shape), arithmetic)
+        return cls(mid, np.broadcast_to(0.0, mid.shape), arithmetic)
 
     @property
     def parts(self) -> tuple[Array, ...]:
@@ -191,6 +196,8 @@ def _where(condition: Any, x: Any, y: Any) -> Ball:
     owner = next(arg for arg in (condition, x, y) if isinstance(arg, Ball | Truth))
     chosen, x, y = _truth(condition, owner.arithmetic), owner._lift(x), owner._lift(y)
     rad = np.where(chosen.value, x.rad, y.rad)
+    if chosen.sure.all():
+        return Ball(np.where(chosen.value, x.mid, y.mid), rad, owner.arithmetic)
     hull = np.abs(x.mid - y.mid) + np.maximum(x.rad, y.rad)
     return Ball(np.where(chosen.value, x.mid, y.mid), np.where(chosen.sure, rad, hull), owner.arithmetic)
 
@@ -212,7 +219,7 @@ RULES: dict[str, Rule] = {
     **{name: lifted(rounding.function(*pair)) for name, pair in rounding.FUNCTIONS.items()},
     **{name: lifted(_compare(getattr(np, name))) for name in COMPARISONS},
     "add": lifted(rounding.add),
-    "subtract": lifted(lambda x, y: rounding.add(x, y, -1)),
+    "subtract": lifted(lambda x, y: rounding.add(x, y, np.subtract)),
     "multiply": lifted(rounding.multiply),
     "divide": lifted(rounding.divide),
     "matmul": lifted(rounding.matmul),

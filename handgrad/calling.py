@@ -3,7 +3,7 @@
     y, cache = forward(*inputs)        grads = backward(dy, cache)
     y        = forward(*inputs)        grads = backward(dy, *inputs), or backward(dy) of an object that keeps its state
 
-A backward pass that takes no upstream gradient (a loss's gradient, an activation's derivative) is multiplied by dy here.
+A backward pass that takes no upstream gradient (of a loss, of an activation) is multiplied by dy here.
 """
 
 import inspect
@@ -68,7 +68,7 @@ class Code:
             if _shape(y) != () and (len(grads) != 1 or shapes != {_shape(y)}):
                 raise WrongReturn(
                     f"backward takes no upstream gradient and y has shape {_shape(y)}: expected backward(dy, cache); "
-                    "without dy only the gradient of a scalar and the derivative of an elementwise function can be judged"
+                    "without dy only the gradient of a scalar or the derivative of an elementwise function is judged"
                 )
             return {name: g * dy for name, g in grads.items()}
         return self._by_name(self.backward(dy) if word == "state" else self.backward(dy, *rest))
@@ -79,7 +79,7 @@ class Code:
             missing = [n for n in variables if n not in grads and f"d{n}" not in grads]
             if missing:
                 raise WrongReturn(
-                    f"backward returned no gradient for {', '.join(missing)} (its keys are {', '.join(map(str, grads))}); "
+                    f"backward returned no gradient for {', '.join(missing)} (keys: {', '.join(map(str, grads))}); "
                     "give None for an input that has none"
                 )
             found = {n: grads[f"d{n}"] if f"d{n}" in grads else grads[n] for n in variables}
@@ -158,7 +158,9 @@ def input_names(forward: Callable[..., Any], count: int) -> tuple[str, ...]:
 
 
 def _plain(constant: Any) -> Any:
-    return plain(constant) if hasattr(constant, "dtype") and str(constant.dtype).rpartition(".")[2] != "bool" else constant
+    return (
+        plain(constant) if hasattr(constant, "dtype") and str(constant.dtype).rpartition(".")[2] != "bool" else constant
+    )
 
 
 def _shape(array: Any) -> tuple[int, ...]:

@@ -127,7 +127,7 @@ def run(code: Code, inputs: Arrays, dy: Any) -> tuple[dict[str, Any], Exception 
     found: dict[str, Any] = {}
     try:
         with quiet():
-            args = code.arguments(duplicate(inputs))
+            args = [duplicate(arg) for arg in code.arguments(inputs)]
             y, cache = code.run_forward(args)
             found["y"] = duplicate(y)
             to64(y)
@@ -140,12 +140,12 @@ def run(code: Code, inputs: Arrays, dy: Any) -> tuple[dict[str, Any], Exception 
 
 
 def as_stage(name: str, code: Code, reference: Reference, wanted: tuple[str, ...]) -> Stage:
-    """The code as a stage whose results are those named in `wanted`."""
+    """The code as a stage whose results are those named in `wanted`. It is given to the code as it is, uncopied."""
 
     def hand(inputs: Arrays, dy: Any) -> dict[str, Any]:
-        args = code.arguments(duplicate(inputs))
+        args = code.arguments(inputs)
         y, cache = code.run_forward(args)
-        return {"y": y, **(code.run_backward(args, y, cache, duplicate(dy)) if len(wanted) > 1 else {})}
+        return {"y": y, **(code.run_backward(args, y, cache, dy) if len(wanted) > 1 else {})}
 
     def expected(inputs: Arrays, dy: Any) -> dict[str, Any]:
         found = reference.gradients(inputs, dy)
@@ -176,7 +176,7 @@ def certificate(
 def with_reference_noise(
     stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evidence], rng: np.random.Generator
 ) -> tuple[StageReport, dict[str, Evidence]]:
-    """The same bounds and the reference's own noise: its formula is another one and may cancel where the code's does not."""
+    """The same bounds and the reference's own noise: its formula is another and may cancel where ours does not."""
     a = Arithmetic.of("float64")
     sigma = noise(stage.reference, {n: to64(v) for n, v in inputs.items()}, to64(dy), a, rng)
     wider = {
@@ -199,15 +199,17 @@ def forward_differs(t: TensorReport, e: Evidence) -> TensorReport:
         return replace(t, reason=f"the forward passes differ: {in_another_shape(e) or t.reason}")
     at = f"[{','.join(map(str, t.index))}]" if t.index else ""
     if not np.isfinite(e.hand).all():
-        return replace(t, reason=f"forward gives {t.reason}: y{at} is {t.hand:g}, the reference gives {t.reference:.9g}")
+        return replace(
+            t, reason=f"forward gives {t.reason}: y{at} is {t.hand:g}, the reference gives {t.reference:.9g}"
+        )
     words = f"y{at} is {t.hand:.17g}, the reference gives {t.reference:.17g}, {t.outside} of {t.entries} entries differ"
     gap, size = np.max(np.abs(e.hand - e.reference)), np.max(np.abs(e.reference))
     if gap <= CLOSE * size:
         return replace(
             t,
             verdict=Verdict.UNRESOLVED,
-            reason=f"the forward passes differ by {gap / size:.1g} of their size, too much for rounding, too little for another "
-            f"formula: a constant cut short, or an inexact reference; {words}",
+            reason=f"the forward passes differ by {gap / size:.1g} of their size, too much for rounding, too little "
+            f"for another formula: a constant cut short, or an inexact reference; {words}",
         )
     return replace(t, reason=f"the forward passes differ: {words}; the gradients are not judged")
 
@@ -215,7 +217,9 @@ def forward_differs(t: TensorReport, e: Evidence) -> TensorReport:
 def stopped(case: str, tensor: str, y: Float, error: Exception | None) -> StageRow:
     """The row of code that raised: UNRESOLVED; REFUTED where what it returned is the mistake."""
     verdict = Verdict.REFUTED if isinstance(error, WrongReturn) else Verdict.UNRESOLVED
-    reason = str(error) if isinstance(error, WrongReturn) else f"{'forward' if tensor == 'y' else tensor} {raised(error)}"
+    reason = (
+        str(error) if isinstance(error, WrongReturn) else f"{'forward' if tensor == 'y' else tensor} {raised(error)}"
+    )
     return failed(case, tensor, verdict, reason)
 
 

@@ -8,8 +8,9 @@ from handgrad.catalogue_general import GENERAL
 from handgrad.catalogue_layers import LAYERS
 from handgrad.catalogue_losses import LOSSES
 from handgrad.catalogue_norms import NORMS
+from handgrad.catalogue_shapes import SHAPES
 from handgrad.catalogue_upstream import UPSTREAM
 
 CATALOGUE: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
-    *GENERAL, *UPSTREAM, *ACTIVATIONS, *LAYERS, *NORMS, *LOSSES,
+    *GENERAL, *SHAPES, *UPSTREAM, *ACTIVATIONS, *LAYERS, *NORMS, *LOSSES,
 )  # fmt: skip

@@ -17,10 +17,10 @@ FORMULAS = {k: f for k, f in manual.ACTIVATIONS.items() if k not in ("identity",
 
 def derivative(case: Case) -> Iterator[Mistake]:
     """f'(z) missing, taken elsewhere, squared, or mixed up with f."""
-    D = case.derivative
-    if D is None:
+    D, k = case.derivative, f"d{case.x_name}"
+    if D is None or k not in case.same_shape:
         return
-    k, z, h, dh = f"d{case.x_name}", case.x, case.y, case.dy
+    z, h, dh = case.x, case.y, case.dy
     # float64 autograd on an upstream of ones and on dh rounds differently where f' cancels
     hand, bound = case.hand[k], {k: case.evidence[k].bound + np.abs(case.right[k] - dh * D)}
     if isinstance(case.stage.subject, manual.Dropout):
@@ -64,10 +64,11 @@ def derivative(case: Case) -> Iterator[Mistake]:
 
 def product_rule(case: Case) -> Iterator[Mistake]:
     """h = z g(z), such as SiLU and GELU: one of the two terms g(z) + z g'(z) is missing."""
-    D, z, h = case.derivative, case.x, case.y
-    if D is None or not any(same(h, FORMULAS[name].forward({}, z)[0]) for name in ("silu", "gelu", "gelu_tanh")):
+    D, z, h, k = case.derivative, case.x, case.y, f"d{case.x_name}"
+    if D is None or k not in case.same_shape:
         return
-    k = f"d{case.x_name}"
+    if not any(same(h, FORMULAS[name].forward({}, z)[0]) for name in ("silu", "gelu", "gelu_tanh")):
+        return
     g = np.where(z == 0, D, h / z)
     bound = {k: case.evidence[k].bound + np.abs(case.right[k] - case.dy * D)}
     why = "h = z g(z) has the derivative g(z) + z g'(z); only {} is there."

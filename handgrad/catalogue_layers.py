@@ -151,7 +151,7 @@ def softmax(case: Case) -> Iterator[Mistake]:
         return
     dot, C = (dp * p).sum(axis=-1, keepdims=True), z.shape[-1]
     wrongs = (
-        ("only the diagonal of the Jacobian is used", "dz = dp p (1 - p): a change of one logit moves all probabilities.",
+        ("only the diagonal of the Jacobian is used", "dz = dp p (1 - p); one logit moves all probabilities.",
          dp * p * (1 - p)),
         ("the sum over the classes is missing", "dz = p dp where p (dp - sum dp p) belongs.", p * dp),
         ("the factor p is missing", "dz = dp - sum dp p where p (dp - sum dp p) belongs.", dp - dot),

@@ -66,14 +66,15 @@ def norm(case: Case) -> Iterator[Mistake]:
     d = dy * n.gamma
     m, mx = mean(d), xhat * mean(d * xhat)
     wrongs = [
-        ("mean and variance are treated as constants", "dx = dxhat / s: both depend on x and have paths of their own.", d / s),
+        ("mean and variance are treated as constants", "dx = dxhat / s, but both depend on x.", d / s),
         ("the path through the mean is missing", "The term mean(dxhat) is not subtracted.", (d - mx) / s),
         ("the path through the variance is missing", "The term xhat mean(dxhat xhat) is not subtracted.", (d - m) / s),
         ("gamma is forgotten in dx", "dxhat = dy where dy gamma belongs.",
          (dy - mean(dy) - xhat * mean(dy * xhat)) / s),
         ("the division by s is missing", "dx is not divided by the standard deviation.", d - m - mx),
         ("divided by the variance", "dx is divided by s^2 where s belongs.", (d - m - mx) / (s * s)),
-        ("xhat is missing before mean(dxhat xhat)", "The term is mean(dxhat xhat) without its xhat.", (d - m - mean(d * xhat)) / s),
+        ("xhat is missing before mean(dxhat xhat)", "The term is mean(dxhat xhat) alone.",
+         (d - m - mean(d * xhat)) / s),
         ("x stands where xhat belongs", "The term is xc mean(dxhat xc), not divided by the variance.",
          (d - m - n.xc * mean(d * n.xc)) / s),
         ("a sign in dx is turned", "mean(dxhat) is added where it is subtracted.", (d + m - mx) / s),
@@ -85,8 +86,10 @@ def norm(case: Case) -> Iterator[Mistake]:
     if size > 1:
         f = size / (size - 1)
         wrongs += [
-            ("the variance's divisor is n - 1", "mean(dxhat xhat) is divided by n - 1, the forward pass divides by n.", (d - m - f * mx) / s),
-            ("the divisor is n - 1", "Both means are divided by n - 1, the forward pass divides by n.", (d - f * m - f * mx) / s),
+            ("the variance's divisor is n - 1", "mean(dxhat xhat) is divided by n - 1, not by n.",
+             (d - m - f * mx) / s),
+            ("the divisor is n - 1", "Both means are divided by n - 1, not by n.",
+             (d - f * m - f * mx) / s),
         ]  # fmt: skip
     for name, why, wrong in wrongs:
         yield Mistake(name, why, {k: wrong})

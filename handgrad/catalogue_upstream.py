@@ -7,7 +7,7 @@ import numpy as np
 from handgrad.catalogue_case import Case, Mistake
 from handgrad.certificate import Float
 
-MOST_SAMPLES = 64
+MOST_SAMPLES = 32
 MOST_NUMBERS = 1_000_000
 
 

@@ -13,10 +13,11 @@ from handgrad.arithmetic import Arithmetic
 from handgrad.ball import Ball
 from handgrad.dual import Dual
 from handgrad.precision import to64
-from handgrad.stage import TORCH_NAMES, layer_twin, meeting, plain
+from handgrad.stage import layer_twin, meeting, plain
 from handgrad.verdict import Verdict
 from manual import Loss, Network, Params
 from torch_ref import twin
+from torch_ref.weights import TORCH_NAMES
 
 Float = NDArray[np.float64]
 

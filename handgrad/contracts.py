@@ -1,7 +1,7 @@
 """What a hand-written backward pass must keep besides being right, each as its own named check.
 
-All run the stage's own code in its own precision. None needs a tolerance: zeros, powers of two and repetitions are exact
-in floating point, and where a sum is compared its bound comes from the ball arrays.
+All run the stage's own code in its own precision. None needs a tolerance: zeros, powers of two and repetitions are
+exact in floating point, and where a sum is compared its bound comes from the ball arrays.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -45,9 +45,9 @@ def check_contracts(
 ) -> tuple[Contract, ...]:
     """Every contract of the stage on these inputs (any array library) and this upstream gradient.
 
-    split: forward(inputs) -> (y, cache) and backward(cache, inputs, dy) -> gradients, to check the cache; taken from the
-    stage itself where it judges a manual layer or loss. resized: (N, n) -> (stage, inputs, dy) at that size, or None
-    where the layer has no such size.
+    split: forward(inputs) -> (y, cache) and backward(cache, inputs, dy) -> gradients, to check the cache; taken from
+    the stage itself where it judges a manual layer or loss. resized: (N, n) -> (stage, inputs, dy) at that size, or
+    None where the layer has no such size.
     """
     split = split or of_subject(stage)
     once = dict(stage.hand(copied(inputs), copied(dy)))
@@ -99,7 +99,9 @@ def same_shapes(once: Arrays, inputs: Arrays) -> Contract:
         if grad is None:
             return Contract(name, False, f"d{key} is absent, expected shape {tuple(np.shape(value))}")
         if tuple(np.shape(grad)) != tuple(np.shape(value)):
-            return Contract(name, False, f"d{key} has shape {tuple(np.shape(grad))}, {key} has {tuple(np.shape(value))}")
+            return Contract(
+                name, False, f"d{key} has shape {tuple(np.shape(grad))}, {key} has {tuple(np.shape(value))}"
+            )
     return Contract(name, True)
 
 
@@ -159,7 +161,9 @@ def repeatable(stage: Stage, inputs: Arrays, dy: Any, once: Arrays) -> Contract:
     """The same numbers in, the same bits out."""
     again = stage.hand(copied(inputs), copied(dy))
     differ = [key for key in once if contents(again[key]) != contents(once[key])]
-    return Contract("repeatable bit for bit", not differ, f"a second run differs in {', '.join(differ)}" if differ else "")
+    return Contract(
+        "repeatable bit for bit", not differ, f"a second run differs in {', '.join(differ)}" if differ else ""
+    )
 
 
 def no_stale_cache(

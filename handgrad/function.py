@@ -1,24 +1,22 @@
 """Judge anyone's backward pass: two functions of NumPy, array API or torch, a torch.autograd.Function, a module.
 
-The forward passes are compared first: gradients of two different functions have nothing to say to each other. Then every
-gradient is judged by balls (certificate.py) where the code lets them in, and by the noise of the reference (opaque.py)
-where it does not.
+The forward passes are compared first: gradients of two different functions have nothing to say to each other. Then
+every gradient is judged by balls (certificate.py) where the code lets them in, and by the noise of the reference
+(opaque.py) where it does not.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
-from torch.func import functional_call
 
-from handgrad.calling import Code, by_autograd, call_word, input_names
-from handgrad.case import Case, failed, judge
-from handgrad.draw import ORDINARY, SPECIAL, Shape, is_shape, sizes
-from handgrad.manners import aliases, offences
-from handgrad.precision import dtype_name, like, to64
+from handgrad.calling import Code, call_word, input_names
+from handgrad.case import Case, as_stage, failed, judge
+from handgrad.draw import cases, is_float_array, is_shape
+from handgrad.manners import offences
+from handgrad.precision import dtype_name, to64
+from handgrad.prepare import model_of, plain_forward, prepare
 from handgrad.quiet import duplicate, quiet
-from handgrad.reference import Reference
 from handgrad.report import Control, Report, StageRow
 from handgrad.verdict import Verdict
 from handgrad.verify import plant
@@ -43,18 +41,18 @@ def verify_function(
         y        = forward(*inputs)    grads = backward(dy, *inputs), or backward(dy) of an object that keeps its state
 
     grads: one array, a tuple in the order of the inputs, or a dict by name ("dW" or "W"); None for an input without a
-    gradient. A backward pass that takes no dy (a loss's gradient, an activation's derivative) is multiplied by dy here, and
-    the report says so. Without `backward`, forward is torch code that brings its own: a torch.autograd.Function or its
-    apply, any function that uses one, or an nn.Module (whose parameters are judged as well; reference is then a
-    module with the same parameter names, or a function of the inputs and the parameters in order).
+    gradient. A backward pass that takes no dy (the gradient of a loss, the derivative of an activation) is multiplied
+    by dy here, and the report says so. Without `backward`, forward is torch code that brings its own: a
+    torch.autograd.Function or its apply, any function that uses one, or an nn.Module (whose parameters are judged as
+    well; reference is then a module with the same parameter names, or a function of the inputs and the parameters).
 
     reference: any callable of float64 torch tensors in the order of the inputs, returning y.
-    inputs: arrays, or shapes (tuples of sizes; () is a scalar) from which ordinary and special inputs (tiny, large, zeros,
-    ties, kinks, saturated, one-hot, sparse) are drawn, at several sizes; a list, or a dict by the argument names of
-    forward. Integer and boolean arrays, and whatever is no array, are passed on as constants. For shapes, NumPy float64
-    arrays are drawn, or torch tensors where there is no backward or forward asks for them.
+    inputs: arrays, or shapes (tuples of sizes; () is a scalar) from which ordinary and special inputs (tiny, large,
+    zeros, ties, kinks, saturated, one-hot, sparse) are drawn, at several sizes; a list, or a dict by the argument names
+    of forward. Integer and boolean arrays, and whatever is no array, are passed on as constants. For shapes, NumPy
+    float64 arrays are drawn, or torch tensors where there is no backward or forward asks for them.
 
-    Raises TypeError or ValueError for arguments that cannot be judged. What the code itself raises is reported, UNRESOLVED.
+    Raises TypeError or ValueError for arguments that cannot be judged. What the code itself raises is reported.
 
     >>> def forward(x):
     ...     h = np.tanh(x)
@@ -89,9 +87,10 @@ def verify_function(
         if first and judged.row.isolated.verdict is not Verdict.CERTIFIED:
             break  # wrong where everything is ordinary: special inputs add nothing
         if first:
-            spoils = offences(code, case.inputs, judged.dy)
-            rows += [failed("manners", "code", Verdict.REFUTED, offence) for offence in spoils]
-            notes += aliases(code, case.inputs, judged.dy)
+            stage = as_stage(case.name, code, oracle, tuple(judged.evidence))
+            spoils, remarks = offences(code, stage, case.inputs, judged.dy, judged.evidence, rng)
+            rows += [failed("contract", "-", Verdict.REFUTED, offence) for offence in spoils]
+            notes += remarks
     notes += size_note(rows)
     notes += [f"judged {way}" + (f": {', '.join(names)}" if len(ways) > 1 else "") for way, names in ways.items()]
     return Report(
@@ -108,7 +107,7 @@ def verify_function(
 
 
 def admissions(code: Code, case: Case, row: StageRow) -> list[str]:
-    """What a report must not hide: inputs without a judged gradient, and how a backward pass without dy was completed."""
+    """What a report must not hide: inputs without a judged gradient, and a backward pass that had to be completed."""
     judged = {t.name for t in row.isolated.tensors}
     if len(judged) == 1:
         return []  # the forward passes differ, or the code did not run
@@ -146,15 +145,17 @@ def check_arguments(forward: Any, backward: Any, reference: Any, inputs: Any, sl
         given = dict(zip(input_names(plain_forward(forward), len(inputs)), inputs, strict=True))
     else:
         raise TypeError(
-            f"inputs: got {inputs if isinstance(inputs, tuple) else type(inputs).__name__}, expected a list of arrays or "
-            "shapes, one per argument of forward; wrap a single one in a list"
+            f"inputs: got {inputs if isinstance(inputs, tuple) else type(inputs).__name__}, expected a list of arrays "
+            "or shapes, one per argument of forward; wrap a single one in a list"
         )
     floats = {n: dtype_name(v) for n, v in given.items() if is_float_array(v)}
     for n, dtype in floats.items():
         if dtype not in DTYPES:
             raise TypeError(f"inputs: {n} is {dtype}, expected one of {', '.join(DTYPES)}")
     if len(set(floats.values())) > 1:
-        raise TypeError(f"inputs: different precisions ({', '.join(f'{n} {d}' for n, d in floats.items())}), expected one")
+        raise TypeError(
+            f"inputs: different precisions ({', '.join(f'{n} {d}' for n, d in floats.items())}), expected one"
+        )
     for n in floats:
         lost = int((~np.isfinite(to64(given[n]))).sum())
         if lost:
@@ -162,118 +163,6 @@ def check_arguments(forward: Any, backward: Any, reference: Any, inputs: Any, sl
     if not floats and not any(is_shape(v) for v in given.values()):
         raise ValueError("inputs: no floating-point array or shape among them, so there is no gradient to judge")
     return given
-
-
-def prepare(
-    forward: Any, backward: Any, reference: Any, given: dict[str, Any]
-) -> tuple[Code, Reference, dict[str, Any]]:
-    """The code, its reference, and all inputs; the parameters of a module are inputs as well."""
-    constants = {n: v for n, v in given.items() if not is_float_array(v) and not is_shape(v)}
-    names = tuple(given)
-    if isinstance(forward, torch.nn.Module):
-        parameters = dict(forward.named_parameters())
-        run = module_call(forward, len(names), tuple(parameters))
-        called = reference
-        if isinstance(reference, torch.nn.Module):
-            theirs = [n for n, _ in reference.named_parameters()]
-            if set(theirs) != set(parameters):
-                raise ValueError(f"reference: its parameters are {theirs}, expected those of forward, {list(parameters)}")
-            called = module_call(reference, len(names), tuple(parameters), forward)
-        names += tuple(parameters)
-        code = by_autograd(run, names, constants)
-        return code, Reference(called, names, constants), given | parameters
-    call = plain_forward(forward)
-    code = by_autograd(call, names, constants) if backward is None else Code(call, backward, names, constants)
-    return code, Reference(reference, names, constants), given
-
-
-def module_call(
-    module: torch.nn.Module, count: int, parameters: tuple[str, ...], state: torch.nn.Module | None = None
-) -> Callable[..., Any]:
-    """The module as a function of its inputs and parameters. Its buffers (those of `state`) are copied for every call."""
-
-    def run(*args: Any) -> Any:
-        given = dict(zip(parameters, args[count:], strict=True))
-        own, like = dict(module.named_buffers()), next(a for a in args if isinstance(a, torch.Tensor))
-        buffers = own | {n: b for n, b in (state or module).named_buffers() if n in own}
-        dtype = next((a.dtype for a in args if isinstance(a, torch.Tensor) and a.is_floating_point()), like.dtype)
-        copies = {
-            n: b.to(like.device, dtype if b.is_floating_point() else b.dtype, copy=True) for n, b in buffers.items()
-        }
-        return functional_call(module, {**given, **copies}, args[:count])
-
-    return run
-
-
-def cases(
-    given: Mapping[str, Any], constants: Mapping[str, Any], model: Any, reference: Reference, rng: np.random.Generator
-) -> Iterator[Case]:
-    """The inputs as given; or, for shapes, an ordinary draw, every special one, and other sizes."""
-    arrays = {n: v for n, v in given.items() if is_float_array(v)}
-    shapes: dict[str, Shape] = {n: v for n, v in given.items() if is_shape(v)}
-
-    def case(name: str, draws: Mapping[str, Any], optional: bool, shapes: Mapping[str, Shape] = shapes) -> Case:
-        drawn = {n: like(draws[n](rng, shape), model) for n, shape in shapes.items()}
-        return Case(name, {n: drawn.get(n, arrays.get(n)) for n in given if n not in constants}, optional)
-
-    if not shapes:
-        yield Case("given", arrays)
-        return
-    draws = ordinary_draws(shapes, arrays, reference, rng)
-    yield case("ordinary", draws, optional=False)
-    for name, draw in SPECIAL.items():
-        yield case(name, dict.fromkeys(shapes, draw), optional=True)
-    if not arrays and not any(hasattr(v, "dtype") for v in constants.values()):
-        for name, others in sizes(shapes):
-            yield case(f"{name}: {'; '.join('x'.join(map(str, s)) or 'scalar' for s in others.values())}", draws, True, others)
-
-
-def ordinary_draws(
-    shapes: Mapping[str, Shape], arrays: Mapping[str, Any], reference: Reference, rng: np.random.Generator
-) -> dict[str, Any]:
-    """What each input looks like: normal deviates, or the first other kind that the reference has a finite answer for."""
-    *first, last = shapes
-    ways = [dict.fromkeys(shapes, draw) for draw in ORDINARY.values()]
-    ways[1:1] = [dict.fromkeys(first, ORDINARY["ordinary"]) | {last: draw} for draw in list(ORDINARY.values())[1:]]
-    for draws in ways:
-        values = {n: np.asarray(draws[n](rng, shape)) for n, shape in shapes.items()}
-        try:
-            if np.isfinite(reference.value({**{n: np.asarray(v, float) for n, v in arrays.items()}, **values})).all():
-                return draws
-        except Exception:
-            continue
-    return ways[0]
-
-
-def model_of(code: Code, given: Mapping[str, Any]) -> Any:
-    """An array of the library and precision judged: the first one given; for shapes NumPy's float64, or torch's."""
-    array = next((v for v in given.values() if is_float_array(v)), None)
-    if array is not None:
-        return array
-    shapes = [v for v in given.values() if is_shape(v)]
-    drawn = iter([np.full(shape, 0.5) for shape in shapes])
-    if any(isinstance(v, torch.Tensor) for v in code.constants.values()):
-        return torch.zeros((), dtype=torch.float64)
-    try:
-        code.forward(*(code.constants[n] if n in code.constants else next(drawn) for n in code.names))
-    except (TypeError, AttributeError) as error:
-        if "ensor" in str(error) or "numpy" in str(error):
-            return torch.zeros((), dtype=torch.float64)
-    except Exception:
-        pass  # it is reported when it is judged
-    return np.zeros(())
-
-
-def is_float_array(value: Any) -> bool:
-    """An array of floating-point numbers of any library; a Python float is a constant."""
-    return hasattr(value, "dtype") and hasattr(value, "shape") and "float" in dtype_name(value)
-
-
-def plain_forward(forward: Any) -> Callable[..., Any]:
-    """What is called: the apply of a torch.autograd.Function, else the thing itself."""
-    if isinstance(forward, type) and issubclass(forward, torch.autograd.Function):
-        return forward.apply
-    return forward.forward if isinstance(forward, torch.nn.Module) else forward
 
 
 def title(forward: Any) -> str:

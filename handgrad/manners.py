@@ -1,100 +1,62 @@
-"""What a backward pass must not do besides being wrong: write into what it is given, remember another call, alias, vary."""
+"""What somebody's backward pass does besides being right: it must spoil nothing that other code still needs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from torch.utils._pytree import tree_leaves
 
 from handgrad.calling import Code, Outputs, call_word
-from handgrad.precision import like, to64
+from handgrad.certificate import Evidence
+from handgrad.contracts import Contract, cache_unchanged, inputs_unchanged, no_aliases, no_stale_cache, repeatable
+from handgrad.precision import to64
 from handgrad.quiet import duplicate, quiet
-from handgrad.stage import Arrays
-
-Float = NDArray[np.float64]
+from handgrad.stage import Arrays, Stage
 
 
-def offences(code: Code, inputs: Arrays, dy: Any) -> tuple[str, ...]:
-    """What the code does that would spoil a network although its values are right."""
+def offences(
+    code: Code, stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evidence], rng: np.random.Generator
+) -> tuple[list[str], list[str]]:
+    """What refutes code whose values are right, and what is only worth knowing (shared memory, bits that vary).
+
+    Code whose state is all in the object it belongs to has no cache of its own to be stale.
+    """
+
+    def forward(inputs: Arrays) -> tuple[Any, Any]:
+        return code.run_forward(code.arguments(inputs))
+
+    def backward(cache: Any, inputs: Arrays, dy: Any) -> Outputs:
+        return code.run_backward(code.arguments(inputs), evidence["y"].reference, cache, dy)
+
     with quiet():
-        return (*written(code, inputs, dy), *remembered(code, inputs, dy))
+        once, again = [stage.hand(duplicate(inputs), duplicate(dy)) for _ in range(2)]
+        strict, loose = [inputs_unchanged(stage, inputs, dy)], [no_aliases(stage, inputs, dy)]
+        wrong = [n for n, e in evidence.items() if any(outside(run[n], e) for run in (once, again))]
+        if wrong:
+            strict.append(Contract("the same every time", False, f"another run gives a wrong {', '.join(wrong)}"))
+        steady = repeatable(stage, inputs, dy, once)
+        loose.append(steady)
+        _y, cache = forward(duplicate(inputs))
+        if steady.held and call_word(code, bool(cache)) != "state":
+            split = (forward, backward)
+            strict += [cache_unchanged(split, inputs, dy), stale(lambda: no_stale_cache(split, inputs, dy, rng))]
+    return told(strict), told(loose)
 
 
-def written(code: Code, inputs: Arrays, dy: Any) -> list[str]:
-    """Inputs, upstream gradient and cache that another reader would find changed."""
-    args, upstream = code.arguments(duplicate(inputs)), duplicate(dy)
-    before = [numbers(arg) for arg in args]
-    y, cache = code.run_forward(args)
-    found = [f"forward writes into its input {n}" for n in changed(code.names, before, args)]
-    before, kept, given = [numbers(arg) for arg in args], numbers(y), numbers(upstream)
-    first = duplicate(code.run_backward(args, y, cache, upstream))
-    found += [f"backward writes into the input {n} of forward" for n in changed(code.names, before, args)]
-    if not same(kept, numbers(y)):
-        found.append("backward writes into y, the output of forward")
-    if not same(given, numbers(upstream)):
-        found.append("backward writes into its upstream gradient dy, which other branches of a network still need")
-    again = code.run_backward(args, y, cache, duplicate(dy))
-    if not found and not same(numbers(first), numbers(again)):
-        found.append("a second backward pass from the same cache gives another result: it writes into its cache or varies")
-    return found
+def outside(value: Any, e: Evidence) -> bool:
+    """Whether a result is not what the judged run gave, within the bound of that run."""
+    return not bool((np.abs(to64(value) - e.reference) <= e.bound).all())
 
 
-def remembered(code: Code, inputs: Arrays, dy: Any) -> list[str]:
-    """A backward pass that belongs to the forward pass called last, not to the cache it is given; and one that varies."""
-    first, again = fresh(code, inputs, dy), fresh(code, inputs, dy)
-    if not same(numbers(first), numbers(again)):
-        return ["the same call gives another result each time: it is random, or reads memory nobody wrote"]
-    args = code.arguments(duplicate(inputs))
-    y, cache = code.run_forward(args)
-    if call_word(code, bool(cache)) == "state":
-        return []  # an object that keeps its state has only the last call to go back through
-    others = {name: like(0.5 * to64(value) + 0.25, value) for name, value in inputs.items()}
+def stale(check: Any) -> Contract:
+    """The check of the cache; code that keeps something outside it may raise as well as be wrong."""
     try:
-        code.run_forward(code.arguments(others))
-    except Exception:
-        return []
-    try:
-        late = numbers(code.run_backward(args, y, cache, duplicate(dy)))
-    except Exception:
-        late = []
-    if same(numbers(first), late):
-        return []
-    return ["stale cache: after forward has run on other inputs, backward of the first ones gives another result"]
+        result: Contract = check()
+    except Exception as error:
+        detail = f"after another forward pass it raises {type(error).__name__}: something is kept outside the cache"
+        return Contract("the backward pass uses its own cache", False, detail)
+    return result
 
 
-def aliases(code: Code, inputs: Arrays, dy: Any) -> tuple[str, ...]:
-    """Gradients that share memory with the upstream gradient or with an input: right, but to be written into by nobody."""
-    with quiet():
-        args, upstream = code.arguments(duplicate(inputs)), duplicate(dy)
-        y, cache = code.run_forward(args)
-        grads = code.run_backward(args, y, cache, upstream)
-    owners = {"dy": upstream, **dict(zip(code.names, args, strict=True))}
-    return tuple(
-        f"{name} shares its memory with {owner}"
-        for name, grad in grads.items()
-        for owner, array in owners.items()
-        if isinstance(grad, np.ndarray) and isinstance(array, np.ndarray) and np.shares_memory(grad, array)
-    )
-
-
-def fresh(code: Code, inputs: Arrays, dy: Any) -> Outputs:
-    """The gradients of one forward and backward pass on copies."""
-    args = code.arguments(duplicate(inputs))
-    y, cache = code.run_forward(args)
-    return code.run_backward(args, y, cache, duplicate(dy))
-
-
-def numbers(value: Any) -> list[Float]:
-    """A copy of every array in a tuple, list or dictionary."""
-    return [np.array(to64(leaf)) for leaf in tree_leaves(value) if hasattr(leaf, "dtype") and hasattr(leaf, "shape")]
-
-
-def same(a: Sequence[Float], b: Sequence[Float]) -> bool:
-    """Bit for bit."""
-    return len(a) == len(b) and all(x.shape == y.shape and x.tobytes() == y.tobytes() for x, y in zip(a, b, strict=True))
-
-
-def changed(names: Sequence[str], before: Sequence[Any], args: Sequence[Any]) -> list[str]:
-    """The names of the arguments that are not what they were."""
-    return [n for n, old, arg in zip(names, before, args, strict=True) if not same(old, numbers(arg))]
+def told(contracts: list[Contract]) -> list[str]:
+    """The broken ones in words."""
+    return [f"broken: {c.name}: {c.detail}" for c in contracts if c.held is False]

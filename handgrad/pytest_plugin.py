@@ -24,7 +24,7 @@ PROPERTY = "handgrad"
 
 
 class Judge:
-    """What the fixture gives: verify, verify_function and assert_verified of handgrad, each report kept for the session."""
+    """What the fixture gives: verify, verify_function, assert_verified; each report is kept for the session."""
 
     def __init__(self, reports: list[Report]) -> None:
         self.reports = reports
@@ -68,7 +68,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     path = config.getoption("--handgrad-json")
-    if path is not None and not hasattr(config, "workerinput"):  # pytest-xdist: the controller writes, the workers report
+    if path is not None and not hasattr(
+        config, "workerinput"
+    ):  # pytest-xdist: the controller writes, the workers report
         config.pluginmanager.register(Collector(path))
 
 
@@ -82,7 +84,9 @@ def pytest_runtest_makereport(
         if item.config.getoption("--handgrad-json") is not None:
             outcome.user_properties += [(PROPERTY, report.to_dict()) for report in reports]
         if outcome.failed:
-            texts = [report.text() for report in reports if report.text() not in str(call.excinfo and call.excinfo.value)]
+            texts = [
+                report.text() for report in reports if report.text() not in str(call.excinfo and call.excinfo.value)
+            ]
             outcome.sections += [("handgrad", text) for text in texts]
     return outcome
 

@@ -1,4 +1,4 @@
-"""What can be said of a refuted result besides its wrong numbers: another shape, another precision, an ignored upstream."""
+"""What can be said of a refuted result besides its numbers: another shape, another precision, an ignored upstream."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from handgrad.arithmetic import Arithmetic
 from handgrad.certificate import Evidence, StageReport
 from handgrad.opaque import certify_opaque
-from handgrad.precision import dtype_name, like, to64
+from handgrad.precision import dtype_name, like
+from handgrad.quiet import duplicate, quiet
 from handgrad.stage import Arrays, Stage
 from handgrad.verdict import Verdict
 
@@ -36,7 +37,8 @@ def explain(
             notes.append(f"{report.name}: {', '.join(wrong)}: {coarse}")
         elif right_for_ones(stage, inputs, dy, wrong, rng, slack):
             notes.append(
-                f"{report.name}: {', '.join(wrong)}: right only for an upstream gradient of ones; backward ignores or misuses dy"
+                f"{report.name}: {', '.join(wrong)}: right only for an upstream gradient of ones; "
+                "backward ignores or misuses dy"
             )
     return report, tuple(notes)
 
@@ -77,7 +79,13 @@ def summed_to(array: Float, shape: tuple[int, ...]) -> Float | None:
 
 
 def coarser_inside(
-    stage: Stage, inputs: Arrays, dy: Any, hand: Mapping[str, Any], wrong: list[str], rng: np.random.Generator, slack: float
+    stage: Stage,
+    inputs: Arrays,
+    dy: Any,
+    hand: Mapping[str, Any],
+    wrong: list[str],
+    rng: np.random.Generator,
+    slack: float,
 ) -> str | None:
     """Words for code that computes in a coarser precision than it is given."""
     coarse = COARSER.get(dtype_name(dy))
@@ -88,7 +96,7 @@ def coarser_inside(
         return None
     if any(dtype_name(hand[name]) == coarse for name in wrong):
         return f"the result is {coarse}, given {dtype_name(dy)}"
-    return f"the difference has the size of {coarse} rounding: part of it computes in {coarse} inside, or in a step that loses as much"
+    return f"the difference has the size of {coarse} rounding: part of it computes in {coarse} inside, or loses as much"
 
 
 def right_for_ones(
@@ -97,7 +105,9 @@ def right_for_ones(
     """Whether everything would pass if the upstream gradient were ones."""
     ones = like(np.ones(np.shape(dy)), dy)
     try:
-        report, _ = certify_opaque(stage, inputs, ones, stage.hand(inputs, ones), rng, slack)
+        with quiet():
+            hand = stage.hand(duplicate(inputs), ones)
+        report, _ = certify_opaque(stage, inputs, ones, hand, rng, slack)
     except Exception:
         return False
     return all(t.verdict is Verdict.CERTIFIED for t in report.tensors if t.name in wrong)

@@ -20,34 +20,34 @@ Float = NDArray[np.float64]
 RUNS = 16
 
 # Selections, copies and comparisons: nothing is rounded. (Names of aten without a leading or trailing underscore.)
-EXACT = frozenset(
-    "abs amax amin arange argmax argmin as_strided cat clamp clamp_max clamp_min clone constant_pad_nd copy detach "
-    "dropout embedding empty empty_like expand eye fill flip full full_like gather hardtanh hardtanh_backward index "
-    "index_select lift_fresh local_scalar_dense masked_fill masked_select max max_pool2d_with_indices "
-    "max_pool2d_with_indices_backward max_pool3d_with_indices max_pool3d_with_indices_backward maximum "
-    "median min minimum native_dropout neg new_empty new_full new_ones new_zeros nll_loss_backward one_hot ones "
-    "ones_like pad reflection_pad1d relu repeat roll round scalar_tensor scatter select_backward select_scatter sgn "
-    "sign slice_backward slice_scatter sort stack threshold threshold_backward to_copy topk tril triu trunc unfold "
-    "where zero zeros zeros_like".split()
-)
+EXACT = """
+abs amax amin arange argmax argmin as_strided cat clamp clamp_max clamp_min clone constant_pad_nd copy detach dropout
+embedding empty empty_like expand eye fill flip full full_like gather hardtanh hardtanh_backward index index_select
+lift_fresh local_scalar_dense masked_fill masked_select max max_pool2d_with_indices max_pool2d_with_indices_backward
+max_pool3d_with_indices max_pool3d_with_indices_backward maximum median min minimum native_dropout neg new_empty
+new_full new_ones new_zeros nll_loss_backward one_hot ones ones_like pad reflection_pad1d relu repeat roll round
+scalar_tensor scatter select_backward select_scatter sgn sign slice_backward slice_scatter sort stack threshold
+threshold_backward to_copy topk tril triu trunc unfold where zero zeros zeros_like
+"""
 # One rounding of the result. Everything else is a kernel that sums inside.
-ELEMENTWISE = frozenset(
-    "add sub rsub mul div reciprocal pow square sqrt rsqrt exp exp2 expm1 log log1p log2 log10 sigmoid tanh sin cos tan "
-    "sinh cosh asin acos atan asinh acosh atanh atan2 erf erfc erfinv logaddexp addcmul addcdiv leaky_relu "
-    "leaky_relu_backward index_put index_add scatter_add".split()
-)
+ELEMENTWISE = """
+add sub rsub mul div reciprocal pow square sqrt rsqrt exp exp2 expm1 log log1p log2 log10 sigmoid tanh sin cos tan sinh
+cosh asin acos atan asinh acosh atanh atan2 erf erfc erfinv logaddexp addcmul addcdiv leaky_relu leaky_relu_backward
+index_put index_add scatter_add
+"""
+KINDS = dict.fromkeys(EXACT.split(), "exact") | dict.fromkeys(ELEMENTWISE.split(), "elementwise")
 
 
-class Rounding(TorchDispatchMode):
+class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Every operation inside rounds as in `arithmetic`, at random.
 
-    Elementwise operations: u |out| times a normal deviate. Kernels (products, sums, whole layers): that, and each entry of
-    their inputs off by sqrt(n) u, n the terms of a sum, which for a product is u sqrt(n sum of squares) and for any
-    other kernel carries its conditioning.
+    Elementwise operations: u |out| times a normal deviate. Kernels (products, sums, whole layers): that, and each
+    entry of their inputs off by sqrt(n) u, n the terms of a sum, which for a product is u sqrt(n sum of squares) and
+    for any other kernel carries its conditioning.
     """
 
     def __init__(self, arithmetic: Arithmetic, generator: torch.Generator) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.arithmetic, self.generator = arithmetic, generator
 
     @classmethod
@@ -57,10 +57,11 @@ class Rounding(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func._schema.name.removeprefix("aten::").strip("_")
-        if func.is_view or name in EXACT:
+        kind = KINDS.get(name, "kernel")
+        if func.is_view or kind == "exact":
             return func(*args, **kwargs)
         out, in_place = func(*args, **kwargs), func._schema.is_mutable
-        if not in_place and name not in ELEMENTWISE:
+        if kind == "kernel" and not in_place:
             inside = self.arithmetic.u_sum * terms(args, out) ** 0.5
             out = func(*tree_map(lambda t: self.off(t, inside), args), **kwargs)
         return tree_map(lambda t: self.off(t, self.arithmetic.u, in_place), out)
@@ -94,17 +95,17 @@ def noise(
     rng: np.random.Generator,
     runs: int = RUNS,
 ) -> dict[str, Float]:
-    """The root mean square, entry by entry, of what rounding does to each result of `reference`; inf where it is lost."""
+    """The root mean square, entry by entry, of what rounding does to each result of `reference`; inf where lost."""
     generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-    exact, squares = reference(inputs, dy), dict[str, Any]()
+    exact, spread = reference(inputs, dy), dict[str, Any]()
     with np.errstate(all="ignore"):
         for _ in range(runs):
             shaken = {name: shake(value, arithmetic.u, rng) for name, value in inputs.items()}
             with Rounding(arithmetic, generator):
                 found = reference(shaken, shake(dy, arithmetic.u, rng))
             for name, value in found.items():
-                squares[name] = squares.get(name, 0.0) + (value - exact[name]) ** 2
-        return {name: np.nan_to_num(np.sqrt(s / runs), nan=np.inf, posinf=np.inf) for name, s in squares.items()}
+                spread[name] = np.hypot(spread.get(name, 0.0), value - exact[name])  # squares of tiny numbers underflow
+        return {name: np.nan_to_num(s / runs**0.5, nan=np.inf, posinf=np.inf) for name, s in spread.items()}
 
 
 def shake(values: Float, u: float, rng: np.random.Generator) -> Float:

@@ -16,6 +16,8 @@ from rich.text import Text
 
 from handgrad.certificate import StageReport, TensorReport
 from handgrad.chain import DirectionsReport
+from handgrad.contracts import Contract
+from handgrad.control import Control
 from handgrad.diagnosis import Diagnosis
 from handgrad.verdict import Verdict, together
 
@@ -47,14 +49,11 @@ class StageRow:
 
 
 @dataclass(frozen=True)
-class Control:
-    """One error of twice the detection floor, planted and judged before anything is believed."""
+class StageContracts:
+    """What one stage's backward pass must keep besides being right."""
 
     stage: str
-    tensor: str
-    index: tuple[int, ...]
-    relative: float
-    caught: bool
+    contracts: tuple[Contract, ...]
 
 
 @dataclass(frozen=True)
@@ -71,13 +70,14 @@ class Report:
     wiring: tuple[str, ...] = ()
     directions: DirectionsReport | None = None
     control: Control | None = None
+    contracts: tuple[StageContracts, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
     @property
     def verdict(self) -> Verdict:
-        """Refuted by a stage, the wiring or the directions; certified only if the planted error was caught as well."""
+        """Refuted by a stage, wiring, contract or direction; certified only if the planted error was caught as well."""
         parts = [row.isolated.verdict for row in self.stages]
-        parts += [Verdict.REFUTED] if self.wiring else []
+        parts += [Verdict.REFUTED] if self.wiring or any(broken(self)) else []
         parts += [self.directions.verdict] if self.directions else []
         parts += [Verdict.UNRESOLVED] if self.control and not self.control.caught else []
         return together(parts)
@@ -167,12 +167,16 @@ def remarks(report: Report) -> list[Text]:
             equation = f" (eq. {d.equation})" if d.equation else ""
             lines.append(Text(f"{row.name}: {d.name}{equation}. {d.explanation} {d.proof}".rstrip(), "bold"))
     lines += [Text(f"wiring: {problem}", "bold red") for problem in report.wiring]
+    lines += [Text(f"contract broken: {where}: {c.name}: {c.detail}", "bold red") for where, c in broken(report)]
+    if report.contracts:
+        checked = [c for stage in report.contracts for c in stage.contracts if c.held is not None]
+        lines.append(Text(f"contracts: {sum(c.held is True for c in checked)} of {len(checked)} kept"))
     if report.directions is not None:
         c = report.directions
         lines.append(
             Text(
                 f"directions: {c.directions - c.outside} of {c.directions} random directions agree with dual numbers, "
-                f"worst {c.worst_ratio:.2g} of bound; what is off by more escapes with probability {c.miss_probability:.0e}",
+                f"worst {c.worst_ratio:.2g} of bound; an error beyond it escapes with probability {c.miss_probability:.0e}",
                 "" if c.verdict is Verdict.CERTIFIED else "bold red",
             )
         )
@@ -182,6 +186,11 @@ def remarks(report: Report) -> list[Text]:
         at = ",".join(map(str, k.index)) or "-"
         lines.append(Text(f"control: an error of {k.relative:.1e} planted in {k.tensor}[{at}] of {k.stage} was {word}"))
     return lines + [Text(f"note: {note}") for note in report.notes]
+
+
+def broken(report: Report) -> list[tuple[str, Contract]]:
+    """Every contract that was not kept, with its stage."""
+    return [(stage.stage, c) for stage in report.contracts for c in stage.contracts if c.held is False]
 
 
 def reason(row: StageRow, t: TensorReport) -> Text:

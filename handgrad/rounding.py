@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from handgrad.arithmetic import EPS
+from handgrad.arithmetic import EPS, Arithmetic, accumulate
 from handgrad.arrays import Array, Rule
 
 if TYPE_CHECKING:
@@ -24,48 +24,87 @@ if TYPE_CHECKING:
 def _rounded(like: Ball, mid: Array, *spread: Any, k: float = 1) -> Ball:
     """The result of an operation that is right to k u: the spread of its inputs, its rounding, its underflow."""
     a = like.arithmetic
-    rad = a.join(*spread, k * a.unit(a.u) * np.abs(mid), a.tiny / 2 if a.rms else a.tiny)
-    return like._with(mid, rad * (1 + 2 * k * a.u + 64 * EPS))  # the rounding is of the spread value; rad rounds too
+    own = _scaled(np.abs(mid), k * a.unit(a.u))
+    rad = a.join(own, *spread, a.tiny / 2 if a.rms else a.tiny)
+    return like._with(mid, _scaled(rad, 1 + 2 * k * a.u + 64 * EPS))  # the rounding is of the spread value; rad rounds too
 
 
-def add(x: Ball, y: Ball, sign: float = 1) -> Ball:
-    a, mid = x.arithmetic, x.mid + sign * y.mid
+def _scaled(fresh: Any, factor: float) -> Any:
+    """fresh * factor, in the memory of fresh."""
+    fresh *= factor
+    return fresh
+
+
+def add(x: Ball, y: Ball, f: np.ufunc = np.add) -> Ball:
+    """x + y, or x - y by np.subtract."""
+    a, mid = x.arithmetic, f(x.mid, y.mid)
     if a.terms > 1 and not a.rms:
-        rounding = a.gamma(a.terms, a.u) * (np.abs(x.mid) + np.abs(y.mid))
+        own = _scaled(np.abs(x.mid) + np.abs(y.mid), a.gamma(a.terms, a.u))
     else:
-        rounding = a.unit(a.u) * np.abs(mid)  # a sum that underflows is exact
-    return x._with(mid, a.join(x.rad, y.rad, rounding) * (1 + 2 * a.terms * a.u + 64 * EPS))
+        own = _scaled(np.abs(mid), a.unit(a.u))  # a sum that underflows is exact
+    rad = a.join(own, *(ball.rad for ball in (x, y) if not ball.is_exact))
+    return x._with(mid, _scaled(rad, 1 + 2 * a.terms * a.u + 64 * EPS))
 
 
 def multiply(x: Ball, y: Ball) -> Ball:
-    return _rounded(x, x.mid * y.mid, np.abs(x.mid) * y.rad, x.rad * np.abs(y.mid), x.rad * y.rad)
+    spread = [] if y.is_exact else [np.abs(x.mid) * y.rad]
+    if not x.is_exact:
+        reach = np.abs(y.mid)
+        spread.append(x.rad * (reach if y.is_exact else x.arithmetic.join(reach, y.rad)))
+    return _rounded(x, x.mid * y.mid, *spread)
 
 
 def divide(x: Ball, y: Ball) -> Ball:
     r = 0.0 if x.arithmetic.rms else 1.0  # a standard deviation is taken at the midpoint
-    low = np.abs(y.mid) - r * y.rad
-    quotient = (np.abs(x.mid) + r * x.rad) / low
-    spread = [np.where(low > 0, part / low, np.inf) for part in (x.rad, quotient * y.rad)]
+    low = np.abs(y.mid) if y.is_exact else np.abs(y.mid) - r * y.rad
+    spread = [] if x.is_exact else [x.rad / low]
+    if not y.is_exact:
+        spread.append((np.abs(x.mid) + r * x.rad) / low * (y.rad / low))
+    if not np.min(low, initial=np.inf) > 0:
+        spread = [np.where(low > 0, part, np.inf) for part in spread]
     return _rounded(x, x.mid / y.mid, *spread)
 
 
 def matmul(x: Ball, y: Ball) -> Ball:
     a, n, mid = x.arithmetic, x.shape[-1], x.mid @ y.mid
-    ax, ay, final = np.abs(x.mid), np.abs(y.mid), 0.0 if a.u_sum == a.u else a.unit(a.u) * np.abs(mid)
-    if a.rms:
-        squares = ax**2 @ ay**2
-        own = n * a.unit(a.u_sum) ** 2 * (squares / 2 + mid**2 / 3)
-        parts = (ax**2 @ y.rad**2, x.rad**2 @ ay**2, x.rad**2 @ y.rad**2, own)
-        return x._with(mid, a.join(np.sqrt(sum(parts)), final, a.tiny / 2))
+    if a.rms:  # random partial sums, every one of them rounded
+        sx, sy = _size(x), _size(y)
+        own = n * a.unit(a.u_sum) ** 2
+        parts = (((x.mid / sx) ** 2, (x.rad / sx) ** 2), ((y.mid / sy) ** 2, (y.rad / sy) ** 2))
+        squares = _spread(x, y, *parts, own / 2, 1.0)
+        squares += own / 3 * (mid / (sx * sy)) ** 2
+        final = [] if a.u_sum == a.u else [a.unit(a.u) * np.abs(mid)]
+        return x._with(mid, a.join(_scaled(np.sqrt(squares), sx * sy), *final, a.tiny / 2))
     g = a.gamma(n + (a.terms > 1), a.u_sum)  # one more term: an addend the reference may take into its sum
-    # g |A||B| + (1 + g)(|A| rB + rA (|B| + rB)), with no product for a radius that is zero throughout
-    if not x.rad.any():
-        rad = ax @ (g * ay + (1 + g) * y.rad)
-    elif not y.rad.any():
-        rad = (g * ax + (1 + g) * x.rad) @ ay
-    else:
-        rad = ax @ (g * ay + (1 + g) * y.rad) + (1 + g) * (x.rad @ (ay + y.rad))
-    return x._with(mid, (rad + final + a.tiny + n * a.tiny_sum) * (1 + 2 * a.u + 4 * (n + 16) * EPS))
+    rad = _spread(x, y, (np.abs(x.mid), x.rad), (np.abs(y.mid), y.rad), g, 1 + g)
+    return x._with(mid, _summed(a, n, g, mid, rad, a.tiny + n * a.tiny_sum))
+
+
+def _spread(x: Ball, y: Ball, A: Any, B: Any, g: float, f: float) -> Any:
+    """g A B + f (A rB + rA (B + rB)), for A = (size, radius) of x and B of y, with no product for an exact factor."""
+    (A, rA), (B, rB) = A, B
+    if y.is_exact:
+        return (g * A if x.is_exact else accumulate(np.add, [g * A, f * rA])) @ B
+    rad = A @ accumulate(np.add, [g * B, f * rB])
+    if not x.is_exact:
+        rad += f * (rA @ (B + rB))
+    return rad
+
+
+def _summed(a: Arithmetic, n: int, g: float, mid: Any, rad: Any, underflow: float) -> Any:
+    """The radius of a sum of n terms from that of its terms: infinite where its partial sums, of size rad / g at most, may
+    overflow; and its last rounding."""
+    if a.u_sum != a.u:
+        rad = rad + a.unit(a.u) * np.abs(mid)
+    elif g and not np.max(rad, initial=0) <= g * a.huge:
+        rad = np.where(rad <= g * a.huge, rad, np.inf)
+    return (rad + underflow) * (1 + 2 * a.u + 4 * (n + 16) * EPS)
+
+
+def _size(x: Ball) -> float:
+    """A power of two near the largest entry: the squares of entries divided by it do not underflow together."""
+    largest = float(np.max(np.abs(x.mid), initial=0))
+    return 2.0 ** np.frexp(largest)[1] if 0 < largest < np.inf else 1.0
 
 
 # -- reductions
@@ -74,13 +113,16 @@ def matmul(x: Ball, y: Ball) -> Ball:
 def total(x: Ball, axis: Any = None, keepdims: bool = False) -> Ball:
     a, over, mid = x.arithmetic, {"axis": axis, "keepdims": keepdims}, np.sum(x.mid, axis=axis, keepdims=keepdims)
     n = max(x.size // max(mid.size, 1), 1)
-    final = 0.0 if a.u_sum == a.u else a.unit(a.u) * np.abs(mid)
     if a.rms:
-        own = (n - 1) * a.unit(a.u_sum) ** 2 * (np.sum(x.mid**2, **over) / 2 + mid**2 / 3)
-        return x._with(mid, a.join(np.sqrt(np.sum(x.rad**2, **over) + own), final))
+        s = _size(x)
+        own = (n - 1) * a.unit(a.u_sum) ** 2 * (np.sum((x.mid / s) ** 2, **over) / 2 + (mid / s) ** 2 / 3)
+        final = [] if a.u_sum == a.u else [a.unit(a.u) * np.abs(mid)]
+        return x._with(mid, a.join(s * np.sqrt(np.sum((x.rad / s) ** 2, **over) + own), *final))
     g = a.gamma(n - 1 + (a.terms > 1), a.u_sum)
-    rad = np.sum((1 + g) * x.rad + g * np.abs(x.mid), **over) + final
-    return x._with(mid, rad * (1 + 2 * a.u + 4 * (n + 16) * EPS))
+    rad = g * np.sum(np.abs(x.mid), **over)
+    if not x.is_exact:
+        rad = rad + (1 + g) * np.sum(x.rad, **over)
+    return x._with(mid, _summed(a, n, g, mid, rad, 0.0))
 
 
 def extreme(f: Rule) -> Rule:
@@ -96,15 +138,24 @@ def select(f: Rule) -> Rule:
 
     def rule(x: Ball, y: Ball) -> Ball:
         mid = f(x.mid, y.mid)
-        chosen = np.where(mid == x.mid, x.rad, y.rad)
-        return x._with(mid, np.where(apart(x, y), chosen, np.maximum(x.rad, y.rad)))
+        if x.is_exact and y.is_exact:
+            return x._with(mid, _zeros(mid))
+        chosen, sure = np.where(mid == x.mid, x.rad, y.rad), apart(x, y)
+        return x._with(mid, chosen if sure.all() else np.where(sure, chosen, np.maximum(x.rad, y.rad)))
 
     return rule
 
 
+def _zeros(like: Any) -> Any:
+    """A radius of zero throughout, in no memory."""
+    return np.broadcast_to(0.0, np.shape(like))
+
+
 def apart(x: Ball, y: Ball) -> Any:
     """Where every number of one ball is on the same side of every number of the other, or both are exact."""
-    reach = (x.rad + y.rad) * (1 + 8 * EPS)
+    if x.is_exact and y.is_exact:
+        return np.broadcast_to(True, np.broadcast_shapes(x.shape, y.shape))
+    reach = _scaled(x.rad + y.rad, 1 + 8 * EPS)
     return (reach == 0) | (np.abs(x.mid - y.mid) > reach)
 
 
@@ -153,10 +204,11 @@ def function(f: Rule, slope: Rule, k: float | None = None) -> Rule:
     """The rule of a function right to k u |f(x)|, by default that of a library function."""
 
     def rule(x: Ball) -> Ball:
-        a = x.arithmetic
-        steepest = slope(x.mid, x.rad) * (1 + 2.0**-40)  # the slope rounds too
-        spread = np.where(x.rad == 0, 0.0, steepest * x.rad)
-        return _rounded(x, f(x.mid), spread, k=a.library if k is None else k)
+        k_ = x.arithmetic.library if k is None else k
+        if x.is_exact:
+            return _rounded(x, f(x.mid), k=k_)
+        steepest = _scaled(slope(x.mid, x.rad), 1 + 2.0**-40)  # the slope rounds too
+        return _rounded(x, f(x.mid), np.where(x.rad == 0, 0.0, steepest * x.rad), k=k_)
 
     return rule
 

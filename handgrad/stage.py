@@ -16,11 +16,11 @@ from handgrad.arrays import JudgedArray, lift
 from handgrad.precision import to64
 from manual import Dropout, Layer, Loss
 from torch_ref import twin
+from torch_ref.weights import TORCH_NAMES
 
 Arrays: TypeAlias = Mapping[str, Any]
 Run: TypeAlias = Callable[[Arrays, Any], dict[str, Any]]
 
-TORCH_NAMES = {"W": "weight", "b": "bias", "gamma": "weight", "beta": "bias"}
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,27 +34,27 @@ class Opinion:
 def adjudicate(
     code: Code, inputs: Arrays, dy: Any, report: StageReport, evidence: Mapping[str, Evidence]
 ) -> tuple[StageReport, dict[str, Evidence], tuple[str, ...]]:
-    """The report with the third opinion in place of the reference at every entry where the reference is the one that is off.
+    """The report with the third opinion in place of the reference where the reference is the one that is off.
 
-    A tensor changes only if all its failing entries are vindicated.
+    A tensor changes only if all its failing entries are cleared.
     """
     tensors, changed, notes = [], dict(evidence), []
     for t in report.tensors:
         e = evidence[t.name]
-        right = vindicated(code, inputs, dy, t.name, e) if t.verdict is Verdict.REFUTED and t.name != "y" else None
+        right = cleared(code, inputs, dy, t.name, e) if t.verdict is Verdict.REFUTED and t.name != "y" else None
         if right is not None:
             changed[t.name] = right
             tensors.append(compare(t.name, right.hand, right.reference, right.bound))
             notes.append(
-                f"{report.name}: the reference is inexact here: {t.outside} entries of {t.name} differ from it and agree "
-                "with the derivative of the code's own forward pass (a difference quotient in higher precision)"
+                f"{report.name}: the reference is inexact here: {t.outside} entries of {t.name} differ from it and "
+                "agree with the derivative of the code's own forward pass (a difference quotient in higher precision)"
             )
         else:
             tensors.append(t)
     return StageReport(report.name, tuple(tensors)), changed, tuple(notes)
 
 
-def vindicated(code: Code, inputs: Arrays, dy: Any, name: str, e: Evidence) -> Evidence | None:
+def cleared(code: Code, inputs: Arrays, dy: Any, name: str, e: Evidence) -> Evidence | None:
     """The evidence with the third opinion at the failing entries; None unless it clears every one of them."""
     if e.hand.shape != e.reference.shape or not np.isfinite(e.hand).all():
         return None
@@ -76,7 +76,7 @@ def opinion(code: Code, inputs: Arrays, dy: Any, name: str, at: tuple[int, ...])
     base = {n: value if (wide := wider(value)) is None else wide for n, value in inputs.items()}
     precise = long(base[name]).dtype if str(base[name].dtype) == "longdouble" else np.dtype(np.float64)
     eps = float(np.finfo(base[name].dtype).eps) if isinstance(base[name], np.ndarray) else float(np.finfo(precise).eps)
-    h, weights = eps**0.2, long(to64(dy))
+    h, weights = float(eps**0.2), long(to64(dy))
 
     def forward(step: float) -> Any:
         moved = base[name].clone() if hasattr(base[name], "clone") else np.array(base[name])
@@ -89,15 +89,18 @@ def opinion(code: Code, inputs: Arrays, dy: Any, name: str, at: tuple[int, ...])
     except Exception:
         return None
 
+    def total(terms: Any) -> float:
+        return float(np.sum(terms))
+
     def slope(k: float) -> float:
         """Fourth order, from steps of k h and 2 k h."""
-        return float(np.sum(weights * (8 * (y[k] - y[-k]) - (y[2 * k] - y[-2 * k]))) / (12 * k * h))
+        return total(weights * (8 * (y[k] - y[-k]) - (y[2 * k] - y[-2 * k]))) / (12 * k * h)
 
     def bend(k: float) -> float:
         """The derivative from the right less the one from the left; halves with the step where there is no kink."""
-        return abs(float(np.sum(weights * (y[k] - 2 * y[0] + y[-k]))) / (k * h))
+        return abs(total(weights * (y[k] - 2 * y[0] + y[-k]))) / (k * h)
 
-    noise = 8 * eps * float(np.sum(np.abs(weights * y[0]))) / h
+    noise = 8 * eps * total(np.abs(weights * y[0])) / h
     coarse, fine = slope(1), slope(0.5)
     if bend(0.5) > 0.75 * bend(1) + noise:
         return None

@@ -1,8 +1,10 @@
 """What can be said about an error that has no name: where it is, its rank, its sign, its ratio to the right result."""
 
+from typing import Any
+
 import numpy as np
 
-from handgrad.certificate import Evidence, Float
+from handgrad.certificate import Evidence
 
 LARGEST_SVD = 300
 
@@ -60,9 +62,9 @@ def _ratios(e: Evidence, axis: int, what: str) -> str:
     return f"hand / reference is constant in each {what}, from {ratio.min():.3g} to {ratio.max():.3g}"
 
 
-def _first(where: Float) -> str:
+def _first(where: Any) -> str:
     return str(tuple(int(i) for i in np.argwhere(where)[0]))
 
 
-def _list(indices: Float) -> str:
+def _list(indices: Any) -> str:
     return ", ".join(map(str, indices[:5])) + (f" and {len(indices) - 5} more" if len(indices) > 5 else "")

@@ -1,20 +1,22 @@
 """Judge a hand-derived network: every stage certified, the chain checked, the first wrong stage named."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 
-from handgrad.certificate import Evidence, StageReport, certify, compare, renamed, unmeasured
+from handgrad.certificate import Evidence, StageReport, certify, renamed, unmeasured
 from handgrad.chain import SIGMAS, ChainValues, directions, noise, reference_chain
+from handgrad.contracts import check_contracts
+from handgrad.control import plant
 from handgrad.diagnosis import Diagnosis, diagnose
 from handgrad.precision import dtype_name, like, to64
-from handgrad.report import Chained, Control, Report, StageRow
+from handgrad.report import Chained, Report, StageContracts, StageRow
+from handgrad.run import Run, own_run
 from handgrad.stage import Arrays, Stage, layer_stage, loss_stage
 from handgrad.verdict import Verdict
-from manual import Linear, Loss, Network, Params, StageGrads, output_names, param_names
-from manual import Stage as Trace
+from manual import Dropout, Linear, Loss, Network, Params, output_names, param_names
 from manual.checks import check_batch, check_differentiable, check_params, check_target
 
 T = TypeVar("T")
@@ -89,54 +91,12 @@ def verify(
         seed=seed,
         slack=slack,
         stages=tuple(rows),
-        wiring=wiring(run),
+        wiring=run.wiring,
         directions=along,
-        control=plant(
-            [(row.isolated, evidence) for row, (_, evidence, _) in zip(rows, judged, strict=True)], names, rng
-        ),
+        control=plant([(report, evidence) for report, evidence, _ in judged], names, rng),
+        contracts=contracts(network, params, loss, target, given, run, rng),
         notes=run.notes,
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """The run under judgement: every stage's own numbers, the loss as the last stage. back is None where it raised."""
-
-    trace: tuple[Trace, ...]
-    back: tuple[StageGrads, ...] | None
-    backward: Callable[[int, Any], dict[str, Any]]  # stage i's own backward pass, from its own cache, for any upstream
-    notes: tuple[str, ...] = ()
-
-    def outputs(self, i: int) -> dict[str, Any]:
-        """Stage i in the chained pass."""
-        back = {} if self.back is None else {"dx": self.back[i].dx, **self.back[i].dparams}
-        return {"y": self.trace[i].y, **back}
-
-
-def own_run(
-    network: Network, params: Sequence[Params], x: Any, target: Any, loss: Loss, states: Sequence[Any], dE: float
-) -> Run:
-    """Forward and backward by the code under judgement, nothing changed or copied on the way."""
-    y, trace = network.forward(params, x, states)
-    E, cache = loss.forward(y, target)
-    scalar = like(np.asarray(dE), x)
-
-    def backward(i: int, dy: Any) -> dict[str, Any]:
-        if i == len(network.layers):
-            return {"dx": loss.backward(cache, dy)}
-        dx, dparams = network.layers[i].backward(params[i], trace[i].cache, dy)
-        return {"dx": dx, **dparams}
-
-    stages = (*trace, Trace(y, E, cache))
-    try:
-        dy = loss.backward(cache, scalar)
-        back = (*network.backward_trace(params, trace, dy), StageGrads(scalar, dy, {}))
-    except Exception as error:  # a wrong shape half-way: the isolated stages say where
-        note = (
-            f"the chained backward pass stopped with {type(error).__name__}: {error}; only isolated stages are judged"
-        )
-        return Run(stages, None, backward, (note,))
-    return Run(stages, back, backward)
 
 
 def judge(
@@ -183,41 +143,6 @@ def against_chain(
     return tuple(found)
 
 
-def wiring(run: Run) -> tuple[str, ...]:
-    """What is handed from stage to stage must be the very same object, or a mistake hides between two right stages."""
-    problems = []
-    for i in range(1, len(run.trace)):
-        if run.trace[i].x is not run.trace[i - 1].y:
-            problems.append(f"the input of stage {i} is not the output of stage {i - 1}")
-        if run.back is not None and run.back[i - 1].dy is not run.back[i].dx:
-            problems.append(f"the upstream gradient of stage {i - 1} is not the downstream gradient of stage {i}")
-    return tuple(problems)
-
-
-def plant(
-    judged: Sequence[tuple[StageReport, Mapping[str, Evidence]]],
-    names: Sequence[Mapping[str, str]],
-    rng: np.random.Generator,
-) -> Control | None:
-    """One error of twice the floor in one entry of one certified tensor, which `compare` must refute there."""
-    choices = [
-        (report.name, names[i].get(key, key), e)
-        for i, (report, evidence) in enumerate(judged)
-        for key, e in evidence.items()
-        if np.isfinite(e.bound).all() and np.isfinite(e.reference).all() and e.bound.any() and e.reference.any()
-    ]
-    if not choices:
-        return None
-    stage, tensor, e = choices[rng.integers(len(choices))]
-    at = tuple(int(k) for k in rng.choice(np.argwhere(e.reference)))
-    planted = e.reference.copy()
-    error = 4 * float(e.bound[at]) + 4 * np.spacing(abs(float(e.reference[at])))
-    planted[at] += rng.choice((-1, 1)) * error
-    seen = compare(tensor, planted, e.reference, e.bound)
-    caught = seen.verdict is Verdict.REFUTED and seen.outside == 1 and seen.index == at
-    return Control(stage, tensor, at, abs(error / float(e.reference[at])), caught)
-
-
 def titles(network: Network) -> tuple[str, ...]:
     """Each stage as its output's name and what makes it: "z1 = Linear 64-32"."""
     return tuple(
@@ -234,6 +159,35 @@ def tensor_names(network: Network) -> tuple[dict[str, str], ...]:
         for x, y, own in zip(("x", *outputs), outputs, params, strict=False)
     ]
     return (*stages, {"y": "E", "dx": f"d{outputs[-1]}"})
+
+
+ROWS = 8  # contracts hold of the code, whatever the batch: a few of its samples do
+
+
+def contracts(
+    network: Network,
+    params: Sequence[Params],
+    loss: Loss,
+    target: Any,
+    states: Sequence[Any],
+    run: Run,
+    rng: np.random.Generator,
+) -> tuple[StageContracts, ...]:
+    """The contracts of every stage, on the first samples of its own input and a random upstream gradient."""
+    found = []
+    for i, title in enumerate((*titles(network), f"E = {type(loss).__name__}")):
+        x, y = run.trace[i].x[:ROWS], run.trace[i].y
+        if i < len(network.layers):
+            layer, state = network.layers[i], states[i]
+            masked = isinstance(layer, Dropout) and state is not None
+            stage = layer_stage(title, layer, state[:ROWS] if masked else state)
+            inputs, dy = {"x": x, **params[i]}, like(rng.normal(size=tuple(y[:ROWS].shape)), y)
+        else:
+            stage, inputs = loss_stage(title, loss, target[:ROWS]), {"x": x}
+            dy = like(np.asarray(rng.normal()), y)
+        kept = _or_none(lambda s=stage, i=inputs, d=dy: check_contracts(s, i, d, rng=rng))  # type: ignore[misc]
+        found.append(StageContracts(title, kept or ()))
+    return tuple(found)
 
 
 def _or_none(compute: Callable[[], T]) -> T | None:

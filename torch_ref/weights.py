@@ -128,8 +128,16 @@ def _array(state_dict: Mapping[str, torch.Tensor], key: str, shape: tuple[int, .
     tensor = state_dict[key].detach().clone()
     if is_torch_namespace(xp):
         return tensor
-    if not is_numpy_namespace(xp):
-        return xp.from_dlpack(tensor)
-    if tensor.dtype == torch.bfloat16:
-        raise ValueError(f"state_dict[{key!r}]: is bfloat16, which NumPy does not have; pass xp=torch or call .float()")
-    return tensor.cpu().numpy()
+    if is_numpy_namespace(xp):
+        if tensor.dtype == torch.bfloat16:
+            raise ValueError(
+                f"state_dict[{key!r}]: is bfloat16, which NumPy does not have; pass xp=torch or call .float()"
+            )
+        return tensor.cpu().numpy()
+    array = xp.from_dlpack(tensor)
+    if (back := from_dlpack(array).dtype) != tensor.dtype:  # jax halves float64 without a word unless told otherwise
+        raise ValueError(
+            f"state_dict[{key!r}]: is {tensor.dtype}, but {xp.__name__} made it {back}; "
+            "call .float() on it, or for jax enable jax_enable_x64"
+        )
+    return array

@@ -26,26 +26,29 @@ class Made(NamedTuple):
     dy: Any
 
 
-def wrong_layer(layer: Any, change: Change, forward: Change | None = None) -> Any:
-    """The layer with change(self, params, cache, dy, dx, grads) after its backward pass, forward(...) after its forward."""
+def wrong_layer(layer: Any, change: Change) -> Any:
+    """The layer with change(self, params, cache, dy, dx, grads) after its backward pass."""
     base = type(layer)
 
-    def run_backward(self: Any, params: Any, cache: Any, dy: Any) -> Any:
+    def backward(self: Any, params: Any, cache: Any, dy: Any) -> Any:
         dx, grads = base.backward(self, params, cache, dy)
         return change(self, params, cache, dy, dx, grads)
 
-    def run_forward(self: Any, params: Any, x: Any, *state: Any) -> Any:
-        y, cache = base.forward(self, params, x, *state)
-        return (forward(params, x, y) if forward else y), cache
-
-    cls = type(f"Wrong{base.__name__}", (base,), {"backward": run_backward, "forward": run_forward})
+    cls = type(f"Wrong{base.__name__}", (base,), {"backward": backward})
     made = object.__new__(cls)
     made.__dict__.update(layer.__dict__)
     return made
 
 
 def layer_case(
-    layer: Any, change: Change, rng: np.random.Generator, dtype: Any, N: int, n: int, state: Any = None, spread: float = 1.0
+    layer: Any,
+    change: Change,
+    rng: np.random.Generator,
+    dtype: Any,
+    N: int,
+    n: int,
+    state: Any = None,
+    spread: float = 1.0,
 ) -> Made:
     params = {k: rng.normal(size=s).astype(dtype) for k, s in layer.param_shapes.items()}
     x = (spread * rng.normal(size=(N, n))).astype(dtype)
@@ -194,7 +197,10 @@ SILU = {
     "factor": (dz(lambda c, dh, v: dh * (c.s + c.s * (1 - c.s))), r"factor of the product rule"),
 }
 GELU = {"tanh": (of("gelu_tanh"), r"that of gelu_tanh$"), "silu": (of("silu"), r"that of silu$")}
-GELU_TANH = {"exact": (of("gelu"), r"that of gelu$"), "f for f'": (dz(lambda c, dh, v: dh * (0.5 * c.z * (1 + c.t))), r"stands")}
+GELU_TANH = {
+    "exact": (of("gelu"), r"that of gelu$"),
+    "f for f'": (dz(lambda c, dh, v: dh * (0.5 * c.z * (1 + c.t))), r"stands"),
+}
 SOFTPLUS = {"tanh": (of("tanh"), r"that of tanh$"), "missing": (dz(lambda c, dh, v: dh), MISSING),
             "again": (of("softplus"), r"^$")}  # fmt: skip
 LEAKY = {
@@ -365,7 +371,9 @@ def test_a_mistake_in_a_loss_is_named(kind: str, name: str, dtype: Any) -> None:
     assert re.search(expected, found.name), found
 
 
-@pytest.mark.parametrize(("option", "expected"), [("label_smoothing", "label smoothing is"), ("class_weights", "weights are")])
+@pytest.mark.parametrize(
+    ("option", "expected"), [("label_smoothing", "label smoothing is"), ("class_weights", "weights are")]
+)
 def test_forgotten_options_of_the_loss_are_named(option: str, expected: str) -> None:
     loss = manual.SoftmaxCrossEntropy(**{"label_smoothing": 0.1, "class_weights": (0.5, 2.0, 1.0, 3.0)})
     without = manual.SoftmaxCrossEntropy(

@@ -71,7 +71,9 @@ def test_torch_tensors_keep_them(dtype: torch.dtype) -> None:
 def test_losses_keep_them(loss: Any) -> None:
     rng = np.random.default_rng(3)
     t = rng.random(size=(5, 4))
-    contracts = check(loss_stage("E", loss, t / t.sum(axis=1, keepdims=True)), {"x": rng.normal(size=(5, 4))}, np.array(0.7))
+    contracts = check(
+        loss_stage("E", loss, t / t.sum(axis=1, keepdims=True)), {"x": rng.normal(size=(5, 4))}, np.array(0.7)
+    )
     assert broken(contracts) == []
 
 
@@ -105,14 +107,23 @@ class Counter:
 VIOLATIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "flattened": (with_dx(lambda x, dy, v: v.reshape(-1)), "every gradient has the shape of its input"),
     "absent": (lambda inputs, dy, out: {"y": out["y"]}, "every gradient has the shape of its input"),
-    "float64": (with_dx(lambda x, dy, v: v.astype(np.float64) if isinstance(v, np.ndarray) else v), "dtype and device are kept"),
+    "float64": (
+        with_dx(lambda x, dy, v: v.astype(float) if isinstance(v, np.ndarray) else v),
+        "dtype and device are kept",
+    ),
     "writes dy": (overwrite_dy, "nothing passed in is changed"),
     "returns dy": (lambda inputs, dy, out: {**out, "y": dy}, "no output aliases an input"),
     "drifts": (Counter(), "repeatable bit for bit"),
     "0/0": (with_dx(lambda x, dy, v: v * (dy / dy)), "zero upstream gradient gives zero"),
     "absolute": (with_dx(lambda x, dy, v: abs(v)), "linear in the upstream gradient"),
-    "not additive": (with_dx(lambda x, dy, v: v * abs(dy) / (abs(dy).max() + 1e-30)), "linear in the upstream gradient"),
-    "overflows": (with_dx(lambda x, dy, v: v * (1 + 0 * (x * x * x * x * x * x * x * x * x * x))), "finite at inputs up to 1e4"),
+    "not additive": (
+        with_dx(lambda x, dy, v: v * abs(dy) / (abs(dy).max() + 1e-30)),
+        "linear in the upstream gradient",
+    ),
+    "overflows": (
+        with_dx(lambda x, dy, v: v * (1 + 0 * (x * x * x * x * x * x * x * x * x * x))),
+        "finite at inputs up to 1e4",
+    ),
 }  # fmt: skip
 
 

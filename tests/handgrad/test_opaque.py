@@ -82,10 +82,10 @@ def embedding_back_last_wins(dy, cache):
 
 
 def conv1d(x, W, b):
-    (N, C, L), (O, _, K) = x.shape, W.shape
-    y = np.zeros((N, O, L - K + 1))
+    (N, _, L), (M, _, K) = x.shape, W.shape
+    y = np.zeros((N, M, L - K + 1))
     for n in range(N):
-        for o in range(O):
+        for o in range(M):
             for t in range(L - K + 1):
                 y[n, o, t] = np.sum(x[n, :, t : t + K] * W[o]) + b[o]
     return y, (x, W)
@@ -112,18 +112,18 @@ def im2col(x, K):
 
 
 def conv2d(x, W):
-    O, C, K, _ = W.shape
+    M, C, K, _ = W.shape
     cols = im2col(x, K)
-    y = cols.reshape(-1, C * K * K) @ W.reshape(O, -1).T
-    return y.reshape(*cols.shape[:3], O).transpose(0, 3, 1, 2), (x, W, cols)
+    y = cols.reshape(-1, C * K * K) @ W.reshape(M, -1).T
+    return y.reshape(*cols.shape[:3], M).transpose(0, 3, 1, 2), (x, W, cols)
 
 
 def conv2d_back(dy, cache, add=True):
     x, W, cols = cache
-    O, C, K, _ = W.shape
-    flat = dy.transpose(0, 2, 3, 1).reshape(-1, O)
+    M, C, K, _ = W.shape
+    flat = dy.transpose(0, 2, 3, 1).reshape(-1, M)
     dW = (flat.T @ cols.reshape(-1, C * K * K)).reshape(W.shape)
-    dcols = (flat @ W.reshape(O, -1)).reshape(cols.shape)
+    dcols = (flat @ W.reshape(M, -1)).reshape(cols.shape)
     dx, (h, v) = np.zeros_like(x), cols.shape[1:3]
     for i in range(K):
         for j in range(K):
@@ -296,7 +296,10 @@ WRONG = {
     "entropy one hot": ("cross entropy", lambda d, c: cross_entropy_back(d, c, one=0.0)),
     "entropy dloss": ("cross entropy", lambda d, c: cross_entropy_back(1.0, c)),
     "pairwise half": ("pairwise", lambda dy, x: pairwise_back(dy, x, both=False)),
-    **{f"{name} one entry 1e-9": (name, scaled(1 + 1e-9)(RIGHT[name][1])) for name in ("conv1d", "rnn", "rms norm", "relu")},
+    **{
+        f"{name} one entry 1e-9": (name, scaled(1 + 1e-9)(RIGHT[name][1]))
+        for name in ("conv1d", "rnn", "rms norm", "relu")
+    },
 }
 
 
@@ -357,14 +360,25 @@ def test_noise_sees_cancellation():
         y = (1 + x) - 1
         return {"y": y.detach().numpy(), "dx": torch.autograd.grad(y, x, torch.as_tensor(dy))[0].numpy()}
 
-    sigma = noise(reference, {"x": np.full(500, 1e-8)}, np.ones(500), Arithmetic.of("float64"), np.random.default_rng(0))
+    sigma = noise(
+        reference, {"x": np.full(500, 1e-8)}, np.ones(500), Arithmetic.of("float64"), np.random.default_rng(0)
+    )
     assert 0.5 < np.mean(sigma["y"]) / 2.0**-53 < 2
 
 
 def test_exact_operations_make_no_noise():
     x = torch.tensor([[1.0, -2.0, 3.0], [0.5, 0.25, 9.0]], dtype=torch.float64)
     with Rounding(Arithmetic.of("float32"), torch.Generator().manual_seed(0)):
-        for moved in (x.T, x[:, 1], x.reshape(3, 2), torch.relu(x), x.amax(1), torch.where(x > 0, x, -x), -x, x.clone()):
+        for moved in (
+            x.T,
+            x[:, 1],
+            x.reshape(3, 2),
+            torch.relu(x),
+            x.amax(1),
+            torch.where(x > 0, x, -x),
+            -x,
+            x.clone(),
+        ):
             assert np.array_equal(np.float32(moved), moved)
         rounded = {"exp": torch.exp(x), "mm": x @ x.T, "sum": x.sum(1), "softmax": torch.softmax(x, 1)}
     exact = {"exp": torch.exp(x), "mm": x @ x.T, "sum": x.sum(1), "softmax": torch.softmax(x, 1)}
@@ -443,3 +457,15 @@ def test_kernels_of_torch_against_their_formulas():
     x = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
     reference = nn.Sequential(Plain(4), nn.Identity())
     assert verify_function(judged, reference=reference, inputs=[x], seed=0).verdict is Verdict.CERTIFIED
+
+
+def test_noise_of_tiny_numbers_does_not_underflow():
+    def reference(inputs, dy):
+        x = torch.tensor(inputs["x"], requires_grad=True)
+        y = torch.exp(torch.log_softmax(x, 0))
+        return {"y": y.detach().numpy(), "dx": torch.autograd.grad(y, x, torch.as_tensor(dy))[0].numpy()}
+
+    sigma = noise(
+        reference, {"x": np.array([0.0, -440.0])}, np.ones(2), Arithmetic.of("float64"), np.random.default_rng(0)
+    )
+    assert 1e-14 < sigma["y"][1] / np.exp(-440.0) < 1e-12

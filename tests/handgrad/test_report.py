@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from handgrad import Verdict, verify
+from handgrad.control import Control
 from handgrad.digits import digits
 from handgrad.precision import dtype_name, like, to64
-from handgrad.report import Control, Report
+from handgrad.report import Report
 from manual import HalfSquaredError, Network, mlp
 
 

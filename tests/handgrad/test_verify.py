@@ -207,3 +207,20 @@ def test_bad_input(batch):
         verify(net, params, x[:, :2], t, MeanSquaredError())
     with pytest.raises(NotDifferentiableError):
         verify(mlp([3, 4, 2], "step"), params, x, t, MeanSquaredError())
+
+
+def test_contracts_are_part_of_the_verdict(broken, batch):
+    def in_place(self, params, cache, dh):
+        dh *= 1 - cache.h**2
+        return dh, {}
+
+    net = mlp([3, 4, 2])
+    params, x, t = batch(net)
+    right = verify(net, params, x, t, MeanSquaredError())
+    kept = [c for stage in right.contracts for c in stage.contracts if c.held is not None]
+    assert len(kept) > 30
+    assert all(c.held for c in kept)
+    wrong = broken(net.layers[1], in_place)
+    report = verify(Network((net.layers[0], wrong, net.layers[2])), params, x, t, MeanSquaredError())
+    assert report.verdict is Verdict.REFUTED
+    assert "contract broken: h1 = Tanh: nothing passed in is changed: overwritten: dy" in report.text(width=200)

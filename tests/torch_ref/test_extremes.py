@@ -4,6 +4,7 @@ The judge allows what rounding explains in the textbook formula, so the referenc
 the terms that formula adds up. K counts those roundings; below, S is the size of the terms.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -96,6 +97,14 @@ def test_gelu_far_from_zero() -> None:
     h, dz = torch_results(torch_ref.GELU(), z[None, :], up := np.random.default_rng(0).normal(size=(1, 40)))
     np.testing.assert_array_equal(h[0], np.where(z > 0, z, 0))
     np.testing.assert_allclose(dz[0], np.where(z > 0, up[0], 0.0), rtol=1e-15, atol=1e-20)
+
+
+def test_gelu_keeps_its_digits_below_zero() -> None:
+    """There 1 + erf would cancel; libm's erfc is the truth, and z^2 its condition."""
+    z = -np.linspace(0.1, 30, 60)
+    h, _ = torch_results(torch_ref.GELU(), z[None, :], np.random.default_rng(0).normal(size=(1, 60)))
+    truth = [v * math.erfc(-v / math.sqrt(2)) / 2 for v in z]
+    np.testing.assert_allclose(h[0], truth, rtol=4 * 900 * U)
 
 
 @pytest.mark.parametrize("scale", [1, 30, 300, 1000, 1e4])

@@ -107,6 +107,18 @@ def test_other_array_libraries() -> None:
     assert all(torch.equal(back[key], value) for key, value in state.items())
 
 
+def test_jax_keeps_the_dtype_or_refuses() -> None:
+    jnp = pytest.importorskip("jax.numpy")
+    state = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2)).bfloat16().state_dict()
+    back = to_torch(MLP, from_torch(MLP, state, xp=jnp))
+    assert all(torch.equal(back[key], value) for key, value in state.items())
+    if jnp.zeros(1).dtype == "float32":  # jax as it comes, without 64-bit numbers
+        with pytest.raises(
+            ValueError, match=r"is torch.float64, but jax.numpy made it torch.float32; .*jax_enable_x64"
+        ):
+            from_torch(MLP, {key: value.double() for key, value in state.items()}, xp=jnp)
+
+
 def test_bfloat16_stays_in_torch() -> None:
     state = plain().bfloat16().state_dict()
     params = from_torch(NET, state, xp=torch)

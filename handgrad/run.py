@@ -1,0 +1,61 @@
+"""The run under judgement: one forward and backward pass of a network and its loss, every stage's own numbers kept."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from handgrad.precision import like
+from manual import Loss, Network, Params, StageGrads
+from manual import Stage as Trace
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The loss is the last stage. back is None where the backward pass raised; notes say what it raised."""
+
+    trace: tuple[Trace, ...]
+    back: tuple[StageGrads, ...] | None
+    backward: Callable[[int, Any], dict[str, Any]]  # stage i's own backward pass, from its own cache, for any upstream
+    notes: tuple[str, ...] = ()
+
+    def outputs(self, i: int) -> dict[str, Any]:
+        """Stage i in the chained pass, fed our own upstream gradient."""
+        back = {} if self.back is None else {"dx": self.back[i].dx, **self.back[i].dparams}
+        return {"y": self.trace[i].y, **back}
+
+    @property
+    def wiring(self) -> tuple[str, ...]:
+        """What is handed on must be the very same object, or a mistake hides between two right stages."""
+        problems = []
+        for i in range(1, len(self.trace)):
+            if self.trace[i].x is not self.trace[i - 1].y:
+                problems.append(f"the input of stage {i} is not the output of stage {i - 1}")
+            if self.back is not None and self.back[i - 1].dy is not self.back[i].dx:
+                problems.append(f"the upstream gradient of stage {i - 1} is not the downstream gradient of stage {i}")
+        return tuple(problems)
+
+
+def own_run(
+    network: Network, params: Sequence[Params], x: Any, target: Any, loss: Loss, states: Sequence[Any], dE: float
+) -> Run:
+    """Forward and backward by the code under judgement, nothing changed or copied on the way."""
+    y, trace = network.forward(params, x, states)
+    E, cache = loss.forward(y, target)
+    scalar = like(np.asarray(dE), x)
+
+    def backward(i: int, dy: Any) -> dict[str, Any]:
+        if i == len(network.layers):
+            return {"dx": loss.backward(cache, dy)}
+        dx, dparams = network.layers[i].backward(params[i], trace[i].cache, dy)
+        return {"dx": dx, **dparams}
+
+    stages = (*trace, Trace(y, E, cache))
+    try:
+        dy = loss.backward(cache, scalar)
+        back = (*network.backward_trace(params, trace, dy), StageGrads(scalar, dy, {}))
+    except Exception as error:  # a wrong shape half-way: the isolated stages say where
+        note = f"the chained backward pass stopped with {type(error).__name__}: {error}; stages are judged isolated"
+        return Run(stages, None, backward, (note,))
+    return Run(stages, back, backward)
