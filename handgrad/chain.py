@@ -115,8 +115,8 @@ def directions(
 ) -> DirectionsReport:
     """Test C. grads and sigmas: per layer {"dx", "dW", ...}; of the dx only the first takes part, the input's.
 
-    An entry off by more than the bound escapes one direction with probability at most 1/2: flip v there, and v . g moves
-    by more than the bound is wide, so not both signs can pass. The directional derivative comes from dual numbers
+    An entry off by more than the bound escapes one direction with probability at most 1/2: flip v there, and v . g
+    moves by more than the bound is wide, so not both signs can pass. The directional derivative comes from dual numbers
     through the forward pass alone: neither the backward pass under judgement nor autograd takes part.
     """
     exact = [{k: to64(v) for k, v in layer.items()} for layer in params]

@@ -176,7 +176,7 @@ def remarks(report: Report) -> list[Text]:
         lines.append(
             Text(
                 f"directions: {c.directions - c.outside} of {c.directions} random directions agree with dual numbers, "
-                f"worst {c.worst_ratio:.2g} of bound; an error beyond it escapes with probability {c.miss_probability:.0e}",
+                f"worst {c.worst_ratio:.2g} of bound; an error beyond it escapes with p = {c.miss_probability:.0e}",
                 "" if c.verdict is Verdict.CERTIFIED else "bold red",
             )
         )

@@ -1,7 +1,7 @@
 """GELU, h = z Phi(z), exact and in its tanh approximation: two functions, each with its own derivative.
 
-Phi is the standard normal distribution function, phi its density. Phi is taken from erfc: the usual (1 + erf) / 2 cancels
-for z far below zero. The array API has no error function: the array's own library's is used, else SciPy's.
+Phi is the standard normal distribution function, phi its density. Phi is taken from erfc: the usual (1 + erf) / 2
+cancels for z far below zero. The array API has no error function: the array's own library's is used, else SciPy's.
 """
 
 from dataclasses import dataclass

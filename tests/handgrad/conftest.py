@@ -24,7 +24,7 @@ def broken() -> Callable[..., Any]:
 def batch() -> Callable[..., tuple[tuple[Params, ...], Any, Any]]:
     """batch(network, N, dtype): seeded parameters, inputs and one-hot targets for it."""
 
-    def make(network: Network, N: int = 7, dtype: str = "float64", seed: int = 0) -> tuple[tuple[Params, ...], Any, Any]:
+    def make(network: Network, N: int = 7, dtype: str = "float64", seed: int = 0) -> Any:
         rng = np.random.default_rng(seed)
         params = network.init(rng, dtype=dtype)
         n_in, n_out = network.layers[0].n_in, [f.n_out for f in network.layers if hasattr(f, "n_out")][-1]  # type: ignore[attr-defined]

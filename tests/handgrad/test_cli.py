@@ -14,7 +14,8 @@ from handgrad.cli import main
 def test_verify_prints_the_table_and_returns_0(capsys):
     assert main(["verify", "--activation", "tanh", "relu", "--loss", "mse", "--seed", "1"]) == 0
     out = capsys.readouterr().out
-    for word in ("z1 = Linear 64-32", "h1 = Tanh", "h1 = ReLU", "E = MeanSquaredError", "isolated", "chained", "float32"):
+    stages = ("z1 = Linear 64-32", "h1 = Tanh", "h1 = ReLU", "E = MeanSquaredError")
+    for word in (*stages, "isolated", "chained", "float32"):
         assert word in out
     assert "CERTIFIED  2 networks, 8 runs, seed 1" in out
     assert "\x1b" not in out
@@ -65,8 +66,10 @@ def test_bad_usage_returns_2_and_says_what_to_do(argv, says, capsys):
 
 
 def test_as_a_program():
-    run = [sys.executable, "-m", "handgrad", "verify", "--activation", "identity", "--loss", "mse", "--dtype", "float64"]
-    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    only = ["--activation", "identity", "--loss", "mse", "--dtype", "float64"]
+    done = subprocess.run(
+        [sys.executable, "-m", "handgrad", "verify", *only], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith("CERTIFIED  1 networks, 2 runs, seed ")
     assert done.stderr == ""

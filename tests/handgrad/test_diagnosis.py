@@ -56,9 +56,19 @@ def test_where_two_names_fit_both_are_told() -> None:
     stage, inputs, dy = linear(np.random.default_rng(4), 2, 4, 3)
     found = named(stage, inputs, dy, lambda out, i, d: {"dW": 2 * out["dW"]})
     assert found is not None
-    assert "(2) or" in found.name
-    assert "(N, the batch size)" in found.name
-    assert "cannot be told apart" in found.name
+    assert found.name == "every entry is 2 times the right one (2, or N, the batch size, or N/(N-1))"
+
+
+def test_where_two_mistakes_fit_both_are_told() -> None:
+    """Where every entry is negative, the absolute value is the turned sign."""
+    x, dy = (
+        -np.random.default_rng(15).uniform(1, 2, size=(4, 3)),
+        np.random.default_rng(16).uniform(-2, -1, size=(4, 3)),
+    )
+    found = named(layer_stage("h", manual.Sigmoid()), {"x": x}, dy, lambda out, i, d: {"dx": -out["dx"]})
+    assert found is not None
+    assert found.known
+    assert found.name.endswith("or the sign is lost (on these numbers they cannot be told apart)")
 
 
 def test_what_loses_information_is_proved_by_its_formula() -> None:

@@ -49,7 +49,8 @@ def test_json_has_what_the_text_has(reports):
         assert [s["name"] for s in found["stages"]] == [row.name for row in report.stages]
         for stage, row in zip(found["stages"], report.stages, strict=True):
             assert stage["isolated"]["verdict"] == row.isolated.verdict.value
-            assert [t["difference"] for t in stage["isolated"]["tensors"]] == [t.difference for t in row.isolated.tensors]
+            differences = [t["difference"] for t in stage["isolated"]["tensors"]]
+            assert differences == [t.difference for t in row.isolated.tensors]
             assert {c["status"] for c in stage["chained"]} == {c.status for c in row.chained}
 
 

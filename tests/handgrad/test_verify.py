@@ -1,4 +1,4 @@
-"""The judge on whole networks: right ones certified in every precision, wrong ones refuted at their stage and no other."""
+"""The judge on whole networks: right ones certified in every precision, wrong ones refuted at their stage alone."""
 
 import numpy as np
 import pytest
