@@ -172,20 +172,22 @@ def remarks(report: Report) -> list[Text]:
         checked = [c for stage in report.contracts for c in stage.contracts if c.held is not None]
         lines.append(Text(f"contracts: {sum(c.held is True for c in checked)} of {len(checked)} kept"))
     if report.directions is not None:
-        c = report.directions
-        lines.append(
-            Text(
-                f"directions: {c.directions - c.outside} of {c.directions} random directions agree with dual numbers, "
-                f"worst {c.worst_ratio:.2g} of bound; an error beyond it escapes with p = {c.miss_probability:.0e}",
-                "" if c.verdict is Verdict.CERTIFIED else "bold red",
-            )
-        )
+        lines.append(directions_line(report.directions))
     if report.control is not None:
         k = report.control
         word = "caught" if k.caught else "NOT CAUGHT, so nothing here can be believed"
         at = ",".join(map(str, k.index)) or "-"
         lines.append(Text(f"control: an error of {k.relative:.1e} planted in {k.tensor}[{at}] of {k.stage} was {word}"))
     return lines + [Text(f"note: {note}") for note in report.notes]
+
+
+def directions_line(c: DirectionsReport) -> Text:
+    """Test C in one line."""
+    if c.verdict is Verdict.UNRESOLVED:
+        return Text("directions: rounding may move the whole pass without bound, so nothing follows", STYLES[c.verdict])
+    text = f"directions: {c.directions - c.outside} of {c.directions} random directions agree with dual numbers, "
+    text += f"worst {c.worst_ratio:.2g} of bound; an error beyond it escapes with p = {c.miss_probability:.0e}"
+    return Text(text, "" if c.verdict is Verdict.CERTIFIED else STYLES[c.verdict])
 
 
 def broken(report: Report) -> list[tuple[str, Contract]]:

@@ -34,14 +34,14 @@ class Dropout(Elementwise):
 
     def forward(self, params: Params, x: Array, mask: Array = None) -> tuple[Array, DropoutCache]:
         if mask is None:
-            return +x, DropoutCache(None)
+            return 1 * x, DropoutCache(None)  # a new array
         scale = mask / (1 - self.p)
         y = x * scale  # (N, n)  eq. dropout.y
         return y, DropoutCache(scale)
 
     def backward(self, params: Params, cache: DropoutCache, dy: Array) -> tuple[Array, Grads]:
         if cache.scale is None:
-            return +dy, {}
+            return 1 * dy, {}
         # forward: y = x o m / (1 - p)
         # so:
         dx = dy * cache.scale  # (N, n)  eq. dropout.dx

@@ -15,11 +15,11 @@ class Identity(Elementwise):
     """h = z. Shapes: z, h (N, n)."""
 
     def forward(self, params: Params, z: Array) -> tuple[Array, IdentityCache]:
-        h = +z  # (N, n)  eq. identity.h  (a new array: no output is its input)
+        h = 1 * z  # (N, n)  eq. identity.h  (1 z is a new array, +z in torch is not)
         return h, IdentityCache()
 
     def backward(self, params: Params, cache: IdentityCache, dh: Array) -> tuple[Array, Grads]:
         # forward: h = z
         # so:
-        dz = +dh  # (N, n)  eq. identity.dz
+        dz = 1 * dh  # (N, n)  eq. identity.dz
         return dz, {}
