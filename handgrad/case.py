@@ -167,7 +167,10 @@ def certificate(
     way = BALLS
     if report.verdict is Verdict.CERTIFIED:
         return report, evidence, way
-    if report.verdict is Verdict.UNRESOLVED:
+    reshaped = any(
+        e.hand.shape != e.reference.shape for e in evidence.values()
+    )  # a ball of another shape bounds nothing
+    if reshaped or report.verdict is Verdict.UNRESOLVED:
         report, evidence = certify_opaque(stage, inputs, dy, hand, rng, slack)
         return report, evidence, NOISE
     return *with_reference_noise(stage, inputs, dy, evidence, rng), way
@@ -181,8 +184,6 @@ def with_reference_noise(
     sigma = noise(stage.reference, {n: to64(v) for n, v in inputs.items()}, to64(dy), a, rng)
     wider = {
         name: replace(e, bound=e.bound + SIGMAS * sigma[name] + ROUNDINGS * a.u * np.abs(e.reference))
-        if e.bound.shape == e.reference.shape
-        else e
         for name, e in evidence.items()
     }
     tensors = tuple(compare(name, e.hand, e.reference, e.bound) for name, e in wider.items())

@@ -118,7 +118,7 @@ def rectifier(case: Case) -> Iterator[Mistake]:
                 at = {k: np.where(kink, v * dh, S)}
                 yield Mistake("another value at the kink", why, at, specific=True)
     below = z <= 0
-    if below.any() and np.all(D[z < 0] == D[below][0]) and np.all(D[z > 0] == 1):
+    if below.any() and not below.all() and np.all(D[z < 0] == D[below][0]) and np.all(D[z > 0] == 1):
         at_entry = np.argmax(np.where(below, np.abs(dh), -1))
         c = float(hand.flat[at_entry] / dh.flat[at_entry])
         if np.isfinite(c):

@@ -85,7 +85,7 @@ class Case:
 
     @cached_property
     def relative(self) -> Mapping[str, float]:
-        """Per tensor the median of bound / |right|, and the few float64 roundings of computing a mistake here."""
+        """Per tensor the usual bound / |right|, and the few float64 roundings of computing a mistake here."""
         return {name: 16 * EPS + usual(e) for name, e in self.evidence.items()}
 
     @property
@@ -142,11 +142,15 @@ def outside(e: Evidence) -> Any:
 
 
 def usual(e: Evidence) -> float:
-    """The median of bound / |right|, 0 where there is none."""
+    """bound / |right| as it usually is: the median or, where most entries are next to nothing, at the largest entry."""
     if e.bound.shape != e.reference.shape:
         return 0.0
     sure = (e.reference != 0) & np.isfinite(e.bound) & np.isfinite(e.reference)
-    return float(np.median(e.bound[sure] / np.abs(e.reference[sure]))) if sure.any() else 0.0
+    if not sure.any():
+        return 0.0
+    size, bound = np.abs(e.reference[sure]), e.bound[sure]
+    largest = int(np.argmax(size))
+    return float(min(np.median(bound / size), bound[largest] / size[largest]))
 
 
 def equation(subject: Any, constants: Any, tensor: str) -> str | None:

@@ -35,13 +35,13 @@ def factors(case: Case) -> dict[str, tuple[float, str]]:
         named["1 - p, the share of units kept"] = (keep, "The scale 1 / (1 - p) of inverted dropout was forgotten.")
         named["1 / (1 - p)"] = (1 / keep, "The scale 1 / (1 - p) of inverted dropout was applied twice.")
     turned = {f"-({k})": (-v, f"{why} And the sign is turned.") for k, (v, why) in named.items() if k != "-1"}
-    return {k: (float(v), why) for k, (v, why) in {**named, **turned}.items() if v != 1}
+    return {k: (float(v), why) for k, (v, why) in {**named, **turned}.items() if v != 1 and (v != -1 or k == "-1")}
 
 
 def scale(case: Case) -> Iterator[Mistake]:
     """Every entry times one number; a number without a name only where entries enough agree on it."""
     names = case.same_shape
-    tried: set[str | float] = set()
+    tried: set[float] = set()
     for name in names:
         S, hand = case.right[name], case.hand[name]
         if not S.any():
@@ -51,10 +51,13 @@ def scale(case: Case) -> Iterator[Mistake]:
         if not np.isfinite(c) or c == 0:
             continue
         slop = 4 * float(case.evidence[name].bound[at]) / abs(float(S[at])) * max(1.0, abs(c)) + 2.0**-40 * abs(c)
-        for label, (v, why) in factors(case).items():
-            if abs(v - c) <= slop and label not in tried:
-                tried.add(label)
-                yield _times(case, v, f"every entry is {v:.6g} times the right one ({label})", why)
+        near = {label: found for label, found in factors(case).items() if abs(found[0] - c) <= slop}
+        for v in dict.fromkeys(v for v, _ in near.values()):
+            labels = {label: why for label, (w, why) in near.items() if w == v}
+            if v not in tried:
+                tried.add(v)
+                name = f"every entry is {v:.6g} times the right one ({', or '.join(labels)})"
+                yield _times(case, v, name, " Or: ".join(labels.values()))
         # The shortest decimal that fits is what somebody typed: 0.1, not 0.10000001.
         for digits in range(1, 16):
             short = float(f"{c:.{digits}g}")
@@ -129,7 +132,7 @@ def signs(case: Case) -> Iterator[Mistake]:
         if 0 < c < np.inf and 1 < np.sum(np.abs(case.hand[k]) == c) < np.sum(case.right[k] != 0):
             why = f"Entries beyond {c:.6g} are cut off there: gradient clipping has slipped in."
             clipped = {name: np.clip(v, -c, c) for name, v in S.items()}
-            yield Mistake(f"the gradient is clipped at {c:.6g}", why, clipped, specific=False, freedom=1)
+            yield Mistake(f"the gradient is clipped at {c:.6g}", why, clipped, freedom=1)
 
 
 def left_out(case: Case) -> Iterator[Mistake]:

@@ -140,7 +140,7 @@ def compare(name: str, s: Float, S: Float, bound: Float, huge: float = float(np.
         unknown = ~lost & ~(np.isfinite(bound) & np.isfinite(S))
         wrong = lost | (~unknown & ~(difference <= bound))
         floor = 2 * bound[S != 0] / np.abs(S[S != 0])
-        floors = (float(np.median(floor)), float(np.quantile(floor, 0.9))) if floor.size else (float("inf"),) * 2
+        floors = np.quantile(floor, (0.5, 0.9)).tolist() if floor.size else [float("inf")] * 2
     rank = np.where(lost, 3, np.where(wrong, 2, np.where(unknown, 1, 0)))
     at = np.unravel_index(int(np.argmax(np.where(rank == rank.max(), ratio, -1))), S.shape)
     verdict, reason = Verdict.CERTIFIED, ""

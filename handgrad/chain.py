@@ -124,19 +124,23 @@ def directions(
     # sigma takes the roundings of the N samples for independent; those of equal samples are equal, and add up sqrt(N)
     # times as far.
     spread = sqrt(len(x64) * sum(float(np.sum(s**2)) for s in _entries(sigmas)))
+    g = [grads[0]["dx"], *(d[f"d{k}"] for d, layer in zip(grads, exact, strict=True) for k in layer)]
+    rounding = SIGMAS * spread + 1e-14 * sum(float(np.sum(np.abs(a))) for a in g)
+    vx, v = np.empty(x64.shape), [{k: np.empty(a.shape) for k, a in layer.items()} for layer in exact]
+    signs = [vx, *(step[k] for step in v for k in step)]  # one memory for all directions, filled anew for each
     outside, worst, finite = 0, 0.0, True
     for _ in range(DIRECTIONS):
-        v = [{k: rng.choice((-1.0, 1.0), a.shape) for k, a in layer.items()} for layer in exact]
-        vx = rng.choice((-1.0, 1.0), x64.shape)
+        for sign in signs:
+            bits = np.frombuffer(rng.bytes(-(-sign.size // 8)), np.uint8)
+            sign.reshape(-1)[:] = np.unpackbits(bits, count=sign.size)
+            sign *= 2
+            sign -= 1
         duals = [{k: Dual.of(layer[k], step[k]) for k in layer} for layer, step in zip(exact, v, strict=True)]
         y, _trace = network.forward(duals, Dual.of(x64, vx), given)
         E, _cache = loss.forward(y, plain(target))
         D = dE * float(E.dx)
-        pairs = [(vx, grads[0]["dx"])]
-        pairs += [(step[k], g[f"d{k}"]) for step, g in zip(v, grads, strict=True) for k in step]
-        along = sum(float(np.sum(a * b)) for a, b in pairs)
-        size = sum(float(np.sum(np.abs(b))) for _, b in pairs)
-        bound = slack * (SIGMAS * spread + 1e-14 * size)
+        along = sum(float(np.vdot(sign, a)) for sign, a in zip(signs, g, strict=True))
+        bound = slack * rounding
         ratio = abs(along - D) / bound if bound else float(along != D)
         outside += not ratio <= 1
         worst = max(worst, ratio)

@@ -18,6 +18,7 @@ from handgrad.stage import Arrays, Stage
 from handgrad.unexplained import describe
 
 SAMPLE = 4096
+COINCIDENCE = 20  # bits: among the 100 or so mistakes tried on one tensor, one in 10,000 wrong results fits by chance
 
 
 @dataclass(frozen=True)
@@ -96,48 +97,64 @@ def _not_given(stage: Stage, inputs: Arrays, dy: Any, name: str) -> bool:
 
 def compare(case: Case, mistake: Mistake) -> Fit:
     """The failing tensors that the mistake reproduces, or that are right with the mistake undone."""
-    worst = {}
+    worst: dict[str, float] = {}
+    said = 0.0
     for name in case.failing:
         e, m = case.evidence[name], mistake
         if name in case.absent:
             if m.name == ABSENT:
-                worst[name] = 0.0
+                worst[name], said = 0.0, np.inf
         elif name in m.tensors:
             own = replace(e, bound=m.bound.get(name, e.bound))
-            share = fits(own, m.tensors[name], case.relative[name], m.gain, m.freedom)
-            if share is not None:
-                worst[name] = share
+            fit = agreement(own, m.tensors[name], case.relative[name], m.gain, m.freedom)
+            if fit is not None:
+                worst[name], said = fit[0], said + fit[1]
         elif name in m.undone and passes(case, m, name):
-            worst[name] = 0.0
-    return Fit(mistake, worst)
+            worst[name], said = 0.0, np.inf
+    return Fit(mistake, worst if said >= COINCIDENCE else {})
 
 
-def fits(e: Evidence, wrong: Float, relative: float, gain: float = 1.0, freedom: int = 0) -> float | None:
-    """The largest |hand - wrong| / allowed where all entries are inside; None if not, or if `wrong` may be right.
+def agreement(
+    e: Evidence, wrong: Float, relative: float, gain: float = 1.0, freedom: int = 0
+) -> tuple[float, float] | None:
+    """Where all entries are what the mistake gives: the largest |hand - wrong| / allowed, and how many bits that says.
 
-    The bound is what rounding does to the given code itself. To it comes, for the mistaken numbers computed here along
-    another way, the tensor's usual relative bound.
+    None where they are not, or where the mistake's result may be the right one. The bound is what rounding does to the
+    given code itself; to it comes, for the mistaken numbers computed here along another way, the tensor's usual
+    relative bound.
     """
     if e.hand.shape != wrong.shape:
         return None
     bound = e.bound if e.bound.shape == e.hand.shape else np.full(e.hand.shape, np.inf)
+    right = e.reference if e.hand.shape == e.reference.shape else np.zeros(e.hand.shape)  # of another shape: none
+    whole = (e.hand, wrong, right, bound)
     some = slice(None, None, 1 + e.hand.size // SAMPLE)  # most mistakes are off everywhere: a few entries say so
-    hand, few, size = e.hand.reshape(-1)[some], wrong.reshape(-1)[some], bound.reshape(-1)[some]
-    off = np.isfinite(size) & ~(np.abs(hand - few) <= gain * size + relative * np.abs(few))
-    if np.any(off) and np.isfinite(e.reference).all():
-        return None
-    judged = np.isfinite(bound)
+    for hand, mistaken, truth, size in ((a.reshape(-1)[some] for a in whole), whole):
+        if not _inside(hand, mistaken, truth, size, relative, gain):
+            return None
+    judged = np.isfinite(bound) & np.isfinite(right)
     allowed = gain * bound + relative * np.abs(wrong)
-    distinct = np.ones(e.hand.shape, bool)
-    if e.hand.shape == e.reference.shape:
-        judged = judged & np.isfinite(e.reference)
-        distinct = np.abs(wrong - e.reference) > bound + allowed
+    if not np.any(judged & (np.abs(wrong - right) > bound + allowed)):
+        return None
     difference = np.abs(e.hand - wrong)
-    if not np.all((difference <= allowed) | ~judged):
-        return None
-    if np.sum(distinct & judged) < (freedom + 2 if freedom else 1):
-        return None
-    return float(np.max(np.where(judged & (difference > 0), difference / allowed, 0.0), initial=0.0))
+    share = float(np.max(np.where(judged & (difference > 0), difference / allowed, 0.0), initial=0.0))
+    return share, bits(np.abs(e.hand - right), allowed, judged, freedom)
+
+
+def _inside(hand: Float, wrong: Float, right: Float, bound: Float, relative: float, gain: float) -> bool:
+    """Every entry within its bound of the mistaken result; entries without a bound or a right value do not count."""
+    near = np.abs(hand - wrong) <= gain * bound + relative * np.abs(wrong)
+    return bool(np.all(near | ~(np.isfinite(bound) & np.isfinite(right))))
+
+
+def bits(error: Float, allowed: Float, judged: Any, freedom: int) -> float:
+    """How much the agreement says: the sum of log2(|hand - right| / allowed), without the `freedom` largest terms.
+
+    An error that only happens to have its size would agree with one given mistake with probability 2^-bits.
+    """
+    ratio = np.where(judged & (error > allowed), error / np.where(allowed > 0, allowed, np.finfo(float).tiny), 1.0)
+    terms = np.minimum(np.log2(ratio), 53.0).reshape(-1)
+    return float(terms.sum() - (np.sort(terms)[-freedom:].sum() if freedom else 0.0))
 
 
 def explain(failing: Sequence[str], found: Sequence[Fit]) -> list[tuple[tuple[str, ...], list[Fit]]] | None:

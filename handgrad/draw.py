@@ -30,8 +30,8 @@ ORDINARY: dict[str, Draw] = {
     "positive": lambda rng, shape: rng.uniform(0.5, 3, size=shape),
 }
 SPECIAL: dict[str, Draw] = {
-    "tiny, 1e-30": lambda rng, shape: 1e-30 * rng.normal(size=shape),
-    "large, 1e4": lambda rng, shape: 1e4 * rng.normal(size=shape),
+    "tiny (1e-30)": lambda rng, shape: 1e-30 * rng.normal(size=shape),
+    "large (1e4)": lambda rng, shape: 1e4 * rng.normal(size=shape),
     "zeros": lambda rng, shape: np.zeros(shape),
     "ties": lambda rng, shape: rng.choice((-1.5, 0.5, 2.0), size=shape),
     "kinks": lambda rng, shape: np.where(

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from handgrad.calling import Code, call_word, input_names
-from handgrad.case import Case, as_stage, failed, judge
+from handgrad.case import Case, as_stage, judge
+from handgrad.control import Control, plant
 from handgrad.draw import cases, is_float_array, is_shape
 from handgrad.manners import offences
 from handgrad.precision import dtype_name, to64
 from handgrad.prepare import model_of, plain_forward, prepare
 from handgrad.quiet import duplicate, quiet
-from handgrad.report import Control, Report, StageRow
+from handgrad.report import Report, StageContracts, StageRow
 from handgrad.verdict import Verdict
-from handgrad.verify import plant
 
 SIZES = ("sizes", "batch")
 DTYPES = ("float64", "float32", "bfloat16", "float16")
@@ -54,6 +54,7 @@ def verify_function(
 
     Raises TypeError or ValueError for arguments that cannot be judged. What the code itself raises is reported.
 
+    >>> import torch
     >>> def forward(x):
     ...     h = np.tanh(x)
     ...     return h, h
@@ -70,6 +71,7 @@ def verify_function(
     rows: list[StageRow] = []
     notes: list[str] = []
     control: Control | None = None
+    contracts: tuple[StageContracts, ...] = ()
     ways: dict[str, list[str]] = {}
     for case in cases(given, code.constants, model, oracle, rng):
         judged = judge(code, oracle, case, rng, slack)
@@ -88,8 +90,8 @@ def verify_function(
             break  # wrong where everything is ordinary: special inputs add nothing
         if first:
             stage = as_stage(case.name, code, oracle, tuple(judged.evidence))
-            spoils, remarks = offences(code, stage, case.inputs, judged.dy, judged.evidence, rng)
-            rows += [failed("contract", "-", Verdict.REFUTED, offence) for offence in spoils]
+            found, remarks = offences(code, stage, case.inputs, judged.dy, judged.evidence, rng)
+            contracts = (StageContracts(case.name, found),)
             notes += remarks
     notes += size_note(rows)
     notes += [f"judged {way}" + (f": {', '.join(names)}" if len(ways) > 1 else "") for way, names in ways.items()]
@@ -102,6 +104,7 @@ def verify_function(
         slack=slack,
         stages=tuple(rows),
         control=control,
+        contracts=contracts,
         notes=tuple(dict.fromkeys(notes)),
     )
 

@@ -15,8 +15,10 @@ from handgrad.stage import Arrays, Stage
 
 def offences(
     code: Code, stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evidence], rng: np.random.Generator
-) -> tuple[list[str], list[str]]:
-    """What refutes code whose values are right, and what is only worth knowing (shared memory, bits that vary).
+) -> tuple[tuple[Contract, ...], list[str]]:
+    """The contracts whose breach refutes code whose values are right, and what is only worth knowing in words.
+
+    Gradients that share memory with dy, and last bits that vary from run to run, are no mistakes by themselves.
 
     Code whose state is all in the object it belongs to has no cache of its own to be stale.
     """
@@ -39,7 +41,7 @@ def offences(
         if steady.held and call_word(code, bool(cache)) != "state":
             split = (forward, backward)
             strict += [cache_unchanged(split, inputs, dy), stale(lambda: no_stale_cache(split, inputs, dy, rng))]
-    return told(strict), told(loose)
+    return tuple(strict), [f"{c.name}: no, {c.detail}" for c in loose if c.held is False]
 
 
 def outside(value: Any, e: Evidence) -> bool:
@@ -55,8 +57,3 @@ def stale(check: Any) -> Contract:
         detail = f"after another forward pass it raises {type(error).__name__}: something is kept outside the cache"
         return Contract("the backward pass uses its own cache", False, detail)
     return result
-
-
-def told(contracts: list[Contract]) -> list[str]:
-    """The broken ones in words."""
-    return [f"broken: {c.name}: {c.detail}" for c in contracts if c.held is False]

@@ -70,8 +70,7 @@ def matmul(x: Ball, y: Ball) -> Ball:
     if a.rms:  # random partial sums, every one of them rounded
         sx, sy = _size(x), _size(y)
         own = n * a.unit(a.u_sum) ** 2
-        parts = (((x.mid / sx) ** 2, (x.rad / sx) ** 2), ((y.mid / sy) ** 2, (y.rad / sy) ** 2))
-        squares = _spread(x, y, *parts, own / 2, 1.0)
+        squares = _spread(x, y, _squares(x, sx), _squares(y, sy), own / 2, 1.0)
         squares += own / 3 * (mid / (sx * sy)) ** 2
         final = [] if a.u_sum == a.u else [a.unit(a.u) * np.abs(mid)]
         return x._with(mid, a.join(_scaled(np.sqrt(squares), sx * sy), *final, a.tiny / 2))
@@ -99,6 +98,10 @@ def _summed(a: Arithmetic, n: int, g: float, mid: Any, rad: Any, underflow: floa
     elif g and not np.max(rad, initial=0) <= g * a.huge:
         rad = np.where(rad <= g * a.huge, rad, np.inf)
     return (rad + underflow) * (1 + 2 * a.u + 4 * (n + 16) * EPS)
+
+
+def _squares(x: Ball, size: float) -> tuple[Array, Any]:
+    return (x.mid / size) ** 2, 0.0 if x.is_exact else (x.rad / size) ** 2
 
 
 def _size(x: Ball) -> float:

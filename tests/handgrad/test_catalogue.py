@@ -51,7 +51,7 @@ def layer_case(
     spread: float = 1.0,
 ) -> Made:
     params = {k: rng.normal(size=s).astype(dtype) for k, s in layer.param_shapes.items()}
-    x = (spread * rng.normal(size=(N, n))).astype(dtype)
+    x = rng.normal(size=(N, n)).astype(dtype)
     dy = rng.normal(size=layer.forward(params, x, *(() if state is None else (state,)))[0].shape).astype(dtype)
     return Made(layer_stage("stage", wrong_layer(layer, change), state), {"x": x, **params}, dy)
 
@@ -122,9 +122,9 @@ LINEAR = {
     "last sample only": (row(6), r"only sample 6 \(the last\)"),
     "first sample only": (row(0), r"only sample 0 \(the first\)"),
     "dW for W": (only("dx", lambda p, c, dy, v: dy @ (dy.T @ c.x)), r"dW stands where W"),
-    "update first": (only("dx", lambda p, c, dy, v: dy @ (p["W"] - 0.5 * (dy.T @ c.x))), r"updated before .*0\.5 dW"),
-    "small update": (only("dx", lambda p, c, dy, v: dy @ (p["W"] - 0.01 * (dy.T @ c.x))), r"updated before .*0\.01 dW"),
-    "decay": (only("dW", lambda p, c, dy, v: v + 0.001 * p["W"]), r"0\.001 W is added"),
+    "update first": (only("dx", lambda p, c, dy, v: dy @ (p["W"] - 0.5 * (dy.T @ c.x))), r"by 0\.5 dW"),
+    "small update": (only("dx", lambda p, c, dy, v: dy @ (p["W"] - 0.01 * (dy.T @ c.x))), r"by 0\.01 dW"),
+    "decay": (only("dW", lambda p, c, dy, v: v + 0.001 * p["W"]), r"^0\.001 W is added"),
     "ones": (with_upstream(lambda dy: 1 + 0 * dy), r"upstream gradient is ignored"),
     "squared upstream": (with_upstream(lambda dy: dy * dy), r"upstream gradient is used twice"),
     "path": (only("dx", lambda p, c, dy, v: v - dy[:, 2:3] @ p["W"][2:3]), r"path through unit 2 is not summed"),
@@ -137,7 +137,7 @@ LINEAR = {
     "db as row": (only("db", lambda p, c, dy, v: v[None, :]), r"another shape"),
     "dx summed": (only("dx", lambda p, c, dy, v: v.sum(axis=0)), r"the sum over the batch where none"),
     "dx averaged": (only("dx", lambda p, c, dy, v: 0 * v + v.mean(axis=0)), r"the mean over the rows"),
-    "clipped": (only("dW", lambda p, c, dy, v: np.clip(v, -1.0, 1.0)), r"clipped at 1"),
+    "clipped": (only("dW", lambda p, c, dy, v: np.clip(v, -1.0, 1.0)), r"clipped at 1|only the sign is left"),
 }  # fmt: skip
 SQUARE = {
     "W^T": (only("dx", lambda p, c, dy, v: dy @ p["W"].T), r"W\^T stands where W"),
@@ -192,17 +192,17 @@ SIGMOID = {
 SILU = {
     "first term": (dz(lambda c, dh, v: dh * c.s), r"term of the product rule"),
     "second term": (dz(lambda c, dh, v: dh * (c.z * (c.s * (1 - c.s)))), r"term of the product rule"),
-    "gelu": (of("gelu"), r"backward pass is that of gelu$"),
-    "relu": (of("relu"), r"backward pass is that of relu$"),
+    "gelu": (of("gelu"), r"backward pass is that of gelu\b"),
+    "relu": (of("relu"), r"backward pass is that of relu\b"),
     "factor": (dz(lambda c, dh, v: dh * (c.s + c.s * (1 - c.s))), r"factor of the product rule"),
 }
-GELU = {"tanh": (of("gelu_tanh"), r"that of gelu_tanh$"), "silu": (of("silu"), r"that of silu$")}
+GELU = {"tanh": (of("gelu_tanh"), r"that of gelu_tanh\b"), "silu": (of("silu"), r"that of silu( or|$)")}
 GELU_TANH = {
-    "exact": (of("gelu"), r"that of gelu$"),
+    "exact": (of("gelu"), r"that of gelu\b"),
     "f for f'": (dz(lambda c, dh, v: dh * (0.5 * c.z * (1 + c.t))), r"stands"),
 }
-SOFTPLUS = {"tanh": (of("tanh"), r"that of tanh$"), "missing": (dz(lambda c, dh, v: dh), MISSING),
-            "again": (of("softplus"), r"^$")}  # fmt: skip
+SOFTPLUS = {"tanh": (of("tanh"), r"that of tanh\b"), "missing": (dz(lambda c, dh, v: dh), MISSING),
+            "again": (of("softplus"), r"")}  # fmt: skip
 LEAKY = {
     "relu": (of("relu"), r"that of relu"),
     "slope": (dz(lambda c, dh, v: np.where(c.z > 0, dh, 0.1 * dh)), r"slope below zero is 0\.1"),
@@ -306,12 +306,36 @@ def test_a_planted_mistake_is_named(kind: str, name: str, dtype: Any) -> None:
     change, expected = table[name]
     for seed in (101, 202):
         found = named(make(change, np.random.default_rng(seed), dtype))
-        if expected == "^$":
+        if not expected:
             assert found is None
             continue
         assert found is not None
         assert found.known, found
         assert re.search(expected, found.name), found
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("spread", [1e-3, 0.1, 10.0, 300.0])
+def test_no_wrong_name_at_inputs_of_any_size(spread: float, dtype: Any) -> None:
+    """Tiny inputs make formulas alike, huge ones saturate them: then no name, or all that fit, the planted too."""
+    counts = {"right": 0, "unknown": 0, "no difference": 0}
+    wrong = []
+    for kind, name in PLANTS:
+        table, make = layers()[kind]
+        change, expected = table[name]
+        made = make(change, np.random.default_rng(909), dtype)
+        x = made.inputs["x"]
+        found = named(made._replace(inputs={**made.inputs, "x": x * x.dtype.type(spread)}))
+        if found is None:
+            counts["no difference"] += 1
+        elif not found.known:
+            counts["unknown"] += 1
+        elif re.search(expected, found.name):
+            counts["right"] += 1
+        else:
+            wrong.append((kind, name, found.name))
+    assert wrong == []
+    assert counts["right"] > 0.75 * len(PLANTS), counts
 
 
 CROSS_ENTROPY = {

@@ -135,6 +135,17 @@ def test_a_violation_breaks_its_contract_and_no_other(name: str) -> None:
     assert broken(check(tanh_like(change), inputs, dy)) == [contract]
 
 
+def test_a_lost_sign_is_found_where_balls_cannot_enter() -> None:
+    _, inputs, dy = made(manual.Tanh(), 5)
+
+    def plain_only(inputs: Any, dy: Any, out: Any) -> Any:
+        dx = np.zeros(dy.shape, dy.dtype)
+        dx[:] = abs(out["dx"])
+        return {**out, "dx": dx}
+
+    assert broken(check(tanh_like(plain_only), inputs, dy)) == ["linear in the upstream gradient"]
+
+
 def test_a_cache_written_into_is_found() -> None:
     def forward(inputs: Any) -> Any:
         h = np.tanh(inputs["x"])

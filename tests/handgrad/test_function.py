@@ -293,6 +293,19 @@ def test_reasons_of_a_wrong_return(grads, words):
     refuted(affine, grads, RIGHT["affine"][2], words, AFFINE)
 
 
+def test_wrong_values_in_another_shape_are_not_called_right():
+    grads = lambda dy, c: (dy @ c[1].T, 1.001 * (c[0].T @ dy).T, dy.sum(0))  # noqa: E731
+    report = refuted(affine, grads, RIGHT["affine"][2], "dw: shape is (4, 3), expected (3, 4)", AFFINE)
+    assert "right values" not in report.text(width=10_000)
+
+
+def test_an_input_that_y_does_not_depend_on_has_gradient_zero():
+    forward, reference = lambda x, unused: (2 * x, unused), lambda x, unused: 2 * x
+    report = judged(forward, lambda dy, unused: (2 * dy, 0 * unused), reference, [(3,), (2,)])
+    assert report.verdict is Verdict.CERTIFIED, report.text()
+    refuted(forward, lambda dy, unused: (2 * dy, unused), reference, "dunused", [(3,), (2,)])
+
+
 def test_none_is_admitted():
     report = judged(*RIGHT["mse"])
     assert "backward gives no gradient for target: not judged" in report.notes
@@ -389,11 +402,16 @@ def test_stale_cache():
 def test_a_result_that_varies():
     """Wrong at the second run: refuted. Other last bits, as sums in no fixed order give: told."""
     rng, wrong = np.random.default_rng(0), itertools.cycle([1.0, 1.5])
-    refuted(plus_zero, lambda dy, _: dy.copy() * next(wrong), lambda x: x.clone(), "another run gives a wrong dx")
+    refuted(
+        plus_zero,
+        lambda dy, _: dy.copy() * next(wrong),
+        lambda x: x.clone(),
+        "the same every time: another run gives a wrong dx",
+    )
     bits = lambda dy, _: np.copy(dy) * (1 + 2.0**-52 * rng.integers(2, size=dy.shape))  # noqa: E731
     report = judged(plus_zero, bits, lambda x: x.clone(), [rng.normal(size=(5, 6))])
     assert report.verdict is Verdict.CERTIFIED, report.text()
-    assert any("repeatable bit for bit: a second run differs in dx" in note for note in report.notes)
+    assert any("repeatable bit for bit: no, a second run differs in dx" in note for note in report.notes)
 
 
 def plus_zero(x):
@@ -427,6 +445,20 @@ def test_an_inexact_reference_does_not_convict():
     assert any("the reference is inexact here" in note for note in report.notes)
     wrong = judged(lambda x: (np.sin(x), x), lambda dy, x: dy * np.cos(x) * (1 + 2e-6), Off.apply, [x])
     assert wrong.verdict is Verdict.REFUTED
+
+
+def test_no_quotient_bears_out_a_choice_at_a_kink():
+    """At a kink a central difference is half the jump: it must not acquit code that says so."""
+    x = np.array([-1.0, 0.0, 2.0])
+    half = judged(lambda x: (np.maximum(x, 0), x), lambda dy, x: dy * ((x > 0) + 0.5 * (x == 0)), torch.relu, [x])
+    assert half.verdict is Verdict.REFUTED
+
+
+def test_a_reference_that_cancels_is_allowed_its_own_rounding():
+    x = np.random.default_rng(2).normal(size=20)
+    report = judged(lambda x: (2 * x, None), lambda dy, _: 2 * dy, lambda x: ((1e3 * x + 1) - 1e3 * x) + 2 * x - 1, [x])
+    assert report.verdict is Verdict.CERTIFIED, report.text()
+    assert report.stages[0].isolated.worst.ratio > 1e-3
 
 
 class Right(torch.autograd.Function):

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from handgrad.arithmetic import Arithmetic
 from handgrad.function import verify_function
-from handgrad.opaque import certify_opaque
+from handgrad.opaque import apart, certify_opaque
 from handgrad.reference_noise import Rounding, noise, shake
 from handgrad.stage import Stage
 from handgrad.verdict import Verdict
@@ -420,6 +420,12 @@ def test_every_term_of_the_bound_is_needed():
         return 1 - 2 / (torch.exp(2 * x) + 1)
 
     assert verify_function(forward, cancels, steady, [x], seed=0).verdict is Verdict.CERTIFIED
+
+
+def test_what_does_not_repeat_itself_excuses_nothing():
+    g, wide = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.5, 3.5], np.longdouble)
+    assert apart(g, np.array([1.0, 2.0, 4.0]), wide).tolist() == [0.0, 0.5, 0.0]
+    assert apart(g, g, np.array([np.nan, np.inf, 3.0])).tolist() == [0.0, 0.0, 0.0]
 
 
 def test_the_floor_is_near_rounding():
