@@ -198,7 +198,7 @@ def linear(stage: Stage, inputs: Arrays, dy: Any, once: Arrays, rng: np.random.G
     name = "linear in the upstream gradient"
     finest = 2.0**-50 if dtype_name(dy) == "float16" else 2.0**-100  # below it a scaled entry may underflow
     right = gradients(once)
-    for factor in (4.0,):
+    for factor in (4.0, -1.0):
         scaled = gradients(stage.hand(copied(inputs), like(factor * to64(dy), dy)))
         for key, value in right.items():
             expected = factor * value

@@ -1,0 +1,93 @@
+"""A small seeded part of every measurement in benchmarks/, and the page's tables against the recorded results."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))  # scripts, not a package
+
+import cost  # noqa: E402
+import false_alarms  # noqa: E402
+import power  # noqa: E402
+import record  # noqa: E402
+
+from handgrad import Verdict  # noqa: E402
+
+TABLES = {"false_alarms": false_alarms.table, "power": power.table, "cost": cost.table}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_page_shows_what_was_recorded(name):
+    found = record.load(name)
+    shown = record.section(name).search(record.PAGE.read_text())
+    assert shown is not None, f"docs/evidence.md has no section {name}"
+    assert shown[2] == TABLES[name](found), f"docs/evidence.md differs from docs/evidence/{name}.json"
+
+
+def small_seeds(count):
+    sizes = {}
+    for seed in range(4 * count):
+        case = false_alarms.draw(seed)
+        sizes[seed] = len(case.x) * sum(v.size for own in case.params for v in own.values())
+    return sorted(sizes, key=sizes.__getitem__)[:count]
+
+
+def test_no_correct_network_is_refuted():
+    found = false_alarms.start(0)
+    for seed in small_seeds(12):
+        case = false_alarms.draw(seed)
+        report = false_alarms.judge(case, seed)
+        assert report.verdict is not Verdict.REFUTED, false_alarms.why(report)
+        false_alarms.add(found, seed, case, report)
+    assert found["networks"] == 12 == sum(found["verdicts"].values())
+    assert found["entries"] > 100
+    assert 0 < max(t["ratio"] for f in found["largest"].values() for d in f.values() for t in d.values()) <= 1
+    assert "12 networks" in false_alarms.table(found)
+
+
+def test_a_network_is_the_same_for_the_same_seed_and_another_for_another():
+    first, again, other = (false_alarms.draw(seed) for seed in (3, 3, 4))
+    assert first.x.tobytes() == again.x.tobytes() != other.x.tobytes()
+    assert [str(f) for f in first.network.layers] == [str(f) for f in again.network.layers]
+
+
+@pytest.fixture(scope="module")
+def point():
+    return power.start("tanh", 0)
+
+
+def test_correct_code_passes_every_checker(point):
+    assert not any(detects(point, None) for detects in power.CHECKERS.values())
+
+
+@pytest.mark.parametrize("mistake", power.MISTAKES)
+def test_the_judge_sees_every_planted_mistake_in_float64(point, mistake):
+    assert power.CHECKERS["handgrad f64"](point, mistake)
+
+
+@pytest.mark.parametrize(
+    ("checker", "seen", "missed"),
+    [
+        ("np.allclose f32", "dW scaled by 1 + 1e-3", "dW scaled by 1 + 1e-6"),
+        ("assert_close f32", "sign of one delta", "dW scaled by 1 + 1e-8"),
+        ("gradcheck slow", "sign of one delta", "dW scaled by 1 + 1e-4"),
+        ("gradcheck fast", "sign of one delta", "dW scaled by 1 + 1e-4"),
+        ("float64 rtol 1e-9", "dW scaled by 1 + 1e-8", "dW scaled by 1 + 1e-10"),
+        ("handgrad f32", "dW scaled by 1 + 1e-5", "dW scaled by 1 + 1e-8"),
+    ],
+)
+def test_every_checker_sees_and_misses(point, checker, seen, missed):
+    assert power.CHECKERS[checker](point, seen)
+    assert not power.CHECKERS[checker](point, missed)
+
+
+def test_cost_tells_a_ratio_for_every_part_of_a_verdict():
+    found = cost.ratios((6, 5, 3), rounds=2)
+    assert found["parameters"] == 53
+    assert min(found["seconds"].values()) > 0
+    assert found["ratio"]["float32 step"] + found["ratio"]["float64 step"] == pytest.approx(1)
+    assert found["ratio"]["verdict"] > found["ratio"]["Test A, certificates"]
+    assert cost.large((6, 5, 3))["verdict"] == "CERTIFIED"
+    assert cost.gradcheck((6, 5, 3), rounds=1)["seconds"] > 0
