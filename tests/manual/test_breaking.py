@@ -34,7 +34,7 @@ MUTANTS: dict[type, list[tuple[str, str]]] = {
         ("xp.sum(dz, axis=0)", "dz[0, :]"),
         ("xp.sum(dz, axis=0)", "xp.sum(dz, axis=0, keepdims=True)"),
     ],
-    manual.Identity: [("+dh", "-dh"), ("+dh", "0 * dh"), ("+dh", "dh / dh")],
+    manual.Identity: [("1 * dh", "-dh"), ("1 * dh", "0 * dh"), ("1 * dh", "dh / dh")],
     manual.Sigmoid: [("h * (1 - h)", "h"), ("h * (1 - h)", "1 - h"), ("h * (1 - h)", "h * (1 + h)"), ("dh *", "1 *")],
     manual.Tanh: [
         ("1 - h * h", "1 - h"),
@@ -95,7 +95,7 @@ MUTANTS: dict[type, list[tuple[str, str]]] = {
     manual.Dropout: [
         ("dy * cache.scale", "dy"),
         ("* cache.scale", "* (cache.scale > 0)"),
-        ("+dy", "dy / (1 - self.p)"),
+        ("1 * dy", "dy / (1 - self.p)"),
     ],
     manual.SquaredError: [
         ("2 * self.factor", "self.factor"),
