@@ -81,9 +81,9 @@ class _NoSuchName(CannotEnter, AttributeError):
 class Namespace:
     """The array API namespace of one kind of array: its table of rules, and plain NumPy where no such array comes in.
 
-    What the creators (zeros, full, arange, ...) return are plain NumPy arrays: exact numbers. Rounding among plain arrays
-    alone is not bounded, so floats from `asarray` and `astype`, with which code goes on to compute, are taken in by
-    `enter` where there is one.
+    What the creators (zeros, full, arange, ...) return are plain NumPy arrays: exact numbers. Rounding among plain
+    arrays alone is not bounded, so floats from `asarray` and `astype`, with which code goes on to compute, are taken in
+    by `enter` where there is one.
     """
 
     __array_api_version__ = "2024.12"

@@ -45,7 +45,7 @@ class Ball(JudgedArray):
         if not max(np.max(mid, initial=0), -np.min(mid, initial=0)) + widest <= self.arithmetic.huge:  # or nan
             with np.errstate(all="ignore"):
                 rad = np.where(np.abs(mid) + rad <= self.arithmetic.huge, rad, np.inf)
-            widest = np.inf
+            widest = np.float64(np.inf)
         object.__setattr__(self, "mid", mid)
         object.__setattr__(self, "rad", rad)
         object.__setattr__(self, "is_exact", bool(widest == 0))

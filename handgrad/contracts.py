@@ -22,6 +22,7 @@ Backward: TypeAlias = Callable[[Any, Arrays, Any], Mapping[str, Any]]  # cache, 
 Resized: TypeAlias = Callable[[int, int], tuple[Stage, Arrays, Any] | None]
 
 SIZES = ((1, 1), (1, 2), (2, 1), (1, 5), (2, 2), (3, 3), (5, 5), (2, 3), (3, 2), (5, 3))
+FEW = 2**16  # entries; beyond it three runs on balls cost more than the contract is worth
 SATURATED = (-1e4, -100.0, 0.0, 100.0, 1e4)
 
 
@@ -205,6 +206,8 @@ def linear(stage: Stage, inputs: Arrays, dy: Any, once: Arrays, rng: np.random.G
             same = (scaled[key] == expected) | ~np.isfinite(expected) | (np.abs(value) < finest)
             if not np.all(same):
                 return Contract(name, False, f"{key} for {factor:g} dy is not {factor:g} times {key}")
+    if sum(a.size for a in right.values()) > FEW:
+        return Contract(name, True, "for 4 dy and -dy; sums not checked at this size")
     part = rng.choice((0.5, -1.0), size=np.shape(dy))  # dy + 2 part dy is 2 dy or -dy: no rounding in the sum itself
     other, added = like(part * to64(dy), dy), like((1 + 2 * part) * to64(dy), dy)
     try:

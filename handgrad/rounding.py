@@ -26,7 +26,8 @@ def _rounded(like: Ball, mid: Array, *spread: Any, k: float = 1) -> Ball:
     a = like.arithmetic
     own = _scaled(np.abs(mid), k * a.unit(a.u))
     rad = a.join(own, *spread, a.tiny / 2 if a.rms else a.tiny)
-    return like._with(mid, _scaled(rad, 1 + 2 * k * a.u + 64 * EPS))  # the rounding is of the spread value; rad rounds too
+    # The rounding is of the spread value, and rad rounds too.
+    return like._with(mid, _scaled(rad, 1 + 2 * k * a.u + 64 * EPS))
 
 
 def _scaled(fresh: Any, factor: float) -> Any:
@@ -91,8 +92,10 @@ def _spread(x: Ball, y: Ball, A: Any, B: Any, g: float, f: float) -> Any:
 
 
 def _summed(a: Arithmetic, n: int, g: float, mid: Any, rad: Any, underflow: float) -> Any:
-    """The radius of a sum of n terms from that of its terms: infinite where its partial sums, of size rad / g at most, may
-    overflow; and its last rounding."""
+    """The radius of a sum of n terms, given what its terms and additions contribute.
+
+    It is infinite where partial sums, whose size is at most rad / g, may overflow.
+    """
     if a.u_sum != a.u:
         rad = rad + a.unit(a.u) * np.abs(mid)
     elif g and not np.max(rad, initial=0) <= g * a.huge:

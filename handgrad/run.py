@@ -13,12 +13,13 @@ from manual import Stage as Trace
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """The loss is the last stage. back is None where the backward pass raised; notes say what it raised."""
+    """The loss is the last stage. back is None where the backward pass raised; stopped says what it raised."""
 
     trace: tuple[Trace, ...]
     back: tuple[StageGrads, ...] | None
     backward: Callable[[int, Any], dict[str, Any]]  # stage i's own backward pass, from its own cache, for any upstream
-    notes: tuple[str, ...] = ()
+    expected: tuple[set[str], ...]  # per stage, the names of its parameters' gradients
+    stopped: str = ""
 
     def outputs(self, i: int) -> dict[str, Any]:
         """Stage i in the chained pass, fed our own upstream gradient."""
@@ -28,7 +29,12 @@ class Run:
     @property
     def wiring(self) -> tuple[str, ...]:
         """What is handed on must be the very same object, or a mistake hides between two right stages."""
-        problems = []
+        problems = [self.stopped] if self.stopped else []
+        problems += [
+            f"stage {i} gives gradients {sorted(own.dparams)}, expected {sorted(expected)}"
+            for i, (own, expected) in enumerate(zip(self.back or (), self.expected, strict=False))
+            if set(own.dparams) != expected
+        ]
         for i in range(1, len(self.trace)):
             if self.trace[i].x is not self.trace[i - 1].y:
                 problems.append(f"the input of stage {i} is not the output of stage {i - 1}")
@@ -52,10 +58,15 @@ def own_run(
         return {"dx": dx, **dparams}
 
     stages = (*trace, Trace(y, E, cache))
+    expected = (*({f"d{name}" for name in layer} for layer in params), set[str]())
     try:
         dy = loss.backward(cache, scalar)
         back = (*network.backward_trace(params, trace, dy), StageGrads(scalar, dy, {}))
+        for i, own in enumerate(back):
+            if not isinstance(own.dparams, dict):
+                kind = type(own.dparams).__name__
+                raise TypeError(f"stage {i} gives the gradients of its parameters as {kind}, expected a dictionary")
     except Exception as error:  # a wrong shape half-way: the isolated stages say where
-        note = f"the chained backward pass stopped with {type(error).__name__}: {error}; stages are judged isolated"
-        return Run(stages, None, backward, (note,))
-    return Run(stages, back, backward)
+        stopped = f"the chained backward pass stopped with {type(error).__name__}: {error}"
+        return Run(stages, None, backward, expected, stopped)
+    return Run(stages, back, backward, expected)

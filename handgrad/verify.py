@@ -95,7 +95,6 @@ def verify(
         directions=along,
         control=plant([(report, evidence) for report, evidence, _ in judged], names, rng),
         contracts=contracts(network, params, loss, target, given, run, rng),
-        notes=run.notes,
     )
 
 
