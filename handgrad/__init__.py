@@ -1,11 +1,33 @@
-"""The judge: certifies a hand-derived gradient, places and names the mistake."""
+"""The judge: certifies a hand-derived gradient, places and names the mistake.
 
-from handgrad.assertions import assert_verified
-from handgrad.function import verify_function
-from handgrad.report import Report
-from handgrad.verdict import Verdict
-from handgrad.verify import verify
+The names below are imported when they are first used: the pytest plugin loads this package in every run of an
+environment that has it, and torch takes its time.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from handgrad.assertions import assert_verified
+    from handgrad.function import verify_function
+    from handgrad.network import verify
+    from handgrad.report import Report
+    from handgrad.verdict import Verdict
 
 __version__ = "0.1.0"
 
 __all__ = ["Report", "Verdict", "assert_verified", "verify", "verify_function"]
+
+_HOMES = {
+    "Report": "report",
+    "Verdict": "verdict",
+    "assert_verified": "assertions",
+    "verify": "network",
+    "verify_function": "function",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"handgrad.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'handgrad' has no attribute {name!r}; it has {', '.join(__all__)}")

@@ -3,9 +3,9 @@
 from typing import Any
 
 from handgrad.function import verify_function
+from handgrad.network import verify
 from handgrad.report import Report
 from handgrad.verdict import Verdict
-from handgrad.verify import verify
 from manual import Network
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handgrad.arithmetic import Arithmetic
-from handgrad.ball import Ball
+from handgrad.arrays.arithmetic import Arithmetic
+from handgrad.arrays.ball import Ball
 from handgrad.precision import dtype_name, to64
 from handgrad.stage import Arrays, Stage
 from handgrad.verdict import Verdict, together

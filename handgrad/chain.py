@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from handgrad.arithmetic import Arithmetic
-from handgrad.ball import Ball
-from handgrad.dual import Dual
+from handgrad.arrays.arithmetic import Arithmetic
+from handgrad.arrays.ball import Ball
+from handgrad.arrays.dual import Dual
 from handgrad.precision import to64
 from handgrad.stage import layer_twin, meeting, plain
 from handgrad.verdict import Verdict

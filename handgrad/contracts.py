@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from handgrad.arithmetic import Arithmetic
+from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.certificate import certify, radii
 from handgrad.precision import dtype_name, like, to64
 from handgrad.stage import Arrays, Stage

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.calling import Code, call_word, input_names
-from handgrad.case import Case, as_stage, judge
+from handgrad.anyone.calling import Code, call_word, input_names
+from handgrad.anyone.case import Case, as_stage, judge
+from handgrad.anyone.draw import cases, is_float_array, is_shape
+from handgrad.anyone.manners import offences
+from handgrad.anyone.prepare import model_of, plain_forward, prepare
+from handgrad.anyone.quiet import duplicate, quiet
 from handgrad.control import Control, plant
-from handgrad.draw import cases, is_float_array, is_shape
-from handgrad.manners import offences
 from handgrad.precision import dtype_name, to64
-from handgrad.prepare import model_of, plain_forward, prepare
-from handgrad.quiet import duplicate, quiet
 from handgrad.report import Report, StageContracts, StageRow
 from handgrad.verdict import Verdict
 

@@ -31,7 +31,7 @@ class Judge:
 
     def verify(self, *args: Any, **kwargs: Any) -> Report:
         """`handgrad.verify`."""
-        from handgrad.verify import verify
+        from handgrad.network import verify
 
         return self._keep(verify(*args, **kwargs))
 

@@ -18,7 +18,7 @@ from handgrad.certificate import StageReport, TensorReport
 from handgrad.chain import DirectionsReport
 from handgrad.contracts import Contract
 from handgrad.control import Control
-from handgrad.diagnosis import Diagnosis
+from handgrad.mistakes.diagnosis import Diagnosis
 from handgrad.verdict import Verdict, together
 
 STYLES = {Verdict.CERTIFIED: "green", Verdict.REFUTED: "bold red", Verdict.UNRESOLVED: "yellow"}

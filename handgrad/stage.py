@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.func import functional_call
 
-from handgrad.arrays import JudgedArray, lift
+from handgrad.arrays.base import JudgedArray, lift
 from handgrad.precision import to64
 from manual import Dropout, Layer, Loss
 from torch_ref import twin
@@ -20,7 +20,6 @@ from torch_ref.weights import TORCH_NAMES
 
 Arrays: TypeAlias = Mapping[str, Any]
 Run: TypeAlias = Callable[[Arrays, Any], dict[str, Any]]
-
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from handgrad.digits import digits
+from handgrad.network import verify
 from handgrad.report import STYLES, Report, StageRow, stage_table
 from handgrad.verdict import Verdict, together
-from handgrad.verify import verify
 from manual import ACTIVATIONS, Loss, MeanSquaredError, Network, Params, SoftmaxCrossEntropy, mlp, sgd
 from manual.activations import NOT_DIFFERENTIABLE
 

@@ -5,8 +5,8 @@ import pytest
 from array_api_compat import array_namespace
 
 from handgrad import Verdict, verify
-from handgrad.arithmetic import Arithmetic
-from handgrad.ball import Ball
+from handgrad.arrays.arithmetic import Arithmetic
+from handgrad.arrays.ball import Ball
 from handgrad.certificate import certify, compare
 from handgrad.stage import layer_stage
 from manual import Dropout, HalfSquaredError, mlp

@@ -1,0 +1,49 @@
+"""Where a measurement goes: docs/evidence/NAME.json, and its table into docs/evidence.md between two markers."""
+
+import json
+import platform
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGE = DOCS / "evidence.md"
+
+
+def load(name: str) -> dict[str, Any]:
+    """What was recorded under that name; empty if nothing was."""
+    path = DOCS / "evidence" / f"{name}.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def save(name: str, result: dict[str, Any], table: str) -> None:
+    """The result as JSON and its Markdown table on the page."""
+    path = DOCS / "evidence" / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({**result, "versions": versions()}, indent=1) + "\n")
+    PAGE.write_text(section(name).sub(lambda found: f"{found[1]}\n{table}\n{found[3]}", PAGE.read_text()))
+
+
+def section(name: str) -> re.Pattern[str]:
+    """The part of the page that belongs to a measurement: its opening marker, its table, its closing marker."""
+    return re.compile(rf"(<!-- {name} -->)\n(.*?)\n(<!-- end {name} -->)", re.DOTALL)
+
+
+def versions() -> dict[str, str]:
+    """What the numbers depend on."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+    }
+
+
+def markdown(header: list[str], rows: list[list[Any]]) -> str:
+    """A Markdown table, the first column left, the others right."""
+    lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)

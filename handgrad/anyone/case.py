@@ -1,0 +1,240 @@
+"""One set of inputs judged: the code run once, its forward values first, then every gradient."""
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handgrad.anyone.calling import Code, WrongReturn
+from handgrad.anyone.opaque import ROUNDINGS, SIGMAS, certify_opaque
+from handgrad.anyone.quiet import duplicate, quiet
+from handgrad.anyone.reasons import explain, in_another_shape
+from handgrad.anyone.reference import Reference
+from handgrad.anyone.reference_noise import noise
+from handgrad.anyone.third_opinion import adjudicate
+from handgrad.arrays.arithmetic import Arithmetic
+from handgrad.certificate import Evidence, StageReport, TensorReport, certify, compare
+from handgrad.mistakes.diagnosis import diagnose
+from handgrad.precision import dtype_name, like, to64
+from handgrad.report import StageRow
+from handgrad.stage import Arrays, Stage
+from handgrad.verdict import Verdict
+
+BALLS = "by rounding bounds that ran through the code itself"
+NOISE = "by the noise of the reference (the code writes into buffers, or is opaque, or has no finite rounding bound)"
+CLOSE = 2.0**-30  # float32 rounding is larger, rounding in float64 far smaller
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Inputs in the library and precision judged. optional: left out where the reference has no finite answer."""
+
+    name: str
+    inputs: Arrays
+    optional: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """The row of a case, None where it was left out; what else must be said; how it was judged, and with which dy."""
+
+    row: StageRow | None
+    notes: tuple[str, ...] = ()
+    way: str = ""
+    dy: Any = None
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+
+
+class LeftOut(Exception):
+    """The reference has nothing to say at these inputs."""
+
+
+def judge(code: Code, reference: Reference, case: Case, rng: np.random.Generator, slack: float) -> Judged:
+    """The code against the reference on one case.
+
+    Raises ValueError where the reference cannot take the inputs of a case that is not optional.
+    """
+    model = next(iter(case.inputs.values()))
+    exact = {name: to64(value) for name, value in case.inputs.items()}
+    try:
+        y = expected(reference, exact, Arithmetic.of(dtype_name(model)).huge)
+        dy = like(upstream(rng, y.shape), model)
+        expected_gradients(reference, exact, to64(dy))
+    except LeftOut as reason:
+        if case.optional:
+            return Judged(None, (f"{case.name}: not judged, {reason}",))
+        raise ValueError(f"inputs: {reason}; give inputs that the reference accepts") from reason.__cause__
+    hand, error = run(code, case.inputs, dy)
+    if "y" not in hand:
+        if case.optional and not isinstance(error, WrongReturn):
+            return Judged(None, (f"{case.name}: not judged, forward {raised(error)}",))
+        return Judged(stopped(case.name, "y", y, error))
+    stage = as_stage(case.name, code, reference, tuple(hand))
+    report, evidence, way = certificate(stage, case.inputs, dy, hand, rng, slack)
+    first = report.tensors[0]
+    if first.verdict is Verdict.REFUTED:
+        first = forward_differs(first, evidence["y"])
+        return Judged(StageRow(case.name, StageReport(case.name, (first,))))
+    if error is not None:
+        return Judged(stopped(case.name, "backward", y, error))
+    notes: tuple[str, ...] = ()
+    if report.verdict is Verdict.REFUTED:
+        report, evidence, notes = adjudicate(code, case.inputs, dy, report, evidence)
+    diagnosis = None
+    if report.verdict is Verdict.REFUTED:
+        report, words = explain(stage, case.inputs, dy, hand, report, evidence, rng, slack)
+        notes += words
+        diagnosis = diagnose(stage, case.inputs, dy, evidence)
+    return Judged(StageRow(case.name, report, (), diagnosis), notes, way, dy, evidence)
+
+
+def expected(reference: Reference, exact: Mapping[str, Float], huge: float) -> Float:
+    """The reference's y, or LeftOut."""
+    try:
+        y = reference.value(exact)
+    except Exception as error:
+        raise LeftOut(f"the reference raised {type(error).__name__}: {error}") from error
+    if y.size == 0:
+        raise LeftOut("the reference gives an empty result")
+    if not (np.abs(y) <= huge).all():
+        raise LeftOut("the reference's own result is not finite")
+    return y
+
+
+def expected_gradients(reference: Reference, exact: Mapping[str, Float], dy: Float) -> dict[str, Float]:
+    """The reference's gradients, or LeftOut."""
+    try:
+        found = reference.gradients(exact, dy)
+    except Exception as error:
+        raise LeftOut(f"the reference's backward pass raised {type(error).__name__}: {error}") from error
+    if not all(np.isfinite(value).all() for value in found.values()):
+        raise LeftOut("the reference's own gradient is not finite")
+    return found
+
+
+def upstream(rng: np.random.Generator, shape: tuple[int, ...]) -> Float:
+    """Random, never ones: what a softmax's rows sum to must not hide a mistake."""
+    return np.asarray(rng.choice((-1, 1), size=shape) * rng.uniform(0.25, 2, size=shape))
+
+
+def run(code: Code, inputs: Arrays, dy: Any) -> tuple[dict[str, Any], Exception | None]:
+    """{"y": ..., "dx": ...} on copies of the inputs, as far as it came, and the exception that stopped it."""
+    found: dict[str, Any] = {}
+    try:
+        with quiet():
+            args = [duplicate(arg) for arg in code.arguments(inputs)]
+            y, cache = code.run_forward(args)
+            found["y"] = duplicate(y)
+            to64(y)
+            grads = code.run_backward(args, y, cache, duplicate(dy))
+            for g in grads.values():
+                to64(g)
+            return found | duplicate(grads), None
+    except Exception as error:
+        return found, error
+
+
+def as_stage(name: str, code: Code, reference: Reference, wanted: tuple[str, ...]) -> Stage:
+    """The code as a stage whose results are those named in `wanted`. It is given to the code as it is, uncopied."""
+
+    def hand(inputs: Arrays, dy: Any) -> dict[str, Any]:
+        args = code.arguments(inputs)
+        y, cache = code.run_forward(args)
+        return {"y": y, **(code.run_backward(args, y, cache, dy) if len(wanted) > 1 else {})}
+
+    def expected(inputs: Arrays, dy: Any) -> dict[str, Any]:
+        found = reference.gradients(inputs, dy)
+        return {name: found[name] for name in wanted}
+
+    return Stage(name, hand, expected, None, dict(code.constants) or None)
+
+
+def certificate(
+    stage: Stage, inputs: Arrays, dy: Any, hand: Mapping[str, Any], rng: np.random.Generator, slack: float
+) -> tuple[StageReport, dict[str, Evidence], str]:
+    """By balls where they enter, else by the noise of the reference; and which of the two it was."""
+    try:
+        with quiet():
+            report, evidence = certify(stage, inputs, dy, hand=hand, slack=slack)
+    except Exception:  # CannotEnter, or whatever else this code does with an array it does not expect
+        report, evidence = certify_opaque(stage, inputs, dy, hand, rng, slack)
+        return report, evidence, NOISE
+    way = BALLS
+    if report.verdict is Verdict.CERTIFIED:
+        return report, evidence, way
+    reshaped = any(
+        e.hand.shape != e.reference.shape for e in evidence.values()
+    )  # a ball of another shape bounds nothing
+    if reshaped or report.verdict is Verdict.UNRESOLVED:
+        report, evidence = certify_opaque(stage, inputs, dy, hand, rng, slack)
+        return report, evidence, NOISE
+    return *with_reference_noise(stage, inputs, dy, evidence, rng), way
+
+
+def with_reference_noise(
+    stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evidence], rng: np.random.Generator
+) -> tuple[StageReport, dict[str, Evidence]]:
+    """The same bounds and the reference's own noise: its formula is another and may cancel where ours does not."""
+    a = Arithmetic.of("float64")
+    sigma = noise(stage.reference, {n: to64(v) for n, v in inputs.items()}, to64(dy), a, rng)
+    wider = {
+        name: replace(e, bound=e.bound + SIGMAS * sigma[name] + ROUNDINGS * a.u * np.abs(e.reference))
+        for name, e in evidence.items()
+    }
+    tensors = tuple(compare(name, e.hand, e.reference, e.bound) for name, e in wider.items())
+    return StageReport(stage.name, tensors), wider
+
+
+def forward_differs(t: TensorReport, e: Evidence) -> TensorReport:
+    """The forward value with why nothing is said about gradients.
+
+    UNRESOLVED where float64 values are so close that no other formula was meant, but a constant cut short, or a
+    reference that is itself inexact (torch's softplus is x above a threshold).
+    """
+    if e.hand.shape != e.reference.shape:
+        return replace(t, reason=f"the forward passes differ: {in_another_shape(e) or t.reason}")
+    at = f"[{','.join(map(str, t.index))}]" if t.index else ""
+    if not np.isfinite(e.hand).all():
+        return replace(
+            t, reason=f"forward gives {t.reason}: y{at} is {t.hand:g}, the reference gives {t.reference:.9g}"
+        )
+    words = f"y{at} is {t.hand:.17g}, the reference gives {t.reference:.17g}, {t.outside} of {t.entries} entries differ"
+    gap, size = np.max(np.abs(e.hand - e.reference)), np.max(np.abs(e.reference))
+    if gap <= CLOSE * size:
+        return replace(
+            t,
+            verdict=Verdict.UNRESOLVED,
+            reason=f"the forward passes differ by {gap / size:.1g} of their size, too much for rounding, too little "
+            f"for another formula: a constant cut short, or an inexact reference; {words}",
+        )
+    return replace(t, reason=f"the forward passes differ: {words}; the gradients are not judged")
+
+
+def stopped(case: str, tensor: str, y: Float, error: Exception | None) -> StageRow:
+    """The row of code that raised: UNRESOLVED; REFUTED where what it returned is the mistake."""
+    verdict = Verdict.REFUTED if isinstance(error, WrongReturn) else Verdict.UNRESOLVED
+    reason = (
+        str(error) if isinstance(error, WrongReturn) else f"{'forward' if tensor == 'y' else tensor} {raised(error)}"
+    )
+    return failed(case, tensor, verdict, reason)
+
+
+def failed(case: str, tensor: str, verdict: Verdict, reason: str, shape: tuple[int, ...] = ()) -> StageRow:
+    """A row about something that has no numbers to show."""
+    nan = float("nan")
+    t = TensorReport(tensor, shape, verdict, 0, 0, (), nan, nan, nan, nan, nan, nan, nan, reason)
+    return StageRow(case, StageReport(case, (t,)))
+
+
+def raised(error: Exception | None) -> str:
+    """Type, message, and the line of the user's code nearest to it."""
+    own = (str(Path(__file__).parent), "site-packages", "<")
+    frames = traceback.extract_tb(error.__traceback__) if error else []
+    user = [f for f in frames if not any(part in f.filename for part in own)]
+    where = f" ({user[-1].filename}:{user[-1].lineno})" if user else ""
+    return f"raised {type(error).__name__}: {error}{where}"

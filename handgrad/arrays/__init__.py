@@ -1,0 +1,1 @@
+"""The judge's own arrays: balls carry a bound on rounding, duals a directional derivative, through anyone's code."""

@@ -1,0 +1,200 @@
+"""Judge a hand-derived network: every stage certified, the chain checked, the first wrong stage named."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from handgrad.certificate import Evidence, StageReport, certify, renamed, unmeasured
+from handgrad.chain import SIGMAS, ChainValues, directions, noise, reference_chain
+from handgrad.contracts import Contract, check_contracts
+from handgrad.control import plant
+from handgrad.mistakes.diagnosis import Diagnosis, diagnose
+from handgrad.precision import dtype_name, like, to64
+from handgrad.report import Chained, Report, StageContracts, StageRow
+from handgrad.run import Run, own_run
+from handgrad.stage import Arrays, Stage, layer_stage, loss_stage
+from handgrad.verdict import Verdict
+from manual import Dropout, Linear, Loss, Network, Params, output_names, param_names
+from manual.checks import check_batch, check_differentiable, check_params, check_target
+
+T = TypeVar("T")
+
+
+def verify(
+    network: Network,
+    params: Sequence[Params],
+    x: Any,
+    target: Any,
+    loss: Loss,
+    *,
+    states: Sequence[Any] | None = None,
+    seed: int | None = None,
+    slack: float = 1.0,
+    name: str = "",
+) -> Report:
+    """Certify, stage by stage, the hand-derived gradients of a network and its loss on one batch.
+
+    Shapes: x (N, n_in), target (N, n_out) or class indices (N,); any array library; float64, float32, bfloat16
+    or float16.
+    The upstream gradient of the loss is drawn at random (`seed`; a fresh one is drawn and reported if None). slack
+    multiplies every bound, and with it the printed detection floor. Errors as `manual.gradients`, and ValueError for a
+    slack below 1.
+
+    >>> from manual import HalfSquaredError, mlp
+    >>> net, rng = mlp([3, 2, 1]), np.random.default_rng(0)
+    >>> verify(net, net.init(0), rng.normal(size=(4, 3)), rng.normal(size=(4, 1)), HalfSquaredError()).verdict
+    <Verdict.CERTIFIED: 'CERTIFIED'>
+    """
+    if not slack >= 1:
+        raise ValueError(f"slack: got {slack}, expected 1 (the derived bound) or more")
+    check_differentiable(network)
+    check_params(network, params)
+    check_batch(network, params, x, states)
+    check_target(network, params, x, target, loss)
+    given = tuple(states) if states is not None else (None,) * len(network.layers)
+    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+    rng = np.random.default_rng(seed)
+    dtype = dtype_name(x)
+    dE = float(to64(like(np.asarray(rng.choice((-1, 1)) * rng.uniform(0.5, 2)), x)))  # any scalar but one
+
+    run = own_run(network, params, x, target, loss, given, dE)
+    reference = reference_chain(network, params, x, target, loss, given, dE)
+    stages = (
+        *(layer_stage(title, f, s) for title, f, s in zip(titles(network), network.layers, given, strict=True)),
+        loss_stage(f"E = {type(loss).__name__}", loss, target),
+    )
+    judged = []
+    for i, stage in enumerate(stages):
+        inputs = {"x": run.trace[i].x, **(params[i] if i < len(params) else {})}
+        dy = like(reference.upstream(i, np.asarray(dE)), run.trace[i].y)
+        judged.append(judge(stage, inputs, dy, run, i, slack))
+    reports = [report for report, _, _ in judged]
+    sigma = _or_none(lambda: noise(network, params, x, target, loss, given, dE, dtype))
+    names = tensor_names(network)
+    rows = []
+    for i, (report, _, diagnosis) in enumerate(judged):
+        chained = () if sigma is None else against_chain(i, run, reference, sigma, reports, slack)
+        chained = tuple(replace(c, name=names[i].get(c.name, c.name)) for c in chained)
+        rows.append(StageRow(stages[i].name, renamed(report, names[i]), chained, diagnosis))
+    along = None
+    if sigma is not None and run.back is not None:
+        grads = [{k: to64(v) for k, v in run.outputs(i).items()} for i in range(len(params))]
+        point = (network, params, x, target, loss, given, dE)
+        along = _or_none(lambda: directions(*point, grads, sigma.stages[:-1], rng, slack))
+    return Report(
+        name=name or " - ".join(type(f).__name__ for f in (*network.layers, loss)),
+        dtype=dtype,
+        library=type(x).__module__.partition(".")[0],
+        device=str(getattr(x, "device", "cpu")),
+        seed=seed,
+        slack=slack,
+        stages=tuple(rows),
+        wiring=run.wiring,
+        directions=along,
+        control=plant([(report, evidence) for report, evidence, _ in judged], names, rng),
+        contracts=contracts(network, params, loss, target, given, run, rng),
+    )
+
+
+def judge(
+    stage: Stage, inputs: Arrays, dy: Any, run: Run, i: int, slack: float
+) -> tuple[StageReport, dict[str, Evidence], Diagnosis | None]:
+    """Stage i, fed the reference's upstream gradient: its certificate, the arrays behind it, the mistake's name."""
+    try:
+        hand = {"y": run.trace[i].y, **run.backward(i, dy)}
+    except Exception as error:
+        return raised(stage, error, Verdict.REFUTED), {}, None
+    try:
+        report, evidence = certify(stage, inputs, dy, hand=hand, slack=slack)
+    except Exception as error:  # it ran on its own arrays, but not on balls
+        return raised(stage, error, Verdict.UNRESOLVED), {}, None
+    wrong = report.verdict is Verdict.REFUTED
+    return report, evidence, diagnose(stage, inputs, dy, evidence) if wrong else None
+
+
+def raised(stage: Stage, error: Exception, verdict: Verdict) -> StageReport:
+    """A stage whose backward pass could not be run, or not on balls."""
+    reason = f"{type(error).__name__}: {error}"
+    return StageReport(stage.name, (unmeasured("dx", (), verdict, 0, reason),))
+
+
+def against_chain(
+    i: int, run: Run, reference: ChainValues, sigma: ChainValues, reports: Sequence[StageReport], slack: float
+) -> tuple[Chained, ...]:
+    """Stage i of the whole pass against the reference's whole pass, in standard deviations of its rounding (Test B)."""
+    refuted = [{t.name for t in report.tensors if t.verdict is Verdict.REFUTED} for report in reports]
+    forward = any("y" in names for names in refuted[:i])
+    found = []
+    for name, own in run.outputs(i).items():
+        s, S = to64(own), reference.stages[i].get(name)
+        if S is None or s.shape != S.shape:
+            found.append(Chained(name, "WRONG", float("nan"), float("inf")))
+            continue
+        before = forward if name == "y" else forward or any(refuted[i:])
+        with np.errstate(all="ignore"):
+            difference = np.abs(s - S)
+            z = np.where(difference == 0, 0, difference / (slack * (sigma.stages[i][name] + 2.0**-53 * np.abs(S))))
+        worst = float(np.max(np.nan_to_num(z, nan=np.inf, posinf=np.inf), initial=0))
+        status = "ok" if worst <= SIGMAS else "WRONG" if name in refuted[i] else "inherited" if before else "drift"
+        found.append(Chained(name, status, float(np.max(difference, initial=0)), worst))
+    return tuple(found)
+
+
+def titles(network: Network) -> tuple[str, ...]:
+    """Each stage as its output's name and what makes it: "z1 = Linear 64-32"."""
+    return tuple(
+        f"{name} = {type(f).__name__}" + (f" {f.n_in}-{f.n_out}" if isinstance(f, Linear) else "")
+        for name, f in zip(output_names(network.layers), network.layers, strict=True)
+    )
+
+
+def tensor_names(network: Network) -> tuple[dict[str, str], ...]:
+    """Per stage, the lectures' names of "y", "dx" and the parameters' gradients; the loss is the last stage."""
+    outputs, params = output_names(network.layers), param_names(network.layers)
+    stages = [
+        {"y": y, "dx": f"d{x}", **{f"d{short}": f"d{name}" for short, name in own.items()}}
+        for x, y, own in zip(("x", *outputs), outputs, params, strict=False)
+    ]
+    return (*stages, {"y": "E", "dx": f"d{outputs[-1]}"})
+
+
+ROWS = 8  # contracts hold of the code, whatever the batch: a few of its samples do
+
+
+def contracts(
+    network: Network,
+    params: Sequence[Params],
+    loss: Loss,
+    target: Any,
+    states: Sequence[Any],
+    run: Run,
+    rng: np.random.Generator,
+) -> tuple[StageContracts, ...]:
+    """The contracts of every stage, on the first samples of its own input and a random upstream gradient."""
+    found = []
+    for i, title in enumerate((*titles(network), f"E = {type(loss).__name__}")):
+        x, y = run.trace[i].x[:ROWS], run.trace[i].y
+        if i < len(network.layers):
+            layer, state = network.layers[i], states[i]
+            masked = isinstance(layer, Dropout) and state is not None
+            stage = layer_stage(title, layer, state[:ROWS] if masked else state)
+            inputs, dy = {"x": x, **params[i]}, like(rng.normal(size=tuple(y[:ROWS].shape)), y)
+        else:
+            stage, inputs = loss_stage(title, loss, target[:ROWS]), {"x": x}
+            dy = like(np.asarray(rng.normal()), y)
+        try:
+            kept = check_contracts(stage, inputs, dy, rng=rng)
+        except Exception as error:  # what it raises on its own numbers the certificate has said already
+            kept = (Contract("can be run on other numbers", None, f"{type(error).__name__}: {error}"),)
+        found.append(StageContracts(title, kept))
+    return tuple(found)
+
+
+def _or_none(compute: Callable[[], T]) -> T | None:
+    """None where a broken backward pass cannot even be run on the judge's arrays."""
+    try:
+        return compute()
+    except Exception:
+        return None

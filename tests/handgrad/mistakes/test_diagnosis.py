@@ -1,0 +1,255 @@
+"""The rules of naming: the whole before the parts, all names that fit, none where none fits, and never a wrong one."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import manual
+from handgrad.certificate import Evidence, certify
+from handgrad.mistakes.diagnosis import Diagnosis, diagnose
+from handgrad.stage import Stage, autograd, layer_stage
+
+Tensors = dict[str, Any]
+
+
+def linear(rng: np.random.Generator, N: int, n_in: int, n_out: int, dtype: Any = np.float64) -> tuple[Stage, Any, Any]:
+    inputs = {"x": rng.normal(size=(N, n_in)), "W": rng.normal(size=(n_out, n_in)), "b": rng.normal(size=n_out)}
+    stage = layer_stage("z1 = Linear", manual.Linear(n_in, n_out))
+    return stage, {k: v.astype(dtype) for k, v in inputs.items()}, rng.normal(size=(N, n_out)).astype(dtype)
+
+
+def named(stage: Stage, inputs: Any, dy: Any, change: Callable[[Tensors, Any, Any], Tensors]) -> Diagnosis | None:
+    """The diagnosis of the stage whose results go through change(out, inputs, dy) -> what is different."""
+    wrong = replace(stage, hand=lambda i, d: {**(out := stage.hand(i, d)), **change(out, i, d)})
+    _, evidence = certify(wrong, inputs, dy)
+    return diagnose(wrong, inputs, dy, evidence)
+
+
+def test_a_right_stage_has_no_diagnosis() -> None:
+    assert named(*linear(np.random.default_rng(1), 5, 4, 3), lambda out, i, d: {}) is None
+
+
+def test_one_mistake_for_all_tensors_is_told_once_and_undone() -> None:
+    stage, inputs, dy = linear(np.random.default_rng(2), 64, 4, 3)
+    found = named(stage, inputs, dy, lambda out, i, d: {k: 64 * out[k] for k in ("dx", "dW", "db")})
+    assert found is not None
+    assert found.name == "every entry is 64 times the right one (N, the batch size)"
+    assert found.tensor == "dx, dW, db"
+    assert found.proof == "Undone: dividing by 64 puts every entry of dx, dW, db inside its bound."
+    assert found.equation == "linear.dx"
+
+
+def test_two_mistakes_in_two_tensors_are_both_told() -> None:
+    stage, inputs, dy = linear(np.random.default_rng(3), 7, 4, 3)
+    found = named(stage, inputs, dy, lambda out, i, d: {"dx": -out["dx"], "db": out["db"] / 7})
+    assert found is not None
+    assert found.known
+    assert found.name.startswith("dx: every entry is -1 times the right one (-1); db: every entry is 0.142857 times")
+
+
+def test_where_two_names_fit_both_are_told() -> None:
+    stage, inputs, dy = linear(np.random.default_rng(4), 2, 4, 3)
+    found = named(stage, inputs, dy, lambda out, i, d: {"dW": 2 * out["dW"]})
+    assert found is not None
+    assert found.name == "every entry is 2 times the right one (2, or N, the batch size, or N/(N-1))"
+
+
+def test_where_two_mistakes_fit_both_are_told() -> None:
+    """Where every entry is negative, the absolute value is the turned sign."""
+    x, dy = (
+        -np.random.default_rng(15).uniform(1, 2, size=(4, 3)),
+        np.random.default_rng(16).uniform(-2, -1, size=(4, 3)),
+    )
+    found = named(layer_stage("h", manual.Sigmoid()), {"x": x}, dy, lambda out, i, d: {"dx": -out["dx"]})
+    assert found is not None
+    assert found.known
+    assert found.name.endswith("or the sign is lost (on these numbers they cannot be told apart)")
+
+
+def test_what_loses_information_is_proved_by_its_formula() -> None:
+    stage, inputs, dy = linear(np.random.default_rng(5), 6, 4, 3)
+    found = named(stage, inputs, dy, lambda out, i, d: {"db": 0 * out["db"]})
+    assert found is not None
+    assert found.proof.startswith("The mistaken formula gives every one of the 3 entries of db")
+
+
+@pytest.mark.parametrize("given", [None, "left out"])
+def test_an_absent_gradient_is_named(given: str | None) -> None:
+    stage, inputs, dy = linear(np.random.default_rng(6), 6, 4, 3)
+    if given is None:
+        wrong = replace(stage, hand=lambda i, d: {**stage.hand(i, d), "db": None})
+    else:
+        wrong = replace(stage, hand=lambda i, d: {k: v for k, v in stage.hand(i, d).items() if k != "db"})
+    right = stage.reference(inputs, dy)
+    evidence = {k: Evidence(v, v, np.full(v.shape, 1e-14)) for k, v in right.items()}
+    evidence["db"] = Evidence(np.full(3, np.nan), right["db"], np.full(3, np.inf))
+    found = diagnose(wrong, inputs, dy, evidence)
+    assert found is not None
+    assert (found.name, found.tensor, found.known) == ("the gradient is absent", "db", True)
+
+
+def test_nan_is_not_called_absent() -> None:
+    stage, inputs, dy = linear(np.random.default_rng(7), 6, 4, 3)
+    found = named(stage, inputs, dy, lambda out, i, d: {"db": out["db"] * float("nan")})
+    assert found is not None
+    assert not found.known
+    assert "3 are nan or infinite" in found.explanation
+
+
+def test_a_user_function_is_diagnosed_without_knowing_it() -> None:
+    """exp through tanh, x W + b in the other layout: neither is a class of ours."""
+    rng = np.random.default_rng(8)
+    x, dy = rng.normal(size=(5, 3)), rng.normal(size=(5, 3))
+    reference = lambda inputs, dy: autograd(lambda t: torch.tanh(torch.exp(t["x"])), inputs, dy)  # noqa: E731
+    hand = lambda i, d: {"y": np.tanh(np.exp(i["x"])), "dx": d * 1.0}  # noqa: E731
+    found = named(Stage("f", hand, reference), {"x": x}, dy, lambda out, i, d: {})
+    assert found is not None
+    assert (found.name, found.equation) == ("the factor f'(z) is missing", None)
+    assert found.proof == "Undone: multiplying by f'(z) puts every entry of dx inside its bound."
+
+    inputs = {"x": rng.normal(size=(5, 4)), "W": rng.normal(size=(4, 3)), "b": rng.normal(size=3)}
+    reference = lambda inputs, dy: autograd(lambda t: t["x"] @ t["W"] + t["b"], inputs, dy)  # noqa: E731
+
+    def affine(i: Any, d: Any) -> Tensors:
+        return {"y": i["x"] @ i["W"] + i["b"], "dx": d @ (i["x"].T @ d).T, "dW": i["x"].T @ d, "db": np.sum(d, axis=0)}
+
+    found = named(Stage("f", affine, reference), inputs, dy, lambda out, i, d: {})
+    assert found is not None
+    assert found.name == "dW stands where W belongs"
+
+
+def test_a_bias_without_the_derivative_in_a_block_of_the_users() -> None:
+    rng = np.random.default_rng(9)
+    inputs = {"x": rng.normal(size=(6, 4)), "w": rng.normal(size=(3, 4)), "c": rng.normal(size=3)}
+    reference = lambda i, d: autograd(lambda t: torch.tanh(t["x"] @ t["w"].T + t["c"]), i, d)  # noqa: E731
+
+    def hand(i: Any, d: Any) -> Tensors:
+        h = np.tanh(i["x"] @ i["w"].T + i["c"])
+        dz = d * (1 - h * h)
+        return {"y": h, "dx": dz @ i["w"], "dw": dz.T @ i["x"], "dc": np.sum(d, axis=0)}
+
+    found = named(Stage("f", hand, reference), inputs, rng.normal(size=(6, 3)), lambda out, i, d: {})
+    assert found is not None
+    assert found.name == "f'(z) is missing in the bias gradient"
+
+
+def test_an_unknown_mistake_is_described() -> None:
+    rng = np.random.default_rng(10)
+    stage, inputs, dy = linear(rng, 8, 5, 4)
+    u, v = rng.normal(size=4), rng.normal(size=5)
+    found = named(stage, inputs, dy, lambda out, i, d: {"dW": out["dW"] + np.outer(u, v)})
+    assert found is not None
+    assert not found.known
+    assert found.name == "unknown mistake"
+    assert "20 of 20 entries of dW are outside their bound. The error has rank 1 of 4." in found.explanation
+
+    scales = rng.uniform(0.5, 2, size=(4, 1))
+    found = named(stage, inputs, dy, lambda out, i, d: {"dW": out["dW"] * scales})
+    assert found is not None
+    assert not found.known
+    assert "constant in each row" in found.explanation
+
+    flip = np.where(np.arange(20).reshape(4, 5) % 3 == 0, -1.0, 1.0)
+    found = named(stage, inputs, dy, lambda out, i, d: {"dW": out["dW"] * flip})
+    assert found is not None
+    assert not found.known
+    assert "7 have the right size and the wrong sign" in found.explanation
+
+
+MISTAKES: dict[str, tuple[str, Callable[[Tensors, Any, Any], Tensors]]] = {
+    "-1 times": ("dx", lambda out, i, d: {"dx": -out["dx"]}),
+    "0.1 times": ("dx", lambda out, i, d: {"dx": 0.1 * out["dx"]}),
+    "rows are permuted": ("dx", lambda out, i, d: {"dx": out["dx"][::-1]}),
+    "W^T stands": ("dx", lambda out, i, d: {"dx": d @ i["W"].T}),
+    "the path through": ("dx", lambda out, i, d: {"dx": d @ i["W"] - d[:, 1:2] @ i["W"][1:2]}),
+    "transposed": ("dW", lambda out, i, d: {"dW": out["dW"].T}),
+    "W is added": ("dW", lambda out, i, d: {"dW": out["dW"] + 0.01 * i["W"]}),
+    "only sample 0": ("dW", lambda out, i, d: {"dW": d[:1].T @ i["x"][:1]}),
+    "the output stands": ("dW", lambda out, i, d: {"dW": d.T @ out["y"]}),
+    "1/N": ("db", lambda out, i, d: {"db": out["db"] / 7}),
+    "the gradient is zero": ("db", lambda out, i, d: {"db": 0 * out["db"]}),
+    "wrong axis": ("db", lambda out, i, d: {"db": np.sum(d[:4], axis=1)}),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_pairs_of_mistakes_never_get_a_wrong_name(dtype: Any) -> None:
+    """Two tensors: both names. One tensor twice: one of the two (which hides the other), or none."""
+    right = abstained = 0
+    for a, (first, f) in MISTAKES.items():
+        for b, (second, g) in MISTAKES.items():
+            if a == b or "wrong axis" in (a, b):
+                continue
+            stage, inputs, dy = linear(np.random.default_rng(len(a) * 100 + len(b)), 7, 4, 4, dtype)
+            both = lambda out, i, d, f=f, g=g: (once := f(out, i, d)) | g({**out, **once}, i, d)  # noqa: E731
+            found = named(stage, inputs, dy, both)
+            assert found is not None
+            if not found.known:
+                assert first == second, (a, b, found)
+                abstained += 1
+                continue
+            told = [a in found.name, b in found.name]
+            assert all(told) if first != second else any(told), (a, b, found)
+            right += 1
+    assert right >= 70
+    assert abstained >= 10
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_random_corruptions_get_no_name(dtype: Any) -> None:
+    for seed in range(60):
+        rng = np.random.default_rng([11, seed])
+        N, n_in, n_out = (int(n) for n in rng.integers(3, 9, size=3))
+        stage, inputs, dy = linear(rng, N, n_in, n_out, dtype)
+        key = ("dx", "dW", "db")[seed % 3]
+        shape = stage.reference({k: v.astype(float) for k, v in inputs.items()}, dy.astype(float))[key].shape
+        noise = rng.normal(size=shape)
+        noise = (
+            noise,
+            noise * (rng.random(shape) < 0.3),
+            noise * 1e-3,
+            np.where(np.arange(noise.size).reshape(shape) == rng.integers(noise.size), 1.0, 0.0),
+        )[seed % 4]
+        if not noise.any():
+            continue
+        found = named(stage, inputs, dy, lambda out, i, d, key=key, noise=noise: {key: out[key] + noise.astype(dtype)})
+        assert found is not None
+        assert not found.known, found
+
+
+@pytest.mark.parametrize("layer", [manual.Tanh(), manual.ReLU(), manual.Softmax(), manual.LayerNorm(6)], ids=str)
+def test_random_elementwise_factors_get_no_name(layer: Any) -> None:
+    for seed in range(20):
+        rng = np.random.default_rng([12, seed])
+        inputs = {"x": rng.normal(size=(5, 6)), **{k: rng.normal(size=s) for k, s in layer.param_shapes.items()}}
+        factor = rng.uniform(0.5, 1.5, size=(5, 6))
+        change = lambda out, i, d, factor=factor: {"dx": out["dx"] * factor}  # noqa: E731
+        found = named(layer_stage("f", layer), inputs, rng.normal(size=(5, 6)), change)
+        assert found is not None
+        assert not found.known, found
+
+
+def test_a_single_entry_is_not_explained_by_a_fitted_number() -> None:
+    """Any number is some constant times any other: one entry proves nothing."""
+    stage, inputs, dy = linear(np.random.default_rng(13), 3, 1, 1)
+    found = named(stage, inputs, dy, lambda out, i, d: {"db": out["db"] * 0.37})
+    assert found is not None
+    assert not found.known
+
+
+def test_a_large_stage_takes_about_a_second() -> None:
+    rng = np.random.default_rng(14)
+    stage, inputs, dy = linear(rng, 200, 1000, 1000, np.float32)
+    right = stage.reference({k: v.astype(float) for k, v in inputs.items()}, dy.astype(float))
+    evidence = {k: Evidence(v * 1.0, v, np.abs(v) * 1e-6 + 1e-9) for k, v in right.items()}
+    evidence["dW"] = Evidence(right["dW"] / 200, right["dW"], evidence["dW"].bound)
+    started = time.perf_counter()
+    found = diagnose(stage, inputs, dy, evidence)
+    assert found is not None
+    assert "1/N" in found.name
+    assert time.perf_counter() - started < 10
