@@ -7,19 +7,21 @@ from typing import Any, TypeVar
 import numpy as np
 
 from handgrad.certificate import Evidence, StageReport, certify, renamed, unmeasured
-from handgrad.chain import SIGMAS, ChainValues, directions, noise, reference_chain
+from handgrad.chain import SIGMAS, ChainValues, DirectionsReport, directions, noise, reference_chain
 from handgrad.contracts import Contract, check_contracts
 from handgrad.control import plant
 from handgrad.mistakes.diagnosis import Diagnosis, diagnose
 from handgrad.precision import dtype_name, like, to64
 from handgrad.report import Chained, Report, StageContracts, StageRow
-from handgrad.run import Run, own_run
+from handgrad.run import Point, Run, own_run
 from handgrad.stage import Arrays, Stage, layer_stage, loss_stage
 from handgrad.verdict import Verdict
-from manual import Dropout, Linear, Loss, Network, Params, output_names, param_names
+from manual import Linear, Loss, Network, Params, output_names, param_names
 from manual.checks import check_batch, check_differentiable, check_params, check_target
 
 T = TypeVar("T")
+
+SAMPLES = 16  # the contracts and the directions are about the code, not the batch: some of its samples do
 
 
 def verify(
@@ -59,30 +61,21 @@ def verify(
     dtype = dtype_name(x)
     dE = float(to64(like(np.asarray(rng.choice((-1, 1)) * rng.uniform(0.5, 2)), x)))  # any scalar but one
 
-    run = own_run(network, params, x, target, loss, given, dE)
-    reference = reference_chain(network, params, x, target, loss, given, dE)
-    stages = (
-        *(layer_stage(title, f, s) for title, f, s in zip(titles(network), network.layers, given, strict=True)),
-        loss_stage(f"E = {type(loss).__name__}", loss, target),
-    )
+    point = Point(network, params, x, target, loss, given, dE)
+    run, reference, stages, names = own_run(*point), reference_chain(*point), stages_of(point), tensor_names(network)
     judged = []
     for i, stage in enumerate(stages):
         inputs = {"x": run.trace[i].x, **(params[i] if i < len(params) else {})}
         dy = like(reference.upstream(i, np.asarray(dE)), run.trace[i].y)
         judged.append(judge(stage, inputs, dy, run, i, slack))
     reports = [report for report, _, _ in judged]
-    sigma = _or_none(lambda: noise(network, params, x, target, loss, given, dE, dtype))
-    names = tensor_names(network)
+    sigma = _or_none(lambda: noise(*point, dtype))
     rows = []
     for i, (report, _, diagnosis) in enumerate(judged):
         chained = () if sigma is None else against_chain(i, run, reference, sigma, reports, slack)
         chained = tuple(replace(c, name=names[i].get(c.name, c.name)) for c in chained)
         rows.append(StageRow(stages[i].name, renamed(report, names[i]), chained, diagnosis))
-    along = None
-    if sigma is not None and run.back is not None:
-        grads = [{k: to64(v) for k, v in run.outputs(i).items()} for i in range(len(params))]
-        point = (network, params, x, target, loss, given, dE)
-        along = _or_none(lambda: directions(*point, grads, sigma.stages[:-1], rng, slack))
+    few = point.first(SAMPLES)
     return Report(
         name=name or " - ".join(type(f).__name__ for f in (*network.layers, loss)),
         dtype=dtype,
@@ -92,9 +85,9 @@ def verify(
         slack=slack,
         stages=tuple(rows),
         wiring=run.wiring,
-        directions=along,
+        directions=_or_none(lambda: along_directions(few, dtype, rng, slack)),
         control=plant([(report, evidence) for report, evidence, _ in judged], names, rng),
-        contracts=contracts(network, params, loss, target, given, run, rng),
+        contracts=contracts(few, rng),
     )
 
 
@@ -160,35 +153,30 @@ def tensor_names(network: Network) -> tuple[dict[str, str], ...]:
     return (*stages, {"y": "E", "dx": f"d{outputs[-1]}"})
 
 
-ROWS = 8  # contracts hold of the code, whatever the batch: a few of its samples do
+def stages_of(point: Point) -> tuple[Stage, ...]:
+    """Every layer and then the loss, each beside its reference."""
+    layers = zip(titles(point.network), point.network.layers, point.states, strict=True)
+    loss = loss_stage(f"E = {type(point.loss).__name__}", point.loss, point.target)
+    return (*(layer_stage(title, layer, state) for title, layer, state in layers), loss)
 
 
-def contracts(
-    network: Network,
-    params: Sequence[Params],
-    loss: Loss,
-    target: Any,
-    states: Sequence[Any],
-    run: Run,
-    rng: np.random.Generator,
-) -> tuple[StageContracts, ...]:
-    """The contracts of every stage, on the first samples of its own input and a random upstream gradient."""
+def along_directions(point: Point, dtype: str, rng: np.random.Generator, slack: float) -> DirectionsReport:
+    """Test C on a run of its own."""
+    run, sigma = own_run(*point), noise(*point, dtype)
+    grads = [{k: to64(v) for k, v in run.outputs(i).items()} for i in range(len(point.params))]
+    return directions(*point, grads, sigma.stages[:-1], rng, slack)
+
+
+def contracts(point: Point, rng: np.random.Generator) -> tuple[StageContracts, ...]:
+    """The contracts of every stage, on its own input and a random upstream gradient."""
     found = []
-    for i, title in enumerate((*titles(network), f"E = {type(loss).__name__}")):
-        x, y = run.trace[i].x[:ROWS], run.trace[i].y
-        if i < len(network.layers):
-            layer, state = network.layers[i], states[i]
-            masked = isinstance(layer, Dropout) and state is not None
-            stage = layer_stage(title, layer, state[:ROWS] if masked else state)
-            inputs, dy = {"x": x, **params[i]}, like(rng.normal(size=tuple(y[:ROWS].shape)), y)
-        else:
-            stage, inputs = loss_stage(title, loss, target[:ROWS]), {"x": x}
-            dy = like(np.asarray(rng.normal()), y)
+    for stage, own, params in zip(stages_of(point), own_run(*point).trace, (*point.params, {}), strict=True):
+        dy = like(rng.normal(size=tuple(own.y.shape)), own.y)
         try:
-            kept = check_contracts(stage, inputs, dy, rng=rng)
+            kept = check_contracts(stage, {"x": own.x, **params}, dy, rng=rng)
         except Exception as error:  # what it raises on its own numbers the certificate has said already
             kept = (Contract("can be run on other numbers", None, f"{type(error).__name__}: {error}"),)
-        found.append(StageContracts(title, kept))
+        found.append(StageContracts(stage.name, kept))
     return tuple(found)
 
 

@@ -2,13 +2,33 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from handgrad.precision import like
-from manual import Loss, Network, Params, StageGrads
+from manual import Dropout, Loss, Network, Params, StageGrads
 from manual import Stage as Trace
+
+
+class Point(NamedTuple):
+    """Where the gradient is taken: everything a run depends on. states has one entry per layer, dE is a number."""
+
+    network: Network
+    params: Sequence[Params]
+    x: Any
+    target: Any
+    loss: Loss
+    states: Sequence[Any]
+    dE: float
+
+    def first(self, samples: int) -> "Point":
+        """The same with the first samples of the batch only."""
+        masks = [
+            state[:samples] if isinstance(layer, Dropout) and state is not None else state
+            for layer, state in zip(self.network.layers, self.states, strict=True)
+        ]
+        return self._replace(x=self.x[:samples], target=self.target[:samples], states=masks)
 
 
 @dataclass(frozen=True, eq=False)
