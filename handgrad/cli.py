@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 import handgrad
-from handgrad.report import STYLES
+from handgrad.rows import STYLES
 from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES, Case, show, survey
 from handgrad.verdict import together
 

@@ -18,7 +18,8 @@ from handgrad.anyone.prepare import model_of, plain_forward, prepare
 from handgrad.anyone.quiet import duplicate, quiet
 from handgrad.control import Control, plant
 from handgrad.precision import dtype_name, to64
-from handgrad.report import Report, StageContracts, StageRow
+from handgrad.report import Report, StageContracts
+from handgrad.rows import StageRow
 from handgrad.verdict import Verdict
 
 SIZES = ("sizes", "batch")

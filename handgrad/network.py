@@ -12,7 +12,8 @@ from handgrad.contracts import Contract, check_contracts
 from handgrad.control import plant
 from handgrad.mistakes.diagnosis import Diagnosis, diagnose
 from handgrad.precision import dtype_name, like, to64
-from handgrad.report import Chained, Report, StageContracts, StageRow
+from handgrad.report import Report, StageContracts
+from handgrad.rows import Chained, StageRow
 from handgrad.run import Point, Run, own_run
 from handgrad.stage import Arrays, Stage, layer_stage, loss_stage
 from handgrad.verdict import Verdict

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from io import StringIO
@@ -11,41 +10,14 @@ from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from handgrad.certificate import StageReport, TensorReport
 from handgrad.chain import DirectionsReport
 from handgrad.contracts import Contract
 from handgrad.control import Control
-from handgrad.mistakes.diagnosis import Diagnosis
+from handgrad.rows import STYLES, StageRow, Stages
 from handgrad.verdict import Verdict, together
-
-STYLES = {Verdict.CERTIFIED: "green", Verdict.REFUTED: "bold red", Verdict.UNRESOLVED: "yellow"}
-
-
-@dataclass(frozen=True)
-class Chained:
-    """One tensor of the whole pass, fed our own upstream gradients, against the reference's whole pass."""
-
-    name: str
-    status: str  # "ok", "WRONG" (this stage), "inherited" (from another), "drift" (rounding, every stage certified)
-    difference: float
-    sigmas: float  # difference in standard deviations of the pass's rounding
-
-    @property
-    def agrees(self) -> bool:
-        return self.status == "ok"
-
-
-@dataclass(frozen=True)
-class StageRow:
-    """One stage: fed the reference's upstream gradient (isolated) and our own (chained)."""
-
-    name: str
-    isolated: StageReport
-    chained: tuple[Chained, ...] = ()
-    diagnosis: Diagnosis | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +78,7 @@ class Report:
 
     def renderable(self) -> RenderableType:
         """The report for a rich console."""
-        parts: list[RenderableType] = [headline(self), Padding(stage_table(self.stages), (0, 0, 0, 2))]
+        parts: list[RenderableType] = [headline(self), Padding(Stages(self.stages), (0, 0, 0, 2))]
         parts += [Padding(line, (0, 0, 0, 2)) for line in remarks(self)]
         return Group(*parts)
 
@@ -116,43 +88,6 @@ def headline(report: Report) -> Text:
     where = f"{report.dtype}, {report.library} on {report.device}, seed {report.seed}"
     text = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {report.name}  ({where})")
     return text if report.slack == 1 else text.append(f"  slack {report.slack:g}: bounds and floors that much wider")
-
-
-def stage_table(rows: Sequence[StageRow], runs: Sequence[str] = ()) -> Table:
-    """One line per stage: its worst tensor, or one that fails. runs: which run each line is from, if they differ."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("stage", "tensor", "shape", "worst at", "hand", "autograd", "difference", "of bound", "sees from"):
-        left = title in ("stage", "tensor", "shape", "worst at")
-        table.add_column(title, justify="left" if left else "right", no_wrap=True)
-    table.add_column("isolated", no_wrap=True, min_width=10)
-    table.add_column("chained", no_wrap=True, min_width=9)
-    if runs:
-        table.add_column("worst in")
-    for i, row in enumerate(rows):
-        t = row.isolated.worst
-        table.add_row(
-            row.name,
-            t.name,
-            "x".join(map(str, t.shape)) or "scalar",
-            ",".join(map(str, t.index)) or "-",
-            f"{t.hand:.8g}",
-            f"{t.reference:.8g}",
-            f"{t.difference:.2g}",
-            f"{t.ratio:.2g}",
-            f"{t.floor_median:.0e}",
-            Text({"CERTIFIED": "ok", "REFUTED": "WRONG"}.get(t.verdict.value, "unresolved"), STYLES[t.verdict]),
-            chained_word(row.chained),
-            *runs[i : i + 1],
-        )
-    return table
-
-
-def chained_word(chained: Sequence[Chained]) -> Text:
-    """The worst status of the stage's tensors in the chained pass."""
-    for status, style in (("WRONG", "bold red"), ("inherited", "magenta"), ("drift", "yellow")):
-        if any(t.status == status for t in chained):
-            return Text(status, style)
-    return Text("ok", "green") if chained else Text("-")
 
 
 def remarks(report: Report) -> list[Text]:

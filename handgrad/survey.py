@@ -10,7 +10,8 @@ from rich.text import Text
 
 from handgrad.digits import digits
 from handgrad.network import verify
-from handgrad.report import STYLES, Report, StageRow, stage_table
+from handgrad.report import Report
+from handgrad.rows import STYLES, StageRow, Stages
 from handgrad.verdict import Verdict, together
 from manual import ACTIVATIONS, Loss, MeanSquaredError, Network, Params, SoftmaxCrossEntropy, mlp, sgd
 from manual.activations import NOT_DIFFERENTIABLE
@@ -87,8 +88,8 @@ def show(case: Case) -> RenderableType:
     rows = [worst(case.reports, i) for i in range(len(case.reports[0].stages))]
     bad = [report.renderable() for report in case.reports if report.verdict is not Verdict.CERTIFIED]
     runs = [f"{report.dtype}, {report.name.rpartition(', ')[2]}" for report, _ in rows]
-    table = stage_table([row for _, row in rows], runs)
-    return Group(head, Padding(table, (0, 0, 0, 2)), *bad)
+    stages = Stages([row for _, row in rows], runs)
+    return Group(head, Padding(stages, (0, 0, 0, 2)), *bad)
 
 
 def worst(reports: Sequence[Report], i: int) -> tuple[Report, StageRow]:

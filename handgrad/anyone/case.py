@@ -20,7 +20,7 @@ from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.certificate import Evidence, StageReport, TensorReport, certify, compare
 from handgrad.mistakes.diagnosis import diagnose
 from handgrad.precision import dtype_name, like, to64
-from handgrad.report import StageRow
+from handgrad.rows import StageRow
 from handgrad.stage import Arrays, Stage
 from handgrad.verdict import Verdict
 

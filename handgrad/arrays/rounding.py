@@ -73,7 +73,7 @@ def matmul(x: Ball, y: Ball) -> Ball:
         sx, sy = (_size(x, -1), _size(y, -2)) if matrices else (_size(x).max(), _size(y).max())
         own = n * a.unit(a.u_sum) ** 2
         squares = _spread(x, y, _squares(x, sx), _squares(y, sy), own / 2, 1.0)
-        squares += own / 3 * (mid / (sx * sy)) ** 2
+        squares += own / 3 * (mid / sx / sy) ** 2
         final = [] if a.u_sum == a.u else [a.unit(a.u) * np.abs(mid)]
         return x._with(mid, a.join(_scaled(np.sqrt(squares), sx * sy), *final, a.tiny / 2))
     g = a.gamma(n + (a.terms > 1), a.u_sum)  # one more term: an addend the reference may take into its sum
@@ -109,8 +109,9 @@ def _squares(x: Ball, size: Any) -> tuple[Array, Array]:
 
 
 def _size(x: Ball, axis: Any = None) -> Any:
-    """A power of two near the largest entry along the axis: squares of entries divided by it do not all underflow."""
-    largest = np.max(np.abs(x.mid), axis=axis, keepdims=True, initial=0)
+    """A power of two near the largest entry along the axis: squares of entries divided by it stay in range."""
+    reach = np.abs(x.mid) if x.is_exact else np.maximum(np.abs(x.mid), x.rad)
+    largest = np.max(reach, axis=axis, keepdims=True, initial=0)
     return np.where((largest > 0) & (largest < np.inf), 2.0 ** (np.frexp(largest)[1] - 1), 1.0)
 
 

@@ -60,6 +60,9 @@ def test_standard_deviations_do_not_underflow():
     tiny = Ball(np.full((1, 3), 1e-200), np.full((1, 3), 1e-210), a)
     for result in (2 * tiny, tiny / 3, tiny + tiny, np.sum(tiny, axis=1), tiny @ Ball.exact(np.ones((3, 2)), a)):
         assert (result.rad > 1e-211).all()
+    wide = Ball(np.full((1, 3), 1e-200), np.full((1, 3), 1e-5), a)
+    for result in (np.sum(wide, axis=1), wide @ Ball.exact(np.ones((3, 2)), a), wide.T @ tiny):
+        assert np.isfinite(result.rad).all()
 
 
 @pytest.mark.parametrize(("right", "verdict"), [(1e39, Verdict.UNRESOLVED), (1.0, Verdict.REFUTED)])

@@ -91,3 +91,14 @@ def test_the_digits_are_all_there():
     assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     assert (one_hot.argmax(1) == labels).all()
     assert one_hot.sum() == 1797
+
+
+def test_a_narrow_terminal_shows_every_number_as_well(reports):
+    narrow, wide = reports[1].text(width=80), reports[1].text(width=140)
+    for row in reports[1].stages:
+        t = row.isolated.worst
+        for word in (row.name, t.name, f"{t.hand:.8g}", f"{t.reference:.8g}", f"{t.difference:.2g}"):
+            assert word in narrow
+            assert word in wide
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert "…" not in narrow
