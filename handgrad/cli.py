@@ -14,8 +14,9 @@ from rich.progress import track
 
 import handgrad
 from handgrad.rows import STYLES
-from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES, Case, show, survey
-from handgrad.verdict import together
+from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES, Case, other_layers_and_losses, problems, survey
+from handgrad.survey_text import show, summary
+from handgrad.verdict import Verdict, together
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,12 +33,12 @@ def parser() -> argparse.ArgumentParser:
     verify = commands.add_parser(
         "verify",
         help="certify every activation and loss on real handwritten digits",
-        description="Certify the hand-derived gradients of every activation and loss on real handwritten digits, "
-        "stage by stage, at the initial weights and after training.",
+        description="Certify the hand-derived gradients of every activation, layer and loss on real handwritten "
+        "digits, stage by stage, at the initial weights and after training.",
     )
-    verify.add_argument("--activation", nargs="+", choices=DIFFERENTIABLE, default=DIFFERENTIABLE, metavar="NAME",
+    verify.add_argument("--activation", nargs="+", choices=DIFFERENTIABLE, metavar="NAME",
                         help=f"only these: {', '.join(DIFFERENTIABLE)}")  # fmt: skip
-    verify.add_argument("--loss", nargs="+", choices=tuple(LOSSES), default=tuple(LOSSES), metavar="NAME",
+    verify.add_argument("--loss", nargs="+", choices=tuple(LOSSES), metavar="NAME",
                         help=f"only these: {', '.join(LOSSES)}")  # fmt: skip
     verify.add_argument("--dtype", nargs="+", choices=DTYPES, default=DTYPES, metavar="NAME",
                         help=f"only these: {', '.join(DTYPES)}")  # fmt: skip
@@ -53,19 +54,25 @@ def run_verify(args: argparse.Namespace) -> int:
     console, progress = Console(highlight=False), Console(stderr=True)
     width = None if console.is_terminal else 160
     console = Console(highlight=False, width=width)
-    if args.slack < 1:
+    if not 1 <= args.slack < float("inf"):
         parser().error(f"--slack is {args.slack:g}, expected 1 (the derived bound) or more")
+    if args.json is not None and args.json.is_dir():
+        parser().error(f"--json: {args.json} is a folder, expected a file")
     if args.json is not None and not args.json.resolve().parent.is_dir():
         parser().error(f"--json: there is no folder {args.json.resolve().parent}; make it first")
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if args.seed is None else args.seed
     if seed < 0:
         parser().error(f"--seed is {seed}, expected 0 or more")
     cases: list[Case] = []
-    found = survey(args.activation, args.loss, args.dtype, seed=seed, slack=args.slack)
-    total = len(args.activation) * len(args.loss)
-    for case in track(found, "verifying", total, console=progress, transient=True, disable=not progress.is_terminal):
+    todo = problems(args.activation or DIFFERENTIABLE, args.loss or tuple(LOSSES))
+    todo += [] if args.activation or args.loss else other_layers_and_losses()
+    found, quiet = survey(todo, args.dtype, seed=seed, slack=args.slack), not progress.is_terminal
+    for case in track(found, "verifying", len(todo), console=progress, transient=True, disable=quiet):
         cases.append(case)
         console.print(show(case))
+    for case in cases:
+        if case.verdict is not Verdict.CERTIFIED:
+            console.print(summary(case))
     verdict = together(case.verdict for case in cases)
     runs = sum(len(case.reports) for case in cases)
     console.print(f"[{STYLES[verdict]}]{verdict.value}[/]  {len(cases)} networks, {runs} runs, seed {seed}")
@@ -87,8 +94,7 @@ def as_dict(cases: Sequence[Case], seed: int) -> dict[str, object]:
         },
         "cases": [
             {
-                "activation": case.activation,
-                "loss": case.loss,
+                "title": case.title,
                 "verdict": case.verdict.value,
                 "reports": [report.to_dict() for report in case.reports],
             }

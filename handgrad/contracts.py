@@ -22,6 +22,7 @@ Backward: TypeAlias = Callable[[Any, Arrays, Any], Mapping[str, Any]]  # cache, 
 Resized: TypeAlias = Callable[[int, int], tuple[Stage, Arrays, Any] | None]
 
 SIZES = ((1, 1), (1, 2), (2, 1), (1, 5), (2, 2), (3, 3), (5, 5), (2, 3), (3, 2), (5, 3))
+INPUTS_UNCHANGED, CACHE_UNCHANGED = "nothing passed in is changed", "the cache is not changed"
 FEW = 2**16  # entries; beyond it three runs on balls cost more than the contract is worth
 SATURATED = (-1e4, -100.0, 0.0, 100.0, 1e4)
 
@@ -123,7 +124,7 @@ def dtype_and_device(once: Arrays, inputs: Arrays, dy: Any) -> Contract:
 
 def inputs_unchanged(stage: Stage, inputs: Arrays, dy: Any) -> Contract:
     """Inputs, constants and upstream gradient hold the same bytes after the run as before."""
-    name = "nothing passed in is changed"
+    name = INPUTS_UNCHANGED
     mine, upstream = copied(inputs), copied(dy)
     before = {**mine, "dy": upstream, "the constants": stage.constants}
     bytes_before = {key: contents(value) for key, value in before.items()}
@@ -134,7 +135,7 @@ def inputs_unchanged(stage: Stage, inputs: Arrays, dy: Any) -> Contract:
 
 def cache_unchanged(split: tuple[Forward, Backward] | None, inputs: Arrays, dy: Any) -> Contract:
     """The cache holds the same bytes after the backward pass, so that a second one is right as well."""
-    name = "the cache is not changed"
+    name = CACHE_UNCHANGED
     if split is None:
         return Contract(name, None, "forward and backward were not given apart")
     forward, backward = split

@@ -8,7 +8,7 @@ import numpy as np
 
 from handgrad.certificate import Evidence, StageReport, certify, renamed, unmeasured
 from handgrad.chain import SIGMAS, ChainValues, DirectionsReport, directions, noise, reference_chain
-from handgrad.contracts import Contract, check_contracts
+from handgrad.contracts import CACHE_UNCHANGED, INPUTS_UNCHANGED, Contract, check_contracts, copied
 from handgrad.control import plant
 from handgrad.mistakes.diagnosis import Diagnosis, diagnose
 from handgrad.precision import dtype_name, like, to64
@@ -22,6 +22,7 @@ from manual.checks import check_batch, check_differentiable, check_params, check
 
 T = TypeVar("T")
 
+OVERWRITES = (INPUTS_UNCHANGED, CACHE_UNCHANGED)  # where code overwrites, no number after it can be blamed on a formula
 SAMPLES = 16  # the contracts and the directions are about the code, not the batch: some of its samples do
 
 
@@ -64,11 +65,14 @@ def verify(
 
     point = Point(network, params, x, target, loss, given, dE)
     run, reference, stages, names = own_run(*point), reference_chain(*point), stages_of(point), tensor_names(network)
+    few = point.first(SAMPLES)
+    promises = contracts(few, rng)
+    overwritten = any(c.name in OVERWRITES and c.held is False for stage in promises for c in stage.contracts)
     judged = []
     for i, stage in enumerate(stages):
         inputs = {"x": run.trace[i].x, **(params[i] if i < len(params) else {})}
         dy = like(reference.upstream(i, np.asarray(dE)), run.trace[i].y)
-        judged.append(judge(stage, inputs, dy, run, i, slack))
+        judged.append(judge(stage, inputs, dy, run, i, slack, name_it=not overwritten))
     reports = [report for report, _, _ in judged]
     sigma = _or_none(lambda: noise(*point, dtype))
     rows = []
@@ -76,7 +80,6 @@ def verify(
         chained = () if sigma is None else against_chain(i, run, reference, sigma, reports, slack)
         chained = tuple(replace(c, name=names[i].get(c.name, c.name)) for c in chained)
         rows.append(StageRow(stages[i].name, renamed(report, names[i]), chained, diagnosis))
-    few = point.first(SAMPLES)
     return Report(
         name=name or " - ".join(type(f).__name__ for f in (*network.layers, loss)),
         dtype=dtype,
@@ -86,25 +89,25 @@ def verify(
         slack=slack,
         stages=tuple(rows),
         wiring=run.wiring,
-        directions=_or_none(lambda: along_directions(few, dtype, rng, slack)),
+        directions=along_directions(few, dtype, rng, slack),
         control=plant([(report, evidence) for report, evidence, _ in judged], names, rng),
-        contracts=contracts(few, rng),
+        contracts=promises,
     )
 
 
 def judge(
-    stage: Stage, inputs: Arrays, dy: Any, run: Run, i: int, slack: float
+    stage: Stage, inputs: Arrays, dy: Any, run: Run, i: int, slack: float, *, name_it: bool
 ) -> tuple[StageReport, dict[str, Evidence], Diagnosis | None]:
     """Stage i, fed the reference's upstream gradient: its certificate, the arrays behind it, the mistake's name."""
     try:
-        hand = {"y": run.trace[i].y, **run.backward(i, dy)}
+        hand = {"y": run.trace[i].y, **run.backward(i, copied(dy))}
     except Exception as error:
         return raised(stage, error, Verdict.REFUTED), {}, None
     try:
         report, evidence = certify(stage, inputs, dy, hand=hand, slack=slack)
     except Exception as error:  # it ran on its own arrays, but not on balls
         return raised(stage, error, Verdict.UNRESOLVED), {}, None
-    wrong = report.verdict is Verdict.REFUTED
+    wrong = report.verdict is Verdict.REFUTED and name_it
     return report, evidence, diagnose(stage, inputs, dy, evidence) if wrong else None
 
 
@@ -162,10 +165,13 @@ def stages_of(point: Point) -> tuple[Stage, ...]:
 
 
 def along_directions(point: Point, dtype: str, rng: np.random.Generator, slack: float) -> DirectionsReport:
-    """Test C on a run of its own."""
-    run, sigma = own_run(*point), noise(*point, dtype)
-    grads = [{k: to64(v) for k, v in run.outputs(i).items()} for i in range(len(point.params))]
-    return directions(*point, grads, sigma.stages[:-1], rng, slack)
+    """Test C on a run of its own; UNRESOLVED where the code does not run on the judge's arrays."""
+    try:
+        run, sigma = own_run(*point), noise(*point, dtype)
+        grads = [{k: to64(v) for k, v in run.outputs(i).items()} for i in range(len(point.params))]
+        return directions(*point, grads, sigma.stages[:-1], rng, slack)
+    except Exception:
+        return DirectionsReport(0, 0, float("nan"), 1.0, 0, Verdict.UNRESOLVED)
 
 
 def contracts(point: Point, rng: np.random.Generator) -> tuple[StageContracts, ...]:

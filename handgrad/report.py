@@ -55,6 +55,13 @@ class Report:
         return together(parts)
 
     @property
+    def complaints(self) -> tuple[str, ...]:
+        """What refutes the run besides a stage: wiring, contracts, directions."""
+        contracts = [f"{where}: {c.name}: {c.detail}" for where, c in broken(self)]
+        along = self.directions is not None and self.directions.verdict is Verdict.REFUTED
+        return (*self.wiring, *contracts, *(["the directions disagree"] if along else []))
+
+    @property
     def culprit(self) -> StageRow | None:
         """The wrong stage nearest the loss, where the backward pass goes wrong first; None if all are right."""
         wrong = [row for row in self.stages if row.isolated.verdict is Verdict.REFUTED]
@@ -92,7 +99,8 @@ def headline(report: Report) -> Text:
 
 def remarks(report: Report) -> list[Text]:
     """Everything below the table: reasons, the mistake's name, wiring, directions, control, notes."""
-    lines = []
+    lines = [Text(f"wiring: {problem}", "bold red") for problem in report.wiring]
+    lines += [Text(f"contract broken: {where}: {c.name}: {c.detail}", "bold red") for where, c in broken(report)]
     for row in report.stages:
         for t in row.isolated.tensors:
             if t.verdict is not Verdict.CERTIFIED:
@@ -101,8 +109,6 @@ def remarks(report: Report) -> list[Text]:
             d = row.diagnosis
             equation = f" (eq. {d.equation})" if d.equation else ""
             lines.append(Text(f"{row.name}: {d.name}{equation}. {d.explanation} {d.proof}".rstrip(), "bold"))
-    lines += [Text(f"wiring: {problem}", "bold red") for problem in report.wiring]
-    lines += [Text(f"contract broken: {where}: {c.name}: {c.detail}", "bold red") for where, c in broken(report)]
     if report.contracts:
         checked = [c for stage in report.contracts for c in stage.contracts if c.held is not None]
         lines.append(Text(f"contracts: {sum(c.held is True for c in checked)} of {len(checked)} kept"))
@@ -119,7 +125,10 @@ def remarks(report: Report) -> list[Text]:
 def directions_line(c: DirectionsReport) -> Text:
     """Test C in one line."""
     if c.verdict is Verdict.UNRESOLVED:
-        return Text("directions: rounding may move the whole pass without bound, so nothing follows", STYLES[c.verdict])
+        return Text(
+            "directions: nothing follows: no finite bound, or no way through duals",
+            STYLES[c.verdict],
+        )
     text = f"directions: {c.directions - c.outside} of {c.directions} random directions agree with dual numbers, "
     text += f"worst {c.worst_ratio:.2g} of bound; an error beyond it escapes with p = {c.miss_probability:.0e}"
     return Text(text, "" if c.verdict is Verdict.CERTIFIED else STYLES[c.verdict])

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from handgrad.contracts import contents, copied
 from handgrad.precision import like
 from manual import Dropout, Loss, Network, Params, StageGrads
 from manual import Stage as Trace
@@ -60,7 +61,21 @@ class Run:
                 problems.append(f"the input of stage {i} is not the output of stage {i - 1}")
             if self.back is not None and self.back[i - 1].dy is not self.back[i].dx:
                 problems.append(f"the upstream gradient of stage {i - 1} is not the downstream gradient of stage {i}")
-        return tuple(problems)
+        return (*problems, *self._handed_over())
+
+    def _handed_over(self) -> list[str]:
+        """What the whole backward pass gives must be, bit for bit, what each stage's own backward pass gives."""
+        problems = []
+        for i, own in enumerate(self.back or ()):
+            try:
+                alone = self.backward(i, copied(own.dy))
+            except Exception:  # the stage says so itself
+                continue
+            given = {"dx": own.dx, **own.dparams}
+            changed = [k for k in alone if k in given and contents(alone[k]) != contents(given[k])]
+            if changed and i < len(self.trace) - 1:
+                problems.append(f"{', '.join(changed)} of stage {i} is not what that stage's own backward pass gives")
+        return problems
 
 
 def own_run(
@@ -82,6 +97,8 @@ def own_run(
     try:
         dy = loss.backward(cache, scalar)
         back = (*network.backward_trace(params, trace, dy), StageGrads(scalar, dy, {}))
+        if len(back) != len(stages):
+            raise ValueError(f"{len(back) - 1} stages came back of {len(trace)}")
         for i, own in enumerate(back):
             if not isinstance(own.dparams, dict):
                 kind = type(own.dparams).__name__

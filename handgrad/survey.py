@@ -1,19 +1,36 @@
-"""The main job: every activation and loss certified on real handwritten digits, at the start and after training."""
+"""The main job: every activation, layer and loss certified on real handwritten digits, at the start and trained."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.text import Text
 
-from handgrad.digits import digits
+from handgrad.digits import Digits, digits
 from handgrad.network import verify
 from handgrad.report import Report
-from handgrad.rows import STYLES, StageRow, Stages
 from handgrad.verdict import Verdict, together
-from manual import ACTIVATIONS, Loss, MeanSquaredError, Network, Params, SoftmaxCrossEntropy, mlp, sgd
+from manual import (
+    ACTIVATIONS,
+    BatchNorm1d,
+    BinaryCrossEntropy,
+    Dropout,
+    HalfSquaredError,
+    LayerNorm,
+    Linear,
+    Loss,
+    MeanSquaredError,
+    Network,
+    Params,
+    ReLU,
+    Running,
+    Softmax,
+    SoftmaxCrossEntropy,
+    SquaredError,
+    Tanh,
+    mlp,
+    sgd,
+)
 from manual.activations import NOT_DIFFERENTIABLE
 
 DIFFERENTIABLE = tuple(name for name, f in ACTIVATIONS.items() if not isinstance(f, NOT_DIFFERENTIABLE))
@@ -22,12 +39,22 @@ DTYPES = ("float64", "float32")
 SIZES, BATCH, STEPS, RATE = (64, 32, 10), 32, 100, 0.2
 
 
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A network and a loss for the digits. labels: class indices as target, not one-hot. running: batch norm frozen."""
+
+    title: str
+    network: Network
+    loss: Loss
+    labels: bool = False
+    running: bool = False
+
+
 @dataclass(frozen=True)
 class Case:
-    """One network of the survey and what was found, per dtype at the start and trained."""
+    """One problem and what was found, per dtype at the start and trained."""
 
-    activation: str
-    loss: str
+    title: str
     reports: tuple[Report, ...]
 
     @property
@@ -35,70 +62,91 @@ class Case:
         return together(report.verdict for report in self.reports)
 
 
-def survey(
-    activations: Sequence[str] = DIFFERENTIABLE,
-    losses: Sequence[str] = tuple(LOSSES),
-    dtypes: Sequence[str] = DTYPES,
-    *,
-    seed: int,
-    slack: float = 1.0,
-) -> Iterator[Case]:
-    """One case per activation and loss. Gradients shrink while a network trains, so each is judged before and after."""
+def problems(activations: Sequence[str], losses: Sequence[str]) -> list[Problem]:
+    """One problem per activation and loss."""
+    return [
+        Problem(f"{activation}, {loss}", mlp(SIZES, activation), LOSSES[loss], labels=loss == "cross_entropy")
+        for activation in activations
+        for loss in losses
+    ]
+
+
+def other_layers_and_losses() -> list[Problem]:
+    """What an activation between linear layers does not reach: every other layer, loss, reduction and option."""
+    connected = np.random.default_rng(0).integers(0, 2, (32, 64))
+    first = (Linear(64, 32, mask=connected), BatchNorm1d(32), Tanh(), Dropout(0.2))
+    every = Network((*first, Linear(32, 16, bias=False), LayerNorm(16), ReLU(), Linear(16, 10), Softmax()))
+    net, weights = mlp(SIZES, "tanh"), tuple(0.3 + 0.1 * k for k in range(10))
+    return [
+        Problem("every layer, half squared error", every, HalfSquaredError()),
+        Problem("every layer frozen, squared error", every, SquaredError("batch mean"), running=True),
+        Problem("tanh, squared error as torch's mean", net, SquaredError("mean")),
+        Problem("tanh, binary cross-entropy", net, BinaryCrossEntropy()),
+        Problem("tanh, binary cross-entropy batch mean", net, BinaryCrossEntropy("batch mean")),
+        Problem(
+            "tanh, cross_entropy weighted and smoothed", net, SoftmaxCrossEntropy("mean", 0.1, weights), labels=True
+        ),
+        Problem("tanh, cross_entropy sum of probabilities", net, SoftmaxCrossEntropy("sum", 0.1, weights)),
+        Problem("tanh, cross_entropy batch mean", net, SoftmaxCrossEntropy("batch mean"), labels=True),
+    ]
+
+
+def survey(todo: Sequence[Problem], dtypes: Sequence[str] = DTYPES, *, seed: int, slack: float = 1.0) -> Iterator[Case]:
+    """One case per problem. Gradients shrink while a network trains, so what is right at the start is judged again."""
     data = digits()
-    for activation in activations:
-        for loss in losses:
-            reports = []
-            for dtype in dtypes:
-                network, rng = mlp(SIZES, activation), np.random.default_rng(seed)
-                x = data.x.astype(dtype)
-                target = data.labels if loss == "cross_entropy" else data.one_hot.astype(dtype)
-                start = network.init(rng, dtype=dtype)
-                batch = rng.permutation(len(x))[:BATCH]
-                trained = train(network, start, x, target, LOSSES[loss], rng)
-                for when, params in (("start", start), ("trained", trained)):
-                    name = f"{activation}, {loss}, {when}"
-                    reports.append(
-                        verify(
-                            network, params, x[batch], target[batch], LOSSES[loss], seed=seed, slack=slack, name=name
-                        )
-                    )
-            yield Case(activation, loss, tuple(reports))
+    for problem in todo:
+        reports = [r for dtype in dtypes for r in judge(problem, data, dtype, seed, slack)]
+        yield Case(problem.title, tuple(reports))
 
 
-def train(
-    network: Network, params: tuple[Params, ...], x: object, target: object, loss: Loss, rng: np.random.Generator
-) -> tuple[Params, ...]:
+def judge(problem: Problem, data: Digits, dtype: str, seed: int, slack: float) -> Iterator[Report]:
+    """The problem at its initial weights and, where that is right, after training. What raises is reported."""
+    network, loss, rng = problem.network, problem.loss, np.random.default_rng(seed)
+    x = data.x.astype(dtype)
+    target = data.labels if problem.labels else data.one_hot.astype(dtype)
+    params = network.init(rng, dtype=dtype)
+    batch = rng.permutation(len(x))[:BATCH]
+    for when in ("start", "trained"):
+        name = f"{problem.title}, {when}"
+        try:
+            if when == "trained":
+                params = train(problem, params, x, target, rng)
+            states = draw_states(problem, params, x[batch], rng)
+            report = verify(
+                network, params, x[batch], target[batch], loss, states=states, seed=seed, slack=slack, name=name
+            )
+        except Exception as error:  # code under judgement may raise anything
+            note = f"it stopped with {type(error).__name__}: {error}"
+            report = Report(name, dtype, "numpy", "cpu", seed, (), slack, notes=(note,))
+        yield report
+        if report.verdict is not Verdict.CERTIFIED:
+            return
+
+
+def train(problem: Problem, params: tuple[Params, ...], x: Any, target: Any, rng: np.random.Generator) -> Any:
     """A few steps of stochastic gradient descent with the hand-derived gradients."""
-    x, target = np.asarray(x), np.asarray(target)
+    network, loss = problem.network, problem.loss
+    averaged = "mean" in getattr(loss, "reduction", "mean")
     for _ in range(STEPS):
         batch = rng.permutation(len(x))[:BATCH]
-        y, trace = network.forward(params, x[batch])
+        y, trace = network.forward(params, x[batch], draw_states(problem, params, x[batch], rng))
         _, cache = loss.forward(y, target[batch])
         _, dparams = network.backward(params, trace, loss.backward(cache, 1.0))
-        params = sgd(params, dparams, RATE)
+        params = sgd(params, dparams, RATE if averaged else RATE / BATCH)
     return params
 
 
-def show(case: Case) -> RenderableType:
-    """A case as its stages, each with the worst of its runs; every refuted or unresolved run in full below."""
-    head = Text.assemble(
-        (case.verdict.value, STYLES[case.verdict]),
-        f"  {case.activation}, {case.loss}, {'-'.join(map(str, SIZES))}, batch {BATCH}",
-    )
-    rows = [worst(case.reports, i) for i in range(len(case.reports[0].stages))]
-    bad = [report.renderable() for report in case.reports if report.verdict is not Verdict.CERTIFIED]
-    runs = [f"{report.dtype}, {report.name.rpartition(', ')[2]}" for report, _ in rows]
-    stages = Stages([row for _, row in rows], runs)
-    return Group(head, Padding(stages, (0, 0, 0, 2)), *bad)
-
-
-def worst(reports: Sequence[Report], i: int) -> tuple[Report, StageRow]:
-    """The run in which stage i fares worst."""
-    order = (Verdict.CERTIFIED, Verdict.UNRESOLVED, Verdict.REFUTED)
-
-    def badness(report: Report) -> tuple[int, float]:
-        stage = report.stages[i].isolated
-        return order.index(stage.verdict), stage.worst.ratio
-
-    report = max(reports, key=badness)
-    return report, report.stages[i]
+def draw_states(problem: Problem, params: Sequence[Params], x: Any, rng: np.random.Generator) -> tuple[Any, ...]:
+    """Per layer: a mask for dropout in training; running statistics for batch norm where the problem freezes it."""
+    states: list[Any] = []
+    width = x.shape[1]
+    for layer, own in zip(problem.network.layers, params, strict=True):
+        width = getattr(layer, "n_out", width)
+        state = None
+        if isinstance(layer, Dropout) and not problem.running:
+            state = layer.draw(rng, np.empty((len(x), width), x.dtype))
+        if isinstance(layer, BatchNorm1d) and problem.running:
+            gamma = own["gamma"]
+            state = Running(np.full_like(gamma, 0.1), np.full_like(gamma, 0.7))
+        states.append(state)
+    return tuple(states)

@@ -5,8 +5,9 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from manual.reduction import Reduction, check_reduction, divisor
+from manual.reduction import Reduction, check_reduction
 from torch_ref.checks import check_same_shape
+from torch_ref.reduction import reduce
 
 
 class SquaredError(nn.Module):
@@ -21,7 +22,7 @@ class SquaredError(nn.Module):
 
     def forward(self, y: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         check_same_shape(y, t)
-        return self.factor * torch.sum((y - t) ** 2) / divisor(self.reduction, y)
+        return self.factor * reduce((y - t) ** 2, self.reduction)
 
 
 class HalfSquaredError(SquaredError):
