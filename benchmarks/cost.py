@@ -24,20 +24,19 @@ from record import markdown, save
 
 from handgrad import verify
 from handgrad.certificate import certify
-from handgrad.chain import directions, noise, reference_chain
-from handgrad.network import contracts
-from handgrad.precision import like, to64
-from handgrad.run import own_run
-from handgrad.stage import layer_stage, loss_stage
+from handgrad.chain import noise, reference_chain
+from handgrad.network import SAMPLES, along_directions, contracts, stages_of
+from handgrad.precision import like
+from handgrad.run import Point, own_run
 from manual import Network, Params, SoftmaxCrossEntropy, mlp
 from torch_ref import twin
 
 SIZES, LARGE, SMALL, BATCH = (784, 512, 256, 10), (784, 3000, 2500, 10), (12, 16, 16, 5), 128
 LOSS = SoftmaxCrossEntropy()
-Point = tuple[Network, tuple[Params, ...], Any, Any]
+Problem = tuple[Network, tuple[Params, ...], Any, Any]
 
 
-def draw(sizes: tuple[int, ...], batch: int = BATCH) -> Point:
+def draw(sizes: tuple[int, ...], batch: int = BATCH) -> Problem:
     rng = np.random.default_rng(0)
     network = mlp(sizes, "relu")
     params = network.init(rng, "he_normal", dtype="float32")
@@ -49,34 +48,29 @@ def parameters(sizes: tuple[int, ...]) -> int:
     return sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
 
 
-def step(point: Point, dtype: torch.dtype) -> Callable[[], Any]:
+def step(problem: Problem, dtype: torch.dtype) -> Callable[[], Any]:
     """One plain training step's forward and backward pass in torch."""
-    network, _, x, target = point
+    network, _, x, target = problem
     module, x, target = twin(network).to(dtype), torch.tensor(x, dtype=dtype), torch.tensor(target)
     return lambda: torch.autograd.grad(torch.nn.functional.cross_entropy(module(x), target), list(module.parameters()))
 
 
-def pieces(point: Point) -> dict[str, Callable[[], Any]]:
+def pieces(problem: Problem) -> dict[str, Callable[[], Any]]:
     """The parts of a verdict, each by itself."""
-    network, params, _, target = point
-    states = (None,) * len(network.layers)
-    full = (*point, LOSS, states, 1.3)
-    run, reference = own_run(*full), reference_chain(*full)
-    sigma = noise(*full, "float32")
-    grads = [{k: to64(v) for k, v in run.outputs(i).items()} for i in range(len(params))]
-    stages = (*(layer_stage(str(f), f) for f in network.layers), loss_stage("E", LOSS, target))
+    point = Point(*problem, LOSS, (None,) * len(problem[0].layers), 1.3)
+    few, run, reference = point.first(SAMPLES), own_run(*point), reference_chain(*point)
 
     def certificates() -> None:
-        for i, stage in enumerate(stages):
-            inputs = {"x": run.trace[i].x, **(params[i] if i < len(params) else {})}
-            certify(stage, inputs, like(reference.upstream(i, np.asarray(1.3)), run.trace[i].y))
+        for i, (stage, params) in enumerate(zip(stages_of(point), (*point.params, {}), strict=True)):
+            dy = like(reference.upstream(i, np.asarray(point.dE)), run.trace[i].y)
+            certify(stage, {"x": run.trace[i].x, **params}, dy)
 
     return {
-        "reference pass": lambda: reference_chain(*full),
+        "reference pass": lambda: reference_chain(*point),
         "Test A, certificates": certificates,
-        "Test B, noise": lambda: noise(*full, "float32"),
-        "Test C, directions": lambda: directions(*full, grads, sigma.stages[:-1], np.random.default_rng(0)),
-        "contracts": lambda: contracts(network, params, LOSS, target, states, run, np.random.default_rng(0)),
+        "Test B, noise": lambda: noise(*point, "float32"),
+        "Test C, directions": lambda: along_directions(few, "float32", np.random.default_rng(0), 1.0),
+        "contracts": lambda: contracts(few, np.random.default_rng(0)),
     }
 
 
@@ -94,12 +88,12 @@ def interleaved(jobs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, fl
 
 def ratios(sizes: tuple[int, ...] = SIZES, rounds: int = 15) -> dict[str, Any]:
     """Seconds of a step, of a whole verdict and of its parts, and the ratios to the two steps."""
-    point = draw(sizes)
+    problem = draw(sizes)
     jobs = {
-        "float32 step": step(point, torch.float32),
-        "float64 step": step(point, torch.float64),
-        "verdict": lambda: verify(*point, LOSS, seed=0),
-        **pieces(point),
+        "float32 step": step(problem, torch.float32),
+        "float64 step": step(problem, torch.float64),
+        "verdict": lambda: verify(*problem, LOSS, seed=0),
+        **pieces(problem),
     }
     seconds = interleaved(jobs, rounds)
     unit = seconds["float32 step"] + seconds["float64 step"]
@@ -113,9 +107,9 @@ def ratios(sizes: tuple[int, ...] = SIZES, rounds: int = 15) -> dict[str, Any]:
 
 def large(sizes: tuple[int, ...] = LARGE) -> dict[str, Any]:
     """Seconds and peak memory of one verdict; for a process of its own."""
-    point = draw(sizes)
+    problem = draw(sizes)
     began = time.perf_counter()
-    verdict = verify(*point, LOSS, seed=0).verdict
+    verdict = verify(*problem, LOSS, seed=0).verdict
     return {
         "sizes": sizes,
         "parameters": parameters(sizes),

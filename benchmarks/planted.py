@@ -41,7 +41,8 @@ class At(NamedTuple):
         return self.with_upstream(self.xp.ones_like(self.dy) * 1.0)["dx"]
 
     def with_upstream(self, dy: Any) -> Gradients:
-        dx, grads = type(self.layer).__mro__[1].backward(self.layer, self.params, self.cache, dy)
+        original: Any = type(self.layer).__mro__[1]
+        dx, grads = original.backward(self.layer, self.params, self.cache, dy)
         return {"dx": dx, **grads}
 
 
@@ -94,7 +95,8 @@ def norm(
 
 def D(c: At) -> int:
     """What a loss divides by."""
-    return divisor(c.layer.reduction, c.x)
+    found: int = divisor(c.layer.reduction, c.x)
+    return found
 
 
 def softmax_parts(c: At) -> tuple[Any, Any, Any]:
@@ -268,4 +270,5 @@ def broken(layer: Any, *plants: Callable[[At], Gradients]) -> Any:
 
 class LossAt(At):
     def with_upstream(self, dy: Any) -> Gradients:
-        return {"dx": type(self.layer).__mro__[1].backward(self.layer, self.cache, dy)}
+        original: Any = type(self.layer).__mro__[1]
+        return {"dx": original.backward(self.layer, self.cache, dy)}
