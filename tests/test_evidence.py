@@ -91,3 +91,28 @@ def test_cost_tells_a_ratio_for_every_part_of_a_verdict():
     assert found["ratio"]["verdict"] > found["ratio"]["Test A, certificates"]
     assert cost.large((6, 5, 3))["verdict"] == "CERTIFIED"
     assert cost.gradcheck((6, 5, 3), rounds=1)["seconds"] > 0
+
+
+def test_the_recorded_numbers_are_those_that_are_claimed():
+    alarms, names, mutants = (record.load(name) for name in ("false_alarms", "names", "mutants"))
+    assert alarms["networks"] >= 1000
+    assert alarms["verdicts"]["REFUTED"] == 0
+    assert names["wrong"] == []
+    assert sum(mutants["all"][k] for k in ("refuted", "survives")) >= 150
+    cost_of = record.load("cost")
+    assert cost_of["network"]["ratio"]["Test A, certificates"] <= 10
+    assert cost_of["large"]["seconds"] < 30
+    assert cost_of["large"]["peak GB"] < 4
+
+
+@pytest.mark.parametrize("network", ["tanh, start", "tanh, trained", "relu, start", "relu, trained"])
+def test_the_recorded_power_is_what_is_claimed(network):
+    rows = record.load("power")["networks"][network]
+    for mistake, detected in rows.items():
+        size = float(mistake.rpartition("+ ")[2]) if "scaled by 1 +" in mistake else 1.0
+        expected = {"handgrad f32": 1e-5, "handgrad f64": 1e-12}
+        for checker, seen_from in expected.items():
+            if mistake == "correct code":
+                assert detected[checker] == 0
+            elif size >= seen_from:
+                assert detected[checker] == 8, (mistake, checker)

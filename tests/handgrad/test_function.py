@@ -334,6 +334,116 @@ def test_float32_inside(inside):
     refuted(sigmoid, backward, torch.sigmoid, "float32")
 
 
+def square(x):
+    return x * x, x
+
+
+def square_back_with_one_entry_off(dy, x):
+    out = 2 * x * dy
+    return np.where(np.arange(out.size).reshape(out.shape) == 0, out * (1 + 1e-12), out)
+
+
+@pytest.mark.parametrize(
+    ("backward", "dtype"),
+    [
+        *((lambda dy, x, e=e: 2 * x * dy * (1 + e), np.float64) for e in (1e-8, 1e-10, 1e-12)),
+        (lambda dy, x: 2 * x * dy * (1 + 1e-8 * abs(x)), np.float64),
+        (square_back_with_one_entry_off, np.float64),
+        (lambda dy, x: 2 * x * dy * (1 + 1e-5), np.float32),
+    ],
+)
+def test_a_small_mistake_is_no_coarse_rounding(backward, dtype):
+    x = np.random.default_rng(1).normal(size=(6, 5)).astype(dtype)
+    for given in (x, torch.as_tensor(x)):
+        text = judged(square, backward, lambda x: x * x, [given]).text(width=10_000)
+        assert text.startswith("REFUTED"), text
+        assert "inside, or loses as much" not in text
+
+
+def test_a_part_in_float32_is_told():
+    """The result itself is no float32 number: only the size and the signs of the error say so."""
+    back = lambda dy, s: dy * (s * (1 - s)).astype(np.float32).astype(np.float64)  # noqa: E731
+    refuted(sigmoid, back, torch.sigmoid, "computes in float32 inside", [(6, 5)])
+
+
+def test_a_backward_pass_that_spoils_dy_is_not_called_right_for_ones():
+    def backward(dy, h):
+        dy *= 0
+        return dy * (1 - h * h)
+
+    report = refuted(lambda x: (np.tanh(x),) * 2, backward, torch.tanh, "nothing passed in is changed: overwritten: dy")
+    assert "right only for an upstream gradient of ones" not in report.text(width=10_000)
+
+
+def test_constants_are_not_spoiled_for_the_next_run():
+    """The backward pass writes into the labels: every run gets its own, so the reason stays the same in each."""
+
+    def backward(d, cache):
+        logp, t = cache
+        out = cross_entropy_back(d, cache)
+        t[:] = 0
+        return out
+
+    report = judged(cross_entropy, backward, F.cross_entropy, [np.random.default_rng(0).normal(size=(5, 4)), LABELS])
+    text = report.text(width=10_000)
+    assert "another run gives a wrong" not in text
+    assert "nothing passed in is changed: overwritten: t" in text
+    assert LABELS.any()
+
+
+def test_the_contracts_of_wrong_code_are_told_too():
+    """Forward keeps one cache for good and backward writes into it: wrong at once, and the reason why."""
+    forward = lambda x: (np.tanh(x), np.tanh(x))  # noqa: E731
+
+    def backward(dy, h):
+        h *= h
+        return dy * (1 + h)
+
+    refuted(forward, backward, torch.tanh, "the cache is not changed: backward writes into it")
+    report = refuted(forward, lambda dy, h: dy * (1 + h * h), torch.tanh, "the sign of h^2 is turned")
+    assert all(c.held for stage in report.contracts for c in stage.contracts), report.text()
+    assert report.contracts
+
+
+def test_no_diagnosis_where_all_inputs_are_equal():
+    report = refuted(
+        lambda x: (np.maximum(x, 0), x), lambda dy, x: dy * (x >= 0), torch.relu, "kinks: another value at the kink."
+    )
+    rows = {row.name: row for row in report.stages}
+    assert rows["zeros"].isolated.verdict is Verdict.REFUTED
+    assert [row.name for row in report.stages if row.diagnosis] == ["kinks"]
+
+
+def test_an_unsummed_bias_gradient_of_one_sample_is_not_told_from_a_reshaped_one():
+    x, W, b = (np.random.default_rng(2).normal(size=s) for s in ((1, 3), (3, 4), (4,)))
+    report = refuted(
+        affine, lambda dy, c: (dy @ c[1].T, c[0].T @ dy, +dy), RIGHT["affine"][2],
+        "not summed over the batch of 1, or right values reshaped", (x, W, b),
+    )  # fmt: skip
+    name = report.stages[0].diagnosis.name
+    assert "the gradient is not reduced over the batch" in name
+    assert "cannot be told apart" in name
+
+
+@pytest.mark.parametrize("N", [4, 5])
+def test_a_bias_gradient_summed_over_everything(N):
+    back = lambda dy, c: (dy @ c[1].T, c[0].T @ dy, dy.sum())  # noqa: E731
+    report = refuted(affine, back, RIGHT["affine"][2], "the sum over the units as well", [(N, 3), (3, 4), (4,)])
+    assert "over the batch" not in report.stages[0].diagnosis.name
+
+
+@pytest.mark.parametrize(
+    ("forward", "words"),
+    [
+        (lambda x: [x * x, None], "forward returned a list of 2, expected an array y or the tuple"),
+        (lambda x: [x * x, x], "forward returned a list of 2, expected an array y or the tuple"),
+        (lambda x: {"y": x * x}, "forward returned a dict of 1, expected an array y or the tuple"),
+    ],
+)
+def test_forward_must_return_an_array_or_a_pair(forward, words):
+    refuted(forward, lambda dy, x: 2 * x * dy, lambda x: x * x, words)
+
+
 def test_right_for_this_batch_size_only():
     forward, _, reference, inputs = RIGHT["mse"]
     report = refuted(
@@ -581,6 +691,9 @@ def test_seed_and_slack():
         ({"inputs": [np.ones(2, np.float32), np.ones(2)]}, TypeError, "different precisions"),
         ({"inputs": [np.ones(2, np.longdouble)]}, TypeError, "longdouble|float128"),
         ({"slack": 0.5}, ValueError, "slack: got 0.5"),
+        ({"slack": "a"}, TypeError, "slack: got str 'a', expected a number"),
+        ({"inputs": [(3,), (3,)]}, TypeError, r"inputs: got 2 \(x0, x1\), but forward takes \(x\)"),
+        ({"reference": lambda x, w: x}, TypeError, r"inputs: got 1 \(x\), but reference takes \(x, w\)"),
         ({"inputs": [np.full(3, np.nan)]}, ValueError, "inputs: x has 3 values that are not finite"),
         ({"reference": lambda x: x.view(7, 7)}, ValueError, "the reference raised RuntimeError"),
         ({"reference": lambda x: (x, x)}, ValueError, "reference returned a tuple"),

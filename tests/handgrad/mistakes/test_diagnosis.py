@@ -11,6 +11,7 @@ import torch
 
 import manual
 from handgrad.certificate import Evidence, certify
+from handgrad.mistakes import diagnosis
 from handgrad.mistakes.diagnosis import Diagnosis, diagnose
 from handgrad.stage import Stage, autograd, layer_stage
 
@@ -28,6 +29,40 @@ def named(stage: Stage, inputs: Any, dy: Any, change: Callable[[Tensors, Any, An
     wrong = replace(stage, hand=lambda i, d: {**(out := stage.hand(i, d)), **change(out, i, d)})
     _, evidence = certify(wrong, inputs, dy)
     return diagnose(wrong, inputs, dy, evidence)
+
+
+def broken_source(case: Any) -> Any:
+    raise IndexError("a source that did not foresee these numbers")
+    yield
+
+
+def test_a_source_that_raises_costs_no_verdict_and_no_other_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosis, "CATALOGUE", (broken_source, *diagnosis.CATALOGUE))
+    found = named(*linear(np.random.default_rng(1), 5, 4, 3), lambda out, i, d: {"dW": -out["dW"]})
+    assert found is not None
+    assert found.name == "every entry is -1 times the right one (-1)"
+
+
+def test_a_factor_near_one_is_told_by_what_it_lacks() -> None:
+    stage, inputs, dy = linear(np.random.default_rng(2), 6, 4, 3)
+    found = named(stage, inputs, dy, lambda out, i, d: {k: out[k] * (1 + 1e-7) for k in ("dx", "dW", "db")})
+    assert found is not None
+    assert found.name == "every entry is 1 + 1e-07 times the right one"
+    assert "dividing by 1 + 1e-07 puts" in found.proof
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_tiny_gradient_is_not_called_zero(dtype: Any) -> None:
+    """A power of small numbers lies inside a bound that comes from larger ones; it is no zero for that."""
+    stage, inputs, dy = linear(np.random.default_rng(3), 6, 4, 3, dtype)
+    right = stage.reference({k: v.astype(float) for k, v in inputs.items()}, dy.astype(float))
+    evidence = {k: Evidence(v, v, np.full(v.shape, 1e-9)) for k, v in right.items()}
+    for hand, S in ((np.full(3, 1e-18), right["db"]), (0 * right["db"], 1e-200 * right["db"])):
+        evidence["db"] = Evidence(hand, S, np.full(3, 1e-17 if hand.any() else 1e-215))
+        found = diagnose(stage, inputs, dy, evidence)
+        assert found is not None
+        assert "zero" not in found.name, found
+        assert "clipped" not in found.name, found
 
 
 def test_a_right_stage_has_no_diagnosis() -> None:
