@@ -109,7 +109,7 @@ def remarks(report: Report) -> list[Text]:
             d = row.diagnosis
             equation = f" (eq. {d.equation})" if d.equation else ""
             lines.append(Text(f"{row.name}: {d.name}{equation}. {d.explanation} {d.proof}".rstrip(), "bold"))
-    lines += [Text(f"{row.name} sees from: {floors(row)}") for row in report.stages if row.isolated.tensors]
+    lines += [Text(f"{row.name} sees from (median / 90 %): {floors(row)}") for row in report.stages]
     if report.contracts:
         checked = [c for stage in report.contracts for c in stage.contracts if c.held is not None]
         lines.append(Text(f"contracts: {sum(c.held is True for c in checked)} of {len(checked)} kept"))
@@ -118,13 +118,13 @@ def remarks(report: Report) -> list[Text]:
     if report.control is not None:
         k = report.control
         word = "caught" if k.caught else "NOT CAUGHT, so nothing here can be believed"
-        at = ",".join(map(str, k.index)) or "-"
-        lines.append(Text(f"control: an error of {k.relative:.1e} planted in {k.tensor}[{at}] of {k.stage} was {word}"))
+        at = f"[{','.join(map(str, k.index))}]" if k.index else ""
+        lines.append(Text(f"control: an error of {k.relative:.1e} planted in {k.tensor}{at} of {k.stage} was {word}"))
     return lines + [Text(f"note: {note}") for note in report.notes]
 
 
 def floors(row: StageRow) -> str:
-    """The detection floor of every tensor: the relative error surely seen, in half and in nine tenths of its entries."""
+    """Every tensor's detection floor: the relative error surely seen, in half and in nine tenths of its entries."""
     return ", ".join(f"{t.name} {t.floor_median:.0e} / {t.floor_p90:.0e}" for t in row.isolated.tensors)
 
 
