@@ -5,10 +5,13 @@ every gradient is judged by balls (certificate.py) where the code lets them in, 
 (opaque.py) where it does not.
 """
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from handgrad.anyone.calling import Code, call_word, input_names
 from handgrad.anyone.case import Case, as_stage, judge
@@ -87,13 +90,14 @@ def verify_function(
             notes += admissions(code, case, judged.row)
         if judged.evidence and control is None:
             control = plant([(judged.row.isolated, judged.evidence)], [{}], rng)
-        if first and judged.row.isolated.verdict is not Verdict.CERTIFIED:
-            break  # wrong where everything is ordinary: special inputs add nothing
-        if first:
+        if first and judged.evidence:
             stage = as_stage(case.name, code, oracle, tuple(judged.evidence))
             found, remarks = offences(code, stage, case.inputs, judged.dy, judged.evidence, rng)
             contracts = (StageContracts(case.name, found),)
             notes += remarks
+        if first and judged.row.isolated.verdict is not Verdict.CERTIFIED:
+            break  # wrong where everything is ordinary: special inputs add nothing
+    rows = without_repeats(rows)
     notes += size_note(rows)
     notes += [f"judged {way}" + (f": {', '.join(names)}" if len(ways) > 1 else "") for way, names in ways.items()]
     return Report(
@@ -127,6 +131,15 @@ def admissions(code: Code, case: Case, row: StageRow) -> list[str]:
     return found
 
 
+def without_repeats(rows: Sequence[StageRow]) -> list[StageRow]:
+    """The rows, where the kinks have a name, without the diagnoses that give it again among other names."""
+    told = next((r.diagnosis.name for r in rows if r.name == "kinks" and r.diagnosis and r.diagnosis.known), None)
+    if told is None:
+        return list(rows)
+    repeats = (r.name != "kinks" and r.diagnosis is not None and told in r.diagnosis.name for r in rows)
+    return [replace(r, diagnosis=None) if again else r for r, again in zip(rows, repeats, strict=True)]
+
+
 def size_note(rows: Sequence[StageRow]) -> list[str]:
     """Whether only other sizes than those given are wrong."""
     wrong = [row.name for row in rows if row.isolated.verdict is Verdict.REFUTED]
@@ -141,6 +154,10 @@ def check_arguments(forward: Any, backward: Any, reference: Any, inputs: Any, sl
             raise TypeError(f"{label}: got {type(value).__name__}, expected a callable")
     if backward is not None and not callable(backward):
         raise TypeError(f"backward: got {type(backward).__name__}, expected a callable, or None for torch code")
+    if not isinstance(slack, int | float | np.number):
+        raise TypeError(
+            f"slack: got {type(slack).__name__} {slack!r}, expected a number, 1 (the derived bound) or more"
+        )
     if not slack >= 1:
         raise ValueError(f"slack: got {slack}, expected 1 (the derived bound) or more")
     if isinstance(inputs, Mapping):
@@ -166,7 +183,27 @@ def check_arguments(forward: Any, backward: Any, reference: Any, inputs: Any, sl
             raise ValueError(f"inputs: {n} has {lost} values that are not finite, expected finite ones")
     if not floats and not any(is_shape(v) for v in given.values()):
         raise ValueError("inputs: no floating-point array or shape among them, so there is no gradient to judge")
+    check_counts(forward, reference, given)
     return given
+
+
+def check_counts(forward: Any, reference: Any, given: Mapping[str, Any]) -> None:
+    """Raise TypeError where forward or the reference does not take as many arguments as there are inputs."""
+    parameters = sum(1 for _ in forward.parameters()) if isinstance(forward, torch.nn.Module) else 0
+    more = 0 if isinstance(reference, torch.nn.Module) else parameters
+    for label, called, extra in (("forward", forward, 0), ("reference", reference, more)):
+        try:
+            signature = inspect.signature(plain_forward(called))
+        except (TypeError, ValueError):  # some builtins have none
+            continue
+        try:
+            signature.bind(*given, *range(extra))
+        except TypeError as error:
+            and_more = f" and {extra} parameters of forward" if extra else ""
+            raise TypeError(
+                f"inputs: got {len(given)} ({', '.join(given)}){and_more}, but {label} takes "
+                f"{signature}: {error}; give one input per argument"
+            ) from error
 
 
 def title(forward: Any) -> str:

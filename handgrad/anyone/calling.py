@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from handgrad.anyone.quiet import duplicate
 from handgrad.arrays.base import JudgedArray
 from handgrad.stage import Arrays, plain
 
@@ -44,13 +45,15 @@ class Code:
     def arguments(self, inputs: Arrays) -> list[Any]:
         """All arguments in order; the judge's own arrays take the constants as plain NumPy."""
         judged = any(isinstance(value, JudgedArray) for value in inputs.values())
-        return [
-            inputs[n] if n in inputs else _plain(self.constants[n]) if judged else self.constants[n] for n in self.names
-        ]
+        own = duplicate(self.constants)  # code that writes into them must not spoil the next run
+        return [inputs[n] if n in inputs else _plain(own[n]) if judged else own[n] for n in self.names]
 
     def run_forward(self, args: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         """y, and a tuple that holds the cache if forward returns one."""
         out = self.forward(*args)
+        if isinstance(out, Mapping) or (isinstance(out, list) and not _numbers(out)):
+            kind = type(out).__name__
+            raise WrongReturn(f"forward returned a {kind} of {len(out)}, expected an array y or the tuple (y, cache)")
         if not isinstance(out, tuple):
             return out, ()
         if len(out) != 2:
@@ -161,6 +164,11 @@ def _plain(constant: Any) -> Any:
     return (
         plain(constant) if hasattr(constant, "dtype") and str(constant.dtype).rpartition(".")[2] != "bool" else constant
     )
+
+
+def _numbers(value: Any) -> bool:
+    """Whether a nest of lists holds plain numbers only: an array written as lists."""
+    return all(_numbers(v) for v in value) if isinstance(value, list) else isinstance(value, int | float)
 
 
 def _shape(array: Any) -> tuple[int, ...]:

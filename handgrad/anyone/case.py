@@ -89,8 +89,13 @@ def judge(code: Code, reference: Reference, case: Case, rng: np.random.Generator
     if report.verdict is Verdict.REFUTED:
         report, words = explain(stage, case.inputs, dy, hand, report, evidence, rng, slack)
         notes += words
-        diagnosis = diagnose(stage, case.inputs, dy, evidence)
+        diagnosis = diagnose(stage, case.inputs, dy, evidence) if telling(exact) else None
     return Judged(StageRow(case.name, report, (), diagnosis), notes, way, dy, evidence)
+
+
+def telling(exact: Mapping[str, Float]) -> bool:
+    """Whether the inputs can tell mistakes apart: where all entries are equal (zeros), too many names fit."""
+    return any(np.ptp(value) > 0 for value in exact.values()) or all(value.size == 1 for value in exact.values())
 
 
 def expected(reference: Reference, exact: Mapping[str, Float], huge: float) -> Float:
@@ -98,7 +103,8 @@ def expected(reference: Reference, exact: Mapping[str, Float], huge: float) -> F
     try:
         y = reference.value(exact)
     except Exception as error:
-        raise LeftOut(f"the reference raised {type(error).__name__}: {error}") from error
+        called = ", ".join(f"{name} {np.shape(value)}" for name, value in exact.items())
+        raise LeftOut(f"the reference raised {type(error).__name__}: {error} (called with {called})") from error
     if y.size == 0:
         raise LeftOut("the reference gives an empty result")
     if not (np.abs(y) <= huge).all():

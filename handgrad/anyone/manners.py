@@ -1,6 +1,7 @@
 """What somebody's backward pass does besides being right: it must spoil nothing that other code still needs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,15 @@ import numpy as np
 from handgrad.anyone.calling import Code, Outputs, call_word
 from handgrad.anyone.quiet import duplicate, quiet
 from handgrad.certificate import Evidence
-from handgrad.contracts import Contract, cache_unchanged, inputs_unchanged, no_aliases, no_stale_cache, repeatable
+from handgrad.contracts import (
+    Contract,
+    cache_unchanged,
+    contents,
+    inputs_unchanged,
+    no_aliases,
+    no_stale_cache,
+    repeatable,
+)
 from handgrad.precision import to64
 from handgrad.stage import Arrays, Stage
 
@@ -16,7 +25,7 @@ from handgrad.stage import Arrays, Stage
 def offences(
     code: Code, stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evidence], rng: np.random.Generator
 ) -> tuple[tuple[Contract, ...], list[str]]:
-    """The contracts whose breach refutes code whose values are right, and what is only worth knowing in words.
+    """The contracts whose breach refutes code, its values right or not, and what is only worth knowing in words.
 
     Gradients that share memory with dy, and last bits that vary from run to run, are no mistakes by themselves.
 
@@ -31,7 +40,7 @@ def offences(
 
     with quiet():
         once, again = [stage.hand(duplicate(inputs), duplicate(dy)) for _ in range(2)]
-        strict, loose = [inputs_unchanged(stage, inputs, dy)], [no_aliases(stage, inputs, dy)]
+        strict, loose = [all_unchanged(code, stage, inputs, dy)], [no_aliases(stage, inputs, dy)]
         wrong = [n for n, e in evidence.items() if any(outside(run[n], e) for run in (once, again))]
         if wrong:
             strict.append(Contract("the same every time", False, f"another run gives a wrong {', '.join(wrong)}"))
@@ -44,9 +53,29 @@ def offences(
     return tuple(strict), [f"{c.name}: no, {c.detail}" for c in loose if c.held is False]
 
 
+def all_unchanged(code: Code, stage: Stage, inputs: Arrays, dy: Any) -> Contract:
+    """Inputs and dy by the stage; the constants, of which every run has its own, by one run here."""
+    found = inputs_unchanged(stage, inputs, dy)
+    args = code.arguments(duplicate(inputs))
+    before = [contents(arg) for arg in args]
+    y, cache = code.run_forward(args)
+    code.run_backward(args, y, cache, duplicate(dy))
+    changed = [n for n, a, b in zip(code.names, args, before, strict=True) if n in code.constants and contents(a) != b]
+    if not changed:
+        return found
+    return replace(found, held=False, detail=f"{found.detail or 'overwritten:'} {', '.join(changed)}")
+
+
 def outside(value: Any, e: Evidence) -> bool:
-    """Whether a result is not what the judged run gave, within the bound of that run."""
-    return not bool((np.abs(to64(value) - e.reference) <= e.bound).all())
+    """Whether a result is not what the judged run gave, within the bound of that run; that run may be wrong itself."""
+    again = to64(value)
+    if again.shape != e.hand.shape:
+        return True
+    if again.shape != e.reference.shape:
+        return False  # wrong in itself, and no bound is its own
+    good = (np.abs(e.hand - e.reference) <= e.bound) | ~np.isfinite(e.bound)
+    apart = np.abs(again - np.where(good, e.reference, e.hand))
+    return bool((~(apart <= np.where(good, 1, 2) * e.bound) & (again != e.hand) & ~np.isnan(e.hand)).any())
 
 
 def stale(check: Any) -> Contract:

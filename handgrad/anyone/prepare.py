@@ -67,7 +67,8 @@ def model_of(code: Code, given: Mapping[str, Any]) -> Any:
     if any(isinstance(v, torch.Tensor) for v in code.constants.values()):
         return torch.zeros((), dtype=torch.float64)
     try:
-        code.forward(*(code.constants[n] if n in code.constants else next(drawn) for n in code.names))
+        own = duplicate(code.constants)
+        code.forward(*(own[n] if n in own else next(drawn) for n in code.names))
     except (TypeError, AttributeError) as error:
         if "ensor" in str(error) or "numpy" in str(error):
             return torch.zeros((), dtype=torch.float64)

@@ -1,23 +1,25 @@
 """What can be said of a refuted result besides its numbers: another shape, another precision, an ignored upstream."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from handgrad.anyone.opaque import certify_opaque
 from handgrad.anyone.quiet import duplicate, quiet
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.certificate import Evidence, StageReport
-from handgrad.precision import dtype_name, like
+from handgrad.precision import dtype_name, like, to64
 from handgrad.stage import Arrays, Stage
 from handgrad.verdict import Verdict
 
 Float = NDArray[np.float64]
 COARSER = {"float64": "float32", "float32": "bfloat16"}
+FEWEST = 4  # errors fewer than these have no pattern
 
 
 def explain(
@@ -25,15 +27,15 @@ def explain(
     evidence: Mapping[str, Evidence], rng: np.random.Generator, slack: float,
 ) -> tuple[StageReport, tuple[str, ...]]:  # fmt: skip
     """The report with the reason in every tensor of another shape, and notes on everything else that can be said."""
-    tensors = []
+    tensors, alone = [], np.shape(dy)[:1] == (1,)
     for t in report.tensors:
         e = evidence[t.name]
-        words = in_another_shape(e) if e.hand.shape != e.reference.shape else None
+        words = in_another_shape(e, alone) if e.hand.shape != e.reference.shape else None
         tensors.append(replace(t, reason=words) if words else t)
     report, notes = replace(report, tensors=tuple(tensors)), []
     wrong = [t.name for t in tensors if t.verdict is Verdict.REFUTED and t.shape == evidence[t.name].reference.shape]
     if wrong:
-        if (coarse := coarser_inside(stage, inputs, dy, hand, wrong, rng, slack)) is not None:
+        if (coarse := coarser_inside(stage, inputs, dy, hand, evidence, wrong, rng, slack)) is not None:
             notes.append(f"{report.name}: {', '.join(wrong)}: {coarse}")
         elif right_for_ones(stage, inputs, dy, wrong, rng, slack):
             notes.append(
@@ -43,14 +45,16 @@ def explain(
     return report, tuple(notes)
 
 
-def in_another_shape(e: Evidence) -> str | None:
-    """Words for a result whose values are right but not its shape."""
+def in_another_shape(e: Evidence, alone: bool = False) -> str | None:
+    """Words for a result whose values are right but not its shape. alone: the batch is a single sample."""
     got, want = e.hand.shape, e.reference.shape
     if e.hand.size == e.reference.size:
         margin = np.max(e.bound, initial=0.0)  # the bound may have the other shape
         if any(
             candidate.shape == want and (np.abs(candidate - e.reference) <= margin).all() for candidate in rearranged(e)
         ):
+            if alone and got[:1] == (1,) and got[1:] == want:
+                return f"shape is {got}, expected {want}: not summed over the batch of 1, or right values reshaped"
             return f"right values in another shape: {got}, expected {want}"
         return None
     summed = summed_to(e.hand, want)
@@ -83,13 +87,14 @@ def coarser_inside(
     inputs: Arrays,
     dy: Any,
     hand: Mapping[str, Any],
+    evidence: Mapping[str, Evidence],
     wrong: list[str],
     rng: np.random.Generator,
     slack: float,
 ) -> str | None:
     """Words for code that computes in a coarser precision than it is given."""
     coarse = COARSER.get(dtype_name(dy))
-    if coarse is None:
+    if coarse is None or not rounded_coarsely([evidence[name] for name in wrong], coarse):
         return None
     report, _ = certify_opaque(stage, inputs, dy, hand, rng, slack, Arithmetic.of(coarse))
     if any(t.verdict is not Verdict.CERTIFIED for t in report.tensors if t.name in wrong):
@@ -99,6 +104,28 @@ def coarser_inside(
     return f"the difference has the size of {coarse} rounding: part of it computes in {coarse} inside, or loses as much"
 
 
+def rounded_coarsely(evidence: Sequence[Evidence], coarse: str) -> bool:
+    """Whether the errors look like rounding to `coarse` and not like a small mistake.
+
+    Either the wrong entries are themselves numbers of that precision, or the errors are of its size, nearly everywhere,
+    of both signs, and no common factor: a mistaken constant is off by one, a single wrong entry stands alone.
+    """
+    entries = [(e.hand.reshape(-1), e.reference.reshape(-1), e.bound.reshape(-1)) for e in evidence]
+    hand, S, bound = (np.concatenate(column) for column in zip(*entries, strict=True))
+    judged = (S != 0) & np.isfinite(S) & np.isfinite(hand) & np.isfinite(bound)
+    wrong = judged & (np.abs(hand - S) > bound)
+    if np.count_nonzero(wrong) < FEWEST or 2 * np.count_nonzero(wrong) < np.count_nonzero(judged):
+        return False
+    model = torch.zeros((), dtype=getattr(torch, coarse))
+    with quiet():
+        if (to64(like(hand[wrong], model)) == hand[wrong]).all():
+            return True
+        off = (hand[judged] - S[judged]) / S[judged]
+    typical = float(np.median(np.abs(off)))
+    both_signs = bool((off > 0).any() and (off < 0).any())
+    return both_signs and typical >= Arithmetic.of(coarse).u / 16 and float(np.std(off)) >= typical / 2
+
+
 def right_for_ones(
     stage: Stage, inputs: Arrays, dy: Any, wrong: list[str], rng: np.random.Generator, slack: float
 ) -> bool:
@@ -106,7 +133,7 @@ def right_for_ones(
     ones = like(np.ones(np.shape(dy)), dy)
     try:
         with quiet():
-            hand = stage.hand(duplicate(inputs), ones)
+            hand = stage.hand(duplicate(inputs), duplicate(ones))  # the code may write into what it is given
         report, _ = certify_opaque(stage, inputs, ones, hand, rng, slack)
     except Exception:
         return False

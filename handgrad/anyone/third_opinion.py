@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from handgrad.anyone.calling import Code
 from handgrad.anyone.opaque import long, wider
+from handgrad.anyone.quiet import duplicate
 from handgrad.certificate import Evidence, StageReport, compare
 from handgrad.precision import to64
 from handgrad.stage import Arrays
@@ -81,7 +82,7 @@ def opinion(code: Code, inputs: Arrays, dy: Any, name: str, at: tuple[int, ...])
     def forward(step: float) -> Any:
         moved = base[name].clone() if hasattr(base[name], "clone") else np.array(base[name])
         moved[at] += step
-        y, _cache = code.run_forward(code.arguments({**base, name: moved}))
+        y, _cache = code.run_forward(code.arguments({**duplicate(base), name: moved}))
         return long(y)
 
     try:

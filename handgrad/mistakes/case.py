@@ -64,6 +64,7 @@ class Case:
     dy: Float
     evidence: Mapping[str, Evidence]
     absent: tuple[str, ...] = ()  # the gradients that were not given at all
+    tiny: float = 0.0  # what the precision judged may lose to underflow
 
     @cached_property
     def right(self) -> Mapping[str, Float]:

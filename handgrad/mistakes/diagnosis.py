@@ -4,12 +4,14 @@ A name is given only where every entry of every failing tensor is what that mist
 right result as well. A wrong name is worse than none: all names that fit are told, and what fits none is described.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from handgrad.anyone.quiet import duplicate, quiet
+from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.certificate import Evidence, Float, stage_bounds
 from handgrad.mistakes.case import ABSENT, Case, Mistake, equation, outside
 from handgrad.mistakes.catalogue import CATALOGUE
@@ -48,11 +50,12 @@ def diagnose(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evide
     """
     judged = measured(stage, inputs, dy, evidence)
     absent = tuple(name for name, e in evidence.items() if _all_nan(e.hand) and _not_given(stage, inputs, dy, name))
-    case = Case(stage, {key: to64(value) for key, value in inputs.items()}, to64(dy), judged, absent)
+    tiny = Arithmetic.of(dtype_name(dy)).tiny
+    case = Case(stage, {key: to64(value) for key, value in inputs.items()}, to64(dy), judged, absent, tiny)
     if not case.failing:
         return None
     with np.errstate(all="ignore"):
-        fits = [fit for source in CATALOGUE for mistake in source(case) if (fit := compare(case, mistake)).worst]
+        fits = list(fitting(case))
         groups = explain(case.failing, fits)
         if groups is None:
             return unknown(case, fits)
@@ -67,6 +70,15 @@ def diagnose(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evide
         " ".join(proofs),
         known=True,
     )
+
+
+def fitting(case: Case) -> Iterator[Fit]:
+    """Every mistake of the catalogue that explains a tensor."""
+    for source in CATALOGUE:
+        try:
+            yield from [fit for mistake in source(case) if (fit := compare(case, mistake)).worst]
+        except Exception:  # numbers that a source did not foresee cost its names, never the verdict
+            continue
 
 
 def measured(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evidence]) -> dict[str, Evidence]:
@@ -90,7 +102,8 @@ def _all_nan(a: Float) -> bool:
 def _not_given(stage: Stage, inputs: Arrays, dy: Any, name: str) -> bool:
     """Whether the code gives no such gradient, rather than one full of nan."""
     try:
-        return stage.hand(inputs, dy).get(name) is None
+        with quiet():
+            return stage.hand(duplicate(inputs), duplicate(dy)).get(name) is None
     except Exception:  # it ran for the evidence, and does not any more: nothing can be said
         return False
 

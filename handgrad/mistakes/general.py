@@ -56,16 +56,30 @@ def scale(case: Case) -> Iterator[Mistake]:
             labels = {label: why for label, (w, why) in near.items() if w == v}
             if v not in tried:
                 tried.add(v)
-                name = f"every entry is {v:.6g} times the right one ({', or '.join(labels)})"
+                name = f"every entry is {number(v)} times the right one ({', or '.join(labels)})"
                 yield _times(case, v, name, " Or: ".join(labels.values()))
         # The shortest decimal that fits is what somebody typed: 0.1, not 0.10000001.
         for digits in range(1, 16):
             short = float(f"{c:.{digits}g}")
             if abs(short - c) <= slop and short not in (*tried, 0.0, 1.0):
                 tried.add(short)
+                near_one = "A constant was cut short, or a small number was added to a divisor."
                 why = "A learning rate, a loss scale or another constant has slipped in."
-                yield _times(case, short, f"every entry is {short:.6g} times the right one", why, specific=False)
+                why = near_one if abs(abs(short) - 1) < 1e-3 else why
+                yield _times(case, short, f"every entry is {number(short)} times the right one", why, specific=False)
                 break
+
+
+def number(c: float) -> str:
+    """Six digits, or what is left beyond 1: 1 + 1e-07.
+
+    >>> number(0.1), number(1 + 1e-7), number(-1 + 1e-9)
+    ('0.1', '1 + 1e-07', '-1 + 1e-09')
+    """
+    short, one = f"{c:.6g}", float(np.sign(c))
+    if abs(float(short) - c) <= 0.01 * abs(c - one):
+        return short
+    return f"{one:.0f} {'+' if c > one else '-'} {abs(c - one):.2g}"
 
 
 def _times(case: Case, c: float, name: str, why: str, *, specific: bool = True) -> Mistake:
@@ -74,7 +88,7 @@ def _times(case: Case, c: float, name: str, why: str, *, specific: bool = True) 
         why,
         {k: c * case.right[k] for k in case.same_shape},
         {k: case.hand[k] / c for k in case.same_shape},
-        f"dividing by {c:.6g}",
+        f"dividing by {number(c)}",
         specific=specific,
         freedom=0 if specific else 1,
         gain=max(1.0, abs(c)),
@@ -86,7 +100,9 @@ def missing(case: Case) -> Iterator[Mistake]:
     """No gradient at all."""
     why = "The backward pass returned None for it, or left it out."
     yield Mistake(ABSENT, why, {k: np.full_like(case.right[k], np.nan) for k in case.absent})
-    zero = {k: np.zeros_like(case.right[k]) for k in case.same_shape}
+    # A tiny result is no zero, and where the right one is as small as this, a single product may have underflowed.
+    lost = (k for k in case.same_shape if not case.hand[k].any() and np.abs(case.right[k]).max() > case.tiny**0.5)
+    zero = {k: np.zeros_like(case.right[k]) for k in lost}
     yield Mistake("the gradient is zero", "It was never computed, or its path was cut off.", zero)
 
 
@@ -129,7 +145,9 @@ def signs(case: Case) -> Iterator[Mistake]:
     yield Mistake("only the sign is left", "Every entry is -1, 0 or 1: the sign of the right one.", _map(S, np.sign))
     for k in S:
         c = float(np.max(np.abs(case.hand[k]), initial=0))
-        if 0 < c < np.inf and 1 < np.sum(np.abs(case.hand[k]) == c) < np.sum(case.right[k] != 0):
+        if float(np.max(case.evidence[k].bound, initial=0)) < c < np.inf and 1 < np.sum(
+            np.abs(case.hand[k]) == c
+        ) < np.sum(case.right[k] != 0):
             why = f"Entries beyond {c:.6g} are cut off there: gradient clipping has slipped in."
             clipped = {name: np.clip(v, -c, c) for name, v in S.items()}
             yield Mistake(f"the gradient is clipped at {c:.6g}", why, clipped, freedom=1)

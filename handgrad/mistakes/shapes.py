@@ -34,9 +34,10 @@ def not_reduced(case: Case, k: str, head: str) -> Iterator[Mistake]:
     """An axis is left over that belongs summed or averaged."""
     hand, S = case.hand[k], case.right[k]
     for axis, length in enumerate(hand.shape):
-        if hand.size == S.size * length != S.size:
+        single = length == 1 == case.N and axis == 0 and hand.ndim > S.ndim  # at batch 1 nothing else tells
+        if hand.size == S.size * length and (length > 1 or single):
             what = "over the batch" if length == case.N else f"along axis {axis}"
-            for word, op in MEANS.items():
+            for word, op in [*MEANS.items()][: 1 if single else 2]:
                 why = f"{head}one gradient for each entry of axis {axis}, where their {word} belongs."
                 undoing = f"the {word} along axis {axis}"
                 yield _undone(case, k, f"the gradient is not reduced {what}", why, undoing, _along(op, axis))
@@ -49,10 +50,12 @@ def reduced(case: Case, k: str, head: str) -> Iterator[Mistake]:
         for word, op in MEANS.items():
             less = op(S, axis=axis)
             if less.size == hand.size != S.size:
-                what = "the batch" if axis == 0 and S.shape[0] == case.N else f"axis {axis}"
+                samples = axis == 0 and S.shape[0] == case.N and k == f"d{case.x_name}"  # a parameter has none
+                units = case.dy.ndim == 2 and S.shape == case.dy.shape[1:] and not samples
+                what = "the batch" if samples else "the units as well" if units else f"axis {axis}"
                 known = bound if bound.shape == hand.shape else np.sum(bound, axis=axis).reshape(hand.shape)
                 yield Mistake(
-                    f"the gradient is the {word} over {what} where none belongs",
+                    f"the gradient is the {word} over {what}" + ("" if units else " where none belongs"),
                     f"{head}every entry along axis {axis} has a gradient of its own.",
                     {k: less.reshape(hand.shape)},
                     bound={k: known},

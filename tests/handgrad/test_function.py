@@ -340,7 +340,8 @@ def square(x):
 
 def square_back_with_one_entry_off(dy, x):
     out = 2 * x * dy
-    return np.where(np.arange(out.size).reshape(out.shape) == 0, out * (1 + 1e-12), out)
+    out[0, 0] *= 1 + 1e-12
+    return out
 
 
 @pytest.mark.parametrize(
@@ -379,7 +380,7 @@ def test_constants_are_not_spoiled_for_the_next_run():
     """The backward pass writes into the labels: every run gets its own, so the reason stays the same in each."""
 
     def backward(d, cache):
-        logp, t = cache
+        _logp, t = cache
         out = cross_entropy_back(d, cache)
         t[:] = 0
         return out
