@@ -26,7 +26,7 @@ from handgrad.certificate import certify
 from handgrad.digits import digits
 from handgrad.mistakes.diagnosis import diagnose
 from handgrad.stage import Stage, layer_stage, loss_stage
-from handgrad.survey import train
+from handgrad.survey import Problem, train
 
 SEEDS = (101, 202)
 BATCHES = (13, 29)
@@ -135,7 +135,8 @@ def places(seed: int) -> Iterator[Place]:
         x, target = data.x.astype(dtype), data.labels if labels else data.one_hot.astype(dtype)
         start = network.init(rng, biases="normal", dtype=dtype)
         sum_loss = getattr(loss, "reduction", "") == "sum"
-        trained = train(network, start, x, target, manual.MeanSquaredError() if sum_loss else loss, rng)
+        problem = Problem("", network, manual.MeanSquaredError() if sum_loss else loss)
+        trained = train(problem, start, x, target, rng)
         for when, params in (("start", start), ("trained", trained)):
             batch = rng.permutation(len(x))[: BATCHES[seed % len(BATCHES)]]
             y, trace = network.forward(params, x[batch])

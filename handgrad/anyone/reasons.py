@@ -94,12 +94,13 @@ def coarser_inside(
 ) -> str | None:
     """Words for code that computes in a coarser precision than it is given."""
     coarse = COARSER.get(dtype_name(dy))
-    if coarse is None or not rounded_coarsely([evidence[name] for name in wrong], coarse):
+    narrow = any(dtype_name(hand[name]) == coarse for name in wrong)
+    if coarse is None or not (narrow or rounded_coarsely([evidence[name] for name in wrong], coarse)):
         return None
     report, _ = certify_opaque(stage, inputs, dy, hand, rng, slack, Arithmetic.of(coarse))
     if any(t.verdict is not Verdict.CERTIFIED for t in report.tensors if t.name in wrong):
         return None
-    if any(dtype_name(hand[name]) == coarse for name in wrong):
+    if narrow:
         return f"the result is {coarse}, given {dtype_name(dy)}"
     return f"the difference has the size of {coarse} rounding: part of it computes in {coarse} inside, or loses as much"
 

@@ -57,12 +57,17 @@ def test_a_tiny_gradient_is_not_called_zero(dtype: Any) -> None:
     stage, inputs, dy = linear(np.random.default_rng(3), 6, 4, 3, dtype)
     right = stage.reference({k: v.astype(float) for k, v in inputs.items()}, dy.astype(float))
     evidence = {k: Evidence(v, v, np.full(v.shape, 1e-9)) for k, v in right.items()}
-    for hand, S in ((np.full(3, 1e-18), right["db"]), (0 * right["db"], 1e-200 * right["db"])):
+    for hand, S in (
+        (np.full(3, 1e-18), right["db"]),
+        (1e-18 * right["db"] ** 3, right["db"]),
+        (0 * right["db"], 1e-200 * right["db"]),
+    ):
         evidence["db"] = Evidence(hand, S, np.full(3, 1e-17 if hand.any() else 1e-215))
         found = diagnose(stage, inputs, dy, evidence)
         assert found is not None
         assert "zero" not in found.name, found
         assert "clipped" not in found.name, found
+        assert "times" not in found.name, found
 
 
 def test_a_right_stage_has_no_diagnosis() -> None:
