@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
 
 from handgrad.certificate import Evidence, StageReport, certify, renamed, unmeasured
 from handgrad.chain import SIGMAS, ChainValues, DirectionsReport, directions, noise, reference_chain
@@ -53,6 +54,8 @@ def verify(
     """
     if not slack >= 1:
         raise ValueError(f"slack: got {slack}, expected 1 (the derived bound) or more")
+    if dtype_name(x) == "float16" and not isinstance(x, torch.Tensor):
+        raise TypeError("x: float16 is judged on torch tensors, which sum in float32; give those, or float32")
     check_differentiable(network)
     check_params(network, params)
     check_batch(network, params, x, states)

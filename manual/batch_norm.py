@@ -36,11 +36,18 @@ class BatchNorm1d:
     """y = gamma o xhat + beta, xhat = (x - mean) / sqrt(var + eps), mean and var over the batch or given (`running`).
 
     Shapes: x, y (N, n); gamma, beta, running.mean, running.var (n,). Source: Ioffe, Szegedy 2015.
+    Raises ValueError for n below 1, eps not positive, momentum outside [0, 1].
     """
 
     n: int
     eps: float = 1e-5
     momentum: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.n < 1 or not self.eps > 0:
+            raise ValueError(f"BatchNorm1d: n must be at least 1 and eps positive, got n={self.n}, eps={self.eps}")
+        if not 0 <= self.momentum <= 1:
+            raise ValueError(f"BatchNorm1d: momentum must lie in [0, 1], got {self.momentum}")
 
     @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]:

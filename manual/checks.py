@@ -16,7 +16,9 @@ from manual.types import Array, Layer, Loss, NotDifferentiableError, Params
 
 
 def check_differentiable(network: Network) -> None:
-    """NotDifferentiableError where the chain holds a step."""
+    """TypeError for what is no network, NotDifferentiableError where the chain holds a step."""
+    if not isinstance(network, Network):
+        raise TypeError(f"network: got {type(network).__name__}, expected a Network; wrap layers in Network((...))")
     for i, layer in enumerate(network.layers):
         if isinstance(layer, NOT_DIFFERENTIABLE):
             raise NotDifferentiableError(
@@ -47,14 +49,17 @@ def check_array(name: str, array: Array, like: Array | None = None, like_name: s
 
 def check_params(network: Network, params: Sequence[Params]) -> None:
     """One dictionary per layer with exactly its parameters, in their shapes, of one dtype, device and library."""
-    if isinstance(params, dict) or len(params) != len(network.layers):
+    if not isinstance(params, list | tuple) or len(params) != len(network.layers):
+        length = f" of length {len(params)}" if hasattr(params, "__len__") else ""
         raise ValueError(
             f"params: expected a sequence of {len(network.layers)} dictionaries, one per layer (empty where it has no "
-            f"parameters), got {type(params).__name__} of length {len(params)}"
+            f"parameters), got {type(params).__name__}{length}"
         )
     first: tuple[str, Array] | None = None
     for i, (layer, given, names) in enumerate(zip(network.layers, params, param_names(network.layers), strict=True)):
         shapes = layer.param_shapes
+        if not isinstance(given, dict):
+            raise TypeError(f"params[{i}]: got {type(given).__name__}, expected a dictionary with {sorted(shapes)}")
         if set(given) != set(shapes):
             raise ValueError(f"params[{i}]: keys are {sorted(given)}, expected {sorted(shapes)} for {layer}")
         for key, shape in shapes.items():
@@ -95,6 +100,9 @@ def check_batch(network: Network, params: Sequence[Params], x: Array, states: Se
 
 def check_target(network: Network, params: Sequence[Params], x: Array, target: Array, loss: Loss) -> None:
     """The target fits the network's output and the loss: labels in range, probabilities in [0, 1], shapes equal."""
+    if isinstance(loss, type) or not (hasattr(loss, "forward") and hasattr(loss, "backward")):
+        got = loss.__name__ + " (the class)" if isinstance(loss, type) else type(loss).__name__
+        raise TypeError(f"loss: got {got}, expected a loss such as HalfSquaredError()")
     N = x.shape[0]
     C: int = next((w for w in (widths(layer)[1] for layer in reversed(network.layers)) if w), x.shape[1])
     xp = _namespace("target", target)
@@ -137,6 +145,8 @@ def _check_state(name: str, layer: Layer, state: Any, x: Array, n: int) -> None:
         check_array(key, array, x, "x")
         if tuple(array.shape) != shape:
             raise ValueError(f"{key}: shape is {tuple(array.shape)}, expected {shape} for {layer}")
+    if isinstance(layer, Dropout) and not bool(array_namespace(state).all((state == 0) | (state == 1))):
+        raise ValueError(f"{name}: has entries other than 0 and 1; 1 keeps a unit, 0 drops it")
     if isinstance(state, Running) and bool(array_namespace(state.var).any(state.var < 0)):
         raise ValueError(f"{name}.var: has negative values, expected variances")
 

@@ -21,10 +21,15 @@ class LayerNorm:
     """y = gamma o xhat + beta, xhat = (x - mean) / sqrt(var + eps), mean and var over the row.
 
     Shapes: x, y (N, n); gamma, beta (n,). Source: Ba, Kiros, Hinton 2016.
+    Raises ValueError for n below 1 or eps not positive.
     """
 
     n: int
     eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        if self.n < 1 or not self.eps > 0:
+            raise ValueError(f"LayerNorm: n must be at least 1 and eps positive, got n={self.n}, eps={self.eps}")
 
     @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]:

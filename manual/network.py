@@ -16,6 +16,8 @@ from manual.initial import Initial, constant, initial
 from manual.linear import Linear
 from manual.types import Array, Grads, Layer, Params
 
+FLOATS = ("float64", "float32", "bfloat16", "float16")
+
 
 class Stage(NamedTuple):
     """One layer of a forward pass: input, output, and what its backward pass needs."""
@@ -48,6 +50,8 @@ class Network:
             raise ValueError("Network: layers is empty, expected at least one layer")
         width: int | None = None
         for i, layer in enumerate(self.layers):
+            if isinstance(layer, type) or not (hasattr(layer, "forward") and hasattr(layer, "backward")):
+                raise TypeError(f"Network: layers[{i}] is {layer!r}, expected a layer such as Linear(3, 2) or ReLU()")
             n_in, n_out = widths(layer)
             if width is not None and n_in is not None and n_in != width:
                 raise ValueError(f"Network: layer {i} ({layer}) takes {n_in} inputs, but {width} come out before it")
@@ -67,7 +71,12 @@ class Network:
         xp: Any = np,
         device: Any = None,
     ) -> tuple[Params, ...]:
-        """Initial parameters: W by `weights`, b by `biases`, gamma 1 and beta 0, as arrays of the namespace `xp`."""
+        """Initial parameters: W by `weights`, b by `biases`, gamma 1 and beta 0, as arrays of the namespace `xp`.
+
+        Raises ValueError for unknown names of initial values and for a dtype that is no floating-point name.
+        """
+        if dtype not in FLOATS:
+            raise ValueError(f"init: dtype is {dtype!r}, expected one of {', '.join(FLOATS)}")
         rng = np.random.default_rng(seed)
         draw = {"W": initial(weights), "b": initial(biases), "gamma": constant(1), "beta": constant(0)}
         to = {"dtype": getattr(xp, dtype), "device": device} if device is not None else {"dtype": getattr(xp, dtype)}
@@ -121,6 +130,8 @@ def mlp(sizes: Sequence[int], hidden: str = "tanh", output: str | None = None, *
     """
     if len(sizes) < 2:
         raise ValueError(f"mlp: sizes must name at least an input and an output width, got {list(sizes)}")
+    if not all(isinstance(n, int) for n in sizes):
+        raise ValueError(f"mlp: sizes must be positive integers, got {list(sizes)}")
     layers: list[Layer] = []
     for n_in, n_out in pairwise(sizes):
         layers += [Linear(n_in, n_out, bias), activation(hidden)]

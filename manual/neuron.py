@@ -50,7 +50,7 @@ class Blame(NamedTuple):
 
 
 def evaluate(outputs: Sequence[Neuron], x: Sequence[float]) -> Values:
-    """Every neuron's z and h for the inputs x, each neuron computed once.
+    """Every neuron's z and h for the inputs x, each neuron computed once. ValueError for a source that x does not have.
 
     >>> h = Neuron((0,), (2.0,))
     >>> o = Neuron((h,), (0.5,))
@@ -59,6 +59,9 @@ def evaluate(outputs: Sequence[Neuron], x: Sequence[float]) -> Values:
     """
     values = Values(tuple(x), {}, {})
     for neuron in _in_order(outputs):
+        for source in neuron.sources:
+            if isinstance(source, int) and not 0 <= source < len(values.x):
+                raise ValueError(f"evaluate: a neuron reads input {source}, but x has inputs 0 to {len(values.x) - 1}")
         h = (values.h[s] if isinstance(s, Neuron) else values.x[s] for s in neuron.sources)
         z = sum(w * h_j for w, h_j in zip(neuron.weights, h, strict=True)) + neuron.bias
         values.z[neuron] = z

@@ -84,6 +84,8 @@ def another(case: Case) -> Iterator[Mistake]:
         return
     k, z, h, dh = f"d{case.x_name}", case.x, case.y, case.dy
     for name, f in {**FORMULAS, "identity": manual.Identity()}.items():
+        if isinstance(case.stage.subject, type(f)):
+            continue  # the very code under judgement: it says nothing about itself
         value, cache = f.forward({}, z)
         if same(h, value):
             continue

@@ -224,3 +224,19 @@ def test_contracts_are_part_of_the_verdict(broken, batch):
     report = verify(Network((net.layers[0], wrong, net.layers[2])), params, x, t, MeanSquaredError())
     assert report.verdict is Verdict.REFUTED
     assert "contract broken: h1 = Tanh: nothing passed in is changed: overwritten: dy" in report.text(width=200)
+
+
+def test_numpy_float16_is_refused_because_it_sums_in_float16(batch):
+    net = mlp([3, 4, 2])
+    params, x, t = batch(net, dtype="float16")
+    with pytest.raises(TypeError, match="float16 is judged on torch tensors"):
+        verify(net, params, x, t, MeanSquaredError())
+
+
+def test_a_wrong_forward_pass_is_not_called_right(broken, batch):
+    net = mlp([3, 4, 2])
+    params, x, t = batch(net)
+    wrong = type("Tanh", (Tanh,), {"forward": lambda self, p, z: (np.sin(z), type("C", (), {"h": np.sin(z)}))})()
+    report = verify(Network((net.layers[0], wrong, net.layers[2])), params, x, t, MeanSquaredError())
+    assert report.verdict is Verdict.REFUTED
+    assert "of tanh" not in report.text()

@@ -338,3 +338,32 @@ def test_steps_evaluate_but_have_no_gradient(layer: Any) -> None:
     assert set(np.unique(h)) <= {-1.0, 0.0, 1.0}
     with pytest.raises(manual.NotDifferentiableError, match=r"not differentiable.*train with sigmoid or tanh"):
         layer.backward({}, cache, X)
+
+
+def test_what_is_no_network_loss_or_layer_is_refused_by_name():
+    net = manual.mlp([3, 2])
+    params, x, t = net.init(0), np.ones((4, 3)), np.ones((4, 2))
+    loss = manual.HalfSquaredError()
+    for call, error, says in (
+        (lambda: manual.gradients(net.layers, params, x, t, loss), TypeError, "network: got tuple"),
+        (lambda: manual.gradients(net, None, x, t, loss), ValueError, "params: expected a sequence of 1"),
+        (lambda: manual.gradients(net, (None,), x, t, loss), TypeError, r"params\[0\]: got NoneType"),
+        (lambda: manual.gradients(net, params, x, t, "mse"), TypeError, "loss: got str"),
+        (lambda: manual.gradients(net, params, x, t, manual.HalfSquaredError), TypeError, "the class"),
+        (lambda: manual.Network((manual.Linear(3, 2), manual.ReLU)), TypeError, r"layers\[1\]"),
+        (lambda: manual.mlp([3, 2.5, 1]), ValueError, "positive integers"),
+        (lambda: manual.LayerNorm(0), ValueError, "LayerNorm: n must be at least 1"),
+        (lambda: manual.BatchNorm1d(3, eps=-1), ValueError, "eps positive"),
+        (lambda: manual.BatchNorm1d(3, momentum=5), ValueError, "momentum"),
+        (lambda: net.init(0, dtype="int64"), ValueError, "init: dtype is 'int64'"),
+        (lambda: manual.evaluate([manual.Neuron((5,), (1.0,))], [1.0]), ValueError, "input 5"),
+    ):
+        with pytest.raises(error, match=says):
+            call()
+
+
+def test_a_mask_that_is_not_zeros_and_ones_is_refused():
+    net = manual.Network((manual.Linear(3, 2), manual.Dropout(0.5)))
+    x, t = np.ones((4, 3)), np.ones((4, 2))
+    with pytest.raises(ValueError, match="other than 0 and 1"):
+        manual.gradients(net, net.init(0), x, t, manual.HalfSquaredError(), states=(None, np.full((4, 2), 0.5)))
