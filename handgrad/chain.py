@@ -21,7 +21,7 @@ from torch_ref.weights import TORCH_NAMES
 
 Float = NDArray[np.float64]
 
-SIGMAS = 16  # measured: no correct network exceeds it (docs/method.md)
+SIGMAS = 16  # measured: correct networks exceed it only where the numbers are extreme (docs/evidence.md)
 DIRECTIONS = 20  # the probability to miss an error is at most 2^-20
 
 

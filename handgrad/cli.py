@@ -32,12 +32,12 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="command")
     verify = commands.add_parser(
         "verify",
-        help="certify every activation and loss on real handwritten digits",
+        help="certify every activation, layer and loss on real handwritten digits",
         description="Certify the hand-derived gradients of every activation, layer and loss on real handwritten "
         "digits, stage by stage, at the initial weights and after training.",
     )
     verify.add_argument("--activation", nargs="+", choices=DIFFERENTIABLE, metavar="NAME",
-                        help=f"only these: {', '.join(DIFFERENTIABLE)}")  # fmt: skip
+                        help=f"only these, between linear layers: {', '.join(DIFFERENTIABLE)}")  # fmt: skip
     verify.add_argument("--loss", nargs="+", choices=tuple(LOSSES), metavar="NAME",
                         help=f"only these: {', '.join(LOSSES)}")  # fmt: skip
     verify.add_argument("--dtype", nargs="+", choices=DTYPES, default=DTYPES, metavar="NAME",
