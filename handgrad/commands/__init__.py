@@ -1,0 +1,1 @@
+"""One file a command of `handgrad`: its arguments and what it runs."""

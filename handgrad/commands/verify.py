@@ -1,0 +1,93 @@
+"""`handgrad verify`: certify every activation, layer and loss on real handwritten digits."""
+
+import argparse
+import json
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+
+import handgrad
+from handgrad.rows import STYLES
+from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES, Case, other_layers_and_losses, problems, survey
+from handgrad.survey_text import show, summary
+from handgrad.verdict import Verdict, together
+
+
+def add(commands: Any) -> None:
+    """Add `verify` to the command line."""
+    verify = commands.add_parser(
+        "verify",
+        help="certify every activation, layer and loss on real handwritten digits",
+        description="Certify the hand-derived gradients of every activation, layer and loss on real handwritten "
+        "digits, stage by stage, at the initial weights and after training.",
+    )
+    verify.add_argument("--activation", nargs="+", choices=DIFFERENTIABLE, metavar="NAME",
+                        help=f"only these, between linear layers: {', '.join(DIFFERENTIABLE)}")  # fmt: skip
+    verify.add_argument("--loss", nargs="+", choices=tuple(LOSSES), metavar="NAME",
+                        help=f"only these: {', '.join(LOSSES)}")  # fmt: skip
+    verify.add_argument("--dtype", nargs="+", choices=DTYPES, default=DTYPES, metavar="NAME",
+                        help=f"only these: {', '.join(DTYPES)}")  # fmt: skip
+    verify.add_argument("--seed", type=int, help="of weights, batches and upstream gradients; a fresh one if not given")
+    verify.add_argument("--slack", type=float, default=1.0, help="multiply every bound, and the floor, by this (1)")
+    verify.add_argument("--json", type=Path, metavar="FILE", help="write everything found to FILE as well")
+    verify.set_defaults(run=run, parser=verify)
+
+
+def run(args: argparse.Namespace) -> int:
+    """`handgrad verify`."""
+    console, progress = Console(highlight=False), Console(stderr=True)
+    width = None if console.is_terminal else 160
+    console = Console(highlight=False, width=width)
+    if not 1 <= args.slack < float("inf"):
+        args.parser.error(f"--slack is {args.slack:g}, expected 1 (the derived bound) or more")
+    if args.json is not None and args.json.is_dir():
+        args.parser.error(f"--json: {args.json} is a folder, expected a file")
+    if args.json is not None and not args.json.resolve().parent.is_dir():
+        args.parser.error(f"--json: there is no folder {args.json.resolve().parent}; make it first")
+    seed = int(np.random.SeedSequence().generate_state(1)[0]) if args.seed is None else args.seed
+    if seed < 0:
+        args.parser.error(f"--seed is {seed}, expected 0 or more")
+    cases: list[Case] = []
+    todo = problems(args.activation or DIFFERENTIABLE, args.loss or tuple(LOSSES))
+    todo += [] if args.activation or args.loss else other_layers_and_losses()
+    found, quiet = survey(todo, args.dtype, seed=seed, slack=args.slack), not progress.is_terminal
+    for case in track(found, "verifying", len(todo), console=progress, transient=True, disable=quiet):
+        cases.append(case)
+        console.print(show(case))
+    for case in cases:
+        if case.verdict is not Verdict.CERTIFIED:
+            console.print(summary(case))
+    verdict = together(case.verdict for case in cases)
+    runs = sum(len(case.reports) for case in cases)
+    console.print(f"[{STYLES[verdict]}]{verdict.value}[/]  {len(cases)} networks, {runs} runs, seed {seed}")
+    if args.json is not None:
+        args.json.write_text(json.dumps(as_dict(cases, seed), indent=1))
+    return verdict.exit_code
+
+
+def as_dict(cases: Sequence[Case], seed: int) -> dict[str, object]:
+    """Everything the survey found, for JSON."""
+    return {
+        "verdict": together(case.verdict for case in cases).value,
+        "seed": seed,
+        "versions": {
+            "handgrad": handgrad.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "torch": torch.__version__,
+        },
+        "cases": [
+            {
+                "title": case.title,
+                "verdict": case.verdict.value,
+                "reports": [report.to_dict() for report in case.reports],
+            }
+            for case in cases
+        ],
+    }

@@ -1,0 +1,138 @@
+"""How lectures are shown: a line a system, every number of one lecture, the table of mistakes; and a script's main."""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
+
+from handgrad.lecture import Erratum, Number, System, half_unit
+from handgrad.precision import to64
+from handgrad.rows import STYLES
+from handgrad.verdict import Verdict, together
+
+SHOWN = 3  # entries of one quantity in a table cell
+WIDTH = 160  # columns where there is no terminal
+
+
+def main(systems: Sequence[Callable[[], System]], plots: Mapping[str, Callable[[Any], None]] | None = None) -> int:
+    """A lecture's script: run every system, print its numbers, draw its plots where asked; 0 if all is right."""
+    top = argparse.ArgumentParser(description="Run a lecture: its numbers as printed, as ours, as autograd's.")
+    if plots:
+        top.add_argument("--plots", type=Path, metavar="FOLDER", help="draw into this folder: " + ", ".join(plots))
+    args = top.parse_args()
+    console = wide_console()
+    found = []
+    for system in systems:
+        found.append(system())
+        console.print(show(found[-1]))
+    if plots and args.plots is not None:
+        draw(plots, args.plots, console)
+    return together(system.verdict for system in found).exit_code
+
+
+def errata_main(errata: Sequence[Callable[[], Erratum]]) -> int:
+    """A script of mistakes in print: every one refuted, with the judge's whole report; 0 if all are."""
+    argparse.ArgumentParser(description="A lecture's mistakes in print, each as the judge sees it.").parse_args()
+    console = wide_console()
+    found = [erratum() for erratum in errata]
+    for erratum in found:
+        console.print(errata_table([erratum]), str(erratum.finding))
+    return together(erratum.verdict for erratum in found).exit_code
+
+
+def wide_console(*, stderr: bool = False) -> Console:
+    """The terminal, or lines of a fixed width for a file or a pipe."""
+    console = Console(highlight=False, stderr=stderr)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH, stderr=stderr)
+
+
+def run_all(todo: Sequence[Callable[[], Any]], what: str) -> list[Any]:
+    """What each of `todo` gives, with a progress line on a terminal."""
+    progress = Console(stderr=True)
+    return [run() for run in track(todo, what, console=progress, transient=True, disable=not progress.is_terminal)]
+
+
+def draw(plots: Mapping[str, Callable[[Any], None]], folder: Path, console: Console) -> None:
+    """Every plot as folder/name.png. ModuleNotFoundError, with what to install, where matplotlib is absent."""
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("plots need matplotlib: pip install 'handgrad[plot]'") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, plot in plots.items():
+        figure = Figure(figsize=(8, 5), layout="constrained")
+        plot(figure.add_subplot())
+        figure.savefig(folder / f"{name}.png", dpi=150)
+        console.print(f"drew {folder / name}.png")
+
+
+def table(systems: Sequence[System]) -> Table:
+    """One line a system: its first number as printed, ours and autograd's, and the verdict on all of it."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("system", "", "printed", "ours", "autograd"):
+        grid.add_column(title, overflow="fold")
+    grid.add_column("verdict", no_wrap=True)
+    for system in systems:
+        grid.add_row(system.id, system.title, *cells(system.numbers[0]), verdict_word(system.verdict))
+    return grid
+
+
+def show(system: System) -> RenderableType:
+    """One system with all its numbers, what the judge says of its gradients, and notes."""
+    head = Text.assemble(verdict_word(system.verdict), f"  {system.id}  {system.title}")
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("", "printed", "ours", "autograd", "print", "apart"):
+        grid.add_column(title, overflow="fold")
+    for n in system.numbers:
+        word = {None: "-", True: "agrees", False: "differs"}[n.as_printed] + (f" ({n.erratum})" if n.erratum else "")
+        apart = "-" if n.autograd is None else f"{n.apart:.0e}" if n.apart else "0"
+        grid.add_row(n.name, *cells(n), word, Text(apart, "" if n.apart <= n.within else "bold red"))
+    below: list[RenderableType] = [
+        Text.assemble(verdict_word(r.verdict), f"  the judge on {r.name or 'the gradients'} ({r.dtype})")
+        if r.verdict is Verdict.CERTIFIED
+        else r.renderable()
+        for r in system.reports
+    ]
+    below += [Text(f"note: {note}") for note in system.notes]
+    return Group(head, *(Padding(part, (0, 0, 0, 2)) for part in (grid, *below)), "")
+
+
+def errata_table(errata: Sequence[Erratum]) -> Table:
+    """One line a mistake: as printed, what the judge says, what is right."""
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 1, 0))
+    for title in ("lecture", "as printed", "the judge", "says", "what is right"):
+        grid.add_column(title, overflow="fold", no_wrap=title == "lecture")
+    for e in errata:
+        refuted = Text(e.finding.verdict.value, "green" if e.verdict is Verdict.CERTIFIED else "bold red")
+        grid.add_row(e.id, Text(e.printed), refuted, Text(e.words), Text(e.right))
+    return grid
+
+
+def cells(n: Number) -> tuple[Text, Text, Text]:
+    """Printed, ours, autograd: the first entries, ours with as many digits as are printed, else 8."""
+    printed = Text(", ".join(n.printed[:SHOWN]) + more(len(n.printed)) if n.printed else "-")
+    places = [-half_unit(text).as_tuple().exponent - 1 for text in n.printed]  # type: ignore[operator]
+    auto = Text("-") if n.autograd is None else Text(digits(n.autograd, places))
+    return printed, Text(digits(n.ours, places)), auto
+
+
+def digits(value: Any, places: Sequence[int]) -> str:
+    """The first entries of a quantity, each with its number of decimal places (or 8 significant digits)."""
+    entries = np.asarray(to64(value)).ravel()
+    shown = [f"{v:.{places[i]}f}" if places else f"{v:.8g}" for i, v in enumerate(entries[:SHOWN])]
+    return ", ".join(shown) + more(entries.size)
+
+
+def more(size: int) -> str:
+    return f", ... ({size})" if size > SHOWN else ""
+
+
+def verdict_word(verdict: Verdict) -> Text:
+    return Text(verdict.value, STYLES[verdict])
