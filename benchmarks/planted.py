@@ -101,7 +101,8 @@ def D(c: At) -> int:
 
 def softmax_parts(c: At) -> tuple[Any, Any, Any]:
     """p, q and dE / D of the cross-entropy."""
-    return c.cache.p, c.cache.q, c.dy / c.cache.D
+    q, D = c.layer.weighted(*c.cache)
+    return c.cache.p, q, c.dy / D
 
 
 L, S, T, CE, MSE, BCE = (

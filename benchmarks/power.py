@@ -54,7 +54,7 @@ def softmax_again(loss: Any, cache: Any, dE: Any, dz: Any) -> Any:
 
 
 def smoothed(loss: Any, cache: Any, dE: Any, dz: Any) -> Any:
-    return dE * (cache.p - (0.999 * cache.q + 0.001 / SIZES[-1])) / BATCH
+    return dE * (cache.p - (0.999 * loss.weighted(*cache)[0] + 0.001 / SIZES[-1])) / BATCH
 
 
 MIDDLE, ACTIVATION, LAST = 2, 3, 5  # the second linear layer (square), its activation, the loss

@@ -1,11 +1,12 @@
 """The hand-derived side: one formula, every array library. Knows arrays and nothing else."""
 
 from manual.activations import ACTIVATIONS, activation
+from manual.adam import Adam, AdamState, AdamW
 from manual.batch_norm import BatchNorm1d, Running
 from manual.binary_cross_entropy import BinaryCrossEntropy
 from manual.dropout import Dropout
 from manual.gelu import GELU, GELUTanh
-from manual.gradients import Pass, gradients
+from manual.gradients import Pass, gradients, loss_and_gradients
 from manual.identity import Identity
 from manual.initial import INITIALS
 from manual.layer_norm import LayerNorm
@@ -14,7 +15,7 @@ from manual.names import output_names, param_names
 from manual.network import Network, Stage, StageGrads, mlp
 from manual.neuron import Neuron, backprop, evaluate
 from manual.relu import LeakyReLU, ReLU
-from manual.sgd import sgd
+from manual.sgd import SGD, SGDState, sgd
 from manual.sigmoid import Sigmoid
 from manual.silu import SiLU
 from manual.softmax import Softmax
@@ -29,6 +30,10 @@ __all__ = [
     "ACTIVATIONS",
     "GELU",
     "INITIALS",
+    "SGD",
+    "Adam",
+    "AdamState",
+    "AdamW",
     "Array",
     "BatchNorm1d",
     "BinaryCrossEntropy",
@@ -51,6 +56,7 @@ __all__ = [
     "Pass",
     "ReLU",
     "Running",
+    "SGDState",
     "SiLU",
     "Sigmoid",
     "Sign",
@@ -65,6 +71,7 @@ __all__ = [
     "backprop",
     "evaluate",
     "gradients",
+    "loss_and_gradients",
     "mlp",
     "output_names",
     "param_names",

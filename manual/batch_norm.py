@@ -4,11 +4,11 @@ The batch's variance is the mean of squares (1/N); the running variance keeps th
 In evaluation the running statistics take the batch's place and are constants, so the backward pass is another one.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from array_api_compat import array_namespace
-
+from manual.namespace import array_namespace
 from manual.types import Array, Grads, Params
 
 
@@ -82,22 +82,37 @@ class BatchNorm1d:
         y = params["gamma"] * xhat + params["beta"]  # (N, n)  eq. batch_norm.y
         return y, BatchNormCache(xhat, s, mean, var) if running is None else FrozenBatchNormCache(xhat, s)
 
-    def backward(self, params: Params, cache: BatchNormCache | FrozenBatchNormCache, dy: Array) -> tuple[Array, Grads]:
+    def backward(
+        self,
+        params: Params,
+        cache: BatchNormCache | FrozenBatchNormCache,
+        dy: Array,
+        *,
+        needs: Collection[str] = ("x", "gamma", "beta"),
+    ) -> tuple[Array, Grads]:
+        """dx and dgamma, dbeta, of these what `needs` names: no work is done for the others, and dx is None."""
         xp = array_namespace(dy)
         xhat, s = cache.xhat, cache.s
+        dx: Array = None
+        dparams: Grads = {}
         # forward: y = gamma o xhat + beta
         # so:
-        dgamma = xp.sum(dy * xhat, axis=0)  # (n,)  eq. batch_norm.dgamma
-        dbeta = xp.sum(dy, axis=0)  # (n,)  eq. batch_norm.dbeta
-        dxhat = dy * params["gamma"]  # (N, n)  eq. batch_norm.dxhat
-        if isinstance(cache, FrozenBatchNormCache):
-            # forward: xhat = (x - mean) / s with mean and s constant
-            # so:
-            dx = dxhat / s  # (N, n)  eq. batch_norm.dx_frozen
-        else:
-            # forward: xhat = (x - mean(x)) / s, s = sqrt(mean((x - mean(x))^2) + eps)
-            # so:
-            mean_dxhat = xp.mean(dxhat, axis=0)
-            mean_dxhat_xhat = xp.mean(dxhat * xhat, axis=0)
-            dx = (dxhat - mean_dxhat - xhat * mean_dxhat_xhat) / s  # (N, n)  eq. batch_norm.dx
-        return dx, {"dgamma": dgamma, "dbeta": dbeta}
+        if "gamma" in needs:
+            dgamma = xp.sum(dy * xhat, axis=0)  # (n,)  eq. batch_norm.dgamma
+            dparams["dgamma"] = dgamma
+        if "beta" in needs:
+            dbeta = xp.sum(dy, axis=0)  # (n,)  eq. batch_norm.dbeta
+            dparams["dbeta"] = dbeta
+        if "x" in needs:
+            dxhat = dy * params["gamma"]  # (N, n)  eq. batch_norm.dxhat
+            if isinstance(cache, FrozenBatchNormCache):
+                # forward: xhat = (x - mean) / s with mean and s constant
+                # so:
+                dx = dxhat / s  # (N, n)  eq. batch_norm.dx_frozen
+            else:
+                # forward: xhat = (x - mean(x)) / s, s = sqrt(mean((x - mean(x))^2) + eps)
+                # so:
+                mean_dxhat = xp.mean(dxhat, axis=0)
+                mean_dxhat_xhat = xp.mean(dxhat * xhat, axis=0)
+                dx = (dxhat - mean_dxhat - xhat * mean_dxhat_xhat) / s  # (N, n)  eq. batch_norm.dx
+        return dx, dparams

@@ -6,8 +6,7 @@ Written softplus(z) - t z, which neither overflows nor takes the logarithm of ze
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from array_api_compat import array_namespace
-
+from manual.namespace import array_namespace
 from manual.reduction import Reduction, check_reduction, divisor
 from manual.sigmoid import sigmoid
 from manual.softplus import softplus

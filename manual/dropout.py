@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
+from manual.namespace import array_namespace
 from manual.types import Array, Elementwise, Grads, Params
 
 

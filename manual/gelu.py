@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from math import pi, sqrt
 from typing import NamedTuple
 
-from array_api_compat import array_namespace, is_jax_namespace
+from array_api_compat import is_jax_namespace
 
+from manual.namespace import array_namespace
 from manual.types import Array, Elementwise, Grads, Params
 
 
@@ -33,9 +34,13 @@ def erfc(x: Array) -> Array:
     return xp.asarray(scipy_erfc(np.asarray(x)))
 
 
+def normal_cdf(z: Array) -> Array:
+    """Phi(z), the chance that a standard normal number is below z, to full relative accuracy in both tails."""
+    return 0.5 * erfc(z * -sqrt(0.5))
+
+
 class GELUCache(NamedTuple):
-    z: Array  # (N, n)
-    Phi: Array  # (N, n), Phi(z)
+    z: Array  # (N, n); Phi(z) costs less to compute again than to keep
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,11 @@ class GELU(Elementwise):
     """h = z Phi(z), Phi(z) = erfc(-z / sqrt 2) / 2. Shapes: z, h (N, n). Source: Hendrycks, Gimpel 2016."""
 
     def forward(self, params: Params, z: Array) -> tuple[Array, GELUCache]:
-        Phi = 0.5 * erfc(z * -sqrt(0.5))
-        h = z * Phi  # (N, n)  eq. gelu.h
-        return h, GELUCache(z, Phi)
+        h = z * normal_cdf(z)  # (N, n)  eq. gelu.h
+        return h, GELUCache(z)
 
     def backward(self, params: Params, cache: GELUCache, dh: Array) -> tuple[Array, Grads]:
-        z, Phi = cache
+        z, Phi = cache.z, normal_cdf(cache.z)
         phi = array_namespace(z).exp(-0.5 * z * z) / sqrt(2 * pi)
         # forward: h = z Phi(z), Phi'(z) = phi(z)
         # so:
@@ -56,9 +60,13 @@ class GELU(Elementwise):
         return dz, {}
 
 
+def tanh_of_cubic(z: Array) -> Array:
+    """tanh(sqrt(2/pi) (z + 0.044715 z^3)), close to 2 Phi(z) - 1."""
+    return array_namespace(z).tanh(sqrt(2 / pi) * (z + 0.044715 * (z * z * z)))
+
+
 class GELUTanhCache(NamedTuple):
     z: Array  # (N, n)
-    t: Array  # (N, n), tanh(a(z))
 
 
 @dataclass(frozen=True)
@@ -66,13 +74,11 @@ class GELUTanh(Elementwise):
     """h = z (1 + tanh a) / 2, a = sqrt(2/pi) (z + 0.044715 z^3). Shapes: z, h (N, n)."""
 
     def forward(self, params: Params, z: Array) -> tuple[Array, GELUTanhCache]:
-        a = sqrt(2 / pi) * (z + 0.044715 * (z * z * z))
-        t = array_namespace(z).tanh(a)
-        h = 0.5 * z * (1 + t)  # (N, n)  eq. gelu_tanh.h
-        return h, GELUTanhCache(z, t)
+        h = 0.5 * z * (1 + tanh_of_cubic(z))  # (N, n)  eq. gelu_tanh.h
+        return h, GELUTanhCache(z)
 
     def backward(self, params: Params, cache: GELUTanhCache, dh: Array) -> tuple[Array, Grads]:
-        z, t = cache
+        z, t = cache.z, tanh_of_cubic(cache.z)
         # forward: h = z (1 + t) / 2, t = tanh a, a = sqrt(2/pi) (z + 0.044715 z^3)
         # so:
         da = sqrt(2 / pi) * (1 + 3 * 0.044715 * (z * z))

@@ -88,3 +88,31 @@ def gradients(
     value, cache = loss.forward(y, target)
     dy = loss.backward(cache, 1.0)
     return Pass(network, params, value, trace, network.backward_trace(params, trace, dy))
+
+
+def loss_and_gradients(
+    network: Network,
+    params: Sequence[Params],
+    x: Array,
+    target: Array,
+    loss: Loss,
+    *,
+    states: Sequence[Any] | None = None,
+) -> tuple[Array, tuple[Grads, ...]]:
+    """What a step of training needs and no more: the loss and, per layer, the gradients of its parameters.
+
+    Shapes: x (N, n_in), target as the loss takes it. Nothing is checked, so that it costs nothing and compiles (under
+    torch.compile, jax.jit and jax.lax.scan), and the gradient of x is left out: `gradients` does both.
+
+    >>> import numpy as np
+    >>> from manual import HalfSquaredError, mlp
+    >>> params = ({"W": np.array([[3.0, 4.0]]), "b": np.array([0.5])},)
+    >>> x, t = np.array([[1.0, 2.0]]), np.array([[10.0]])
+    >>> E, dparams = loss_and_gradients(mlp([2, 1]), params, x, t, HalfSquaredError())
+    >>> float(E), dparams[0]["dW"].tolist()
+    (1.125, [[1.5, 3.0]])
+    """
+    y, trace = network.forward(params, x, states)
+    E, cache = loss.forward(y, target)
+    _, dparams = network.backward(params, trace, loss.backward(cache, 1.0), need_dx=False)
+    return E, dparams

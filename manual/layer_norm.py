@@ -3,11 +3,11 @@
 Variance is the mean of squares about the mean (1/n, not 1/(n-1)), computed in two passes, as torch does.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from array_api_compat import array_namespace
-
+from manual.namespace import array_namespace
 from manual.types import Array, Grads, Params
 
 
@@ -43,17 +43,27 @@ class LayerNorm:
         y = params["gamma"] * xhat + params["beta"]  # (N, n)  eq. layer_norm.y
         return y, LayerNormCache(xhat, s)
 
-    def backward(self, params: Params, cache: LayerNormCache, dy: Array) -> tuple[Array, Grads]:
+    def backward(
+        self, params: Params, cache: LayerNormCache, dy: Array, *, needs: Collection[str] = ("x", "gamma", "beta")
+    ) -> tuple[Array, Grads]:
+        """dx and dgamma, dbeta, of these what `needs` names: no work is done for the others, and dx is None."""
         xp = array_namespace(dy)
         xhat, s = cache
+        dx: Array = None
+        dparams: Grads = {}
         # forward: y = gamma o xhat + beta
         # so:
-        dgamma = xp.sum(dy * xhat, axis=0)  # (n,)  eq. layer_norm.dgamma
-        dbeta = xp.sum(dy, axis=0)  # (n,)  eq. layer_norm.dbeta
-        dxhat = dy * params["gamma"]  # (N, n)  eq. layer_norm.dxhat
-        # forward: xhat = (x - mean(x)) / s, s = sqrt(mean((x - mean(x))^2) + eps)
-        # so:
-        mean_dxhat = xp.mean(dxhat, axis=1, keepdims=True)
-        mean_dxhat_xhat = xp.mean(dxhat * xhat, axis=1, keepdims=True)
-        dx = (dxhat - mean_dxhat - xhat * mean_dxhat_xhat) / s  # (N, n)  eq. layer_norm.dx
-        return dx, {"dgamma": dgamma, "dbeta": dbeta}
+        if "gamma" in needs:
+            dgamma = xp.sum(dy * xhat, axis=0)  # (n,)  eq. layer_norm.dgamma
+            dparams["dgamma"] = dgamma
+        if "beta" in needs:
+            dbeta = xp.sum(dy, axis=0)  # (n,)  eq. layer_norm.dbeta
+            dparams["dbeta"] = dbeta
+        if "x" in needs:
+            dxhat = dy * params["gamma"]  # (N, n)  eq. layer_norm.dxhat
+            # forward: xhat = (x - mean(x)) / s, s = sqrt(mean((x - mean(x))^2) + eps)
+            # so:
+            mean_dxhat = xp.mean(dxhat, axis=1, keepdims=True)
+            mean_dxhat_xhat = xp.mean(dxhat * xhat, axis=1, keepdims=True)
+            dx = (dxhat - mean_dxhat - xhat * mean_dxhat_xhat) / s  # (N, n)  eq. layer_norm.dx
+        return dx, dparams

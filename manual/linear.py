@@ -4,12 +4,14 @@ Layout: one sample per row; W is (n_out, n_in), row k holds the weights into uni
 A connection mask M of zeros and ones leaves connections out: W is replaced by W o M.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
+from manual.namespace import array_namespace
 from manual.types import Array, Grads, Params
 
 
@@ -59,17 +61,25 @@ class Linear:
             z = z + params["b"]
         return z, LinearCache(x)
 
-    def backward(self, params: Params, cache: LinearCache, dz: Array) -> tuple[Array, Grads]:
+    def backward(
+        self, params: Params, cache: LinearCache, dz: Array, *, needs: Collection[str] = ("x", "W", "b")
+    ) -> tuple[Array, Grads]:
+        """dx and dW, db, of these what `needs` names: no work is done for the others, and dx is None."""
         xp = array_namespace(dz)
-        W = self._connected(params["W"])
+        dx: Array = None
+        dparams: Grads = {}
         # forward: z = x (W o M)^T + b
         # so:
-        dx = dz @ W  # (N, n_in)  eq. linear.dx
-        dW = self._connected(dz.T @ cache.x)  # (n_out, n_in)  eq. linear.dW
-        if not self.bias:
-            return dx, {"dW": dW}
-        db = xp.sum(dz, axis=0)  # (n_out,)  eq. linear.db
-        return dx, {"dW": dW, "db": db}
+        if "x" in needs:
+            W = self._connected(params["W"])
+            dx = dz @ W  # (N, n_in)  eq. linear.dx
+        if "W" in needs:
+            dW = self._connected(dz.T @ cache.x)  # (n_out, n_in)  eq. linear.dW
+            dparams["dW"] = dW
+        if "b" in needs and self.bias:
+            db = xp.sum(dz, axis=0)  # (n_out,)  eq. linear.db
+            dparams["db"] = db
+        return dx, dparams
 
     def _connected(self, W: Array) -> Array:
         """W o M, the weights (or their gradient) of the connections that exist."""

@@ -5,7 +5,8 @@ the upstream gradient of stage l the very downstream gradient of stage l + 1 (th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from inspect import signature
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -43,6 +44,7 @@ class Network:
     """
 
     layers: tuple[Layer, ...]
+    spares_dx: bool = field(init=False, repr=False)  # whether the first layer's backward pass can leave dx out
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -56,6 +58,7 @@ class Network:
             if width is not None and n_in is not None and n_in != width:
                 raise ValueError(f"Network: layer {i} ({layer}) takes {n_in} inputs, but {width} come out before it")
             width = n_out or width
+        object.__setattr__(self, "spares_dx", "needs" in signature(self.layers[0].backward).parameters)
 
     @property
     def param_shapes(self) -> tuple[dict[str, tuple[int, ...]], ...]:
@@ -97,18 +100,23 @@ class Network:
             x = y
         return x, tuple(trace)
 
-    def backward(self, params: Sequence[Params], trace: Sequence[Stage], dy: Array) -> tuple[Array, tuple[Grads, ...]]:
-        """dx and, per layer, the gradients of its parameters."""
-        stages = self.backward_trace(params, trace, dy)
+    def backward(
+        self, params: Sequence[Params], trace: Sequence[Stage], dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array, tuple[Grads, ...]]:
+        """dx and, per layer, the gradients of its parameters. Without need_dx, dx is None where that saves work."""
+        stages = self.backward_trace(params, trace, dy, need_dx=need_dx)
         return stages[0].dx, tuple(stage.dparams for stage in stages)
 
-    def backward_trace(self, params: Sequence[Params], trace: Sequence[Stage], dy: Array) -> tuple[StageGrads, ...]:
+    def backward_trace(
+        self, params: Sequence[Params], trace: Sequence[Stage], dy: Array, *, need_dx: bool = True
+    ) -> tuple[StageGrads, ...]:
         """Every stage's upstream and downstream gradient, in forward order."""
         # forward: h_l = f_l(h_{l-1})
         # so:      dh_{l-1} = (df_l / dh_{l-1})^T dh_l, from the last layer to the first  eq. network.dx
-        stages = []
+        stages: list[StageGrads] = []
         for layer, p, stage in zip(reversed(self.layers), reversed(params), reversed(trace), strict=True):
-            dx, dparams = layer.backward(p, stage.cache, dy)
+            asked = {} if need_dx or not self.spares_dx or len(stages) + 1 < len(self.layers) else {"needs": tuple(p)}
+            dx, dparams = layer.backward(p, stage.cache, dy, **asked)
             stages.append(StageGrads(dy, dx, dparams))
             dy = dx
         return tuple(reversed(stages))

@@ -6,8 +6,7 @@ Value at the kink, torch's: ReLU'(0) = 0, leaky ReLU'(0) = slope.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from array_api_compat import array_namespace
-
+from manual.namespace import array_namespace
 from manual.types import Array, Elementwise, Grads, Params
 
 
@@ -26,9 +25,9 @@ class ReLU(Elementwise):
 
     def backward(self, params: Params, cache: ReLUCache, dh: Array) -> tuple[Array, Grads]:
         xp = array_namespace(dh)
-        # forward: h = max(z, 0)
+        # forward: h = max(z, 0), of slope 1 where h > 0 and 0 elsewhere
         # so:
-        dz = xp.where(cache.h > 0, dh, xp.zeros_like(dh))  # (N, n)  eq. relu.dz
+        dz = dh * xp.astype(cache.h > 0, dh.dtype)  # (N, n)  eq. relu.dz  (by `where` it takes ten times as long)
         return dz, {}
 
 

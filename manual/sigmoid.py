@@ -7,8 +7,7 @@ h (1 - h), which is finite everywhere (e^-z / (1 + e^-z)^2 is nan below z = -709
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from array_api_compat import array_namespace
-
+from manual.namespace import array_namespace
 from manual.types import Array, Elementwise, Grads, Params
 
 

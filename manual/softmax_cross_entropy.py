@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
+from manual.namespace import array_namespace
 from manual.reduction import Reduction, check_reduction
 from manual.types import Array
 
 
 class SoftmaxCrossEntropyCache(NamedTuple):
     p: Array  # (N, C), softmax(z)
-    q: Array  # (N, C), smoothed and weighted target
-    D: Array  # divisor
+    target: Array  # (N,) or (N, C); q costs less to make again than to keep
 
 
 @dataclass(frozen=True)
@@ -44,30 +44,33 @@ class SoftmaxCrossEntropy:
 
     def forward(self, z: Array, target: Array) -> tuple[Array, SoftmaxCrossEntropyCache]:
         xp = array_namespace(z)
-        q, D = self._target(z, target)
+        q, D = self.weighted(z, target)
         zc = z - xp.max(z, axis=1, keepdims=True)
         e = xp.exp(zc)
         S = xp.sum(e, axis=1, keepdims=True)
         p = e / S
         E = -xp.sum(q * (zc - xp.log(S))) / D  # ()  eq. softmax_cross_entropy.E
-        return E, SoftmaxCrossEntropyCache(p, q, D)
+        return E, SoftmaxCrossEntropyCache(p, target)
 
     def backward(self, cache: SoftmaxCrossEntropyCache, dE: Array) -> Array:
-        p, q, D = cache
+        p, target = cache
         xp = array_namespace(p)
+        q, D = self.weighted(p, target)
+        one_hot = target.ndim == 1 and self.class_weights is None
+        Q = 1 if one_hot else xp.sum(q, axis=1, keepdims=True)  # sum_c q_ic
         # forward: E = -sum_ij q_ij log p_ij / D, p = softmax(z)
         # so:
-        dz = dE * ((p * xp.sum(q, axis=1, keepdims=True) - q) / D)  # (N, C)  eq. softmax_cross_entropy.dz
+        dz = dE * ((p * Q - q) / D)  # (N, C)  eq. softmax_cross_entropy.dz
         return dz
 
-    def _target(self, z: Array, target: Array) -> tuple[Array, Array]:
-        """q (N, C) and D."""
+    def weighted(self, z: Array, target: Array) -> tuple[Array, Array]:
+        """q (N, C), the target smoothed and weighted, and the divisor D."""
         xp = array_namespace(z)
         N, C = z.shape
         q, D = target, 1 if self.reduction == "sum" else N
-        indices = xp.isdtype(target.dtype, "integral")
+        indices = target.ndim == 1
         if indices:
-            q = xp.astype(target[:, None] == xp.arange(C, device=device(z))[None, :], z.dtype)
+            q = xp.astype(target[:, None] == xp.arange(C, device=device(z)), z.dtype)
         if self.class_weights is None:
             return self._smooth(q, C), D
         w = xp.asarray(self.class_weights, dtype=z.dtype, device=device(z))

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from array_api_compat import array_namespace
-
-from manual.sigmoid import exp_minus_abs, sigmoid
+from manual.namespace import array_namespace
+from manual.sigmoid import exp_minus_abs
 from manual.types import Array, Elementwise, Grads, Params
 
 
@@ -21,7 +20,7 @@ def softplus(z: Array) -> Array:
 
 
 class SoftplusCache(NamedTuple):
-    z: Array  # (N, n)
+    h: Array  # (N, n), which the next layer keeps anyway
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,10 @@ class Softplus(Elementwise):
 
     def forward(self, params: Params, z: Array) -> tuple[Array, SoftplusCache]:
         h = softplus(z)  # (N, n)  eq. softplus.h
-        return h, SoftplusCache(z)
+        return h, SoftplusCache(h)
 
     def backward(self, params: Params, cache: SoftplusCache, dh: Array) -> tuple[Array, Grads]:
         # forward: h = log(1 + e^z)
-        # so:
-        dz = dh * sigmoid(cache.z)  # (N, n)  eq. softplus.dz
+        # so:      dh/dz = e^z / (1 + e^z) = 1 - e^-h
+        dz = dh * -array_namespace(dh).expm1(-cache.h)  # (N, n)  eq. softplus.dz
         return dz, {}

@@ -6,8 +6,7 @@ The lectures disagree on the factor: 1/2 sum, sum, and mean are three losses wit
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from array_api_compat import array_namespace
-
+from manual.namespace import array_namespace
 from manual.reduction import Reduction, check_reduction, divisor
 from manual.types import Array
 

@@ -5,8 +5,7 @@ pass through them would silently stop all learning; asking for it is an error.
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
-from array_api_compat import array_namespace
-
+from manual.namespace import array_namespace
 from manual.types import Array, Elementwise, NotDifferentiableError, Params
 
 

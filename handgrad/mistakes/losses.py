@@ -51,8 +51,9 @@ def cross_entropy(case: Case) -> Iterator[Mistake]:
 def _parts(case: Case, smoothing: float, weights: Sequence[float] | None) -> tuple[Float, Float, Float]:
     """p, q and D of our own loss with these options."""
     plainer = manual.SoftmaxCrossEntropy(case.stage.subject.reduction, smoothing, weights)
-    p, q, D = plainer.forward(case.x, plain(case.stage.constants))[1]
-    return p, q, np.asarray(D, dtype=np.float64)
+    cache = plainer.forward(case.x, plain(case.stage.constants))[1]
+    q, D = plainer.weighted(*cache)
+    return cache.p, q, np.asarray(D, dtype=np.float64)
 
 
 def _softmax_loss(case: Case) -> tuple[Float, Float, Float] | None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import manual
+from manual.adam import unbiased
 
 needs_jax = pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
 
@@ -151,6 +152,82 @@ def test_training_in_a_scan(dtype: str, tools: Any) -> None:
         found = flat(params, list(losses))
     tools.compare(found, expected, data, dtype=dtype)
     assert not jax.config.jax_enable_x64, "x64 outlived the test"
+
+
+# No bias stands before a norm here: its gradient is nothing but rounding, of which Adam would make whole steps.
+SMALL = manual.mlp([4, 6, 3], "tanh")
+OPTIMIZERS = (
+    manual.SGD(0.1, momentum=0.9, dampening=0.3, weight_decay=0.1),
+    manual.SGD(0.1, momentum=0.9, nesterov=True),
+    manual.Adam(0.1, betas=(0.9, 0.999), weight_decay=0.1),
+    manual.AdamW(0.1, betas=(0.0, 0.99)),
+)
+each_optimizer = pytest.mark.parametrize("opt", OPTIMIZERS, ids=str)
+
+
+def optimizer_step(opt: Any) -> Callable[..., Any]:
+    """One step of training with an optimizer, which takes and returns its state with the parameters."""
+
+    def step(carry: Any, batch: Any) -> tuple[Any, Any]:
+        (params, state), (x, labels, _) = carry, batch
+        y, trace = SMALL.forward(params, x)
+        E, cache = LOSS.forward(y, labels)
+        _, dparams = SMALL.backward(params, trace, LOSS.backward(cache, 1.0))
+        return opt.step(params, dparams, state), E
+
+    return step
+
+
+def optimizer_data(opt: Any, dtype: str) -> tuple[Any, Any, Any]:
+    """Initial parameters, batches, and what the trained parameters and the losses are on NumPy."""
+    params, batches = SMALL.init(1, dtype=dtype), training_data(dtype)[1]
+    (trained, state), losses = loop(optimizer_step(opt), (params, opt.initial(params)), batches)
+    assert state.step == STEPS
+    return params, batches, flat(trained, losses)
+
+
+@each_optimizer
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_optimizer(name: str, opt: Any, dtype: str, tools: Any) -> None:
+    params, batches, expected = optimizer_data(opt, dtype)
+    lib = library(name)
+    with lib.scope:
+        params, given = tools.each(lib.to, (params, batches))
+        (trained, state), losses = loop(lib.compiled(optimizer_step(opt)), (params, opt.initial(params)), given)
+        assert all(type(a) is type(params[0]["W"]) for kept in state[1:] for p in kept for a in p.values())
+        assert int(state.step) == STEPS
+        found = flat(tools.each(lib.back, trained), [lib.back(E) for E in losses])
+    tools.compare(found, expected, batches, dtype=dtype)
+
+
+@needs_jax
+@each_optimizer
+@pytest.mark.parametrize("x64", [False, True])
+def test_optimizer_in_a_scan(opt: Any, x64: bool, dtype: str, tools: Any) -> None:
+    import jax
+
+    if dtype == "float64" and not x64:
+        pytest.skip("float64 needs x64")
+    params, batches, expected = optimizer_data(opt, dtype)
+    batches = tools.each(lambda a: a.astype("int32") if a.dtype == "int64" else a, batches)
+    with jax.enable_x64(x64):
+        train = jax.jit(lambda carry, batches: jax.lax.scan(optimizer_step(opt), carry, batches))
+        (trained, state), losses = train((params, opt.initial(params)), batches)
+        assert int(state.step) == STEPS
+        found = flat(trained, list(losses))
+    tools.compare(found, expected, batches, dtype=dtype)
+
+
+@needs_jax
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9, 0.999])
+def test_a_traced_count_costs_adam_no_digits(beta: float) -> None:
+    """In float32, 1 - 0.999^t would lose three of its seven digits at the first step."""
+    import jax
+
+    with jax.enable_x64(False):
+        found = {t: float(jax.jit(lambda t: unbiased(beta, t))(t)) for t in (1, 2, 10, 1000, 10**6)}
+    for t, c in found.items():
+        assert c == pytest.approx(unbiased(beta, t), rel=4 * 2.0**-24), t
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
