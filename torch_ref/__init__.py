@@ -4,6 +4,7 @@ from torch_ref.batch_norm import BatchNorm1d
 from torch_ref.binary_cross_entropy import BinaryCrossEntropy
 from torch_ref.dropout import Dropout
 from torch_ref.gelu import GELU, GELUTanh
+from torch_ref.hand import HandModule
 from torch_ref.identity import Identity
 from torch_ref.layer_norm import LayerNorm
 from torch_ref.linear import Linear
@@ -28,6 +29,7 @@ __all__ = [
     "Dropout",
     "GELUTanh",
     "HalfSquaredError",
+    "HandModule",
     "Identity",
     "LayerNorm",
     "LeakyReLU",

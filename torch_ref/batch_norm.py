@@ -25,17 +25,21 @@ class BatchNorm1d(nn.BatchNorm1d):
             mean = x.mean(0)
             xc = x - mean
             var = (xc * xc).mean(0)
-            self._update(mean.detach(), var.detach(), x.shape[0])
+            update_running(self, self.momentum, mean.detach(), var.detach(), x.shape[0])
         else:
             mean, var = (self.running_mean, self.running_var) if running is None else running
             xc = x - mean
         return self.weight * (xc / torch.sqrt(var + self.eps)) + self.bias
 
-    def _update(self, mean: torch.Tensor, var: torch.Tensor, N: int) -> None:
-        """running <- (1 - momentum) running + momentum batch, with the unbiased variance, as nn.BatchNorm1d does."""
-        if N < 2:
-            raise ValueError("BatchNorm1d: x has 1 sample, expected 2 or more in training; or call eval() first")
-        a = self.momentum
-        self.running_mean.mul_(1 - a).add_(a * mean)
-        self.running_var.mul_(1 - a).add_(a * var * (N / (N - 1)))
-        self.num_batches_tracked.add_(1)
+
+def update_running(module: nn.Module, momentum: float, mean: torch.Tensor, var: torch.Tensor, N: int) -> None:
+    """running <- (1 - momentum) running + momentum batch, with the unbiased variance, in the buffers of `module`.
+
+    Raises ValueError for a batch of one sample, as nn.BatchNorm1d does.
+    """
+    if N < 2:
+        raise ValueError("BatchNorm1d: x has 1 sample, expected 2 or more in training; or call eval() first")
+    buffers = dict(module.named_buffers(recurse=False))
+    buffers["running_mean"].mul_(1 - momentum).add_(momentum * mean)
+    buffers["running_var"].mul_(1 - momentum).add_(momentum * var * (N / (N - 1)))
+    buffers["num_batches_tracked"].add_(1)

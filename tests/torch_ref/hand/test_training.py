@@ -1,0 +1,128 @@
+"""HandModule in a training loop: every optimizer of torch, several processes, and what it says of bad input."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.testing import assert_close
+
+import manual
+from tests.torch_ref.hand.networks import LOSS, batch, gradients, pair
+from torch_ref import HandModule, twin
+
+OPTIMIZERS = sorted(
+    name
+    for name, kind in vars(torch.optim).items()
+    if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and kind is not torch.optim.Optimizer
+)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "SGD": {"lr": 0.1, "momentum": 0.9, "nesterov": True},
+    "LBFGS": {"lr": 0.5, "max_iter": 5},
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_of_torch(name: str) -> None:
+    """The same steps as on the twin; LBFGS, which multiplies every rounding, fewer of them."""
+    x, labels = batch()
+    ends = []
+    for module, E in (
+        (hand := pair(loss=LOSS)[0], lambda: hand(x, labels)),
+        (auto := pair()[1], lambda: twin(LOSS)(auto(x), labels)),
+    ):
+        params = [p for p in module.parameters() if p.ndim == 2 or name != "Muon"]  # which takes matrices only
+        if name == "SparseAdam":
+            pytest.skip("SparseAdam takes sparse gradients, which no layer here gives")
+        optimizer = getattr(torch.optim, name)(params, **OPTIONS.get(name, {}))
+
+        def closure() -> Any:
+            optimizer.zero_grad()  # noqa: B023
+            value = E()  # noqa: B023
+            value.backward()
+            return value
+
+        for _ in range(2 if name == "LBFGS" else 10):
+            optimizer.step(closure)
+        ends.append([p.detach() for p in module.parameters()])
+    start = list(pair()[1].parameters())
+    assert not torch.equal(ends[0][0], start[0])
+    assert_close(*ends, rtol=1e-7, atol=1e-9)
+
+
+def worker(rank: int, folder: str) -> None:
+    """One of two processes, each with half the batch."""
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    hand, _ = pair(loss=LOSS)
+    parallel = DistributedDataParallel(hand)
+    x, labels = batch(8)
+    optimizer = torch.optim.SGD(parallel.parameters(), lr=0.5)
+    for _ in range(3):
+        optimizer.zero_grad()
+        parallel(x[rank::2], labels[rank::2]).backward()
+        optimizer.step()
+    torch.save([gradients(hand), list(hand.state_dict().values())], f"{folder}/{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+def test_distributed_data_parallel(tmp_path: Path) -> None:
+    """Two processes with half the batch each: equal weights on both, and those of one process with the whole batch."""
+    torch.multiprocessing.spawn(worker, (str(tmp_path),), nprocs=2)
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    assert_close(first, second, rtol=0, atol=0)
+    _, auto = pair()
+    x, labels = batch(8)
+    optimizer = torch.optim.SGD(auto.parameters(), lr=0.5)
+    for _ in range(3):
+        optimizer.zero_grad()
+        twin(LOSS)(auto(x), labels).backward()
+        optimizer.step()
+    assert_close(first, [gradients(auto), list(auto.state_dict().values())], rtol=1e-11, atol=1e-13)
+
+
+BAD: list[tuple[Any, str]] = [
+    (lambda h, x, t: h(x[:, :5], t), r"x: shape is \(7, 5\), expected \(N, 6\) for Linear"),
+    (lambda h, x, t: h(x.float(), t), r"x: is torch.float32, but the parameters are torch.float64; convert"),
+    (lambda h, x, t: h(x.to("meta"), t), r"x: is on meta, but the parameters are on cpu; move one of them"),
+    (lambda h, x, t: h(x[None], t), r"x: shape is \(1, 7, 6\), expected \(N, 6\) with a loss; reshape"),
+    (lambda h, x, t: h(x, t.double().requires_grad_()), r"target: requires a gradient, .* detach\(\) it"),
+    (
+        lambda h, x, t: HandModule(manual.Network(h.layers)).double()(x, t),
+        r"target: given, but this HandModule has no loss",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), BAD, ids=[message[:30] for _, message in BAD])
+def test_bad_input_is_named(call: Any, message: str) -> None:
+    hand, _ = pair(loss=LOSS)
+    with pytest.raises(ValueError, match=message):
+        call(hand, *batch())
+
+
+@pytest.mark.parametrize("label", [-100, 3])
+def test_labels_out_of_range(label: int) -> None:
+    hand, _ = pair(loss=LOSS)
+    x, labels = batch()
+    labels[2] = label
+    with pytest.raises(RuntimeError, match="target: has labels outside 0 to 2, expected one of 3 classes"):
+        hand(x, labels)
+
+
+def test_a_norm_takes_rows_only_and_a_single_sample_has_no_variance() -> None:
+    norm = HandModule(manual.BatchNorm1d(3))
+    with pytest.raises(ValueError, match=r"expected \(N, 3\) with a batch norm"):
+        norm(torch.randn(2, 4, 3))
+    with pytest.raises(ValueError, match="1 sample, expected 2 or more"):
+        norm(torch.randn(1, 3))
+
+
+def test_only_what_has_a_twin() -> None:
+    with pytest.raises(TypeError, match="no PyTorch twin for Linear"):
+        HandModule(nn.Linear(2, 3))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="no PyTorch twin for MSELoss"):
+        HandModule(manual.Linear(2, 3), nn.MSELoss())  # type: ignore[arg-type]

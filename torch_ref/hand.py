@@ -1,0 +1,145 @@
+"""Any manual layer, network, or network with its loss as one torch module, differentiated by its own backward pass."""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, TypeVar, cast
+
+import torch
+from torch import nn
+
+from manual import BatchNorm1d, Dropout, Layer, Loss, Network, SoftmaxCrossEntropy
+from manual.network import widths
+from torch_ref.batch_norm import update_running
+from torch_ref.hand_function import Program, apply
+from torch_ref.twin import twin
+from torch_ref.weights import TORCH_NAMES
+
+M = TypeVar("M", bound=nn.Module)
+
+
+class HandModule(nn.Module):
+    """A manual layer, network or loss, or a network with its loss, as a module with hand-derived gradients.
+
+    module(x) is the output, module(x, target) the loss E. Shapes: x (N, n_in), without a loss and batch norm also
+    (..., n_in); the target as the loss takes it. Parameters start as those of torch's own modules do and state_dict has
+    their keys, so checkpoints and optimizers notice nothing. In training, dropout draws from torch's generator and
+    batch norm keeps running statistics; eval() ends both. Raises TypeError for what has no twin; at the call,
+    ValueError for an input that does not fit the parameters in shape, dtype or device, and for a target where there is
+    no loss or that wants a gradient; RuntimeError for labels out of range. Forward-mode derivatives are not derived.
+
+    >>> import manual
+    >>> HandModule(manual.mlp([4, 3, 2], "relu"))(torch.zeros(5, 4)).shape
+    torch.Size([5, 2])
+    >>> HandModule(manual.MeanSquaredError())(torch.ones(2, 3), torch.zeros(2, 3))
+    tensor(1.)
+    """
+
+    def __init__(self, subject: Layer | Network | Loss, loss: Loss | None = None) -> None:
+        super().__init__()
+        modules = twin(subject)
+        layers: tuple[Layer, ...] = ()
+        if isinstance(subject, Network):
+            layers = subject.layers
+            for name, module in modules.named_children():
+                self.add_module(name, take_over(nn.Module(), module))
+        elif hasattr(subject, "param_shapes"):
+            layers = (cast(Layer, subject),)
+            take_over(self, modules)
+        else:
+            loss = subject
+        if loss is not None:
+            twin(loss)  # refuses what is no loss
+        self.layers, self.loss = layers, loss
+        self.program = Program.of(layers, loss)
+        self.stateful = any(isinstance(layer, Dropout | BatchNorm1d) for layer in layers)
+        self.n_in = widths(layers[0])[0] if layers else None
+
+    def forward(self, x: torch.Tensor, target: torch.Tensor | None = None) -> torch.Tensor:
+        holders: tuple[Any, ...] = tuple(self._modules.values()) or (self,)[: len(self.layers)]
+        tensors = [
+            getattr(holder, TORCH_NAMES[name])
+            for holder, stage in zip(holders, self.program.stages, strict=True)
+            for name in stage.names
+        ]
+        self._check(x, target, tensors)
+        rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+        program = self.program
+        if torch.is_autocast_enabled(x.device.type):
+            program = program._replace(low=torch.get_autocast_dtype(x.device.type))
+        if self.stateful:
+            states = self._states(rows, holders)
+            program = program._replace(states=tuple(map(len, states)))
+            tensors += chain(*states)
+        y, *statistics = apply(program, rows, target, tensors)
+        if statistics:
+            self._keep(statistics, holders, rows.shape[0])
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1])
+
+    def _states(self, x: torch.Tensor, holders: Sequence[Any]) -> list[list[torch.Tensor]]:
+        """Per layer what it takes besides x: dropout in training its mask, batch norm in evaluation its statistics."""
+        states: list[list[torch.Tensor]] = []
+        n = x.shape[-1]
+        for layer, holder in zip(self.layers, holders, strict=True):
+            state = []
+            if isinstance(layer, Dropout) and self.training:
+                state = [x.new_empty(x.shape[0], n).bernoulli_(1 - layer.p)]  # as nn.Dropout draws its own
+            if isinstance(layer, BatchNorm1d) and not self.training:
+                state = [holder.running_mean, holder.running_var]
+            states.append(state)
+            n = widths(layer)[1] or n
+        return states
+
+    def _keep(self, statistics: list[torch.Tensor], holders: Sequence[Any], N: int) -> None:
+        """Move every batch norm's running statistics towards the batch's mean and variance."""
+        found = iter(statistics)
+        for layer, holder in zip(self.layers, holders, strict=True):
+            if isinstance(layer, BatchNorm1d):
+                update_running(holder, layer.momentum, next(found), next(found), N)
+
+    def _check(self, x: torch.Tensor, target: torch.Tensor | None, params: list[torch.Tensor]) -> None:
+        """Raise ValueError for what would otherwise end in somebody else's error, or in none."""
+        layers, n, loss = self.layers, self.n_in, self.loss
+        if x.ndim == 0 or (n is not None and x.shape[-1] != n):
+            raise ValueError(f"x: shape is {tuple(x.shape)}, expected (N, {n}) for {layers[0]}")
+        if x.ndim != 2 and (target is not None or any(isinstance(layer, BatchNorm1d) for layer in layers)):
+            what = "a batch norm" if target is None else "a loss"
+            raise ValueError(f"x: shape is {tuple(x.shape)}, expected (N, {n}) with {what}; reshape it to rows first")
+        if params and (x.device != params[0].device or x.dtype != params[0].dtype):
+            self._check_kind(x, params[0])
+        if target is None:
+            if not layers:
+                raise ValueError("target: is missing; a loss takes the output and the target")
+            return
+        if loss is None:
+            raise ValueError("target: given, but this HandModule has no loss; HandModule(network, loss) has")
+        if target.requires_grad:
+            raise ValueError("target: requires a gradient, but losses are derived for their output only; detach() it")
+        if isinstance(loss, SoftmaxCrossEntropy) and not target.is_floating_point():
+            C = next((w for w in (widths(layer)[1] for layer in reversed(layers)) if w), x.shape[-1])
+            check_labels(target, C)
+
+    def _check_kind(self, x: torch.Tensor, first: torch.Tensor) -> None:
+        """Device and dtype of x, against those of the first parameter; autocast casts the dtype itself."""
+        if x.device != first.device:
+            raise ValueError(
+                f"x: is on {x.device}, but the parameters are on {first.device}; move one of them with .to()"
+            )
+        if not torch.is_autocast_enabled(x.device.type):
+            raise ValueError(f"x: is {x.dtype}, but the parameters are {first.dtype}; convert one of them with .to()")
+
+
+def take_over(module: M, other: nn.Module) -> M:
+    """`module` with the parameters and buffers of `other` under the same names."""
+    for name, parameter in other.named_parameters(recurse=False):
+        module.register_parameter(name, parameter)
+    for name, buffer in other.named_buffers(recurse=False):
+        module.register_buffer(name, buffer, persistent=name not in other._non_persistent_buffers_set)
+    return module
+
+
+def check_labels(target: torch.Tensor, C: int) -> None:
+    """Raise RuntimeError for labels outside 0 to C - 1: at once on CPU, on CUDA when the device reports it."""
+    if torch._C._are_functorch_transforms_active():
+        return  # no transform knows the assertion
+    inside: Any = ((target >= 0) & (target < C)).all()
+    torch._assert_async(inside, f"target: has labels outside 0 to {C - 1}, expected one of {C} classes each")
