@@ -12,18 +12,21 @@ if TYPE_CHECKING:
     from handgrad.function import verify_function
     from handgrad.network import verify
     from handgrad.report import Report
+    from handgrad.update import UpdateReport, verify_update
     from handgrad.verdict import Verdict
 
 __version__ = "0.1.0"
 
-__all__ = ["Report", "Verdict", "assert_verified", "verify", "verify_function"]
+__all__ = ["Report", "UpdateReport", "Verdict", "assert_verified", "verify", "verify_function", "verify_update"]
 
 _HOMES = {
     "Report": "report",
+    "UpdateReport": "update",
     "Verdict": "verdict",
     "assert_verified": "assertions",
     "verify": "network",
     "verify_function": "function",
+    "verify_update": "update",
 }
 
 

@@ -91,10 +91,12 @@ class System:
 
 
 class Finding(Protocol):
-    """What a judge says about a formula: a Report, or a report on an update."""
+    """What a judge says about something that is no gradient, such as an update."""
 
     @property
     def verdict(self) -> Verdict: ...
+    @property
+    def words(self) -> str: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +109,8 @@ class Erratum:
     id: str
     printed: str
     right: str
-    finding: Finding
-    right_finding: Finding
+    finding: Report | Finding
+    right_finding: Report | Finding
     says: str = ""
 
     @property
@@ -120,7 +122,8 @@ class Erratum:
     @property
     def words(self) -> str:
         """What the judge says of the formula as printed."""
-        return self.says or (place_and_name(self.finding) if isinstance(self.finding, Report) else "")
+        words: str = place_and_name(self.finding) if isinstance(self.finding, Report) else self.finding.words
+        return self.says or words
 
 
 def place_and_name(report: Report) -> str:
@@ -129,5 +132,6 @@ def place_and_name(report: Report) -> str:
     if row is None:
         return "; ".join(report.complaints)
     wrong = ", ".join(t.name for t in row.isolated.tensors if t.verdict is Verdict.REFUTED)
-    name = row.diagnosis.name if row.diagnosis is not None else "unknown mistake"
+    reason = next((t.reason for t in row.isolated.tensors if t.reason), "unknown mistake")
+    name = row.diagnosis.name if row.diagnosis is not None and row.diagnosis.known else reason
     return f"{row.name}: {wrong}: {name}"

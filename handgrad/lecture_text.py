@@ -91,7 +91,7 @@ def show(system: System) -> RenderableType:
     for title in ("", "printed", "ours", "autograd", "print", "apart"):
         grid.add_column(title, overflow="fold")
     for n in system.numbers:
-        word = {None: "-", True: "agrees", False: "differs"}[n.as_printed] + (f" ({n.erratum})" if n.erratum else "")
+        word = {None: "-", True: "agrees", False: "differs"}[n.as_printed]
         apart = "-" if n.autograd is None else f"{n.apart:.0e}" if n.apart else "0"
         grid.add_row(n.name, *cells(n), word, Text(apart, "" if n.apart <= n.within else "bold red"))
     below: list[RenderableType] = [
@@ -117,7 +117,8 @@ def errata_table(errata: Sequence[Erratum]) -> Table:
 
 def cells(n: Number) -> tuple[Text, Text, Text]:
     """Printed, ours, autograd: the first entries, ours with as many digits as are printed, else 8."""
-    printed = Text(", ".join(n.printed[:SHOWN]) + more(len(n.printed)) if n.printed else "-")
+    why = f" (see {n.erratum})" if n.erratum else ""
+    printed = Text(", ".join(n.printed[:SHOWN]) + more(len(n.printed)) + why if n.printed else "-")
     places = [-half_unit(text).as_tuple().exponent - 1 for text in n.printed]  # type: ignore[operator]
     auto = Text("-") if n.autograd is None else Text(digits(n.autograd, places))
     return printed, Text(digits(n.ours, places)), auto

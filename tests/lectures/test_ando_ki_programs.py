@@ -1,0 +1,185 @@
+"""Ando Ki's programs as a student runs them: training with every consideration, weight.txt, separate inference."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from handgrad.lectures import ando_ki_inference, ando_ki_train
+
+from manual.activations import ACTIVATIONS, activation
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "examples" / "lectures"
+# seed 1: nn.output, one update before the weights that are saved, and what these give
+BEFORE, AFTER = (
+    (0.013485759, 0.958600526, 0.958502988, 0.048895773),
+    (0.013473918, 0.958631256, 0.958533764, 0.048858688),
+)
+
+
+def run_script(name: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return subprocess.run(
+        [sys.executable, "-W", "error", SCRIPTS / name, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+
+
+def test_train_then_infer_as_a_student_does(tmp_path: Path) -> None:
+    trained = run_script("ando_ki_train.py", tmp_path)
+    assert (trained.returncode, trained.stderr) == (0, "")
+    assert "XOR is learned" in trained.stdout
+    asked = run_script("ando_ki_inference.py", tmp_path)
+    assert (asked.returncode, asked.stderr) == (0, "")
+    said = [float(line.split()[-1]) for line in asked.stdout.splitlines()[1:]]
+    np.testing.assert_allclose(said, AFTER, atol=1e-12)
+    rows = trained.stdout.split("after it\n")[1].splitlines()[:4]
+    before, after = np.array([[float(word) for word in row.split()[-2:]] for row in rows]).T
+    np.testing.assert_allclose(before, BEFORE, atol=1e-12)
+    np.testing.assert_array_equal(after, said)
+
+
+@pytest.fixture
+def train_main(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
+    """The training program with these arguments, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["ando_ki_train.py", *arguments])
+        return ando_ki_train.main()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(f"--init {init}" for init in ando_ki_train.STARTS),
+        *(f"--activation {f} --lr 0.01" for f in ando_ki_train.SMOOTH),
+        *(f"--loss {loss}" for loss in ando_ki_train.LOSSES),
+        *(f"--optimizer {name}" for name in ando_ki_train.OPTIMIZERS),
+        "--layers 5 3 2",
+        "--seed 7 --iterations 1",
+    ],
+)
+def test_each_consideration_can_be_tried(train_main: Callable[..., int], arguments: str) -> None:
+    assert train_main("--iterations", "30", *arguments.split()) == 0
+    net, params = ando_ki_inference.load(Path("weight.txt"))
+    assert np.isfinite(net.forward(params, ando_ki_train.X)[0]).all()
+
+
+@pytest.mark.parametrize("arguments", ["--optimizer momentum", "--optimizer adam", "--loss cross_entropy --lr 0.5"])
+def test_other_ways_learn_xor_too(
+    train_main: Callable[..., int], capsys: pytest.CaptureFixture[str], arguments: str
+) -> None:
+    assert train_main(*arguments.split()) == 0
+    assert "XOR is learned" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("loss", ando_ki_train.LOSSES)
+def test_inference_gives_what_training_said(
+    train_main: Callable[..., int], capsys: pytest.CaptureFixture[str], loss: str
+) -> None:
+    train_main("--loss", loss, "--iterations", "50")
+    said = [float(row.split()[-1]) for row in capsys.readouterr().out.split("after it\n")[1].splitlines()[:4]]
+    inferred = ando_ki_inference.infer(Path("weight.txt"), ando_ki_train.X).ravel()
+    np.testing.assert_allclose(said, inferred, rtol=0, atol=6e-10)
+
+
+def test_loss_curve_is_drawn(train_main: Callable[..., int]) -> None:
+    assert train_main("--iterations", "5", "--plot", "loss.png") == 0
+    assert Path("loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_blowing_up_is_told_and_nothing_is_saved(
+    train_main: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train_main("--activation", "identity", "--lr", "50") == 1
+    assert "try a smaller --lr" in capsys.readouterr().err
+    assert not Path("weight.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("--lr -1", "lr is -1.0"),
+        ("--iterations 0", "--iterations: got 0"),
+        ("--layers 0", "at least 1"),
+        ("--plot loss.pdf", "ends in .png"),
+        ("--activation step", "invalid choice"),
+        ("--seed -1", "eed must be"),
+        ("--iterations 1 --save nowhere/weight.txt", "nowhere"),
+    ],
+)
+def test_arguments_that_cannot_be(
+    train_main: Callable[..., int], capsys: pytest.CaptureFixture[str], arguments: str, says: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        train_main(*arguments.split())
+    assert stop.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+def test_weights_come_back_bit_for_bit(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    W = [rng.normal(size=(4, 3)) * 10.0 ** rng.integers(-300, 300, (4, 3)), np.array([[-0.0, 5e-324, 1 / 3, 0.1]])]
+    ando_ki_train.save(tmp_path / "w", ("tanh", "sigmoid"), ({"W": W[0]}, {}, {"W": W[1]}, {}))
+    net, params = ando_ki_inference.load(tmp_path / "w")
+    assert [p["W"].tobytes() for p in params if p] == [v.tobytes() for v in W]
+    assert net.layers[1::2] == (activation("tanh"), activation("sigmoid"))
+
+
+GOOD = "layer 1: W 2 x 3, tanh\n1 2 3\n4 5 6\nlayer 2: W 1 x 2, sigmoid\n7 8\nend\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no line 'end'"),
+        ("end\n", "at least one layer"),
+        (GOOD.replace("end\n", ""), "cut short"),
+        (GOOD[: GOOD.index("4 5 6")], "cut short"),
+        (GOOD.replace("4 5 6", "4 5"), "line 3: '4 5', expected 3 finite numbers"),
+        (GOOD.replace("4 5 6", "4 five 6"), "line 3: could not convert"),
+        (GOOD.replace("4 5 6", "4 nan 6"), "line 3: '4 nan 6', expected 3 finite numbers"),
+        (GOOD.replace("4 5 6\n", ""), "line 3: could not convert"),
+        (GOOD.replace("x 3, tanh", "x 4, tanh"), "expected 3 inputs"),
+        (GOOD.replace("tanh", "__import__"), "one of identity, sigmoid"),
+        (GOOD.replace("layer 2", "layer 3"), "expected 'layer 2:"),
+        (GOOD.replace("W 1 x 2", "W 1 x 3").replace("7 8", "7 8 9"), "takes 3 inputs, but 2 come out"),
+        (GOOD + "more\n", "line 7: something after 'end'"),
+        ("\x80\x04pickle", "no text at byte 0"),
+    ],
+)
+def test_damaged_file_is_told(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "weight.txt"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match="weight") as told:
+        ando_ki_inference.load(path)
+    assert says in str(told.value)
+
+
+@pytest.mark.parametrize("given", [None, "layer one"])
+def test_inference_without_a_good_file_stops_with_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, given: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["ando_ki_inference.py"])
+    if given is not None:
+        Path("weight.txt").write_text(given, encoding="ascii")
+    with pytest.raises(SystemExit) as stop:
+        ando_ki_inference.main()
+    assert stop.value.code == 2
+    assert "weight.txt" in capsys.readouterr().err
+
+
+def test_all_smooth_activations_are_offered() -> None:
+    assert set(ando_ki_train.SMOOTH) == set(ACTIVATIONS) - {"step", "sign"}
