@@ -12,7 +12,7 @@ def to64(array: Any) -> NDArray[np.float64]:
     """The same numbers in float64; every smaller float format is a subset of it."""
     if isinstance(array, torch.Tensor):
         return array.detach().cpu().double().numpy()
-    return np.asarray(array, dtype=np.float64)
+    return np.asarray(array, dtype=np.float64, order="C")  # torch takes no negative strides
 
 
 def like(array: NDArray[np.float64], model: Any) -> Any:

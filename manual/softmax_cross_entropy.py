@@ -56,11 +56,9 @@ class SoftmaxCrossEntropy:
         p, target = cache
         xp = array_namespace(p)
         q, D = self.weighted(p, target)
-        one_hot = target.ndim == 1 and self.class_weights is None
-        Q = 1 if one_hot else xp.sum(q, axis=1, keepdims=True)  # sum_c q_ic
         # forward: E = -sum_ij q_ij log p_ij / D, p = softmax(z)
         # so:
-        dz = dE * ((p * Q - q) / D)  # (N, C)  eq. softmax_cross_entropy.dz
+        dz = dE * ((p * xp.sum(q, axis=1, keepdims=True) - q) / D)  # (N, C)  eq. softmax_cross_entropy.dz
         return dz
 
     def weighted(self, z: Array, target: Array) -> tuple[Array, Array]:

@@ -18,7 +18,7 @@ from handgrad.anyone.reference_noise import noise
 from handgrad.anyone.third_opinion import adjudicate
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.certificate import Evidence, StageReport, TensorReport, certify, compare
-from handgrad.mistakes.diagnosis import diagnose
+from handgrad.mistakes.diagnosis import Diagnosis, diagnose
 from handgrad.precision import dtype_name, like, to64
 from handgrad.rows import StageRow
 from handgrad.stage import Arrays, Stage
@@ -79,7 +79,8 @@ def judge(code: Code, reference: Reference, case: Case, rng: np.random.Generator
     first = report.tensors[0]
     if first.verdict is Verdict.REFUTED:
         first = forward_differs(first, evidence["y"])
-        return Judged(StageRow(case.name, StageReport(case.name, (first,))))
+        told = forward_mistake(stage, case.inputs, dy, evidence) if telling(exact) else None
+        return Judged(StageRow(case.name, StageReport(case.name, (first,)), (), told))
     if error is not None:
         return Judged(stopped(case.name, "backward", y, error))
     notes: tuple[str, ...] = ()
@@ -91,6 +92,14 @@ def judge(code: Code, reference: Reference, case: Case, rng: np.random.Generator
         notes += words
         diagnosis = diagnose(stage, case.inputs, dy, evidence) if telling(exact) else None
     return Judged(StageRow(case.name, report, (), diagnosis), notes, way, dy, evidence)
+
+
+def forward_mistake(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evidence]) -> Diagnosis | None:
+    """What makes of the right value the given one, if it has a name; the gradients take no part."""
+    found = diagnose(
+        stage, inputs, dy, {n: e if n == "y" else replace(e, hand=e.reference) for n, e in evidence.items()}
+    )
+    return found if found is not None and found.known else None
 
 
 def telling(exact: Mapping[str, Float]) -> bool:

@@ -1,5 +1,6 @@
 """What the catalogue of mistakes works on: a stage that failed, and one mistake with what it would have given."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ from handgrad.certificate import Evidence, Float
 from handgrad.stage import Stage
 
 EPS = 2.0**-53
+PARAMETER = re.compile(r"[WwUuVb]_?\d*|theta\d*|weights?\d*|bias(es)?\d*|gamma|beta")
 ABSENT = "the gradient is absent"  # the one mistake that a tensor which was not given can have
 NOTHING: Mapping[str, Float] = {}
 
@@ -102,9 +104,21 @@ class Case:
         return self.right["y"]
 
     @property
+    def data(self) -> bool:
+        """Whether x is data: a function of parameters alone has a batch that nobody sees."""
+        return not PARAMETER.fullmatch(self.x_name)
+
+    @property
     def N(self) -> int:
-        """The batch size: the rows of the input."""
-        return self.x.shape[0] if self.x.ndim else 1
+        """The batch size: the rows of the input, or of the result where only parameters come in."""
+        rows = self.x if self.data else self.y
+        return rows.shape[0] if rows.ndim > (not self.data) else 1
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a sample has: the columns of the result, or of what a loss is taken of."""
+        seen = self.x if self.y.ndim == 0 and self.data else self.y
+        return seen.shape[-1] if seen.ndim else 1
 
     @cached_property
     def derivative(self) -> Float | None:

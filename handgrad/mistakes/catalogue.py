@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterator
 from handgrad.mistakes.activations import ACTIVATIONS
 from handgrad.mistakes.case import Case, Mistake
 from handgrad.mistakes.general import GENERAL
-from handgrad.mistakes.layers import LAYERS
+from handgrad.mistakes.inside import NETWORK
+from handgrad.mistakes.linear import LINEAR
 from handgrad.mistakes.losses import LOSSES
 from handgrad.mistakes.norms import NORMS
+from handgrad.mistakes.overflow import OVERFLOW
 from handgrad.mistakes.shapes import SHAPES
+from handgrad.mistakes.softmax import SOFTMAX
 from handgrad.mistakes.upstream import UPSTREAM
 
 CATALOGUE: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
-    *GENERAL, *SHAPES, *UPSTREAM, *ACTIVATIONS, *LAYERS, *NORMS, *LOSSES,
+    *GENERAL, *SHAPES, *UPSTREAM, *ACTIVATIONS, *LINEAR, *SOFTMAX, *NORMS, *LOSSES, *OVERFLOW, *NETWORK,
 )  # fmt: skip

@@ -12,7 +12,7 @@ from handgrad.mistakes.case import ABSENT, Case, Mistake
 
 def factors(case: Case) -> dict[str, tuple[float, str]]:
     """The factors that slip in, by name: value and what usually did it."""
-    N, C = case.N, case.x.shape[-1] if case.y.ndim == 0 and case.x.ndim else (case.y.shape or (1,))[-1]
+    N, C = case.N, case.outputs
     named = {
         "2": (2.0, "A factor 2 slipped in: the 1/2 of the loss was forgotten, or the gradient was added up twice."),
         "1/2": (0.5, "A factor 1/2 slipped in: the loss has none, or the 2 of a square's derivative was forgotten."),
@@ -24,6 +24,8 @@ def factors(case: Case) -> dict[str, tuple[float, str]]:
         "1 over batch size times outputs": (1 / (N * C), "The mean over all entries was taken where the sum belongs."),
         "-1": (-1.0, "The sign is turned: the step would climb the error instead of going down."),
     }
+    if case.y.ndim == 0 and N > 1:
+        named |= half_a_mean(case)
     if N > 1:
         named["N/(N-1)"] = (N / (N - 1), "The divisor is N - 1 where N belongs.")
         named["(N-1)/N"] = ((N - 1) / N, "The divisor is N where N - 1 belongs.")
@@ -36,6 +38,23 @@ def factors(case: Case) -> dict[str, tuple[float, str]]:
         named["1 / (1 - p)"] = (1 / keep, "The scale 1 / (1 - p) of inverted dropout was applied twice.")
     turned = {f"-({k})": (-v, f"{why} And the sign is turned.") for k, (v, why) in named.items() if k != "-1"}
     return {k: (float(v), why) for k, (v, why) in {**named, **turned}.items() if v != 1 and (v != -1 or k == "-1")}
+
+
+def half_a_mean(case: Case) -> dict[str, tuple[float, str]]:
+    """1/2 sum and a mean mixed up: the divisor was taken for 2, or 2 for the divisor."""
+    reduction = getattr(case.stage.subject, "reduction", None)
+    sizes = {"N": (case.N, "samples")}
+    if case.outputs > 1:
+        sizes["batch size times outputs"] = (case.N * case.outputs, "entries")
+    named = {}
+    for label, (D, what) in sizes.items():
+        if reduction != "sum":
+            why = f"It is the gradient of 1/2 the sum; the loss is the mean over all {what}."
+            named["N/2" if label == "N" else f"half of {label}"] = (D / 2, why)
+        if reduction in (None, "sum"):
+            why = f"It is the gradient of the mean over all {what}; the loss is 1/2 the sum."
+            named["2/N" if label == "N" else f"2 over {label}"] = (2 / D, why)
+    return named
 
 
 def scale(case: Case) -> Iterator[Mistake]:

@@ -106,6 +106,8 @@ def squared_error(case: Case) -> Iterator[Mistake]:
         ("the error is squared", "The square was kept: e^2 where its derivative 2 e belongs.", c * e * e),
         ("the derivative of the absolute error", "It is the sign of y - t, the gradient of |y - t|.", c * np.sign(e)),
         ("the sign of the target is turned", "y + t where y - t belongs.", c * (y + t)),
+        ("output times target stands where their difference belongs", "y t where y - t belongs.", c * y * t),
+        ("the factor y - t is missing", "The gradient is that of y: the target has no part in it.", c + 0 * y),
     )
     for name, why, wrong in wrongs:
         yield Mistake(name, why, {k: wrong})

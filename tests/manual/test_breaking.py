@@ -122,8 +122,8 @@ MUTANTS: dict[type, list[tuple[str, str]]] = {
         ("dE *", "dE * dE *"),
     ],
     manual.SoftmaxCrossEntropy: [
-        ("p * Q - q", "p - q"),
-        ("p * Q - q", "p"),
+        ("p * xp.sum(q, axis=1, keepdims=True) - q", "p - q"),
+        ("p * xp.sum(q, axis=1, keepdims=True) - q", "p"),
         (" - q", " - q / p"),
         (" / D", ""),
         (" / D", " / p.shape[0]"),

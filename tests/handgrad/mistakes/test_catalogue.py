@@ -14,6 +14,7 @@ from handgrad.mistakes.diagnosis import Diagnosis, diagnose
 from handgrad.stage import Stage, layer_stage, loss_stage
 from handgrad.verdict import Verdict
 from manual import ACTIVATIONS
+from manual.gelu import tanh_of_cubic
 from manual.sigmoid import sigmoid
 
 DTYPES = (np.float32, np.float64)
@@ -161,7 +162,9 @@ def of(name: str) -> Change:
 
     def change(self: Any, p: Any, c: Any, dh: Any, dx: Any, g: Any) -> Any:
         f = ACTIVATIONS[name]
-        return f.backward({}, f.forward({}, c.z)[1], dh)
+        with np.errstate(divide="ignore"):
+            z = c.h + np.log(-np.expm1(-c.h)) if hasattr(c, "h") else c.z  # softplus keeps h alone
+        return f.backward({}, f.forward({}, z)[1], dh)
 
     return change
 
@@ -190,16 +193,19 @@ SIGMOID = {
     "at output": (dz(lambda c, dh, v: dh * (1 / (1 + np.exp(-c.h)) * (1 - 1 / (1 + np.exp(-c.h))))), r"at the output"),
 }
 SILU = {
-    "first term": (dz(lambda c, dh, v: dh * c.s), r"term of the product rule"),
-    "second term": (dz(lambda c, dh, v: dh * (c.z * (c.s * (1 - c.s)))), r"term of the product rule"),
+    "first term": (dz(lambda c, dh, v: dh * sigmoid(c.z)), r"term of the product rule"),
+    "second term": (dz(lambda c, dh, v: dh * (c.z * (sigmoid(c.z) * (1 - sigmoid(c.z))))), r"term of the product rule"),
     "gelu": (of("gelu"), r"backward pass is that of gelu\b"),
     "relu": (of("relu"), r"backward pass is that of relu\b"),
-    "factor": (dz(lambda c, dh, v: dh * (c.s + c.s * (1 - c.s))), r"factor of the product rule"),
+    "factor": (
+        dz(lambda c, dh, v: dh * (sigmoid(c.z) + sigmoid(c.z) * (1 - sigmoid(c.z)))),
+        r"factor of the product rule",
+    ),
 }
 GELU = {"tanh": (of("gelu_tanh"), r"that of gelu_tanh\b"), "silu": (of("silu"), r"that of silu( or|$)")}
 GELU_TANH = {
     "exact": (of("gelu"), r"that of gelu\b"),
-    "f for f'": (dz(lambda c, dh, v: dh * (0.5 * c.z * (1 + c.t))), r"stands"),
+    "f for f'": (dz(lambda c, dh, v: dh * (0.5 * c.z * (1 + tanh_of_cubic(c.z)))), r"stands"),
 }
 SOFTPLUS = {"tanh": (of("tanh"), r"that of tanh\b"), "missing": (dz(lambda c, dh, v: dh), MISSING),
             "again": (of("softplus"), r"")}  # fmt: skip

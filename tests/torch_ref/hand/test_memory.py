@@ -1,6 +1,7 @@
-"""What is kept between forward and backward: never more than autograd keeps, and less where it can be less."""
+"""What is kept between forward and backward: never more than torch's own modules keep, less where it can be less."""
 
-from typing import Any
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,41 +10,33 @@ from torch import nn
 import manual
 from torch_ref import HandModule
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "benchmarks"))  # scripts, not a package
 
-def kept(module: nn.Module, run: Any) -> int:
-    """Bytes kept for the backward pass, besides parameters: each storage once."""
-    own = {p.untyped_storage().data_ptr() for p in module.parameters()}
-    storages: dict[int, int] = {}
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            storages[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        value = run()
-    assert value.requires_grad
-    return sum(storages.values())
+import memory
+import record
 
 
-PLAIN = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU,
-         "softplus": nn.Softplus, "leaky_relu": nn.LeakyReLU}  # fmt: skip
+def test_never_more_and_as_recorded() -> None:
+    found = memory.measure()
+    assert {name: row["hand"] <= row["torch"] for name, row in found.items()} == dict.fromkeys(found, True)
+    assert found == record.load("memory")["kept"]
+    shown = record.section("memory").search(record.PAGE.read_text())
+    assert shown is not None
+    assert shown[2] == memory.table(record.load("memory"))
 
 
-@pytest.mark.parametrize("hidden", PLAIN)
-def test_a_network_with_its_loss_keeps_no_more_than_torchs_own_modules(hidden: str) -> None:
-    hand = HandModule(manual.mlp([12, 16, 8, 4], hidden), manual.SoftmaxCrossEntropy())
-    plain = nn.Sequential(nn.Linear(12, 16), PLAIN[hidden](), nn.Linear(16, 8), PLAIN[hidden](), nn.Linear(8, 4))
-    plain.load_state_dict(hand.state_dict())
-    x, labels, E = torch.randn(32, 12), torch.randint(0, 4, (32,)), nn.CrossEntropyLoss()
-    assert kept(hand, lambda: hand(x, labels)) <= kept(plain, lambda: E(plain(x), labels))
+@pytest.mark.parametrize("hidden", ["softplus", "silu", "gelu"])
+def test_one_array_for_each_activation_where_its_composition_keeps_more(hidden: str) -> None:
+    N, n = 8, 5
+    hand = HandModule(manual.ACTIVATIONS[hidden])
+    x = torch.randn(N, n, requires_grad=True)
+    assert memory.kept(hand, lambda: hand(x)) <= 2 * N * n * 4  # the input, and at most the output
 
 
-def test_squared_error_keeps_one_array_where_autograd_keeps_two() -> None:
+def test_squared_error_keeps_the_error_alone() -> None:
     hand = HandModule(manual.Network((manual.Linear(3, 5),)), manual.MeanSquaredError())
-    plain = nn.Linear(3, 5)
-    x, target, E = torch.randn(8, 3), torch.randn(8, 5), nn.MSELoss()
+    plain, E = nn.Linear(3, 5), nn.MSELoss()
+    x, target = torch.randn(8, 3), torch.randn(8, 5)
     given = x.nbytes + target.nbytes
-    assert kept(hand, lambda: hand(x, target)) == given + 8 * 5 * 4  # the error y - t, and the target itself
-    assert kept(plain, lambda: E(plain(x), target)) == given + 8 * 5 * 4
+    assert memory.kept(hand, lambda: hand(x, target)) == given + 8 * 5 * 4
+    assert memory.kept(plain, lambda: E(plain(x), target)) == given + 8 * 5 * 4

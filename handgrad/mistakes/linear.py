@@ -1,18 +1,16 @@
-"""Mistakes in the linear layer, the softmax layer and the normalisations, ours or somebody else's.
-
-Which layer a stage is, is read off its values, so that other people's functions are covered as well.
-"""
+"""Mistakes in the linear layer, ours or somebody else's: that a stage is one is read off its values."""
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, combinations
 from typing import NamedTuple
 
 import numpy as np
 
 from handgrad.certificate import Float
-from handgrad.mistakes.activations import same
 from handgrad.mistakes.case import EPS, Case, Mistake
 from handgrad.mistakes.upstream import closest_term
+
+MOST_INPUTS = 16  # up to here every pair of them is tried
 
 
 class LinearStage(NamedTuple):
@@ -103,17 +101,60 @@ def linear(case: Case) -> Iterator[Mistake]:
         yield Mistake("the bias is forgotten", "z = x W^T without b.", {"y": case.y - case.inputs[b]})
 
 
+def wrong_products(case: Case) -> Iterator[Mistake]:
+    """z = x W^T + b and dx = dz W with another product, without a factor, or with the inputs in another order."""
+    stage = linear_stage(case)
+    if stage is None:
+        return
+    name, W, M, b, turned = stage
+    x, dz, V, k = case.x, case.dy, W * M, f"d{case.x_name}"
+    n_out, n_in = V.shape
+    if k in case.same_shape:
+        u = int(np.argmin(np.abs(dz - case.hand[k][:, :1]).sum(axis=0)))
+        why = "dx sums dz W over the units above; W is not multiplied in."
+        yield Mistake("the factor W is missing", why, {k: np.repeat(dz.sum(axis=1, keepdims=True), n_in, axis=1)})
+        if n_out > 1:
+            alone = f"the factor W is missing, and only the path through unit {u} is used"
+            yield Mistake(alone, why, {k: np.repeat(dz[:, [u]], n_in, axis=1)})
+    why = "The product was taken entry by entry, and broadcasting made the shapes fit."
+    for key, A, B in ((k, dz, V), (k, dz, V.T), (f"d{name}", dz.T, x), (f"d{name}", dz, x)):
+        wanted = V.shape if key != k else x.shape
+        if len(A) in (1, len(B)) and A.shape[1] in (1, B.shape[1]) and B.shape == wanted:
+            made = (A * B).T if turned and key != k else A * B
+            yield Mistake("the elementwise product stands where the matrix product belongs", why, {key: made})
+    if "y" not in case.same_shape:
+        return
+    if b is not None:
+        why = "z = sum (x W + b): the bias is added once for every input, and so is its gradient."
+        inside = {"y": case.y + (n_in - 1) * case.inputs[b], f"d{b}": n_in * case.right[f"d{b}"]}
+        yield Mistake("the bias is inside the sum over the inputs", why, inside)
+    right = case.right[f"d{name}"].T if turned else case.right[f"d{name}"]
+    for words, order in orders(n_in):
+        dW = right[:, order].T if turned else right[:, order]
+        why = "Every weight meets another input than its own, as if W had its columns in another order."
+        y = case.y + (x[:, order] - x) @ V.T
+        yield Mistake(f"the {words}", why, {"y": y, f"d{name}": dW, k: case.right[k][:, order]})
+
+
+def orders(n: int) -> Iterator[tuple[str, list[int]]]:
+    """Two inputs exchanged, all reversed, all shifted by one."""
+    rest = list(range(n))
+    if n <= MOST_INPUTS:
+        for i, j in combinations(rest, 2):
+            yield f"inputs {i} and {j} are exchanged", [j if m == i else i if m == j else m for m in rest]
+    if n > 3:
+        yield "inputs are in reverse order", rest[::-1]
+    if n > 2:
+        yield "inputs are shifted by one", [*rest[1:], 0]
+        yield "inputs are shifted by one", [n - 1, *rest[:-1]]
+
+
 def _added(case: Case, k: str, term: Float, what: str) -> Iterator[Mistake]:
     """right + c * term for a number c read off the given result."""
-    if k not in case.same_shape or not term.any():
+    found = fitted(case, k, term)
+    if found is None:
         return
-    e = case.evidence[k]
-    at = np.unravel_index(int(np.argmax(np.abs(term))), term.shape)
-    c = float((e.hand[at] - e.reference[at]) / term[at])
-    slop = 4 * float(e.bound[at]) / abs(float(term[at])) + 2.0**-40 * abs(c)
-    if not np.isfinite(c) or not slop < abs(c):
-        return
-    c = next((s for d in range(1, 16) if abs((s := float(f"{c:.{d}g}")) - c) <= slop), c)
+    c, e = short(*found), case.evidence[k]
     name, why = {
         "update": (
             f"the weights were updated before the gradient was passed back (by {c:.6g} dW)",
@@ -123,6 +164,22 @@ def _added(case: Case, k: str, term: Float, what: str) -> Iterator[Mistake]:
     }[what]
     undone = {k: e.hand - c * term}
     yield Mistake(name, why, {k: e.reference + c * term}, undone, "taking that term off", freedom=1)
+
+
+def fitted(case: Case, k: str, term: Float) -> tuple[float, float] | None:
+    """The c of hand = right + c * term at the term's largest entry, and how far rounding may have carried it."""
+    if k not in case.same_shape or not term.any():
+        return None
+    e = case.evidence[k]
+    at = np.unravel_index(int(np.argmax(np.abs(term))), term.shape)
+    c = float((e.hand[at] - e.reference[at]) / term[at])
+    slop = 4 * float(e.bound[at]) / abs(float(term[at])) + 2.0**-40 * abs(c)
+    return (c, slop) if np.isfinite(c) and slop < abs(c) else None
+
+
+def short(c: float, slop: float) -> float:
+    """The number with the fewest digits within slop of c: the one somebody typed."""
+    return next((s for d in range(1, 16) if abs((s := float(f"{c:.{d}g}")) - c) <= slop), c)
 
 
 def bias_in_a_block(case: Case) -> Iterator[Mistake]:
@@ -141,32 +198,4 @@ def bias_in_a_block(case: Case) -> Iterator[Mistake]:
         )
 
 
-def softmax(case: Case) -> Iterator[Mistake]:
-    """dz = p (dp - sum dp p), the whole Jacobian."""
-    z, p, dp, k = case.x, case.y, case.dy, f"d{case.x_name}"
-    if len(case.inputs) != 1 or z.ndim < 2 or z.shape != p.shape:
-        return
-    e = np.exp(z - z.max(axis=-1, keepdims=True))
-    if not same(p, e / e.sum(axis=-1, keepdims=True)):
-        return
-    dot, C = (dp * p).sum(axis=-1, keepdims=True), z.shape[-1]
-    wrongs = (
-        ("only the diagonal of the Jacobian is used", "dz = dp p (1 - p); one logit moves all probabilities.",
-         dp * p * (1 - p)),
-        ("the sum over the classes is missing", "dz = p dp where p (dp - sum dp p) belongs.", p * dp),
-        ("the factor p is missing", "dz = dp - sum dp p where p (dp - sum dp p) belongs.", dp - dot),
-        ("the softmax Jacobian is applied twice", "dz went through the same Jacobian once more.",
-         case.rerun(dy=case.right[k]).get(k, dp)),
-        ("the softmax Jacobian is missing", "dz = dp: the gradient passes through unchanged.", dp),
-        ("the mean over the classes was taken for the sum", "dz = p (dp - mean dp p).", p * (dp - dot / C)),
-        ("the p inside the sum is missing", "dz = p (dp - sum dp).", p * (dp - dp.sum(axis=-1, keepdims=True))),
-        ("the sign of the sum is turned", "dz = p (dp + sum dp p) where a minus belongs.", p * (dp + dot)),
-        ("the sum runs over the batch", "sum dp p was taken over the samples, not over the classes.",
-         p * (dp - (dp * p).sum(axis=0, keepdims=True))),
-        ("the sum runs over all entries", "sum dp p was taken over all samples and classes.", p * (dp - dot.sum())),
-    )  # fmt: skip
-    for name, why, wrong in wrongs:
-        yield Mistake(name, why, {k: wrong})
-
-
-LAYERS = (linear, bias_in_a_block, softmax)
+LINEAR = (linear, wrong_products, bias_in_a_block)

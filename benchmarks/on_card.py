@@ -1,0 +1,123 @@
+"""On a CUDA card: is every gradient right in float32, with TF32 on, in float64 and bfloat16? And how long is a step?
+
+    python benchmarks/on_card.py                    writes docs/evidence/cuda.json, with the card's name
+    python benchmarks/on_card.py --device cpu       the same way on the CPU, to try it; writes nothing
+
+TF32 rounds the factors of a float32 product to 10 bits: its runs are judged with bounds 2^13 times as wide, the ratio
+of the two unit roundoffs.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from record import markdown, save
+from torch import nn
+
+from handgrad import verify
+from handgrad.digits import digits
+from handgrad.survey import DIFFERENTIABLE, LOSSES, Problem, other_layers_and_losses, problems
+from manual import Dropout, SoftmaxCrossEntropy, mlp
+from torch_ref import HandModule
+
+KINDS = {"float64": (torch.float64, False), "float32": (torch.float32, False), "float32, TF32": (torch.float32, True),
+         "bfloat16": (torch.bfloat16, False)}  # fmt: skip
+STEPS = {
+    "784-512-256-10, batch 128": ([784, 512, 256, 10], 128),
+    "784-2048-2048-10, batch 512": ([784, 2048, 2048, 10], 512),
+}
+
+
+def judged(device: str, kind: str) -> dict[str, int]:
+    """Verdicts over all problems of `handgrad verify` that need no state, at the initial weights."""
+    dtype, tf32 = KINDS[kind]
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    counts = {"CERTIFIED": 0, "REFUTED": 0, "UNRESOLVED": 0}
+    for problem in [*problems(DIFFERENTIABLE, tuple(LOSSES)), *other_layers_and_losses()]:
+        if any(isinstance(layer, Dropout) for layer in problem.network.layers):
+            continue
+        report = verdict(problem, device, dtype, slack=2.0**13 if tf32 else 1.0)
+        counts[report] += 1
+    return counts
+
+
+def verdict(problem: Problem, device: str, dtype: torch.dtype, slack: float) -> str:
+    data, rng = digits(), np.random.default_rng(0)
+    pick = rng.permutation(len(data.x))[:32]
+    params = tuple(
+        {name: torch.tensor(a, device=device, dtype=dtype) for name, a in layer.items()}
+        for layer in problem.network.init(rng)
+    )
+    x = torch.tensor(data.x[pick], device=device, dtype=dtype)
+    target = torch.tensor(data.labels[pick] if problem.labels else data.one_hot[pick], device=device)
+    target = target if problem.labels else target.to(dtype)
+    return verify(problem.network, params, x, target, problem.loss, seed=0, slack=slack).verdict.value
+
+
+def steps(device: str) -> dict[str, dict[str, float]]:
+    """Milliseconds of a training step in float32, HandModule and torch eager in turn."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    found = {}
+    for name, (sizes, N) in STEPS.items():
+        hand = HandModule(mlp(sizes, "relu"), SoftmaxCrossEntropy()).to(device)
+        linears = [nn.Linear(a, b) for a, b in zip(sizes, sizes[1:])]  # noqa: B905, RUF007
+        plain = nn.Sequential(linears[0], nn.ReLU(), linears[1], nn.ReLU(), linears[2]).to(device)
+        E = nn.CrossEntropyLoss()
+        x, labels = torch.randn(N, sizes[0], device=device), torch.randint(sizes[-1], (N,), device=device)
+        contenders: dict[str, tuple[nn.Module, Callable[[], Any]]] = {
+            "hand": (hand, lambda: hand(x, labels)),  # noqa: B023
+            "eager": (plain, lambda: E(plain(x), labels)),  # noqa: B023
+        }
+        times: dict[str, list[float]] = {side: [] for side in contenders}
+        optimizers = {side: torch.optim.SGD(module.parameters(), 0.01) for side, (module, _) in contenders.items()}
+        for _ in range(30):
+            for side, (_, loss) in contenders.items():
+                times[side].append(milliseconds(optimizers[side], loss, device))
+        found[name] = {side: median(found[5:]) for side, found in times.items()}
+    return found
+
+
+def milliseconds(optimizer: torch.optim.Optimizer, loss: Callable[[], Any], device: str) -> float:
+    """One of 20 steps, the card waited for."""
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    wait()
+    start = time.perf_counter()
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+    wait()
+    return (time.perf_counter() - start) / 20 * 1e3
+
+
+def table(found: dict[str, Any]) -> str:
+    """The verdicts, and the steps' ratio."""
+    rows = [[kind, *counts.values()] for kind, counts in found["verdicts"].items()]
+    times = [
+        [name, *(f"{row[s]:.3f}" for s in row), f"{row['hand'] / row['eager']:.2f}"]
+        for name, row in found["steps"].items()
+    ]
+    return "\n\n".join(
+        (
+            found["card"],
+            markdown(["precision", "CERTIFIED", "REFUTED", "UNRESOLVED"], rows),
+            markdown(["step, float32", "HandModule, ms", "torch eager, ms", "ratio"], times),
+        )
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    device = parser.parse_args().device
+    if device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: torch sees no CUDA device here; --device cpu tries the command without one")
+    card = torch.cuda.get_device_name() if device == "cuda" else "CPU"
+    result = {"card": card, "verdicts": {kind: judged(device, kind) for kind in KINDS}, "steps": steps(device)}
+    if device == "cuda":
+        save("cuda", result, table(result))
+    print(table(result))

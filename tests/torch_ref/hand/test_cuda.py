@@ -1,0 +1,66 @@
+"""The verification suite and HandModule on a CUDA card. Continuous integration has none: these are skipped there."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import manual
+from tests.torch_ref.hand.networks import EVERY_KIND, LOSS, batch, gradients, pair
+from torch_ref import HandModule, twin
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "benchmarks"))  # scripts, not a package
+
+import on_card
+
+needs_a_card = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here"),
+]
+card = pytest.param("cuda", marks=needs_a_card)
+
+
+@pytest.mark.parametrize("device", ["cpu", card])
+def test_one_problem_in_every_precision(device: str) -> None:
+    """The same code that judges on the card, tried on the CPU where there is none."""
+    problem = on_card.problems(("tanh",), ("cross_entropy",))[0]
+    assert {
+        kind: on_card.verdict(problem, device, dtype, 1.0) for kind, (dtype, tf32) in on_card.KINDS.items() if not tf32
+    } == {
+        "float64": "CERTIFIED",
+        "float32": "CERTIFIED",
+        "bfloat16": "CERTIFIED",
+    }
+
+
+@pytest.mark.parametrize("kind", on_card.KINDS)
+@pytest.mark.parametrize("device", [card])
+def test_every_gradient_is_right(device: str, kind: str) -> None:
+    counts = on_card.judged(device, kind)
+    assert counts["REFUTED"] == 0 < counts["CERTIFIED"]
+
+
+@pytest.mark.parametrize("device", [card])
+def test_a_step_of_every_kind_of_layer(device: str) -> None:
+    hand, auto = (module.to(device).eval() for module in pair(EVERY_KIND, LOSS, torch.float32))
+    x, labels = (t.to(device) for t in batch(dtype=torch.float32))
+    hand(x, labels).backward()
+    twin(LOSS)(auto(x), labels).backward()
+    torch.testing.assert_close(gradients(hand), gradients(auto), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("device", [card])
+def test_autocast_and_compile(device: str) -> None:
+    hand = HandModule(manual.mlp([6, 5, 3]), LOSS).to(device)
+    x, labels = (t.to(device) for t in batch(dtype=torch.float32))
+    with torch.autocast(device, torch.bfloat16):
+        hand(x, labels).backward()
+    torch.compile(hand, fullgraph=True)(x, labels).backward()
+
+
+def test_cuda_asked_for_and_absent() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device here")
+    with pytest.raises((AssertionError, RuntimeError), match="CUDA"):
+        HandModule(manual.Linear(2, 3)).to("cuda")
