@@ -2,7 +2,8 @@
 
 Q = "(1 - self.label_smoothing) * q + self.label_smoothing / C"
 MASK = "array_namespace(W).asarray(self.mask, dtype=W.dtype, device=device(W))"
-INTEGRAL = "xp.isdtype(target.dtype, 'integral')"
+INDICES = "target.ndim == 1"
+SLOPE = "xp.astype(cache.h > 0, dh.dtype)"
 EXPONENTIAL = "xp.exp(z - xp.max(z, axis=1, keepdims=True))"
 BATCH = "BatchNorm1d.forward, return:"
 
@@ -18,6 +19,7 @@ SURVIVORS: dict[str, tuple[str, ...]] = {
     ),
     "It is the same function: the mask holds zeros and ones, so M o M = M.": (
         f"Linear._connected, return: W * {MASK} -> W * {MASK} * {MASK}",
+        f"ReLU.backward, dz: dh * {SLOPE} -> dh * {SLOPE} * {SLOPE}",
     ),
     "It is the same function: a factor of e cancels in e / sum e.": (
         f"Softmax.forward, e: {EXPONENTIAL} -> -{EXPONENTIAL}",
@@ -41,12 +43,12 @@ SURVIVORS: dict[str, tuple[str, ...]] = {
         "BinaryCrossEntropy.backward, dz: z -> t (2)",
     ),
     "It is the same branch: a truth value times a number is as true.": (
-        f"SoftmaxCrossEntropy._target, indices: {INTEGRAL} -> -{INTEGRAL}",
-        f"SoftmaxCrossEntropy._target, indices: {INTEGRAL} -> 2 * {INTEGRAL}",
+        f"SoftmaxCrossEntropy.weighted, indices: {INDICES} -> -({INDICES})",
+        f"SoftmaxCrossEntropy.weighted, indices: {INDICES} -> 2 * ({INDICES})",
     ),
     "It is the same array: q is the target there.": (
-        "SoftmaxCrossEntropy._target, indices: target -> q",
-        "SoftmaxCrossEntropy._target, q: target -> q",
+        "SoftmaxCrossEntropy.weighted, indices: target -> q",
+        "SoftmaxCrossEntropy.weighted, q: target -> q",
     ),
     "It is the same function: without smoothing the formula gives (1 - 0) q + 0.": (
         f"SoftmaxCrossEntropy._smooth, return: q if not self.label_smoothing else {Q} -> {Q}",

@@ -47,7 +47,7 @@ TARGETS: dict[str, tuple[type, tuple[str, ...]]] = {
     "dropout": (manual.Dropout, PASSES),
     "squared_error": (manual.SquaredError, PASSES),
     "binary_cross_entropy": (manual.BinaryCrossEntropy, PASSES),
-    "softmax_cross_entropy": (manual.SoftmaxCrossEntropy, (*PASSES, "_target", "_smooth")),
+    "softmax_cross_entropy": (manual.SoftmaxCrossEntropy, (*PASSES, "weighted", "_smooth")),
     "network": (manual.Network, ("forward", "backward_trace")),
 }
 FATES = ("refuted", "unresolved", "crashed", "stops", "survives")

@@ -1,11 +1,11 @@
-"""The command line. Exit code 0 certified, 1 refuted, 2 unresolved or bad usage."""
+"""The command line. Exit code 0 certified or done, 1 refuted or failed, 2 unresolved or bad usage."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
 import handgrad
-from handgrad.commands import lectures, verify
+from handgrad.commands import compare, lectures, predict, train, verify
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="handgrad", description="Hand-derived gradients, verified.")
     top.add_argument("--version", action="version", version=f"handgrad {handgrad.__version__}")
     commands = top.add_subparsers(required=True, metavar="command")
-    for command in (verify, lectures):
+    for command in (verify, compare, train, predict, lectures):
         command.add(commands)
     return top
 

@@ -5,6 +5,7 @@ from manual.adam import Adam, AdamState, AdamW
 from manual.batch_norm import BatchNorm1d, Running
 from manual.binary_cross_entropy import BinaryCrossEntropy
 from manual.dropout import Dropout
+from manual.fit import fit
 from manual.gelu import GELU, GELUTanh
 from manual.gradients import Pass, gradients, loss_and_gradients
 from manual.identity import Identity
@@ -24,6 +25,7 @@ from manual.softplus import Softplus
 from manual.squared_error import HalfSquaredError, MeanSquaredError, SquaredError
 from manual.step import BinaryStep, Sign
 from manual.tanh import Tanh
+from manual.training import NonFiniteLossError, Training
 from manual.types import Array, Grads, Layer, Loss, NotDifferentiableError, Params
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "MeanSquaredError",
     "Network",
     "Neuron",
+    "NonFiniteLossError",
     "NotDifferentiableError",
     "Params",
     "Pass",
@@ -67,9 +70,11 @@ __all__ = [
     "Stage",
     "StageGrads",
     "Tanh",
+    "Training",
     "activation",
     "backprop",
     "evaluate",
+    "fit",
     "gradients",
     "loss_and_gradients",
     "mlp",

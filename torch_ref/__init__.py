@@ -3,6 +3,7 @@
 from torch_ref.batch_norm import BatchNorm1d
 from torch_ref.binary_cross_entropy import BinaryCrossEntropy
 from torch_ref.dropout import Dropout
+from torch_ref.fit import fit
 from torch_ref.gelu import GELU, GELUTanh
 from torch_ref.hand import HandModule
 from torch_ref.identity import Identity
@@ -44,6 +45,7 @@ __all__ = [
     "Softplus",
     "SquaredError",
     "Tanh",
+    "fit",
     "from_torch",
     "running_from_torch",
     "to_torch",

@@ -23,9 +23,10 @@ class HandModule(nn.Module):
     module(x) is the output, module(x, target) the loss E. Shapes: x (N, n_in), without a loss and batch norm also
     (..., n_in); the target as the loss takes it. Parameters start as those of torch's own modules do and state_dict has
     their keys, so checkpoints and optimizers notice nothing. In training, dropout draws from torch's generator and
-    batch norm keeps running statistics; eval() ends both. Raises TypeError for what has no twin; at the call,
-    ValueError for an input that does not fit the parameters in shape, dtype or device, and for a target where there is
-    no loss or that wants a gradient; RuntimeError for labels out of range. Forward-mode derivatives are not derived.
+    batch norm keeps running statistics; eval() ends both; states, per layer a mask, running statistics or None, says
+    what a layer takes instead. Raises TypeError for what has no twin; at the call, ValueError for an input that does
+    not fit the parameters in shape, dtype or device, states that do not fit the layers, and a target where there is no
+    loss or that wants a gradient; RuntimeError for labels out of range. Forward-mode derivatives are not derived.
 
     >>> import manual
     >>> HandModule(manual.mlp([4, 3, 2], "relu"))(torch.zeros(5, 4)).shape
@@ -54,7 +55,9 @@ class HandModule(nn.Module):
         self.stateful = any(isinstance(layer, Dropout | BatchNorm1d) for layer in layers)
         self.n_in = widths(layers[0])[0] if layers else None
 
-    def forward(self, x: torch.Tensor, target: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(
+        self, x: torch.Tensor, target: torch.Tensor | None = None, states: Sequence[Any] | None = None
+    ) -> torch.Tensor:
         holders: tuple[Any, ...] = tuple(self._modules.values()) or (self,)[: len(self.layers)]
         tensors = [
             getattr(holder, TORCH_NAMES[name])
@@ -66,34 +69,40 @@ class HandModule(nn.Module):
         program = self.program
         if torch.is_autocast_enabled(x.device.type):
             program = program._replace(low=torch.get_autocast_dtype(x.device.type))
-        if self.stateful:
-            states = self._states(rows, holders)
-            program = program._replace(states=tuple(map(len, states)))
-            tensors += chain(*states)
+        if self.stateful or states is not None:
+            taken = self._states(rows, holders, states)
+            program = program._replace(states=tuple(map(len, taken)))
+            tensors += chain(*taken)
         y, *statistics = apply(program, rows, target, tensors)
         if statistics:
-            self._keep(statistics, holders, rows.shape[0])
+            self._keep(statistics, holders, rows.shape[0], program.states)
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1])
 
-    def _states(self, x: torch.Tensor, holders: Sequence[Any]) -> list[list[torch.Tensor]]:
-        """Per layer what it takes besides x: dropout in training its mask, batch norm in evaluation its statistics."""
+    def _states(self, x: torch.Tensor, holders: Sequence[Any], given: Sequence[Any] | None) -> list[list[torch.Tensor]]:
+        """Per layer what it takes besides x: what is given, else in training a mask, in evaluation statistics."""
+        if given is not None and len(given) != len(self.layers):
+            raise ValueError(
+                f"states: {len(given)} entries, expected {len(self.layers)}, one per layer (None for most)"
+            )
         states: list[list[torch.Tensor]] = []
         n = x.shape[-1]
-        for layer, holder in zip(self.layers, holders, strict=True):
+        for i, (layer, holder) in enumerate(zip(self.layers, holders, strict=True)):
             state = []
-            if isinstance(layer, Dropout) and self.training:
+            if given is not None and given[i] is not None:
+                state = given_state(f"states[{i}]", layer, given[i], (x.shape[0], n))
+            elif isinstance(layer, Dropout) and self.training:
                 state = [x.new_empty(x.shape[0], n).bernoulli_(1 - layer.p)]  # as nn.Dropout draws its own
-            if isinstance(layer, BatchNorm1d) and not self.training:
+            elif isinstance(layer, BatchNorm1d) and not self.training:
                 state = [holder.running_mean, holder.running_var]
             states.append(state)
             n = widths(layer)[1] or n
         return states
 
-    def _keep(self, statistics: list[torch.Tensor], holders: Sequence[Any], N: int) -> None:
-        """Move every batch norm's running statistics towards the batch's mean and variance."""
+    def _keep(self, statistics: list[torch.Tensor], holders: Sequence[Any], N: int, taken: Sequence[int]) -> None:
+        """Move the running statistics of every batch norm that took none towards the batch's mean and variance."""
         found = iter(statistics)
-        for layer, holder in zip(self.layers, holders, strict=True):
-            if isinstance(layer, BatchNorm1d):
+        for layer, holder, count in zip(self.layers, holders, taken, strict=True):
+            if isinstance(layer, BatchNorm1d) and not count:
                 update_running(holder, layer.momentum, next(found), next(found), N)
 
     def _check(self, x: torch.Tensor, target: torch.Tensor | None, params: list[torch.Tensor]) -> None:
@@ -126,6 +135,19 @@ class HandModule(nn.Module):
             )
         if not torch.is_autocast_enabled(x.device.type):
             raise ValueError(f"x: is {x.dtype}, but the parameters are {first.dtype}; convert one of them with .to()")
+
+
+def given_state(name: str, layer: Layer, state: Any, shape: tuple[int, int]) -> list[torch.Tensor]:
+    """The tensors of a state. ValueError unless it is a mask (N, n) for dropout or statistics (n,) for batch norm."""
+    tensors = list(state) if isinstance(state, tuple) else [state]
+    expected = {Dropout: [shape], BatchNorm1d: [shape[1:]] * 2}
+    fitting = next((shapes for kind, shapes in expected.items() if isinstance(layer, kind)), [])
+    if [tuple(getattr(tensor, "shape", ())) for tensor in tensors] != fitting:
+        got = [tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else type(tensor).__name__ for tensor in tensors]
+        raise ValueError(
+            f"{name}: got {got}, expected tensors of shapes {fitting} for {layer}; None where it takes none"
+        )
+    return tensors
 
 
 def take_over(module: M, other: nn.Module) -> M:

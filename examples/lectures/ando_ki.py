@@ -32,7 +32,7 @@ from handgrad.lectures.ando_ki_seeds import (
     outcome,
     side_by_side,
 )
-from handgrad.lectures.ando_ki_train import Float, Trained, X, Y, curve, save, start, train
+from handgrad.lectures.ando_ki_train import Float, Trained, X, Y, curve, start, train
 
 from handgrad import verify, verify_function
 from handgrad.lecture import Number, System
@@ -48,6 +48,7 @@ from manual import (
     mlp,
     sgd,
 )
+from manual.weight_files import save_text
 
 SSE, HALF = SquaredError(), HalfSquaredError()
 NET = mlp([3, 4, 1], "sigmoid", "sigmoid", bias=False)  # the listing's
@@ -200,8 +201,8 @@ def saved_and_loaded() -> System:
     trained = train(NET, start(NET, "rand", 1), SSE, SGD(1.0), 1000)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "weight.txt"
-        save(path, ("sigmoid", "sigmoid"), trained.params)
-        (_, read), inferred = load(path), infer(path, X)
+        save_text(path, NET, trained.params)
+        read, inferred = load(path).params, infer(path, X)
     both = [np.concatenate([p["W"].ravel() for p in params if p]) for params in (trained.params, read)]
     by_torch = module(NET, read)(torch.from_numpy(X))
     apart = np.abs(trained.output - inferred).max()

@@ -33,6 +33,7 @@ from manual import (
 )
 from manual.activations import NOT_DIFFERENTIABLE, activation
 from manual.initial import constant
+from manual.weight_files import save_text
 
 Float = NDArray[np.float64]
 
@@ -83,15 +84,6 @@ def train(net: Network, params: Sequence[Params], loss: Loss, optimizer: Any, it
             )
         losses.append(float(E))
     return Trained(params, np.array(losses), y)
-
-
-def save(path: Path, activations: Sequence[str], params: Sequence[Params]) -> None:
-    """Per linear layer a line with its shape and activation, then a line per unit; every digit, so load is exact."""
-    weights = [p["W"] for p in params if p]
-    lines = []
-    for i, (W, f) in enumerate(zip(weights, activations, strict=True), 1):
-        lines += [f"layer {i}: W {W.shape[0]} x {W.shape[1]}, {f}", *(" ".join(map(repr, row)) for row in W.tolist())]
-    path.write_text("\n".join([*lines, "end", ""]), encoding="ascii")
 
 
 def options() -> argparse.ArgumentParser:
@@ -145,7 +137,10 @@ def main() -> int:
         print(f"{x[0]:.0f} {x[1]:.0f} {x[2]:.0f} {t:10.0f}   {a:.9f}{b:35.9f}")
     print("XOR is learned" if np.array_equal(np.round(after), Y.ravel()) else "XOR is not learned: try another start")
     try:
-        save(args.save, [*[args.activation] * len(args.layers), output], trained.params)
+        if from_logits:  # what is saved gives the sigmoid itself
+            save_text(args.save, Network((*net.layers, last)), (*trained.params, {}))
+        else:
+            save_text(args.save, net, trained.params)
     except OSError as error:
         top.error(f"argument --save: {error}")
     print(f"saved {args.save}")

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
-from unicodedata import category, normalize
 
 import numpy as np
 import torch
@@ -20,11 +19,11 @@ from rich.console import Console
 from rich.table import Table
 
 from handgrad import verify
+from handgrad.datasets.text import LETTERS, cleaned, indices, read
 from handgrad.lecture import Number, System
 from handgrad.lecture_text import wide_console
 from manual import Network, Params, mlp
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz _"  # the underscore is every other character
 USED, FEWEST = 100_000, 1_000  # letters of a text that are used, and needed
 SOME = 20_000  # letters for the short version among the lecture's systems
 BATCH, RATE, PASSES = 64, 0.02, 3
@@ -38,33 +37,6 @@ SHORT = (  # the first sentences of Moby-Dick
 # Text to letters, letters to numbers.
 
 
-def cleaned(text: str) -> str:
-    """a..z, single spaces and single underscores: accents dropped, white space a space, all else an underscore.
-
-    >>> cleaned("\\ufeffCaf\\u00e9,\\r\\n  42 Stra\\u00dfen")
-    'cafe_ _ strassen'
-    """
-    found: list[str] = []
-    for c in normalize("NFKD", text.casefold()):
-        if category(c) in ("Mn", "Cf"):  # an accent by itself, a byte-order mark, a soft hyphen
-            continue
-        letter = " " if c.isspace() else c if c in LETTERS else "_"
-        if letter in " _" and found and found[-1] == letter:
-            continue
-        found.append(letter)
-    return "".join(found).strip(" ")
-
-
-def read(path: Path) -> str:
-    """The letters of a UTF-8 file. OSError if it cannot be read, ValueError if it is no UTF-8."""
-    try:
-        return cleaned(path.read_bytes().decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path}: byte {error.start} is no UTF-8; save the text as UTF-8 (with or without a byte-order mark)"
-        ) from error
-
-
 def standard_text() -> str:
     """The English that comes with Python: the help texts on its language. ModuleNotFoundError where left out."""
     try:
@@ -72,11 +44,6 @@ def standard_text() -> str:
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("this Python comes without pydoc_data: give a text with --text FILE") from error
     return cleaned("\n".join(topics.values()))
-
-
-def indices(text: str) -> Ints:
-    """The place of each letter in the alphabet; what is not in it counts as an underscore."""
-    return np.array([LETTERS.find(c) % len(LETTERS) for c in text], dtype=np.int64)
 
 
 def encode(text: str) -> Float:

@@ -1,9 +1,9 @@
-"""`handgrad verify`: certify every activation, layer and loss on real handwritten digits."""
+"""`handgrad verify`: certify every activation, layer and loss on real handwritten digits, or a trained network."""
 
 import argparse
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import handgrad
 from handgrad.rows import STYLES
 from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES, Case, other_layers_and_losses, problems, survey
 from handgrad.survey_text import show, summary
+from handgrad.trained import told
+from handgrad.trained_case import trained_case
 from handgrad.verdict import Verdict, together
 
 
@@ -25,12 +27,17 @@ def add(commands: Any) -> None:
         "verify",
         help="certify every activation, layer and loss on real handwritten digits",
         description="Certify the hand-derived gradients of every activation, layer and loss on real handwritten "
-        "digits, stage by stage, at the initial weights and after training.",
+        "digits, stage by stage, at the initial weights and after training. With --checkpoint: of that network, with "
+        "the weights it was trained to, on a batch of the data it was trained on.",
     )
     verify.add_argument("--activation", nargs="+", choices=DIFFERENTIABLE, metavar="NAME",
                         help=f"only these, between linear layers: {', '.join(DIFFERENTIABLE)}")  # fmt: skip
     verify.add_argument("--loss", nargs="+", choices=tuple(LOSSES), metavar="NAME",
                         help=f"only these: {', '.join(LOSSES)}")  # fmt: skip
+    verify.add_argument("--checkpoint", type=Path, metavar="FILE", help="judge this trained network, of handgrad train")
+    verify.add_argument(
+        "--data", metavar="digits|PATH", help="other data for --checkpoint than those it was trained on"
+    )
     verify.add_argument("--dtype", nargs="+", choices=DTYPES, default=DTYPES, metavar="NAME",
                         help=f"only these: {', '.join(DTYPES)}")  # fmt: skip
     verify.add_argument("--seed", type=int, help="of weights, batches and upstream gradients; a fresh one if not given")
@@ -54,10 +61,16 @@ def run(args: argparse.Namespace) -> int:
     if seed < 0:
         args.parser.error(f"--seed is {seed}, expected 0 or more")
     cases: list[Case] = []
-    todo = problems(args.activation or DIFFERENTIABLE, args.loss or tuple(LOSSES))
-    todo += [] if args.activation or args.loss else other_layers_and_losses()
-    found, quiet = survey(todo, args.dtype, seed=seed, slack=args.slack), not progress.is_terminal
-    for case in track(found, "verifying", len(todo), console=progress, transient=True, disable=quiet):
+    if args.checkpoint is not None:
+        count, found = 1, trained(args, seed)
+    else:
+        if args.data is not None:
+            args.parser.error("--data is for --checkpoint: which network is to be judged on these data?")
+        todo = problems(args.activation or DIFFERENTIABLE, args.loss or tuple(LOSSES))
+        todo += [] if args.activation or args.loss else other_layers_and_losses()
+        count, found = len(todo), survey(todo, args.dtype, seed=seed, slack=args.slack)
+    quiet = not progress.is_terminal
+    for case in track(found, "verifying", count, console=progress, transient=True, disable=quiet):
         cases.append(case)
         console.print(show(case))
     for case in cases:
@@ -69,6 +82,17 @@ def run(args: argparse.Namespace) -> int:
     if args.json is not None:
         args.json.write_text(json.dumps(as_dict(cases, seed), indent=1))
     return verdict.exit_code
+
+
+def trained(args: argparse.Namespace, seed: int) -> Iterator[Case]:
+    """The one case of a trained network; usage errors for what cannot be read and for options that it decides."""
+    if args.activation or args.loss:
+        args.parser.error("--checkpoint says which network and loss; leave --activation and --loss out")
+    try:
+        return trained_case(args.checkpoint, args.data, args.dtype, seed=seed, slack=args.slack)
+    except (OSError, ValueError) as error:
+        args.parser.error(told(error))
+    return iter(())
 
 
 def as_dict(cases: Sequence[Case], seed: int) -> dict[str, object]:

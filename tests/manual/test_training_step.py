@@ -52,6 +52,15 @@ def test_a_linear_layer_makes_one_product_per_gradient() -> None:
         assert Counted.products == len({"x", "W"} & set(needs))
 
 
+def test_a_training_step_makes_one_product_per_layer_and_gradient() -> None:
+    """Of two linear layers: two forward, two for dW and one for dx, that of the second layer."""
+    network, rng = manual.mlp([4, 5, 3]), np.random.default_rng(0)
+    x, t = rng.normal(size=(6, 4)).view(Counted), rng.normal(size=(6, 3))
+    Counted.products = 0
+    manual.loss_and_gradients(network, network.init(0), x, t, manual.MeanSquaredError())
+    assert Counted.products == 5
+
+
 FIRST = {
     "linear": manual.Linear(4, 4),
     "layer_norm": manual.LayerNorm(4),

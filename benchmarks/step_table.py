@@ -1,0 +1,90 @@
+"""What benchmarks/step.py measured, as Markdown: each case, and the ratios that are aimed at."""
+
+from typing import Any, NamedTuple
+
+from record import markdown
+from step_cases import CASES
+from step_contenders import CONTENDERS
+
+EAGER = "torch autograd, eager"
+COMPILED = ("torch autograd, compiled", "torch autograd, compiled with its optimizer")
+
+
+class Aim(NamedTuple):
+    """ours / the best of theirs, at most so much in each case."""
+
+    ours: str
+    theirs: tuple[str, ...]
+    at_most: tuple[float, ...]
+    quantity: str = "seconds"
+
+
+NOT_MORE = (1.0,) * 6
+AIMS = (
+    Aim("manual on NumPy", (EAGER,), (0.3, 0.3, 0.45, 0.7, 1.0, 1.0)),
+    Aim("manual under torch.compile", COMPILED, (0.5, 0.5, 0.5, 0.5, 1.0, 1.0)),
+    Aim("manual under jax.jit", ("jax.grad under jit",), NOT_MORE),
+    Aim("manual under jax.lax.scan", ("jax.grad under scan",), NOT_MORE),
+    Aim("HandModule", (EAGER,), NOT_MORE),
+    Aim("HandModule", (EAGER,), NOT_MORE, "kept"),
+)
+
+
+def ratio(aim: Aim, case: dict[str, Any]) -> float | None:
+    """None where one of the two was not there."""
+    rows = case["contenders"]
+    theirs = [rows[name][aim.quantity] for name in aim.theirs if name in rows]
+    return rows[aim.ours][aim.quantity] / min(theirs) if theirs and aim.ours in rows else None
+
+
+def table(found: dict[str, Any]) -> str:
+    """The aims first, then every case."""
+    libraries = {
+        CONTENDERS[name].library: row["version"]
+        for case in found["cases"].values()
+        for name, row in case["contenders"].items()
+    }
+    return "\n\n".join(
+        (
+            f"{found['cpu']}, {found['threads']} thread{'s' * (found['threads'] > 1)} each; "
+            + ", ".join(f"{name} {version}" for name, version in libraries.items())
+            + f"; medians of {found['rounds']} interleaved blocks.",
+            *(f"Without {name}: {why}." for name, why in found["absent"].items()),
+            "Time over time, or memory over memory; in brackets what it is to be at most, bold where it is more:",
+            aims(found),
+            *(one_case(case) for case in found["cases"].values()),
+        )
+    )
+
+
+def aims(found: dict[str, Any]) -> str:
+    rows = []
+    for aim in AIMS:
+        memory = ", memory kept for the backward pass" * (aim.quantity == "kept")
+        cells = []
+        for name, limit in zip(CASES, aim.at_most, strict=True):
+            value = ratio(aim, found["cases"][name]) if name in found["cases"] else None
+            shown = "" if value is None else f"{value:.2f}"
+            cells.append(f"**{shown}** ({limit:g})" if value and round(value, 2) > limit else f"{shown} ({limit:g})")
+        rows.append([f"{aim.ours} / {' or '.join(aim.theirs)}{memory}", *cells])
+    return markdown(["", *CASES], rows)
+
+
+def one_case(case: dict[str, Any]) -> str:
+    limit = case["flops"] / case["rate"]
+    rows = [
+        [
+            name,
+            f"{1e6 * row['seconds']:,.1f}",
+            f"{row['seconds'] / limit:,.1f}",
+            f"{row['peak'] / 1e6:,.0f}",
+            f"{(row['peak'] - row['before']) / 1e6:,.1f}",
+            f"{row['kept'] / 1e3:,.1f}" if "kept" in row else "",
+        ]
+        for name, row in case["contenders"].items()
+    ]
+    return (
+        f"{case['title']}: {case['flops']:,} operations in matrix products, at the best rate measured "
+        f"({case['rate'] / 1e9:.0f} GFLOP/s) {1e6 * limit:,.3g} us.\n\n"
+        + markdown(["", "us / step", "time / that limit", "peak MB", "since its import", "autograd keeps kB"], rows)
+    )

@@ -1,0 +1,79 @@
+"""`handgrad compare`: one network on the digits, by hand and by autograd side by side, for one batch or for K steps."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handgrad.compare import Comparison, compare
+from handgrad.digits import digits
+from handgrad.lecture_text import wide_console
+from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES
+from handgrad.trajectory import Trajectory, compare_training
+from manual import mlp
+
+
+def add(commands: Any) -> None:
+    """Add `compare` to the command line."""
+    command = commands.add_parser(
+        "compare",
+        help="one network by hand and by autograd, tensor by tensor; with --steps K, step by step",
+        description="Lay one network's pass by hand and by autograd side by side on a batch of handwritten digits: the "
+        "worst entry of every tensor, how far apart in units in the last place, and why. With --steps K, train both.",
+    )
+    command.add_argument("--layers", default="64,32,10", help="sizes, the first 64, the last 10 (64,32,10)")
+    command.add_argument("--activation", choices=DIFFERENTIABLE, default="tanh", metavar="NAME",
+                         help=f"between the layers: {', '.join(DIFFERENTIABLE)} (tanh)")  # fmt: skip
+    command.add_argument("--loss", choices=tuple(LOSSES), default="cross_entropy", metavar="NAME",
+                         help=f"{', '.join(LOSSES)} (cross_entropy)")  # fmt: skip
+    command.add_argument(
+        "--dtype", choices=DTYPES, default="float32", metavar="NAME", help="float32 or float64 (float32)"
+    )
+    command.add_argument("--batch-size", type=int, default=32, metavar="N", help="samples in a batch (32)")
+    command.add_argument("--steps", type=int, metavar="K", help="train both sides for K steps")
+    command.add_argument("--lr", type=float, default=0.2, help="learning rate of --steps (0.2)")
+    command.add_argument("--seed", type=int, default=0, help="of weights and batches (0)")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write everything found to FILE as well")
+    command.set_defaults(run=run, parser=command)
+
+
+def run(args: argparse.Namespace) -> int:
+    """`handgrad compare`."""
+    sizes = sizes_of(args)
+    network, loss, rng = mlp(sizes, args.activation), LOSSES[args.loss], np.random.default_rng(args.seed)
+    params, data, console = network.init(rng, dtype=args.dtype), digits(), wide_console()
+    target = data.labels if args.loss == "cross_entropy" else data.one_hot.astype(args.dtype)
+    picks = [rng.permutation(len(data.x))[: args.batch_size] for _ in range(args.steps or 1)]
+    batches = [(data.x[pick].astype(args.dtype), target[pick]) for pick in picks]
+    found: Comparison | Trajectory
+    if args.steps is None:
+        found = compare(network, params, *batches[0], loss, seed=args.seed)
+    else:
+        found = compare_training(network, params, batches, loss, args.lr, seed=args.seed)
+    console.print(found.renderable())
+    if args.json is not None:
+        args.json.write_text(json.dumps(found.to_dict(), indent=1))
+    return found.verdict.exit_code
+
+
+def sizes_of(args: argparse.Namespace) -> list[int]:
+    """--layers as numbers; usage errors for what fits neither the digits nor the other options."""
+    try:
+        sizes = [int(size) for size in args.layers.split(",")]
+    except ValueError:
+        args.parser.error(f"--layers is {args.layers!r}, expected sizes such as 64,32,10")
+    if len(sizes) < 2 or sizes[0] != 64 or sizes[-1] != 10 or min(sizes) < 1:
+        args.parser.error(f"--layers is {args.layers!r}, expected 64 (pixels) first and 10 (digits) last")
+    if not 1 <= args.batch_size <= len(digits().x):
+        args.parser.error(f"--batch-size is {args.batch_size}, expected 1 to {len(digits().x)}")
+    if args.steps is not None and args.steps < 1:
+        args.parser.error(f"--steps is {args.steps}, expected 1 or more")
+    if not 0 < args.lr < float("inf"):
+        args.parser.error(f"--lr is {args.lr:g}, expected a positive number")
+    if args.seed < 0:
+        args.parser.error(f"--seed is {args.seed}, expected 0 or more")
+    if args.json is not None and not args.json.resolve().parent.is_dir():
+        args.parser.error(f"--json: there is no folder {args.json.resolve().parent}; make it first")
+    return sizes

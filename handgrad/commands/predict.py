@@ -1,0 +1,67 @@
+"""`handgrad predict`: what a trained network says of data, and how good that is where the data say it themselves."""
+
+import argparse
+import csv
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from handgrad.datasets import load
+from handgrad.lecture_text import wide_console
+from handgrad.prediction import Prediction, continued, predict, rows, score, table
+from handgrad.trained import located, read, told
+from manual.atomic import check_writable, replacing
+
+
+def add(commands: Any) -> None:
+    """Add `predict` to the command line."""
+    command = commands.add_parser(
+        "predict",
+        help="what a trained network says of data",
+        description="Predict with a network that handgrad train --checkpoint FILE trained: classes with their "
+        "probabilities, or numbers; and how good they are where the data have labels. A network trained on text "
+        "guesses the next letters, or continues a prompt.",
+    )
+    command.add_argument("--checkpoint", type=Path, required=True, metavar="FILE", help="of handgrad train")
+    command.add_argument("--data", metavar="digits|PATH", help="data of the kind it was trained on, labels or not")
+    command.add_argument("--prompt", metavar="TEXT", help="letters to be continued, for a network trained on text")
+    command.add_argument("--seed", type=int, default=0, help="of the letters drawn after a prompt (0)")
+    command.add_argument("--out", type=Path, metavar="FILE", help="write every prediction of --data to FILE: .csv")
+    command.set_defaults(run=run, parser=command)
+
+
+def run(args: argparse.Namespace) -> int:
+    """`handgrad predict`."""
+    console = wide_console()
+    try:
+        if (args.data is None) == (args.prompt is None):
+            raise ValueError("expected one of --data PATH and --prompt TEXT (for a network trained on text)")
+        if args.out is not None:
+            if args.prompt is not None:
+                raise ValueError("--out is for the predictions of --data; a prompt's continuation is printed")
+            check_writable(args.out)
+        if args.seed < 0:
+            raise ValueError(f"--seed is {args.seed}, expected 0 or more")
+        trained = read(args.checkpoint)
+        if args.prompt is not None:
+            console.print(continued(trained, args.prompt, args.seed), markup=False, soft_wrap=True)
+            return 0
+        found = predict(trained, load(located(args.data), trained.form))
+    except (OSError, ValueError) as error:
+        args.parser.error(told(error))
+    console.print(found.data.title, markup=False, soft_wrap=True)
+    console.print(table(found))
+    for line in score(found):
+        console.print(line, soft_wrap=True)
+    if args.out is not None:
+        write(args.out, found)
+        console.print(f"wrote {args.out}", markup=False)
+    return 0
+
+
+def write(path: Path, found: Prediction) -> None:
+    """Every row as .csv, under a header."""
+    lines = StringIO()
+    csv.writer(lines, lineterminator="\n").writerows(rows(found))
+    with replacing(path) as file:
+        file.write(lines.getvalue().encode())

@@ -1,0 +1,224 @@
+"""One pass of a network twice, by hand and by autograd in the same precision: where they differ, by how much, and why.
+
+Nothing here decides what is right: the judge (`verify`) says that of every stage. A certified difference is rounding;
+repeating its stage alone, on torch's arrays and in other orders of summation, finds out which.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from handgrad.network import tensor_names, verify
+from handgrad.precision import dtype_name, to64
+from handgrad.report import Report, headline, render
+from handgrad.summation import Dot, how_summed
+from handgrad.verdict import Verdict
+from manual import Layer, Linear, Loss, Network, Params, gradients, output_names, param_names
+from torch_ref import to_torch, twin
+from torch_ref.weights import TORCH_NAMES
+
+STATUS = {"exact": "green", "rounding": "", "wrong": "bold red", "inherited": "magenta"}
+LEGEND = "ulps: units in the last place. lanes: every k-th product first, then the lanes. fused: a b + c rounded once."
+SUMS = 24  # how many sums of a tensor are added up again to find their order
+
+
+@dataclass(frozen=True)
+class Line:
+    """One tensor of the pass, at the entry where both sides are furthest apart."""
+
+    name: str
+    shape: tuple[int, ...]
+    index: tuple[int, ...]
+    hand: float
+    autograd: float
+    ulps: float  # their distance in units in the last place of autograd's value
+    status: str  # "exact" (every bit of every entry), "rounding", "wrong", or "inherited" from a wrong one
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Every tensor of a pass, forward and then backward, and the judge's report on it."""
+
+    lines: tuple[Line, ...]
+    report: Report
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.report.verdict
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and lists, the whole report among them."""
+        lines = [asdict(line) for line in self.lines]
+        return {"verdict": self.verdict.value, "lines": lines, "report": self.report.to_dict()}
+
+    def renderable(self) -> RenderableType:
+        """For a rich console: one line a tensor, and the judge's report if something is wrong."""
+        grid = Table(box=None, pad_edge=False, header_style="bold")
+        for title in ("tensor", "shape", "worst at", "by hand", "autograd", "ulps", "", "why"):
+            number = title in ("by hand", "autograd", "ulps")
+            grid.add_column(title, justify="right" if number else "left", overflow="fold")
+        digits = 9 if self.report.dtype == "float32" else 17
+        for line in self.lines:
+            shape, index = "x".join(map(str, line.shape)) or "scalar", ",".join(map(str, line.index)) or "-"
+            values = (f"{line.hand:.{digits}g}", f"{line.autograd:.{digits}g}", f"{line.ulps:.3g}")
+            grid.add_row(line.name, shape, index, *values, Text(line.status, STATUS[line.status]), line.why)
+        wrong = [] if self.verdict is Verdict.CERTIFIED else [self.report.renderable()]
+        return Group(headline(self.report), grid, Text(LEGEND, "dim"), *wrong)
+
+    def __str__(self) -> str:
+        return render(self.renderable(), color=False, width=160)
+
+
+def compare(
+    network: Network, params: Sequence[Params], x: Any, target: Any, loss: Loss, *, seed: int | None = None
+) -> Comparison:
+    """Both sides of one pass, tensor by tensor. Shapes, seed and errors as `verify`; float32 or float64 only.
+
+    >>> from manual import HalfSquaredError, mlp
+    >>> net, rng = mlp([3, 2, 1]), np.random.default_rng(0)
+    >>> found = compare(net, net.init(0), rng.normal(size=(4, 3)), rng.normal(size=(4, 1)), HalfSquaredError())
+    >>> " ".join(line.name for line in found.lines)
+    'z1 h1 z2 loss dz2 dW2 db2 dh1 dz1 dW1 db1 dx'
+    """
+    if dtype_name(x) not in ("float32", "float64"):
+        raise TypeError(f"x: is {dtype_name(x)}, expected float32 or float64")
+    report = verify(network, params, x, target, loss, seed=seed)
+    hand = gradients(network, params, x, target, loss)
+    auto = by_autograd(network, params, x, target, loss)
+    wrong = {t.name for row in report.stages for t in row.isolated.tensors if t.verdict is Verdict.REFUTED}
+    lines = []
+    for i, kind, name in in_order(network):
+        line = side_by_side(name, hand[name], auto[name])
+        if line.status != "exact":
+            judged = "E" if name == "loss" else name
+            status = "wrong" if judged in wrong else "inherited" if wrong else "rounding"
+            part = Part(network, params, hand, target, loss, i, kind, name)
+            line = replace(line, status=status, why=reason(part) if status == "rounding" else "")
+        lines.append(line)
+    return Comparison(tuple(lines), report)
+
+
+def in_order(network: Network) -> list[tuple[int, str, str]]:
+    """Forward and then backward: the stage, what it is there ("y", "dx", "dW", ...), and its name in the pass."""
+    names = [{**own} for own in tensor_names(network)]
+    names[-1]["y"] = "loss"
+    forward = [(i, "y", own["y"]) for i, own in enumerate(names)]
+    kinds = [(i, kind, own[kind]) for i, own in reversed(list(enumerate(names))) for kind in own if kind != "y"]
+    return forward + sorted(kinds, key=lambda k: (-k[0], k[1] == "dx"))
+
+
+def by_autograd(network: Network, params: Sequence[Params], x: Any, target: Any, loss: Loss) -> dict[str, torch.Tensor]:
+    """Every quantity of the pass by autograd, in the precision of x, under the names of `gradients`."""
+    found = {"x": torch.as_tensor(x).clone().requires_grad_()}
+    h = found["x"]
+    module = twin(network).to(h.dtype)
+    module.load_state_dict(to_torch(network, params))
+    for name, stage in zip(output_names(network.layers), module.children(), strict=True):
+        h = found[name] = stage(h)
+    for names, stage in zip(param_names(network.layers), module.children(), strict=True):
+        found |= {name: stage.get_parameter(TORCH_NAMES[short]) for short, name in names.items()}
+    loss_value = twin(loss)(h, torch.as_tensor(target))
+    grads = torch.autograd.grad(loss_value, list(found.values()))
+    back = {"d" + name: grad for name, grad in zip(found, grads, strict=True)}
+    return {**found, "loss": loss_value, **back}
+
+
+def side_by_side(name: str, hand: Any, auto: torch.Tensor) -> Line:
+    """The entry where the two are furthest apart, and by how many units in the last place."""
+    a, b = to64(hand), to64(auto)
+    index = tuple(int(k) for k in np.unravel_index(int(np.argmax(np.abs(a - b))), a.shape))
+    unit = float(np.spacing(np.abs(b[index]).astype(dtype_name(auto))))
+    ulps = abs(float(a[index]) - float(b[index])) / unit
+    status = "exact" if np.array_equal(a, b) else "rounding"
+    return Line(name, a.shape, index, float(a[index]), float(b[index]), ulps, status)
+
+
+class Part(NamedTuple):
+    """One tensor of one stage of a pass by hand."""
+
+    network: Network
+    params: Sequence[Params]
+    hand: Mapping[str, Any]
+    target: Any
+    loss: Loss
+    i: int
+    kind: str  # "y", "dx", "dW", "db", ...
+    name: str
+
+    @property
+    def layer(self) -> Layer | None:
+        return self.network.layers[self.i] if self.i < len(self.network.layers) else None
+
+    @property
+    def x(self) -> Any:
+        return self.hand[("x", *output_names(self.network.layers))[self.i]]
+
+    @property
+    def dy(self) -> Any:
+        return self.hand["d" + output_names(self.network.layers)[self.i]] if self.layer is not None else 1.0
+
+    def by_hand(self) -> Any:
+        """The stage alone, by the hand-derived lines on torch's arrays."""
+        x, dy = torch.as_tensor(self.x), torch.as_tensor(self.dy)
+        if self.layer is None:
+            E, cache = self.loss.forward(x, torch.as_tensor(self.target))
+            return E if self.kind == "y" else self.loss.backward(cache, dy)
+        p = {name: torch.as_tensor(value) for name, value in self.params[self.i].items()}
+        y, cache = self.layer.forward(p, x)
+        dx, dparams = self.layer.backward(p, cache, dy)
+        return {"y": y, "dx": dx, **dparams}[self.kind]
+
+    def by_autograd(self) -> Any:
+        """The stage alone, by autograd, from the numbers that the pass by hand gave it."""
+        x = torch.as_tensor(self.x).clone().requires_grad_()
+        if self.layer is None:
+            y, leaves = twin(self.loss)(x, torch.as_tensor(self.target)), {"dx": x}
+        else:
+            module = twin(self.layer).to(x.dtype)
+            own = {name: module.get_parameter(TORCH_NAMES[name]) for name in self.params[self.i]}
+            with torch.no_grad():
+                for name, p in own.items():
+                    p.copy_(torch.as_tensor(self.params[self.i][name]))
+            y, leaves = module(x), {"dx": x, **{"d" + name: p for name, p in own.items()}}
+        if self.kind == "y":
+            return y.detach()
+        return torch.autograd.grad(y, leaves[self.kind], torch.as_tensor(self.dy, dtype=y.dtype))[0]
+
+    def dot(self, index: tuple[int, ...]) -> Dot | None:
+        """The sum of products that one entry is, in a linear layer."""
+        if not isinstance(self.layer, Linear) or self.layer.mask is not None:
+            return None
+        x, dy = np.asarray(self.x), np.asarray(self.dy)
+        W = np.asarray(self.params[self.i]["W"])
+        if self.kind == "y":
+            n, k = index
+            return Dot(x[n], W[k], np.asarray(self.params[self.i]["b"])[k] if self.layer.bias else None)
+        if self.kind == "dx":
+            n, j = index
+            return Dot(dy[n], W[:, j])
+        if self.kind == "dW":
+            k, j = index
+            return Dot(dy[:, k], x[:, j])
+        return Dot(dy[:, index[0]], np.ones_like(dy[:, index[0]]))
+
+
+def reason(part: Part) -> str:
+    """Why a certified tensor is not autograd's to the last bit, found by repeating its stage alone."""
+    own, alone, lines = (to64(found) for found in (part.hand[part.name], part.by_autograd(), part.by_hand()))
+    if np.array_equal(own, alone):
+        return "its inputs differ already"
+    apart = [tuple(int(k) for k in index) for index in np.argwhere(own != alone)[:SUMS]]
+    dots = [dot for index in apart if (dot := part.dot(index)) is not None]
+    if dots:
+        by_hand, auto = (how_summed(dots, [float(a[i]) for i in apart]) or "in blocks" for a in (own, alone))
+        return f"sums of {len(dots[0].a)}: by hand {by_hand}; autograd {auto}"
+    if np.array_equal(lines, alone):
+        return "the same lines on the other library's functions and sums"
+    return "the hand-derived lines round in another order than autograd's"
