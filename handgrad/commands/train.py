@@ -187,7 +187,7 @@ def check_files(args: argparse.Namespace) -> None:
     files = {f"--{name}": getattr(args, name) for name in ("checkpoint", "log", "plot") if getattr(args, name)}
     if len({path.resolve() for path in files.values()}) < len(files):
         raise ValueError(f"{' and '.join(files)} name the same file; give each its own")
-    if args.checkpoint is not None and args.checkpoint.exists() and not args.resume:
+    if args.checkpoint is not None and args.checkpoint.is_file() and not args.resume:
         raise ValueError(
             f"--checkpoint: {args.checkpoint} is there already; add --resume to go on from it, or give another name"
         )

@@ -48,9 +48,9 @@ def no_utf8(path: Path) -> DataError:
         if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
             what = "the file is UTF-16"
         elif b"\0" in data[:1024]:
-            what = f"byte 0x{byte:02x} is no UTF-8: this is no text"
+            what = f"byte {error.start} is no UTF-8 (0x{byte:02x}): this is no text"
         else:
-            what = f"byte 0x{byte:02x} is no UTF-8 ({bytes([byte]).decode('latin-1')!r} if the file is Latin-1)"
+            what = f"byte {error.start} is no UTF-8 (0x{byte:02x}, in Latin-1 {bytes([byte]).decode('latin-1')!r})"
         return DataError(f"{path}, row {row}: {what}; save it as UTF-8, with or without a byte-order mark")
     return DataError(f"{path}: changed while it was read")
 

@@ -49,13 +49,23 @@ def two(command: list[str], **popen: Any) -> list[subprocess.Popen[str]]:
     ]
 
 
+def end(processes: list[subprocess.Popen[str]]) -> None:
+    """None of them outlives its test."""
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What the two ranks wrote down."""
     folder = tmp_path_factory.mktemp("ranks")
-    for process in two([str(Path(__file__).with_name("two_ranks.py")), str(folder)]):
-        _, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
+    processes = two([str(Path(__file__).with_name("two_ranks.py")), str(folder)])
+    try:
+        said = [process.communicate(timeout=120)[1] for process in processes]
+    finally:
+        end(processes)
+    assert [process.returncode for process in processes] == [0, 0], said
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
 
 
@@ -72,9 +82,10 @@ def test_averaged_gradients_are_autograds_of_the_whole_batch(
     E.backward()
     for rank in found:
         value, dparams = rank[f"{side} {reduction} {N}"]
-        assert value == pytest.approx(float(E), rel=1e-13)
+        assert value == pytest.approx(E.item(), rel=1e-13)
         for name, p in module.named_parameters():
-            torch.testing.assert_close(torch.tensor(dparams["d" + name]).double(), p.grad, rtol=1e-12, atol=1e-15)
+            own = torch.tensor(dparams["d" + name], dtype=torch.float64)
+            torch.testing.assert_close(own, p.grad, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("side", ["hand", "autograd"])
@@ -83,7 +94,16 @@ def test_weights_stay_equal_and_follow_one_process(found: list[dict[str, Any]], 
     first, second = (rank[f"{side} params"] for rank in found)
     assert first == second
     alone = torch_ref.fit(
-        NETWORK, NETWORK.init(1), X, LABELS, LOSSES["mean"][0], ADAM, side="hand", epochs=3, batch_size=8, validation=0.2
+        NETWORK,
+        NETWORK.init(1),
+        X,
+        LABELS,
+        LOSSES["mean"][0],
+        ADAM,
+        side="hand",
+        epochs=3,
+        batch_size=8,
+        validation=0.2,
     )
     for ours, theirs in zip(first, alone.params, strict=True):
         for name, array in theirs.items():
@@ -142,9 +162,7 @@ def test_a_lost_process_ends_the_run_and_leaves_the_checkpoint(tmp_path: Path) -
         second.send_signal(signal.SIGKILL)
         _, err = first.communicate(timeout=60)
     finally:
-        for process in (first, second):
-            process.kill()
-            process.communicate()
+        end([first, second])
     assert first.returncode == 1
     assert "rank 0: lost another process" in err
     training = read(file).checkpoint.training

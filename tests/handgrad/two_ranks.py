@@ -27,9 +27,7 @@ def gradients(side: str, reduction: str, N: int) -> tuple[float, dict[str, torch
     loss, target = LOSSES[reduction]
     settings = Settings(1, 8, 0, None, (), None, None, None, (), None)
     x, t = torch.tensor(X), torch.tensor(target)
-    shared = distributed.Shared(
-        NETWORK, loss, ADAM, side, prepared(NETWORK, PARAMS, x, t, loss, ADAM, settings, None)
-    )
+    shared = distributed.Shared(NETWORK, loss, ADAM, side, prepared(NETWORK, PARAMS, x, t, loss, ADAM, settings, None))
     E, (dparams,) = shared.gradients(x[:N], t[:N], [None, None, mask(N), None])
     return E, {name: d.clone() for name, d in dparams.items()}
 

@@ -117,9 +117,9 @@ FAULTS = {
     "blank": (" \r\n\r\n", "is empty"),
     "only a header": (HEADER, "0 rows of data, expected 4 or more"),
     "too few rows": ("\n".join(ROWS[:3]), "3 rows of data, expected 4 or more"),
-    "Latin-1": (table("1,2,3,grün").encode("latin-1"), r"row 2: byte 0xe4 is no UTF-8 \('ä' if the file is Latin-1\)"),
+    "Latin-1": (table("1,2,3,grün").encode("latin-1"), r"row 2: byte 39 is no UTF-8 \(0xe4, in Latin-1 'ä'\)"),
     "UTF-16": (table().encode("utf-16"), "row 1: the file is UTF-16; save it as UTF-8"),
-    "no text": (b"\0\x80" * 50, "row 1: byte 0x80 is no UTF-8: this is no text"),
+    "no text": (b"\0\x80" * 50, "row 1: byte 1 is no UTF-8 \\(0x80\\): this is no text"),
 }
 
 
@@ -135,7 +135,7 @@ def test_every_fault_is_told_with_its_place(tmp_path: Path, fault: str) -> None:
 
 def test_the_row_of_a_byte_that_is_no_utf8(tmp_path: Path) -> None:
     text = "\n".join(["1,2,a", "2,4,b"] * 5000) + "\n"
-    with pytest.raises(DataError, match="row 10001: byte 0xfc"):
+    with pytest.raises(DataError, match="row 10001: byte 60006 is no UTF-8 \\(0xfc"):
         load(write(tmp_path, text.encode() + "1,2,grün\n".encode("latin-1")))
 
 

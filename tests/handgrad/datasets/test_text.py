@@ -66,7 +66,7 @@ def test_prediction_from_a_short_text(tmp_path: Path) -> None:
         (b"a" * 2000, "every letter is 'a' after cleaning"),
         (
             TALE.replace("\u0416\u0443\u043a", "").replace("—", "-").encode("latin-1"),
-            "row 1: byte 0xc9 is no UTF-8 .'É' if",
+            r"row 1: byte 0 is no UTF-8 \(0xc9, in Latin-1 'É'\)",
         ),
         (TALE.encode("utf-16"), "row 1: the file is UTF-16"),
     ],

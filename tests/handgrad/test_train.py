@@ -1,0 +1,322 @@
+"""`handgrad train` as its users meet it: what it reaches, prints, writes, and what it says when something is wrong."""
+
+import errno
+import json
+import signal
+import sys
+import time
+import tracemalloc
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from handgrad.cli import main
+from handgrad.commands import train as command
+from handgrad.trained import read
+from handgrad.training_text import Line
+from manual.flatten import flatten
+
+SMALL = ["--layers", "64,12,10", "--batch-size", "256", "--dtype", "float64"]  # 6 steps an epoch
+
+
+def run(*arguments: Any) -> int:
+    return main(["train", *map(str, arguments)])
+
+
+def arrays(file: Path) -> dict[str, Any]:
+    """Everything in a checkpoint, by name."""
+    found = read(file).checkpoint
+    named, numbers = flatten(found.network, found.optimizer, found.training)
+    return {**named, "numbers": numbers}
+
+
+def assert_same(one: Path, other: Path) -> None:
+    """Bit for bit."""
+    a, b = arrays(one), arrays(other)
+    assert a.pop("numbers") == b.pop("numbers")
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+def records(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_the_plain_command_reaches_97_percent(capsys: pytest.CaptureFixture[str]) -> None:
+    start = time.process_time()
+    assert run() == 0
+    assert time.process_time() - start < 20
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert float(last.split()[0]) >= 97
+    assert "% of 359 held-back digits right" in last
+
+
+def test_all_sides_give_the_same_curve(tmp_path: Path) -> None:
+    curves = {}
+    for side in ("--side manual", "--side hand", "--side autograd", "--array torch", "--array jax"):
+        file = tmp_path / f"{side.split()[1]}.jsonl"
+        assert run(*SMALL, "--epochs", 2, "--log", file, *side.split()) == 0
+        curves[side] = records(file)
+    first = curves.pop("--side manual")
+    assert [record["epoch"] for record in first] == [1, 2]
+    assert {"loss", "val_loss", "accuracy", "val_accuracy", "grad_norm", "lr", "step"} < set(first[0])
+    for curve in curves.values():
+        for ours, theirs in zip(curve, first, strict=True):
+            assert ours == pytest.approx(theirs, rel=1e-11)
+
+
+def test_resuming_gives_what_the_unbroken_run_gives(tmp_path: Path) -> None:
+    whole, parts, log = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors", tmp_path / "log.jsonl"
+    assert run(*SMALL, "--epochs", 4, "--checkpoint", whole) == 0
+    assert run(*SMALL, "--epochs", 2, "--checkpoint", parts) == 0
+    assert run("--resume", "--checkpoint", parts, "--epochs", 4, "--log", log) == 0
+    assert_same(parts, whole)
+    assert records(log) == list(read(whole).checkpoint.training.history)
+
+
+def test_resuming_on_another_side_follows_to_rounding(tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    assert run(*SMALL, "--epochs", 3, "--checkpoint", whole) == 0
+    assert run(*SMALL, "--epochs", 2, "--checkpoint", parts) == 0
+    assert run("--resume", "--checkpoint", parts, "--epochs", 3, "--side", "hand") == 0
+    for ours, theirs in zip(
+        read(parts).checkpoint.training.params, read(whole).checkpoint.training.params, strict=True
+    ):
+        for name, array in theirs.items():
+            np.testing.assert_allclose(ours[name], array, rtol=1e-9)
+
+
+def test_ctrl_c_ends_after_the_step_and_can_be_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, file, log = tmp_path / "whole.safetensors", tmp_path / "stopped it.safetensors", tmp_path / "log.jsonl"
+    assert run(*SMALL, "--epochs", 3, "--checkpoint", whole) == 0
+    shown = Line.__call__
+
+    def press(self: Line, E: float, step: int) -> None:
+        shown(self, E, step)
+        if step == 8:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Line, "__call__", press)
+        assert run(*SMALL, "--epochs", 3, "--checkpoint", file, "--log", log) == command.INTERRUPTED
+    assert read(file).checkpoint.training.step == 8
+    assert [record["epoch"] for record in records(log)] == [1]
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == (
+        f"stopped after step 8, in epoch 2 of 3; {file} holds step 8; go on with: "
+        f"handgrad train --resume --checkpoint '{file}'"
+    )
+    assert run("--resume", "--checkpoint", file) == 0
+    assert_same(file, whole)
+
+
+def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "good.safetensors"
+    assert run(*SMALL, "--epochs", 2, "--optimizer", "sgd", "--loss", "mse", "--checkpoint", file) == 0
+    before = file.read_bytes()
+    assert run("--resume", "--checkpoint", file, "--epochs", 3, "--lr", 1e200) == 1
+    said = capsys.readouterr().err
+    assert "the loss or its gradient is not finite at step 14; " in said
+    assert "lower the learning rate 1e+200" in said
+    assert f"{file} holds step 12" in said
+    assert file.read_bytes() == before
+
+
+def test_a_full_disk_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, real = tmp_path / "full.safetensors", command.save
+
+    def full(path: Path, *what: Any) -> None:
+        if what[3].epoch == 2:
+            raise OSError(errno.ENOSPC, f"{path}: cannot be written: No space left on device")
+        real(path, *what)
+
+    monkeypatch.setattr(command, "save", full)
+    assert run(*SMALL, "--epochs", 3, "--checkpoint", file) == 1
+    assert f"{file}: cannot be written: No space left on device; " in capsys.readouterr().err
+    assert read(file).checkpoint.training.epoch == 1
+
+
+def test_own_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A table of classes with two inputs and a plot, numbers to be fitted, and a text."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 2))
+    classes = np.where(x[:, 0] * x[:, 1] > 0, "gleich", "verschieden")
+    table, numbers, text = tmp_path / "quadrants.csv", tmp_path / "sum.npz", tmp_path / "text.txt"
+    table.write_text("\ufeffa;b;label\r\n" + "".join(f"{a};{b};{c}\r\n" for (a, b), c in zip(x, classes, strict=True)))
+    np.savez(numbers, x=x, y=x.sum(1) * 100 + 0.5)
+    text.write_text("der schöne tag ist schön. " * 60, encoding="utf-8")
+    plot = tmp_path / "quadrants.png"
+    assert run("--data", table, "--plot", plot, "--epochs", 60) == 0
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert float(capsys.readouterr().out.splitlines()[-1].split()[0]) > 85
+    assert run("--data", numbers, "--epochs", 40) == 0
+    off, _, on = (
+        capsys.readouterr().out.splitlines()[-1].removeprefix("off by ").partition(" (root mean square) on 24 ")
+    )
+    assert on.startswith("held-back samples, after 40 epochs")
+    assert float(off) < 30  # the targets' standard deviation is about 140
+    assert run("--data", text, "--epochs", 3) == 0
+    assert "held-back next letters right" in capsys.readouterr().out
+
+
+def test_data_may_move_but_not_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng, file = np.random.default_rng(0), tmp_path / "run.safetensors"
+    x, y = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
+    for name, data in {"here": x, "there": x, "other": x + 1e-9 * rng.normal(size=x.shape)}.items():
+        np.savez(tmp_path / f"{name}.npz", x=data, y=y)
+    assert run("--data", tmp_path / "here.npz", "--epochs", 1, "--checkpoint", file) == 0
+    (tmp_path / "here.npz").unlink()
+    go_on = ["--resume", "--checkpoint", file, "--epochs", 2, "--data"]
+    assert run(*go_on, tmp_path / "there.npz") == 0
+    with pytest.raises(SystemExit):
+        run(*go_on, tmp_path / "other.npz")
+    assert "other.npz is not what" in capsys.readouterr().err
+
+
+def test_a_warning_about_the_data_is_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "constant.csv"
+    data.write_text("a,b,label\n" + "".join(f"{k},7,{k % 2}\n" for k in range(20)))
+    assert run("--data", data, "--epochs", 1) == 0
+    err = capsys.readouterr().err
+    assert err.startswith("note: ")
+    assert "'b'" in err
+
+
+def test_deterministic_runs_give_the_same_bits(tmp_path: Path) -> None:
+    files = [tmp_path / "one.safetensors", tmp_path / "two.safetensors"]
+    try:
+        for file in files:
+            assert run(*SMALL, "--epochs", 1, "--side", "hand", "--deterministic", "--checkpoint", file) == 0
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert_same(*files)
+
+
+def test_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[tuple[str, float, int]] = []
+
+    class SummaryWriter:
+        def __init__(self, folder: str) -> None:
+            assert folder == str(tmp_path / "board")
+
+        def add_scalar(self, name: str, value: float, epoch: int) -> None:
+            written.append((name, value, epoch))
+
+        def flush(self) -> None:
+            pass
+
+    module = ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = SummaryWriter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    log = tmp_path / "log.jsonl"
+    assert run(*SMALL, "--epochs", 2, "--log", log, "--tensorboard", tmp_path / "board") == 0
+    assert written == [(name, value, r["epoch"]) for r in records(log) for name, value in r.items()]
+
+
+def test_memory_is_that_of_the_data(tmp_path: Path) -> None:
+    """As read, in float64, and in the dtype asked for; not once more, and no more with more epochs."""
+    rng, peaks = np.random.default_rng(0), []
+    x = rng.normal(size=(20_000, 100)).astype("float32")
+    np.savez(tmp_path / "large.npz", x=x, y=rng.integers(0, 3, len(x)))
+    for epochs in (1, 3):
+        tracemalloc.start()
+        how = ["--layers", "100,8,3", "--batch-size", 500, "--epochs", epochs, "--optimizer", "sgd"]
+        assert run("--data", tmp_path / "large.npz", *how) == 0
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[0] < 5 * x.nbytes
+    assert peaks[1] < 1.1 * peaks[0]
+
+
+BAD = {
+    "--data nowhere.csv": "nowhere.csv: No such file or directory",
+    "--layers 64,x,10": "--layers is '64,x,10', expected sizes such as 64,32,10",
+    "--layers 64,0,10": "--layers is '64,0,10', expected sizes such as 64,32,10",
+    "--layers 4,5,3": "--layers is 4,5,3, expected 64 (inputs) first and 10 (classes) last, such as 64,5,10",
+    "--activation tahn": "invalid choice: 'tahn'",
+    "--activation step": "invalid choice: 'step'",
+    "--loss l2": "invalid choice: 'l2'",
+    "--optimizer lion": "invalid choice: 'lion'",
+    "--lr 0": "--lr is 0, expected a positive number",
+    "--lr nan": "--lr is nan, expected a positive number",
+    "--epochs 0": "--epochs is 0, expected 1 or more",
+    "--batch-size 0": "--batch-size is 0, expected 1 or more",
+    "--seed -1": "--seed is -1, expected 0 or more",
+    "--dtype float16": "invalid choice: 'float16'",
+    "--side gpu": "invalid choice: 'gpu'",
+    "--array cupy": "invalid choice: 'cupy'",
+    "--array torch --side hand": "--array is torch, but --side hand runs on torch; leave --array out",
+    "--device tpu": "invalid choice: 'tpu'",
+    "--device cuda": "--device is cuda, but NumPy has the CPU only; use --array torch, or --side hand",
+    "--checkpoint nowhere/x.safetensors": "nowhere; make it first",
+    "--checkpoint .": ": is a folder, expected a file name",
+    "--checkpoint there.safetensors": "there.safetensors is there already; add --resume to go on from it",
+    "--resume": "--resume needs --checkpoint FILE, the file to go on from",
+    "--resume --checkpoint nowhere.safetensors": "nowhere.safetensors: No such file or directory",
+    "--resume --checkpoint there.safetensors": "there.safetensors: is no safetensors file",
+    "--log nowhere/x.jsonl": "nowhere; make it first",
+    "--plot x.docx": "ends in '.docx', expected one of",
+    "--checkpoint same --log same": "--checkpoint and --log name the same file; give each its own",
+}
+
+
+@pytest.mark.parametrize("arguments", BAD)
+def test_bad_usage(
+    arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("there.safetensors").write_text("no checkpoint")
+    with pytest.raises(SystemExit) as stop:
+        run(*arguments.split())
+    assert stop.value.code == 2
+    out, err = capsys.readouterr()
+    assert BAD[arguments] in err
+    assert not out
+    assert [path.name for path in Path().iterdir()] == ["there.safetensors"]
+
+
+CHANGED = {
+    "--layers 64,9,10": "--layers is 64,9,10, but run.safetensors was trained with 64,12,10; leave it out",
+    "--seed 1": "--seed is 1, but run.safetensors was trained with 0",
+    "--optimizer sgd": "--optimizer is sgd, but run.safetensors was trained with adamw",
+    "--dtype float32": "--dtype is float32, but run.safetensors was trained with float64",
+    "--epochs 1": "--epochs is 1, but run.safetensors holds 2",
+}
+
+
+def test_what_a_resumed_training_cannot_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(*SMALL, "--epochs", 2, "--checkpoint", "run.safetensors") == 0
+    for arguments, says in CHANGED.items():
+        with pytest.raises(SystemExit):
+            run("--resume", "--checkpoint", "run.safetensors", *arguments.split())
+        assert says in capsys.readouterr().err
+
+
+def test_what_is_not_installed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "jax", None)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    for arguments, says in {
+        "--array jax": "pip install 'handgrad[jax]'",
+        f"--tensorboard {tmp_path}": "--tensorboard needs TensorBoard: pip install tensorboard",
+    }.items():
+        with pytest.raises(SystemExit) as stop:
+            run(*arguments.split())
+        assert stop.value.code == 2
+        assert says in capsys.readouterr().err
