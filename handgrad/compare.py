@@ -93,12 +93,16 @@ def compare(
     hand = gradients(network, params, x, target, loss)
     auto = by_autograd(network, params, x, target, loss)
     wrong = {t.name for row in report.stages for t in row.isolated.tensors if t.verdict is Verdict.REFUTED}
+    names = tensor_names(network)
+    forward = min((i for i, own in enumerate(names) if own["y"] in wrong), default=len(names))
+    backward = max((i for i, own in enumerate(names) if own["dx"] in wrong), default=-1)
     lines = []
     for i, kind, name in in_order(network):
         line = side_by_side(name, hand[name], auto[name])
         if line.status != "exact":
             judged = "E" if name == "loss" else name
-            status = "wrong" if judged in wrong else "inherited" if wrong else "rounding"
+            after = i > forward or (kind != "y" and (forward < len(names) or i < backward))
+            status = "wrong" if judged in wrong else "inherited" if after else "rounding"
             part = Part(network, params, hand, target, loss, i, kind, name)
             line = replace(line, status=status, why=reason(part) if status == "rounding" else "")
         lines.append(line)
@@ -217,7 +221,9 @@ def reason(part: Part) -> str:
     apart = [tuple(int(k) for k in index) for index in np.argwhere(own != alone)[:SUMS]]
     dots = [dot for index in apart if (dot := part.dot(index)) is not None]
     if dots:
-        by_hand, auto = (how_summed(dots, [float(a[i]) for i in apart]) or "in blocks" for a in (own, alone))
+        by_hand, auto = (
+            how_summed(dots, [float(a[i]) for i in apart]) or "in an order not found" for a in (own, alone)
+        )
         return f"sums of {len(dots[0].a)}: by hand {by_hand}; autograd {auto}"
     if np.array_equal(lines, alone):
         return "the same lines on the other library's functions and sums"

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from handgrad.precision import to64
 from handgrad.rows import STYLES
 from handgrad.verdict import Verdict, together
 
-SHOWN = 3  # entries of one quantity in a table cell
+SHOWN, ALL = 3, 12  # entries of one quantity in the table of all systems, and of one lecture
 WIDTH = 160  # columns where there is no terminal
 
 
@@ -27,6 +28,11 @@ def main(systems: Sequence[Callable[[], System]], plots: Mapping[str, Callable[[
     if plots:
         top.add_argument("--plots", type=Path, metavar="FOLDER", help="draw into this folder: " + ", ".join(plots))
     args = top.parse_args()
+    if plots and args.plots is not None:
+        try:
+            ready_to_draw(args.plots)
+        except (ModuleNotFoundError, OSError) as error:
+            top.error(f"--plots: {error}")
     console = wide_console()
     found = []
     for system in systems:
@@ -59,13 +65,17 @@ def run_all(todo: Sequence[Callable[[], Any]], what: str) -> list[Any]:
     return [run() for run in track(todo, what, console=progress, transient=True, disable=not progress.is_terminal)]
 
 
-def draw(plots: Mapping[str, Callable[[Any], None]], folder: Path, console: Console) -> None:
-    """Every plot as folder/name.png. ModuleNotFoundError, with what to install, where matplotlib is absent."""
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("plots need matplotlib: pip install 'handgrad[plot]'") from error
+def ready_to_draw(folder: Path) -> None:
+    """Make the folder. ModuleNotFoundError, with what to install, where matplotlib is absent; OSError for no folder."""
+    if find_spec("matplotlib") is None:
+        raise ModuleNotFoundError("matplotlib is not installed: pip install 'handgrad[plot]'")
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def draw(plots: Mapping[str, Callable[[Any], None]], folder: Path, console: Console) -> None:
+    """Every plot as folder/name.png."""
+    from matplotlib.figure import Figure
+
     for name, plot in plots.items():
         figure = Figure(figsize=(8, 5), layout="constrained")
         plot(figure.add_subplot())
@@ -93,7 +103,7 @@ def show(system: System) -> RenderableType:
     for n in system.numbers:
         word = {None: "-", True: "agrees", False: "differs"}[n.as_printed]
         apart = "-" if n.autograd is None else f"{n.apart:.0e}" if n.apart else "0"
-        grid.add_row(n.name, *cells(n), word, Text(apart, "" if n.apart <= n.within else "bold red"))
+        grid.add_row(n.name, *cells(n, ALL), word, Text(apart, "" if n.apart <= n.within else "bold red"))
     below: list[RenderableType] = [
         Text.assemble(verdict_word(r.verdict), f"  the judge on {r.name or 'the gradients'} ({r.dtype})")
         if r.verdict is Verdict.CERTIFIED
@@ -115,24 +125,24 @@ def errata_table(errata: Sequence[Erratum]) -> Table:
     return grid
 
 
-def cells(n: Number) -> tuple[Text, Text, Text]:
-    """Printed, ours, autograd: the first entries, ours with as many digits as are printed, else 8."""
+def cells(n: Number, most: int = SHOWN) -> tuple[Text, Text, Text]:
+    """Printed, ours, autograd: at most so many entries, ours with as many digits as are printed, else 8."""
     why = f" (see {n.erratum})" if n.erratum else ""
-    printed = Text(", ".join(n.printed[:SHOWN]) + more(len(n.printed)) + why if n.printed else "-")
+    printed = Text(", ".join(n.printed[:most]) + more(len(n.printed), most) + why if n.printed else "-")
     places = [-half_unit(text).as_tuple().exponent - 1 for text in n.printed]  # type: ignore[operator]
-    auto = Text("-") if n.autograd is None else Text(digits(n.autograd, places))
-    return printed, Text(digits(n.ours, places)), auto
+    auto = Text("-") if n.autograd is None else Text(digits(n.autograd, places, most))
+    return printed, Text(digits(n.ours, places, most)), auto
 
 
-def digits(value: Any, places: Sequence[int]) -> str:
+def digits(value: Any, places: Sequence[int], most: int) -> str:
     """The first entries of a quantity, each with its number of decimal places (or 8 significant digits)."""
     entries = np.asarray(to64(value)).ravel()
-    shown = [f"{v:.{places[i]}f}" if places else f"{v:.8g}" for i, v in enumerate(entries[:SHOWN])]
-    return ", ".join(shown) + more(entries.size)
+    shown = [f"{v:.{places[i]}f}" if places else f"{v:.8g}" for i, v in enumerate(entries[:most])]
+    return ", ".join(shown) + more(entries.size, most)
 
 
-def more(size: int) -> str:
-    return f", ... ({size})" if size > SHOWN else ""
+def more(size: int, most: int) -> str:
+    return f", ... ({size})" if size > most else ""
 
 
 def verdict_word(verdict: Verdict) -> Text:

@@ -48,8 +48,8 @@ class HandModule(nn.Module):
             take_over(self, modules)
         else:
             loss = subject
-        if loss is not None:
-            twin(loss)  # refuses what is no loss
+        if loss is not None and (hasattr(loss, "param_shapes") or not twin(loss)):
+            raise TypeError(f"loss: got {type(loss).__name__}, expected a loss such as SoftmaxCrossEntropy()")
         self.layers, self.loss = layers, loss
         self.program = Program.of(layers, loss)
         self.stateful = any(isinstance(layer, Dropout | BatchNorm1d) for layer in layers)
@@ -77,6 +77,9 @@ class HandModule(nn.Module):
         if statistics:
             self._keep(statistics, holders, rows.shape[0], program.states)
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1])
+
+    def extra_repr(self) -> str:
+        return ", ".join(repr(part) for part in (*self.layers, *([self.loss] if self.loss else [])))
 
     def _states(self, x: torch.Tensor, holders: Sequence[Any], given: Sequence[Any] | None) -> list[list[torch.Tensor]]:
         """Per layer what it takes besides x: what is given, else in training a mask, in evaluation statistics."""
@@ -108,13 +111,20 @@ class HandModule(nn.Module):
     def _check(self, x: torch.Tensor, target: torch.Tensor | None, params: list[torch.Tensor]) -> None:
         """Raise ValueError for what would otherwise end in somebody else's error, or in none."""
         layers, n, loss = self.layers, self.n_in, self.loss
+        for name, given in (("x", x), ("target", target)):
+            if given is not None and not isinstance(given, torch.Tensor):
+                raise TypeError(
+                    f"{name}: is a {type(given).__name__}, expected a torch.Tensor; torch.as_tensor makes one"
+                )
         if x.ndim == 0 or (n is not None and x.shape[-1] != n):
-            raise ValueError(f"x: shape is {tuple(x.shape)}, expected (N, {n}) for {layers[0]}")
+            raise ValueError(f"x: shape is {tuple(x.shape)}, expected (N, {n or 'n'}) for {(*layers, loss)[0]}")
         if x.ndim != 2 and (target is not None or any(isinstance(layer, BatchNorm1d) for layer in layers)):
             what = "a batch norm" if target is None else "a loss"
-            raise ValueError(f"x: shape is {tuple(x.shape)}, expected (N, {n}) with {what}; reshape it to rows first")
-        if params and (x.device != params[0].device or x.dtype != params[0].dtype):
-            self._check_kind(x, params[0])
+            expected = f"(N, {n or 'n'})"
+            raise ValueError(f"x: shape is {tuple(x.shape)}, expected {expected} with {what}; reshape it to rows first")
+        for p in params:
+            if x.device != p.device or x.dtype != p.dtype:
+                self._check_kind(x, p)
         if target is None:
             if not layers:
                 raise ValueError("target: is missing; a loss takes the output and the target")
@@ -123,8 +133,14 @@ class HandModule(nn.Module):
             raise ValueError("target: given, but this HandModule has no loss; HandModule(network, loss) has")
         if target.requires_grad:
             raise ValueError("target: requires a gradient, but losses are derived for their output only; detach() it")
-        if isinstance(loss, SoftmaxCrossEntropy) and not target.is_floating_point():
-            C = next((w for w in (widths(layer)[1] for layer in reversed(layers)) if w), x.shape[-1])
+        C = next((w for w in (widths(layer)[1] for layer in reversed(layers)) if w), x.shape[-1])
+        labels = isinstance(loss, SoftmaxCrossEntropy) and not target.is_floating_point()
+        shape = (len(x),) if labels else (len(x), C)
+        if tuple(target.shape) != shape:
+            raise ValueError(f"target: shape is {tuple(target.shape)}, expected {shape} for {loss}")
+        if target.device != x.device:
+            raise ValueError(f"target: is on {target.device}, but x is on {x.device}; move one of them with .to()")
+        if labels:
             check_labels(target, C)
 
     def _check_kind(self, x: torch.Tensor, first: torch.Tensor) -> None:

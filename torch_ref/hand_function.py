@@ -74,6 +74,10 @@ class Program(NamedTuple):
             caches.append(cache)
         return x, caches
 
+    def first(self, needs: Sequence[bool]) -> int:
+        """The lowest stage that the backward pass must reach."""
+        return 0 if needs[0] else sum(not any(needs[2 : 2 + stage.stop]) for stage in self.stages)
+
     def backward(
         self, caches: Sequence[Any], tensors: Tensors, dy: torch.Tensor, needs: Sequence[bool]
     ) -> list[torch.Tensor | None]:
@@ -83,11 +87,7 @@ class Program(NamedTuple):
         if len(caches) > len(self.stages):
             assert self.loss is not None
             dy = self.loss.backward(caches[-1], dy)
-        first = (
-            0
-            if need_x or not self.stages
-            else next(i for i, stage in enumerate(self.stages) if any(needed[: stage.stop]))
-        )
+        first = self.first(needs)
         for i in range(len(self.stages) - 1, first - 1, -1):
             stage, below = self.stages[i], need_x or i > first
             dy, p = stage.cast(dy, stage.params(tensors), self.low)
@@ -121,10 +121,11 @@ class _Ordinary(Function):
     def forward(ctx: Any, program: Program, x: torch.Tensor, target: Any, *tensors: torch.Tensor) -> Any:
         with own_precision(program, x):
             y, caches = program.forward(x, target, tensors)
-        ctx.program = program
+        ctx.program, statistics = program, batch_statistics(caches)
+        if not torch.compiler.is_compiling():  # which sees by itself what is not needed
+            caches[: program.first(ctx.needs_input_grad[1:])] = [()] * program.first(ctx.needs_input_grad[1:])
         kept, ctx.places = flatten(caches, [x, target, *tensors])
         ctx.save_for_backward(*kept)
-        statistics = batch_statistics(caches)
         if statistics:
             ctx.mark_non_differentiable(*statistics)
         return y, *statistics
@@ -193,5 +194,5 @@ def flatten(caches: Sequence[Any], known: list[Any]) -> tuple[list[Any], list[An
 
 
 def unflatten(kept: Sequence[Any], places: Sequence[Any]) -> list[Any]:
-    """The caches again."""
+    """The caches again, those that were not kept as ()."""
     return [kind(*[value if i is None else kept[i] for i, value in fields]) for kind, fields in places]

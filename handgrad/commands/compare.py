@@ -48,10 +48,13 @@ def run(args: argparse.Namespace) -> int:
     picks = [rng.permutation(len(data.x))[: args.batch_size] for _ in range(args.steps or 1)]
     batches = [(data.x[pick].astype(args.dtype), target[pick]) for pick in picks]
     found: Comparison | Trajectory
-    if args.steps is None:
-        found = compare(network, params, *batches[0], loss, seed=args.seed)
-    else:
-        found = compare_training(network, params, batches, loss, args.lr, seed=args.seed)
+    try:
+        if args.steps is None:
+            found = compare(network, params, *batches[0], loss, seed=args.seed)
+        else:
+            found = compare_training(network, params, batches, loss, args.lr, seed=args.seed)
+    except ValueError as error:  # a run that leaves the finite numbers
+        args.parser.error(str(error))
     console.print(found.renderable())
     if args.json is not None:
         args.json.write_text(json.dumps(found.to_dict(), indent=1))
@@ -64,7 +67,9 @@ def sizes_of(args: argparse.Namespace) -> list[int]:
         sizes = [int(size) for size in args.layers.split(",")]
     except ValueError:
         args.parser.error(f"--layers is {args.layers!r}, expected sizes such as 64,32,10")
-    if len(sizes) < 2 or sizes[0] != 64 or sizes[-1] != 10 or min(sizes) < 1:
+    if min(sizes) < 1:
+        args.parser.error(f"--layers is {args.layers!r}, expected every size 1 or more")
+    if len(sizes) < 2 or sizes[0] != 64 or sizes[-1] != 10:
         args.parser.error(f"--layers is {args.layers!r}, expected 64 (pixels) first and 10 (digits) last")
     if not 1 <= args.batch_size <= len(digits().x):
         args.parser.error(f"--batch-size is {args.batch_size}, expected 1 to {len(digits().x)}")
@@ -74,6 +79,8 @@ def sizes_of(args: argparse.Namespace) -> list[int]:
         args.parser.error(f"--lr is {args.lr:g}, expected a positive number")
     if args.seed < 0:
         args.parser.error(f"--seed is {args.seed}, expected 0 or more")
+    if args.json is not None and args.json.is_dir():
+        args.parser.error(f"--json: {args.json} is a folder, expected a file")
     if args.json is not None and not args.json.resolve().parent.is_dir():
         args.parser.error(f"--json: there is no folder {args.json.resolve().parent}; make it first")
     return sizes

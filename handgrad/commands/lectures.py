@@ -24,13 +24,17 @@ def add(commands: Any) -> None:
     )
     lectures.add_argument("name", nargs="?", choices=NAMES, metavar="NAME", help=f"one of {', '.join(NAMES)}")
     lectures.add_argument("--errata", action="store_true", help="the formulas that are wrong in print, as judged")
-    lectures.set_defaults(run=run)
+    lectures.set_defaults(run=run, parser=lectures)
 
 
 def run(args: argparse.Namespace) -> int:
     """`handgrad lectures [NAME] [--errata]`."""
     console = wide_console()
     names = NAMES if args.name is None else (args.name,)
+    if args.errata and args.name in WORKED:
+        args.parser.error(
+            f"--errata: {args.name} has no list of mistakes; its wrong digits: handgrad lectures {args.name}"
+        )
     if args.errata:
         mistakes: list[Erratum] = run_all([run for name in names for run in errata(name)], "judging")
         console.print(errata_table(mistakes))

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.handgrad.two_ranks import ADAM, LABELS, LOSSES, NETWORK, X, mask
 
 import manual
 import torch_ref
 from handgrad import distributed
 from handgrad.cli import main
 from handgrad.trained import read
+from tests.handgrad.two_ranks import ADAM, LABELS, LOSSES, NETWORK, X, mask
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--layers", "64,8,10", "--batch-size", "128", "--dtype", "float64"]

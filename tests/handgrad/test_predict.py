@@ -15,7 +15,7 @@ from handgrad.trained import read
 
 
 def table(file: Path) -> tuple[list[str], list[list[str]]]:
-    header, *rows = csv.reader(file.open(newline="", encoding="utf-8"))
+    header, *rows = csv.reader(file.read_text("utf-8").splitlines())
     return header, rows
 
 

@@ -40,3 +40,12 @@ def test_squared_error_keeps_the_error_alone() -> None:
     given = x.nbytes + target.nbytes
     assert memory.kept(hand, lambda: hand(x, target)) == given + 8 * 5 * 4
     assert memory.kept(plain, lambda: E(plain(x), target)) == given + 8 * 5 * 4
+
+
+def test_nothing_is_kept_below_the_lowest_stage_that_needs_a_gradient() -> None:
+    hand = HandModule(manual.mlp([6, 5, 4, 3], "tanh"), manual.SoftmaxCrossEntropy())
+    for name in ("0.weight", "0.bias", "2.weight", "2.bias"):
+        hand.get_parameter(name).requires_grad_(False)
+    x, labels = torch.randn(8, 6), torch.randint(3, (8,))
+    given = x.nbytes + labels.nbytes
+    assert memory.kept(hand, lambda: hand(x, labels)) == given + 8 * 4 * 4 + 8 * 3 * 4  # h2 and p

@@ -94,6 +94,12 @@ BAD: list[tuple[Any, str]] = [
         lambda h, x, t: HandModule(manual.Network(h.layers)).double()(x, t),
         r"target: given, but this HandModule has no loss",
     ),
+    (lambda h, x, t: h(x, t[:, None]), r"target: shape is \(7, 1\), expected \(7,\) for SoftmaxCrossEntropy"),
+    (lambda h, x, t: h(x, t[:1]), r"target: shape is \(1,\), expected \(7,\)"),
+    (lambda h, x, t: h(x, torch.rand(7, 1).double()), r"target: shape is \(7, 1\), expected \(7, 3\)"),
+    (lambda h, x, t: h(x, t.to("meta")), r"target: is on meta, but x is on cpu; move one of them"),
+    (lambda h, x, t: HandModule(manual.MeanSquaredError())(x[:, :1], x[:, 0]), r"shape is \(7,\), expected \(7, 1\)"),
+    (lambda h, x, t: HandModule(manual.MeanSquaredError())(x), r"target: is missing"),
 ]
 
 
@@ -119,6 +125,13 @@ def test_a_norm_takes_rows_only_and_a_single_sample_has_no_variance() -> None:
         norm(torch.randn(2, 4, 3))
     with pytest.raises(ValueError, match="1 sample, expected 2 or more"):
         norm(torch.randn(1, 3))
+
+
+def test_only_tensors_and_losses_are_taken() -> None:
+    with pytest.raises(TypeError, match=r"x: is a ndarray, expected a torch\.Tensor; torch\.as_tensor makes one"):
+        HandModule(manual.Linear(2, 3))(torch.zeros(1, 2).numpy())
+    with pytest.raises(TypeError, match="loss: got ReLU, expected a loss"):
+        HandModule(manual.Linear(2, 3), manual.ReLU())  # type: ignore[arg-type]
 
 
 def test_only_what_has_a_twin() -> None:
