@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
         "train",
         help="train a network on the digits or your own data, by hand or by autograd",
         description="Train a network. Without arguments: on handwritten digits, in NumPy, by hand-derived gradients, "
-        "until it knows 97 %% of digits it has not seen. In several processes: torchrun --nproc-per-node 2 -m handgrad "
+        "until it knows 97 % of digits it has not seen. In several processes: torchrun --nproc-per-node 2 -m handgrad "
         "train --side hand.",
     )
     option = command.add_argument
@@ -151,7 +151,9 @@ def attempt(
     except RuntimeError as error:
         if ranks.world == 1:
             raise
-        return Outcome(latest, f"rank {ranks.rank}: lost another process ({str(error).splitlines()[0]})", lost=True)
+        return Outcome(
+            latest, f"rank {ranks.rank}: lost another process, or failed ({str(error).splitlines()[0]})", True
+        )
 
 
 def checked(args: argparse.Namespace, ranks: Ranks) -> dict[str, Any]:
