@@ -88,13 +88,14 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         """coefs_ and intercepts_ as `network_` takes them: one dictionary per layer, W (n_out, n_in). Views."""
         return as_params(self.network_, self.coefs_, self.intercepts_)
 
-    def to_torch(self, torch_ref: Any) -> Any:
-        """The same network with the same weights as an nn.Module in evaluation mode: `to_torch(torch_ref)`.
+    def to_torch(self) -> Any:
+        """The same network with the same weights as an nn.Module in evaluation mode.
 
-        torch_ref is the package of that name: the PyTorch side is handed in, as array libraries are, and never imported
-        here. The module gives what `predict` gives for a regressor, and logits for a classifier (of one column for two
+        The one place where `manual` asks for the PyTorch side, when called and not before. The module gives what `predict` gives for a regressor, and logits for a classifier (of one column for two
         classes). It keeps the dtype and shares no memory with the estimator. Raises NotFittedError before fit.
         """
+        import torch_ref
+
         check_is_fitted(self)
         module = torch_ref.twin(self.network_)
         module.load_state_dict(torch_ref.to_torch(self.network_, self.params_), assign=True)  # copying would cast

@@ -19,7 +19,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch.nn import functional as F
 
 import manual
-import torch_ref
 from manual.sklearn import MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -158,7 +157,7 @@ def test_to_torch_is_the_same_network(kind: str) -> None:
     for dtype in (np.float64, np.float32):
         model = Ours((6, 5), ["leaky_relu", "gelu"], dropout=0.5, max_iter=3).fit(X.astype(dtype), y)
         kept = model.coefs_[0].copy()
-        module = model.to_torch(torch_ref)
+        module = model.to_torch()
         z = module(torch.tensor(X.astype(dtype)))
         assert z.dtype == getattr(torch, np.dtype(dtype).name)
         if kind == "ten classes":

@@ -15,7 +15,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
 import manual
-import torch_ref
 from manual import sklearn_base
 from manual.sklearn import MLPClassifier, MLPRegressor
 
@@ -219,7 +218,7 @@ def test_classes_that_do_not_fit() -> None:
 
 def test_nothing_is_there_before_fit() -> None:
     model = MLPClassifier()
-    for use in (lambda: model.predict(np.eye(2)), lambda: model.to_torch(torch_ref)):
+    for use in (lambda: model.predict(np.eye(2)), lambda: model.to_torch()):
         with pytest.raises(NotFittedError):
             use()
     assert not hasattr(model, "params_")
