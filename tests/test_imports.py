@@ -1,7 +1,7 @@
 """Imports never run upward: manual knows arrays only, torch_ref knows manual, handgrad knows both.
 
-Two exceptions, both inside a function: manual/gelu.py asks JAX for its error function where it is handed a JAX array, and
-scikit-learn's face gives its network to the PyTorch side where it is asked to.
+Two exceptions, both inside a function: manual/gelu.py asks JAX for its error function where it is handed a JAX array,
+and scikit-learn's face gives its network to the PyTorch side where it is asked to.
 """
 
 import ast
