@@ -92,9 +92,9 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         """The same network with the same weights as an nn.Module in evaluation mode.
 
         The one place where `manual` asks for the PyTorch side, when called and not before. The module gives what
-        The one place where `manual` asks for the PyTorch side, when called and not before. The module gives what
         `predict` gives for a regressor, and logits for a classifier (of one column for two classes). It keeps the dtype
         and shares no memory with the estimator. Raises NotFittedError before fit.
+        """
         import torch_ref
 
         check_is_fitted(self)
