@@ -78,8 +78,7 @@ def run(args: argparse.Namespace) -> int:
             console.print(summary(case))
     verdict = together(case.verdict for case in cases)
     runs = sum(len(case.reports) for case in cases)
-    networks = f"{len(cases)} network" + "s" * (len(cases) != 1)
-    console.print(f"[{STYLES[verdict]}]{verdict.value}[/]  {networks}, {runs} runs, seed {seed}")
+    console.print(f"[{STYLES[verdict]}]{verdict.value}[/]  {len(cases)} networks, {runs} runs, seed {seed}")
     if args.json is not None:
         args.json.write_text(json.dumps(as_dict(cases, seed), indent=1))
     return verdict.exit_code
