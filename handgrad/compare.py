@@ -19,8 +19,9 @@ from handgrad.precision import dtype_name, to64
 from handgrad.report import Report, headline, render
 from handgrad.summation import Dot, how_summed
 from handgrad.verdict import Verdict
-from manual import Layer, Linear, Loss, Network, Params, gradients, output_names, param_names
-from torch_ref import to_torch, twin
+from manual import Layer, Linear, Loss, Network, Params, gradients, output_names
+from torch_ref import gradients as by_autograd
+from torch_ref import twin
 from torch_ref.weights import TORCH_NAMES
 
 STATUS = {"exact": "green", "rounding": "", "wrong": "bold red", "inherited": "magenta"}
@@ -116,22 +117,6 @@ def in_order(network: Network) -> list[tuple[int, str, str]]:
     forward = [(i, "y", own["y"]) for i, own in enumerate(names)]
     kinds = [(i, kind, own[kind]) for i, own in reversed(list(enumerate(names))) for kind in own if kind != "y"]
     return forward + sorted(kinds, key=lambda k: (-k[0], k[1] == "dx"))
-
-
-def by_autograd(network: Network, params: Sequence[Params], x: Any, target: Any, loss: Loss) -> dict[str, torch.Tensor]:
-    """Every quantity of the pass by autograd, in the precision of x, under the names of `gradients`."""
-    found = {"x": torch.as_tensor(x).clone().requires_grad_()}
-    h = found["x"]
-    module = twin(network).to(h.dtype)
-    module.load_state_dict(to_torch(network, params))
-    for name, stage in zip(output_names(network.layers), module.children(), strict=True):
-        h = found[name] = stage(h)
-    for names, stage in zip(param_names(network.layers), module.children(), strict=True):
-        found |= {name: stage.get_parameter(TORCH_NAMES[short]) for short, name in names.items()}
-    loss_value = twin(loss)(h, torch.as_tensor(target))
-    grads = torch.autograd.grad(loss_value, list(found.values()))
-    back = {"d" + name: grad for name, grad in zip(found, grads, strict=True)}
-    return {**found, "loss": loss_value, **back}
 
 
 def side_by_side(name: str, hand: Any, auto: torch.Tensor) -> Line:

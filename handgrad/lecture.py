@@ -6,10 +6,12 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from handgrad.precision import to64
 from handgrad.report import Report
 from handgrad.verdict import Verdict, together
+from torch_ref import gradients
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,3 +137,8 @@ def place_and_name(report: Report) -> str:
     reason = next((t.reason for t in row.isolated.tensors if t.reason), "unknown mistake")
     name = row.diagnosis.name if row.diagnosis is not None and row.diagnosis.known else reason
     return f"{row.name}: {wrong}: {name}"
+
+
+def autograd(*point: Any, states: Sequence[Any] | None = None) -> dict[str, NDArray[Any]]:
+    """`torch_ref.gradients` as NumPy: a script computes with autograd's side as with ours. Arguments as there."""
+    return {name: value.numpy() for name, value in gradients(*point, states=states).items()}

@@ -13,13 +13,13 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
+from handgrad.console import wide_console
 from handgrad.lecture import Erratum, Number, System, half_unit
 from handgrad.precision import to64
 from handgrad.rows import STYLES
 from handgrad.verdict import Verdict, together
 
 SHOWN, ALL = 3, 12  # entries of one quantity in the table of all systems, and of one lecture
-WIDTH = 160  # columns where there is no terminal
 
 
 def main(systems: Sequence[Callable[[], System]], plots: Mapping[str, Callable[[Any], None]] | None = None) -> int:
@@ -51,12 +51,6 @@ def errata_main(errata: Sequence[Callable[[], Erratum]]) -> int:
     for erratum in found:
         console.print(errata_table([erratum]), str(erratum.finding))
     return together(erratum.verdict for erratum in found).exit_code
-
-
-def wide_console(*, stderr: bool = False) -> Console:
-    """The terminal, or lines of a fixed width for a file or a pipe."""
-    console = Console(highlight=False, stderr=stderr)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH, stderr=stderr)
 
 
 def run_all(todo: Sequence[Callable[[], Any]], what: str) -> list[Any]:

@@ -69,7 +69,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries and lists; values that are not finite as the strings "nan", "inf", "-inf"."""
-        plain: dict[str, Any] = _plain(self)
+        plain: dict[str, Any] = as_plain(self)
         return {"verdict": self.verdict.value, **plain}
 
     def to_json(self) -> str:
@@ -163,12 +163,13 @@ def render(what: RenderableType, *, color: bool, width: int) -> str:
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
-def _plain(value: Any) -> Any:
+def as_plain(value: Any) -> Any:
+    """Dataclasses, enums and tuples as dictionaries, strings and lists; what is not finite as a string."""
     if isinstance(value, Enum):
         return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         extra = {"verdict": value.verdict.value} if isinstance(value, StageReport) else {}
-        return {**extra, **{f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}}
+        return {**extra, **{f.name: as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [as_plain(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,7 +1,8 @@
 """One training on any side: by hand on an array library, by hand or by autograd in torch, in one process or several."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -41,11 +42,11 @@ def fitted(
         "resume": plan.resume,
     }
     if side == "manual":
-        like = first_array(library, device, options.dtype)
         if library == "jax" and target.dtype.kind == "i":
             target = target.astype(np.int32)  # JAX has no others unless told
-        params, x, target = converted((params, x, target), like)
-        return manual.fit(plan.network, params, x, target, plan.loss, plan.optimizer, **how)
+        with doubles(library == "jax" and options.dtype == "float64"):
+            params, x, target = converted((params, x, target), first_array(library, device, options.dtype))
+            return manual.fit(plan.network, params, x, target, plan.loss, plan.optimizer, **how)
     fit: Any = torch_ref.fit if ranks.world == 1 else distributed.fit
     found: Training = fit(plan.network, params, x, target, plan.loss, plan.optimizer, side=side, device=device, **how)
     return found
@@ -59,9 +60,23 @@ def first_array(library: str, device: str, dtype: str) -> Any:
         return placed(device)
     import jax
 
-    if dtype == "float64":
-        jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
     return jax.numpy.zeros(0, device=jax.devices(device)[0])
+
+
+@contextmanager
+def doubles(wanted: bool) -> Iterator[None]:
+    """JAX with its float64 arrays, which it has only when told, until the block ends."""
+    if not wanted:
+        yield
+        return
+    import jax
+
+    before = jax.config.read("jax_enable_x64")  # type: ignore[no-untyped-call]
+    jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", before)  # type: ignore[no-untyped-call]
 
 
 def device_for(device: str, side: str, library: str, ranks: Ranks) -> str:

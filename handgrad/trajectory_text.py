@@ -13,7 +13,7 @@ from rich.text import Text
 
 from handgrad.certificate import TensorReport
 from handgrad.control import Control
-from handgrad.report import _plain, render
+from handgrad.report import as_plain, render
 from handgrad.rows import STYLES
 from handgrad.trajectory_step import Failure
 from handgrad.verdict import Verdict
@@ -96,11 +96,11 @@ class Trajectory:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries and lists; values that are not finite as the strings "nan", "inf", "-inf"."""
-        plain: dict[str, Any] = _plain(self)
+        plain: dict[str, Any] = as_plain(self)
         if self.failure is not None and self.failure.report is not None:
             plain["failure"]["report"] = self.failure.report.to_dict()
         told = {"amplification": self.amplification, "chaotic": self.chaotic, "edge": self.edge}
-        return {"verdict": self.verdict.value, "words": self.words, **_plain(told), **plain}
+        return {"verdict": self.verdict.value, "words": self.words, **as_plain(told), **plain}
 
     def to_json(self) -> str:
         """`to_dict` as JSON."""

@@ -5,6 +5,7 @@ from torch_ref.binary_cross_entropy import BinaryCrossEntropy
 from torch_ref.dropout import Dropout
 from torch_ref.fit import fit
 from torch_ref.gelu import GELU, GELUTanh
+from torch_ref.gradients import gradients
 from torch_ref.hand import HandModule
 from torch_ref.identity import Identity
 from torch_ref.layer_norm import LayerNorm
@@ -47,6 +48,7 @@ __all__ = [
     "Tanh",
     "fit",
     "from_torch",
+    "gradients",
     "running_from_torch",
     "to_torch",
     "twin",

@@ -48,8 +48,10 @@ class HandModule(nn.Module):
             take_over(self, modules)
         else:
             loss = subject
-        if loss is not None and (hasattr(loss, "param_shapes") or not twin(loss)):
+        if hasattr(loss, "param_shapes"):
             raise TypeError(f"loss: got {type(loss).__name__}, expected a loss such as SoftmaxCrossEntropy()")
+        if loss is not None:
+            twin(loss)  # refuses what it does not know
         self.layers, self.loss = layers, loss
         self.program = Program.of(layers, loss)
         self.stateful = any(isinstance(layer, Dropout | BatchNorm1d) for layer in layers)

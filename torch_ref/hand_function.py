@@ -123,7 +123,8 @@ class _Ordinary(Function):
             y, caches = program.forward(x, target, tensors)
         ctx.program, statistics = program, batch_statistics(caches)
         if not torch.compiler.is_compiling():  # which sees by itself what is not needed
-            caches[: program.first(ctx.needs_input_grad[1:])] = [()] * program.first(ctx.needs_input_grad[1:])
+            first = program.first(ctx.needs_input_grad[1:])
+            caches[:first] = [()] * first
         kept, ctx.places = flatten(caches, [x, target, *tensors])
         ctx.save_for_backward(*kept)
         if statistics:

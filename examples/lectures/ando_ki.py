@@ -18,7 +18,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from handgrad.lectures.ando_ki_autograd import autograd, module, train_by_torch
+
+from handgrad import verify, verify_function
+from handgrad.lecture import Number, System, autograd
+from handgrad.lecture_text import main
+from handgrad.lectures.ando_ki_autograd import module, train_by_torch
 from handgrad.lectures.ando_ki_inference import infer, load
 from handgrad.lectures.ando_ki_neurons import logistic, sequence_of_layers, single_neuron, two_neurons
 from handgrad.lectures.ando_ki_seeds import (
@@ -33,10 +37,6 @@ from handgrad.lectures.ando_ki_seeds import (
     side_by_side,
 )
 from handgrad.lectures.ando_ki_train import Float, Trained, X, Y, curve, start, train
-
-from handgrad import verify, verify_function
-from handgrad.lecture import Number, System
-from handgrad.lecture_text import main
 from manual import (
     SGD,
     HalfSquaredError,

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from handgrad.lectures.ando_ki_train import Float, Trained, X, Y
 
-from manual import Loss, Network, Params, output_names, param_names
+from handgrad.lectures.ando_ki_train import Float, Trained, X, Y
+from manual import Loss, Network, Params
 from torch_ref import from_torch, to_torch, twin
-from torch_ref.weights import TORCH_NAMES
 
 
 def module(net: Network, params: Sequence[Params]) -> Any:
@@ -16,20 +15,6 @@ def module(net: Network, params: Sequence[Params]) -> Any:
     found = twin(net).double()
     found.load_state_dict(to_torch(net, params))
     return found
-
-
-def autograd(net: Network, params: Sequence[Params], x: Float, t: Float, loss: Loss) -> dict[str, Any]:
-    """Every quantity of the pass, and its gradient, under the names of `manual.gradients`."""
-    h = torch.tensor(x, requires_grad=True)
-    found: dict[str, Any] = {"x": h}
-    outputs, names = output_names(net.layers), param_names(net.layers)
-    for layer, output, own in zip(module(net, params), outputs, names, strict=True):
-        h = found[output] = layer(h)
-        found |= {name: getattr(layer, TORCH_NAMES[short]) for short, name in own.items()}
-    loss_value = twin(loss)(h, torch.from_numpy(t))
-    grads = torch.autograd.grad(loss_value, list(found.values()))
-    found |= {f"d{name}": grad for name, grad in zip(tuple(found), grads, strict=True)}
-    return {name: value.detach().numpy() for name, value in {**found, "loss": loss_value}.items()}
 
 
 def train_by_torch(

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from handgrad.lectures.ando_ki_neurons import CHAIN, NEURON
-from handgrad.lectures.ando_ki_train import X, Y, start
 
 from handgrad import verify, verify_function
 from handgrad.lecture import Erratum
 from handgrad.lecture_text import errata_main
+from handgrad.lectures.ando_ki_neurons import CHAIN, NEURON
+from handgrad.lectures.ando_ki_train import X, Y, start
 from handgrad.report import Report
 from handgrad.verdict import Verdict
 from manual import (

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 from handgrad.lectures.ando_ki_train import Float, X
-
 from manual.network import widths
 from manual.weight_files import Weights, load_text
 

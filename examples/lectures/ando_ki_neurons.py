@@ -6,11 +6,10 @@ He writes z for the pre-activation and y for the output here; a of the last laye
 from collections.abc import Sequence
 
 import numpy as np
-from handgrad.lectures.ando_ki_autograd import autograd
-from handgrad.lectures.ando_ki_train import Float
 
 from handgrad import verify
-from handgrad.lecture import Number, System
+from handgrad.lecture import Number, System, autograd
+from handgrad.lectures.ando_ki_train import Float
 from manual import HalfSquaredError, Neuron, Params, SquaredError, backprop, evaluate, gradients, mlp
 
 HALF, SSE = HalfSquaredError(), SquaredError()

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from handgrad.lectures.ando_ki_train import Float, Y, start, train
 from numpy.typing import NDArray
 
+from handgrad.lectures.ando_ki_train import Float, Y, start, train
 from manual import SGD, Linear, Network, Params, SquaredError, activation, mlp
 from manual.initial import constant
 

@@ -151,7 +151,8 @@ def main() -> int:
 
 def plot(losses: Float, path: Path) -> None:
     """The loss curve as a picture."""
-    from handgrad.lecture_text import draw, wide_console  # loads torch, which training does without
+    from handgrad.console import wide_console
+    from handgrad.lecture_text import draw  # loads torch, which training does without
 
     draw({path.stem: lambda ax: curve(ax, losses)}, path.parent, wide_console())
 

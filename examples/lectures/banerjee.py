@@ -13,6 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.autograd.functional import jacobian
+from torch.nn.functional import linear
+
+from handgrad import verify
+from handgrad.lecture import Number, System, autograd
+from handgrad.lecture_text import main
 from handgrad.lectures.banerjee_batches import batches, epochs, left_out
 from handgrad.lectures.banerjee_network import (
     NET,
@@ -23,7 +29,6 @@ from handgrad.lectures.banerjee_network import (
     Trained,
     X,
     Y,
-    autograd,
     b1,
     b2,
     equations,
@@ -33,12 +38,6 @@ from handgrad.lectures.banerjee_network import (
     train,
     train_by_torch,
 )
-from torch.autograd.functional import jacobian
-from torch.nn.functional import linear
-
-from handgrad import verify
-from handgrad.lecture import Number, System
-from handgrad.lecture_text import main
 from manual import (
     BinaryStep,
     HalfSquaredError,

@@ -3,10 +3,10 @@
 from itertools import product
 
 import numpy as np
-from handgrad.lectures.banerjee_network import NET, PARAMS, W1, Float, X, Y, autograd, b1, train, train_by_torch
 
 from handgrad import verify
-from handgrad.lecture import Number, System
+from handgrad.lecture import Number, System, autograd
+from handgrad.lectures.banerjee_network import NET, PARAMS, W1, Float, X, Y, b1, train, train_by_torch
 from manual import BatchNorm1d, Dropout, HalfSquaredError, Linear, MeanSquaredError, Network, Sigmoid, gradients
 
 HALF, MEAN = HalfSquaredError(), MeanSquaredError()  # 1/2 sum; 1/n sum, which is the mean where there is one output
@@ -79,7 +79,7 @@ def left_out() -> System:
     mask = np.array([[1, 0, 1, 1, 0], [0, 1, 1, 0, 1], [1, 1, 0, 1, 1], [1, 0, 0, 1, 1]], dtype=float)
     states = (None, None, mask, None, None)
     thin = (PARAMS[0], {}, {}, PARAMS[2], {})
-    d, d_auto = gradients(drop, thin, x, y, MEAN, states=states), autograd(drop, thin, x, y, MEAN, states)
+    d, d_auto = gradients(drop, thin, x, y, MEAN, states=states), autograd(drop, thin, x, y, MEAN, states=states)
     every = np.array(list(product([0.0, 1.0], repeat=5)))  # all 32 masks, equally likely where p = 1/2
     h1 = autograd(NET, PARAMS, X, Y, HALF)["h1"]
     kept = Dropout(0.5).forward({}, np.repeat(h1, 32, axis=0), every)[0]

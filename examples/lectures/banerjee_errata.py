@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from handgrad.lectures.banerjee_batches import batch
-from handgrad.lectures.banerjee_network import NET, PARAMS, PRINTED, W1, Float, X, Y, b1, sigmoid_derivative
 
 from handgrad import verify, verify_function
 from handgrad.lecture import Erratum
 from handgrad.lecture_text import errata_main
+from handgrad.lectures.banerjee_batches import batch
+from handgrad.lectures.banerjee_network import NET, PARAMS, PRINTED, W1, Float, X, Y, b1, sigmoid_derivative
 from handgrad.report import Report
 from manual import Array, Grads, HalfSquaredError, Linear, MeanSquaredError, Network, Params, Sigmoid, StageGrads
 from manual.linear import LinearCache

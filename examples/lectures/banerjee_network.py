@@ -11,10 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from manual import Array, Grads, Linear, Loss, Network, Params, Sigmoid, mlp, output_names, param_names, sgd
+from manual import Array, Grads, Linear, Loss, Network, Params, Sigmoid, mlp, sgd
 from manual.linear import LinearCache
 from torch_ref import from_torch, to_torch, twin
-from torch_ref.weights import TORCH_NAMES
 
 Float = NDArray[np.float64]
 
@@ -141,22 +140,3 @@ def torch_twin(net: Network, params: Sequence[Params]) -> Any:
     module = twin(net).double()
     module.load_state_dict(to_torch(net, params))
     return module
-
-
-def autograd(
-    net: Network, params: Sequence[Params], x: Float, t: Float, loss: Loss, states: Sequence[Any] | None = None
-) -> dict[str, Float]:
-    """Every quantity of the pass under the names of `manual.gradients`, by the twin and autograd."""
-    module, h = torch_twin(net, params), torch.tensor(x, requires_grad=True)
-    found = {"x": h}
-    outputs, names = output_names(net.layers), param_names(net.layers)
-    for i, layer in enumerate(module):
-        h = layer(h) if states is None or states[i] is None else layer(h, torch.from_numpy(states[i]))
-        tensors = dict(layer.named_parameters())
-        found |= {outputs[i]: h, **{full: tensors[TORCH_NAMES[short]] for short, full in names[i].items()}}
-    found["loss"] = twin(loss)(h, torch.from_numpy(t))
-    for tensor in found.values():
-        tensor.retain_grad()
-    found["loss"].backward()
-    values = {name: tensor.detach().numpy() for name, tensor in found.items()}
-    return values | {f"d{name}": tensor.grad.numpy() for name, tensor in found.items() if tensor.grad is not None}

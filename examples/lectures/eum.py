@@ -15,9 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from handgrad import verify, verify_function
+from handgrad.lecture import Number, System, autograd
+from handgrad.lecture_text import main
 from handgrad.lectures.eum_signal import (
     HALF,
-    autograd,
     initialisation,
     partial,
     plot_signal,
@@ -25,10 +28,6 @@ from handgrad.lectures.eum_signal import (
     vanishing,
 )
 from handgrad.lectures.eum_worked import plot_update, toy, worked_example
-
-from handgrad import verify, verify_function
-from handgrad.lecture import Number, System
-from handgrad.lecture_text import main
 from handgrad.report import Report
 from manual import (
     BinaryStep,

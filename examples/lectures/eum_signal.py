@@ -11,32 +11,12 @@ import numpy as np
 import torch
 
 from handgrad import verify
-from handgrad.lecture import Number, System
-from manual import HalfSquaredError, Linear, Network, Sigmoid, gradients, mlp, output_names, param_names, sgd
+from handgrad.lecture import Number, System, autograd
+from manual import HalfSquaredError, Linear, Network, Sigmoid, gradients, mlp, sgd
 from manual.activations import activation
 from manual.initial import INITIALS
 from manual.sigmoid import sigmoid
 from torch_ref import to_torch, twin
-
-
-def autograd(net: Network, params: Any, x: Any, t: Any, loss: Any) -> dict[str, Any]:
-    """The same names as `manual.gradients` gives, computed by torch: forward by the twin, gradients by autograd."""
-    module = twin(net).double()
-    module.load_state_dict(to_torch(net, params))
-    h = torch.tensor(x, requires_grad=True)
-    found: dict[str, Any] = {"x": h}
-    for name, layer in zip(output_names(net.layers), module, strict=True):
-        h = found[name] = layer(h)
-    found |= {
-        name: getattr(module[i], {"W": "weight", "b": "bias"}[short])
-        for i, own in enumerate(param_names(net.layers))
-        for short, name in own.items()
-    }
-    loss_value = twin(loss)(h, torch.tensor(t))
-    dfound = torch.autograd.grad(loss_value, list(found.values()))
-    values = {name: value.detach().numpy() for name, value in found.items()}
-    return values | {f"d{k}": d.numpy() for k, d in zip(found, dfound, strict=True)} | {"loss": loss_value.item()}
-
 
 HALF = HalfSquaredError()
 

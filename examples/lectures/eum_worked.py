@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from handgrad.lectures.eum_signal import HALF, autograd
 
 from handgrad import verify, verify_update
-from handgrad.lecture import Number, System
+from handgrad.lecture import Number, System, autograd
+from handgrad.lectures.eum_signal import HALF
 from manual import Linear, Network, gradients, mlp, sgd
 from torch_ref import to_torch, twin
 

@@ -9,11 +9,15 @@ His conventions against ours:
 """
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch.nn import functional as F
+
+from handgrad import verify
+from handgrad.lecture import Number, System, autograd
+from handgrad.lecture_text import main
 from handgrad.lectures.lee_training import (
     COEFFICIENTS,
     LOSS,
@@ -34,48 +38,21 @@ from handgrad.lectures.lee_training import (
     train_by_torch,
     unflat,
 )
-from torch.nn import functional as F
-
-from handgrad import verify
-from handgrad.lecture import Number, System
-from handgrad.lecture_text import main
 from manual import (
     Linear,
-    Loss,
     MeanSquaredError,
-    Network,
     Neuron,
-    Params,
     ReLU,
     Sigmoid,
     Tanh,
     evaluate,
     gradients,
     mlp,
-    output_names,
-    param_names,
     sgd,
 )
-from torch_ref import to_torch, twin
-from torch_ref.weights import TORCH_NAMES
+from torch_ref import twin
 
 MEAN = MeanSquaredError()
-
-
-def autograd(net: Network, params: Sequence[Params], x: Any, t: Any, loss: Loss) -> dict[str, Any]:
-    """Every quantity of one pass under the names of `manual.gradients`, by the twin and autograd."""
-    module, h = twin(net).double(), torch.tensor(x, requires_grad=True)
-    module.load_state_dict(to_torch(net, params))
-    found: dict[str, Any] = {"x": h}
-    for stage, output, names in zip(module.children(), output_names(net.layers), param_names(net.layers), strict=True):
-        h = found[output] = stage(h)
-        found |= {name: stage.get_parameter(TORCH_NAMES[short]) for short, name in names.items()}
-    found["loss"] = twin(loss)(h, torch.from_numpy(t))
-    for tensor in found.values():
-        tensor.retain_grad()
-    found["loss"].backward()
-    grads = {f"d{name}": tensor.grad.numpy() for name, tensor in found.items() if name != "loss"}
-    return {name: tensor.detach().numpy() for name, tensor in found.items()} | grads
 
 
 def activations() -> System:

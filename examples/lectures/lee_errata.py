@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from handgrad.lectures.lee import RULES_PARAMS, RULES_X
-from handgrad.lectures.lee_training import COEFFICIENTS, ELSEWHERE, LOSS, NET, PARAMS, Float, T, X, moved, train, unflat
 
 from handgrad import Report, Verdict, verify, verify_function
 from handgrad.lecture import Erratum, half_unit
 from handgrad.lecture_text import errata_main
+from handgrad.lectures.lee import RULES_PARAMS, RULES_X
+from handgrad.lectures.lee_training import COEFFICIENTS, ELSEWHERE, LOSS, NET, PARAMS, Float, T, X, moved, train, unflat
 from manual import Array, Grads, Linear, MeanSquaredError, Network, Params, Sigmoid, Tanh
 from manual.linear import LinearCache
 from manual.sigmoid import sigmoid

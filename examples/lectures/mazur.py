@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from handgrad import verify, verify_function, verify_update
-from handgrad.lecture import Number, System
+from handgrad.lecture import Number, System, autograd
 from handgrad.lecture_text import main
 from manual import Grads, HalfSquaredError, Params, gradients, mlp, sgd
 from torch_ref import to_torch, twin
@@ -95,23 +95,9 @@ def torch_train(biases: str, rounds: int) -> tuple[Any, Any, Any]:
         return module.state_dict(), y, loss(y, t)
 
 
-def autograd() -> dict[str, Any]:
-    """Every quantity of the first pass under the names of `gradients`, by the twin's autograd."""
-    module = twin(NET).double()
-    module.load_state_dict(to_torch(NET, PARAMS))
-    found, h = {}, torch.tensor(X)
-    for name, layer in zip(("z1", "h1", "z2", "h2"), module, strict=True):
-        h = found[name] = layer(h)
-    E = twin(LOSS)(h, torch.tensor(TARGET))
-    found |= {"W1": module[0].weight, "b1": module[0].bias, "W2": module[2].weight, "b2": module[2].bias}
-    grads = torch.autograd.grad(E, list(found.values()))
-    return {"loss": E.item(), **{k: v.detach().numpy() for k, v in found.items()},
-            **{f"d{k}": g.numpy() for k, g in zip(found, grads, strict=True)}}  # fmt: skip
-
-
 def post() -> System:
     """The post: dE/dw5 = (out_o1 - t1) out_o1 (1 - out_o1) out_h1, w5+ = w5 - eta dE/dw5; biases frozen."""
-    p, a = gradients(NET, PARAMS, X, TARGET, LOSS), autograd()
+    p, a = gradients(NET, PARAMS, X, TARGET, LOSS), autograd(NET, PARAMS, X, TARGET, LOSS)
     (after, y_1, E_1), (theirs, ty_1, tE_1) = train(frozen, 1), torch_train("frozen", 1)
     through, t_through = (q["dz2"][0] * q["W2"][:, 0] for q in (p, a))  # what each output unit says of h1
     numbers = (
@@ -208,7 +194,7 @@ def shared_reference(W1: torch.Tensor, b1: torch.Tensor, W2: torch.Tensor, b2: t
 
 def a_bias_for_each_unit() -> System:
     """dE/db_j = delta_j: what torch, and every network here, trains."""
-    p, a = gradients(NET, PARAMS, X, TARGET, LOSS), autograd()
+    p, a = gradients(NET, PARAMS, X, TARGET, LOSS), autograd(NET, PARAMS, X, TARGET, LOSS)
     (after, y_1, E_1), (theirs, ty_1, tE_1) = train(per_unit, 1), torch_train("per unit", 1)
     numbers = (
         Number("E after one round", E_1, tE_1),

@@ -17,6 +17,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import one_hot
+
+from handgrad import verify_update
+from handgrad.lecture import Number, System
+from handgrad.lecture_text import main
 from handgrad.lectures.selker_letters import LETTERS, encode, english, indices
 from handgrad.lectures.selker_network import (
     HALF,
@@ -33,11 +38,6 @@ from handgrad.lectures.selker_network import (
     with_weights,
 )
 from handgrad.lectures.selker_trials import plot_trials, trials
-from torch.nn.functional import one_hot
-
-from handgrad import verify_update
-from handgrad.lecture import Number, System
-from handgrad.lecture_text import main
 from manual import Neuron, Tanh, backprop, evaluate, gradients, mlp, sgd
 
 FIGURE_4 = np.array([[1.0, 0.5], [0.5, 2.0]]), np.array([[2.0, 1.0]])  # W1, W2

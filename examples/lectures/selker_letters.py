@@ -14,14 +14,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from handgrad.lectures.selker_network import HALF, Float, Ints, one_by_one, torch_twin, train, train_by_torch
 from rich.console import Console
 from rich.table import Table
 
 from handgrad import verify
+from handgrad.console import wide_console
 from handgrad.datasets.text import LETTERS, cleaned, indices, read
 from handgrad.lecture import Number, System
-from handgrad.lecture_text import wide_console
+from handgrad.lectures.selker_network import HALF, Float, Ints, one_by_one, torch_twin, train, train_by_torch
 from manual import Network, Params, mlp
 
 USED, FEWEST = 100_000, 1_000  # letters of a text that are used, and needed

@@ -5,9 +5,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from handgrad.lectures.selker_network import HALF, Float, torch_twin
 
 from handgrad.lecture import Number, System
+from handgrad.lectures.selker_network import HALF, Float, torch_twin
 from manual import SGD, Params, mlp
 
 Error: TypeAlias = Callable[[Float], Float]

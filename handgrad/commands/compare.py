@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from handgrad.compare import Comparison, compare
+from handgrad.console import wide_console
 from handgrad.digits import digits
-from handgrad.lecture_text import wide_console
 from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES
 from handgrad.trajectory import Trajectory, compare_training
 from manual import mlp

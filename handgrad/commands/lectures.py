@@ -5,8 +5,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from handgrad.console import wide_console
 from handgrad.lecture import Erratum, System
-from handgrad.lecture_text import errata_table, run_all, show, table, verdict_word, wide_console
+from handgrad.lecture_text import errata_table, run_all, show, table, verdict_word
 from handgrad.verdict import together
 
 LECTURES = ("lee", "ando_ki", "banerjee", "eum", "selker")

@@ -6,8 +6,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from handgrad.console import wide_console
 from handgrad.datasets import load
-from handgrad.lecture_text import wide_console
 from handgrad.prediction import Prediction, continued, predict, rows, score, table
 from handgrad.trained import located, read, told
 from manual.atomic import check_writable, replacing

@@ -13,9 +13,9 @@ import numpy as np
 from rich.console import Console
 
 from handgrad import distributed, plots, training_log
+from handgrad.console import wide_console
 from handgrad.datasets import Data
 from handgrad.distributed import Ranks
-from handgrad.lecture_text import wide_console
 from handgrad.sides import ARRAYS, DEVICES, SIDES, be_deterministic, device_for, fitted
 from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES
 from handgrad.trained import BATCH, HELD_BACK, HIDDEN, OPTIMIZERS, Plan, fresh, output, resumed, told

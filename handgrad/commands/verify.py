@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 import handgrad
+from handgrad.console import wide_console
 from handgrad.rows import STYLES
 from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES, Case, other_layers_and_losses, problems, survey
 from handgrad.survey_text import show, summary
@@ -48,9 +49,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """`handgrad verify`."""
-    console, progress = Console(highlight=False), Console(stderr=True)
-    width = None if console.is_terminal else 160
-    console = Console(highlight=False, width=width)
+    console, progress = wide_console(), Console(stderr=True)
     if not 1 <= args.slack < float("inf"):
         args.parser.error(f"--slack is {args.slack:g}, expected 1 (the derived bound) or more")
     if args.json is not None and args.json.is_dir():

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from handgrad.lectures import ando_ki_errata, ando_ki_neurons, ando_ki_train
 
 from handgrad.lecture import Erratum
+from handgrad.lectures import ando_ki_errata, ando_ki_neurons, ando_ki_train
 from handgrad.verdict import Verdict
 from manual import gradients
 

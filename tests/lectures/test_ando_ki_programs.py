@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from handgrad.lectures import ando_ki_inference, ando_ki_train
 
+from handgrad.lectures import ando_ki_inference, ando_ki_train
 from manual import mlp
 from manual.activations import ACTIVATIONS
 from manual.weight_files import save_text

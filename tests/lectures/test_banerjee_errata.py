@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from handgrad.lectures.banerjee_batches import batch
-from handgrad.lectures.banerjee_errata import ERRATA, NAlwaysTwo
-from handgrad.lectures.banerjee_network import NET, PARAMS, PRINTED, X, Y, sigmoid_derivative
 
 from handgrad import Verdict, verify, verify_function
 from handgrad.lecture import Erratum
+from handgrad.lectures.banerjee_batches import batch
+from handgrad.lectures.banerjee_errata import ERRATA, NAlwaysTwo
+from handgrad.lectures.banerjee_network import NET, PARAMS, PRINTED, X, Y, sigmoid_derivative
 from handgrad.report import Report
 from manual import BinaryCrossEntropy, HalfSquaredError, gradients, mlp
 from manual.sigmoid import sigmoid

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from handgrad.lectures import eum, eum_errata, eum_signal, eum_worked
 from matplotlib.figure import Figure
 
 from handgrad import Verdict
+from handgrad.lectures import eum, eum_errata, eum_signal, eum_worked
 from handgrad.precision import to64
 from manual import HalfSquaredError, Network, gradients, sgd
 from torch_ref import to_torch, twin

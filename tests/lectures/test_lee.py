@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from handgrad.lectures import lee, lee_errata, lee_training
 from matplotlib.figure import Figure
 
 from handgrad import Verdict, verify
 from handgrad.lecture import place_and_name
 from handgrad.lecture_text import errata_main
+from handgrad.lectures import lee, lee_errata, lee_training
 from manual import HalfSquaredError, Linear, Network, Tanh, gradients, sgd
 
 FILE = json.loads((Path(__file__).parent / "golden.json").read_text())

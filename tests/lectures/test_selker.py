@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from handgrad.lectures import selker, selker_answers, selker_errata, selker_letters, selker_network
 from matplotlib.figure import Figure
 
 from handgrad import Verdict, verify_update
 from handgrad.lecture import Erratum, Number, System
+from handgrad.lectures import selker, selker_answers, selker_errata, selker_letters, selker_network
 from handgrad.precision import to64
 from manual import gradients, mlp
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from handgrad.lectures import mazur, scikit_learn
 
 from handgrad import verify_update
 from handgrad.lecture import Number, System
+from handgrad.lectures import mazur, scikit_learn
 from handgrad.precision import to64
 from handgrad.verdict import Verdict
 from manual import gradients
