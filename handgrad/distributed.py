@@ -48,6 +48,10 @@ NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 @contextmanager
 def connected(device: str, timeout: float = TIMEOUT) -> Iterator[None]:
     """The processes connected by nccl for a CUDA device, by gloo for the CPU, until the block ends."""
+    # DistributedDataParallel imports it too, but with a group at hand its functions' defaults keep that group, and
+    # its threads, for ever: one that still drops a tensor while the interpreter ends aborts the process.
+    import torch.distributed.nn.functional
+
     backend = "nccl" if device.startswith("cuda") else "gloo"
     if backend == "nccl":
         torch.cuda.set_device(device)

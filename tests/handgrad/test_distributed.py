@@ -122,6 +122,10 @@ def test_processes_with_different_files_are_told(found: list[dict[str, Any]]) ->
     }
 
 
+def test_nothing_of_the_connection_outlives_it(found: list[dict[str, Any]]) -> None:
+    assert [rank["left"] for rank in found] == ["None", "None"]
+
+
 @pytest.mark.parametrize(("N", "world"), [(1, 3), (2, 3), (7, 3), (9, 3), (5, 1)])
 def test_every_sample_counts_once(N: int, world: int) -> None:
     shares = [distributed.share(N, rank, world) for rank in range(world)]

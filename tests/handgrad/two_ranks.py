@@ -1,8 +1,10 @@
 """What each of two processes does for test_distributed.py, and writes down: `python two_ranks.py FOLDER`."""
 
+import gc
 import json
 import signal
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,9 @@ def main(folder: Path) -> None:
         except ValueError as error:
             found["differs"] = str(error)
         dist.barrier()
+        group = weakref.ref(dist.group.WORLD)
+    gc.collect()
+    found["left"] = repr(group())  # with its threads, which abort a process that ends while they hold a tensor
     (folder / f"{rank}.json").write_text(json.dumps(found))
 
 
