@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 
 import handgrad
@@ -11,7 +12,12 @@ from handgrad.commands import compare, lectures, predict, train, verify
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `handgrad ...` and return its exit code."""
     args = parser().parse_args(argv)
-    code: int = args.run(args)
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except Exception:  # Python's own exit code, 1, would say that something was refuted
+        traceback.print_exc()
+        return 2
     return code
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from handgrad.console import wide_console
 from handgrad.datasets import Form
 from handgrad.trained import Options, Plan
 from manual.training import Record
@@ -31,7 +31,7 @@ class Line:
     def __init__(self, plan: Plan, samples: int, *, show: bool) -> None:
         self.samples, self.batches = samples, -(-samples // plan.options.batch_size)
         self.begun, self.loss, epochs = plan.resume.step if plan.resume else 0, 0.0, plan.options.epochs
-        console = Console(stderr=True)
+        console = wide_console(stderr=True)
         text = "loss {task.fields[loss]:.4g}  {task.fields[speed]:,.0f} samples/s  "
         self.progress = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),

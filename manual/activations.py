@@ -27,12 +27,17 @@ ACTIVATIONS: dict[str, Layer] = {
 NOT_DIFFERENTIABLE = (BinaryStep, Sign)
 
 
-def activation(name: str) -> Layer:
-    """The activation of that name. Raises ValueError with the known names.
+def activation(name: str | Layer) -> Layer:
+    """The activation of that name; a layer is itself. Raises ValueError with the known names.
 
     >>> activation("tanh")
     Tanh()
     """
+    if not isinstance(name, str):
+        if isinstance(name, type) or not hasattr(name, "forward"):
+            known = ", ".join(ACTIVATIONS)
+            raise TypeError(f"activation: got {name!r}, expected a layer such as LeakyReLU(0.2), or a name: {known}")
+        return name
     if name not in ACTIVATIONS:
         raise ValueError(f"unknown activation {name!r}; known: {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]

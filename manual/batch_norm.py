@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from manual.arguments import check_number, check_sizes
 from manual.namespace import array_namespace
 from manual.types import Array, Grads, Params
 
@@ -44,10 +45,9 @@ class BatchNorm1d:
     momentum: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.n < 1 or not self.eps > 0:
-            raise ValueError(f"BatchNorm1d: n must be at least 1 and eps positive, got n={self.n}, eps={self.eps}")
-        if not 0 <= self.momentum <= 1:
-            raise ValueError(f"BatchNorm1d: momentum must lie in [0, 1], got {self.momentum}")
+        check_sizes(self, "n")
+        check_number(self, "eps", "a positive number", lambda eps: eps > 0)
+        check_number(self, "momentum", "a number in [0, 1]", lambda momentum: 0 <= momentum <= 1)
 
     @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]:

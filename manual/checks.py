@@ -12,6 +12,7 @@ from manual.dropout import Dropout
 from manual.names import param_names
 from manual.network import Network, widths
 from manual.softmax_cross_entropy import SoftmaxCrossEntropy
+from manual.squared_error import SquaredError
 from manual.types import Array, Layer, Loss, NotDifferentiableError, Params
 
 
@@ -33,18 +34,23 @@ def check_array(name: str, array: Array, like: Array | None = None, like_name: s
     if not xp.isdtype(array.dtype, "real floating"):
         raise TypeError(f"{name}: dtype is {array.dtype}, expected floating point; use astype(float)")
     if like is not None:
-        if array_namespace(like) is not xp:
-            raise TypeError(
-                f"{name}: is a {type(array).__module__} array, but {like_name} is a {type(like).__module__} array; "
-                "use one array library for both"
-            )
+        check_alike(name, array, like, like_name)
         if array.dtype != like.dtype:
             raise TypeError(f"{name}: dtype is {array.dtype}, but {like_name} has {like.dtype}; convert one of them")
-        if device(array) != device(like):
-            raise ValueError(f"{name}: is on {device(array)}, but {like_name} on {device(like)}; move one of them")
     if not bool(xp.all(xp.isfinite(array))):
         count = int(xp.sum(xp.astype(~xp.isfinite(array), xp.int64)))
         raise ValueError(f"{name}: {count} of its {_size(array)} values are nan or infinite, expected finite values")
+
+
+def check_alike(name: str, array: Array, like: Array, like_name: str) -> None:
+    """Of the library and on the device of `like`."""
+    if array_namespace(like) is not array_namespace(array):
+        raise TypeError(
+            f"{name}: is a {type(array).__module__} array, but {like_name} is a {type(like).__module__} array; "
+            "use one array library for both"
+        )
+    if device(array) != device(like):
+        raise ValueError(f"{name}: is on {device(array)}, but {like_name} on {device(like)}; move one of them")
 
 
 def check_params(network: Network, params: Sequence[Params]) -> None:
@@ -77,15 +83,14 @@ def check_batch(network: Network, params: Sequence[Params], x: Array, states: Se
     width = next((w for w in (widths(layer)[0] for layer in network.layers) if w), None)
     if x.ndim != 2 or (width is not None and x.shape[1] != width):
         raise ValueError(
-            f"x: shape is {tuple(x.shape)}, expected (N, {width or 'n'}): one sample per row; "
-            "for one sample use x[None, :]"
+            f"x: shape is {tuple(x.shape)}, expected (N, {width or 'n'}): one sample per row"
+            + ("; for one sample use x[None, :]" if x.ndim == 1 else "")
         )
     if x.shape[0] == 0:
         raise ValueError("x: the batch is empty (N = 0), expected at least one sample")
-    if states is not None and len(states) != len(network.layers):
-        raise ValueError(
-            f"states: {len(states)} entries, expected {len(network.layers)}, one per layer (None for most)"
-        )
+    if states is not None and (not hasattr(states, "__len__") or len(states) != len(network.layers)):
+        got = f"{len(states)} entries" if hasattr(states, "__len__") else type(states).__name__
+        raise ValueError(f"states: got {got}, expected {len(network.layers)}, one per layer (None for most)")
     n: int = x.shape[1]
     for i, layer in enumerate(network.layers):
         state = None if states is None else states[i]
@@ -111,20 +116,26 @@ def check_target(network: Network, params: Sequence[Params], x: Array, target: A
         if weights is not None and len(weights) != C:
             raise ValueError(f"class_weights: {len(weights)} weights for {C} classes, expected one per class")
         if xp.isdtype(target.dtype, "integral"):
-            if array_namespace(x) is not xp:
-                raise TypeError("target: is of another array library than x; use one array library for both")
+            check_alike("target", target, x, "x")
             if tuple(target.shape) != (N,):
                 raise ValueError(f"target: class indices have shape {tuple(target.shape)}, expected ({N},)")
-            low, high = int(xp.min(target)), int(xp.max(target))
+            labels = xp.astype(target, xp.int64)
+            low, high = int(xp.min(labels)), int(xp.max(labels))
             if low < 0 or high >= C:
                 raise ValueError(f"target: labels run from {low} to {high}, expected 0 to {C - 1} for {C} classes")
             if weights is not None and loss.reduction == "mean" and not any(weights[int(label)] for label in target):
                 raise ValueError("target: every label's class weight is 0, so their weighted mean is 0 / 0; use 'sum'")
             return
+    elif not isinstance(loss, SquaredError | BinaryCrossEntropy):
+        return  # a loss of the user's own knows what it takes
+    classes = isinstance(loss, SoftmaxCrossEntropy)
+    or_labels = f", or whole-number class indices of shape ({N},)" if classes else ""
+    if classes and not xp.isdtype(target.dtype, "real floating"):
+        raise TypeError(f"target: dtype is {target.dtype}, expected floating-point probabilities{or_labels}")
     check_array("target", target, x, "x")
     if tuple(target.shape) != (N, C):
         raise ValueError(
-            f"target: shape is {tuple(target.shape)}, expected {(N, C)}, the shape of the network's output"
+            f"target: shape is {tuple(target.shape)}, expected {(N, C)}, the shape of the network's output{or_labels}"
         )
     if isinstance(loss, BinaryCrossEntropy | SoftmaxCrossEntropy) and not bool(xp.all((target >= 0) & (target <= 1))):
         raise ValueError(f"target: has values outside [0, 1], expected probabilities for {type(loss).__name__}")

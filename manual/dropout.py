@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from array_api_compat import device
 
+from manual.arguments import check_number
 from manual.namespace import array_namespace
 from manual.types import Array, Elementwise, Grads, Params
 
@@ -25,8 +26,7 @@ class Dropout(Elementwise):
     p: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.p < 1:
-            raise ValueError(f"Dropout: p must lie in [0, 1), got {self.p}; p is the probability to drop a unit")
+        check_number(self, "p", "a number in [0, 1), the probability to drop a unit", lambda p: 0 <= p < 1)
 
     def draw(self, rng: np.random.Generator, like: Array) -> Array:
         """A mask of zeros and ones (1 = kept) of the shape, dtype and device of `like`."""

@@ -63,13 +63,25 @@ INITIALS: dict[str, Initial] = {
 }
 
 
-def initial(name_or_function: str | Initial) -> Initial:
-    """The function of that name, or the function itself. Raises ValueError with the known names."""
+def initial(argument: str, name_or_function: str | Initial) -> Initial:
+    """The function of that name, or the function itself. Raises ValueError with the known names and the argument's."""
     if callable(name_or_function):
         return name_or_function
     if name_or_function not in INITIALS:
-        raise ValueError(f"unknown initial values {name_or_function!r}; known: {', '.join(INITIALS)}, or a function")
+        raise ValueError(
+            f"{argument}: unknown initial values {name_or_function!r}; known: {', '.join(INITIALS)}, "
+            "or a function such as manual.initial.constant(0.5)"
+        )
     return INITIALS[name_or_function]
+
+
+def generator(argument: str, seed: int | np.random.Generator) -> np.random.Generator:
+    """A generator of that seed, or the generator itself. Raises ValueError for anything else."""
+    if isinstance(seed, np.random.Generator):
+        return seed
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"{argument}: seed is {seed!r}, expected a whole number, 0 or more, or a numpy Generator")
+    return np.random.default_rng(seed)
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from manual.arguments import check_number, check_sizes
 from manual.namespace import array_namespace
 from manual.types import Array, Grads, Params
 
@@ -28,8 +29,8 @@ class LayerNorm:
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        if self.n < 1 or not self.eps > 0:
-            raise ValueError(f"LayerNorm: n must be at least 1 and eps positive, got n={self.n}, eps={self.eps}")
+        check_sizes(self, "n")
+        check_number(self, "eps", "a positive number", lambda eps: eps > 0)
 
     @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]:

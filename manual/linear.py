@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import device
 
+from manual.arguments import check_sizes
 from manual.namespace import array_namespace
 from manual.types import Array, Grads, Params
 
@@ -37,10 +38,12 @@ class Linear:
     mask: Any = None
 
     def __post_init__(self) -> None:
-        if self.n_in < 1 or self.n_out < 1:
-            raise ValueError(f"Linear: n_in and n_out must be at least 1, got n_in={self.n_in}, n_out={self.n_out}")
+        check_sizes(self, "n_in", "n_out")
         if self.mask is not None:
-            mask = np.asarray(self.mask)
+            try:
+                mask = np.array(self.mask)  # its own: the user's may change
+            except ValueError:
+                raise ValueError("Linear: mask has rows of different lengths, expected (n_out, n_in)") from None
             if mask.shape != (self.n_out, self.n_in):
                 raise ValueError(
                     f"Linear: mask has shape {mask.shape}, expected (n_out, n_in) = {(self.n_out, self.n_in)}; "
@@ -48,6 +51,7 @@ class Linear:
                 )
             if not np.isin(mask, (0, 1)).all():
                 raise ValueError("Linear: mask has entries other than 0 and 1; 1 keeps a connection, 0 leaves it out")
+            object.__setattr__(self, "mask", mask)
 
     @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]:

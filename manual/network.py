@@ -1,4 +1,4 @@
-"""A network: a chain of layers, itself a layer. Its forward pass keeps the trace of every stage, its backward pass too.
+"""A network: a chain of layers. Its forward pass keeps the trace of every stage, its backward pass too.
 
 The trace is what makes a gradient verifiable stage by stage: the input of stage l + 1 is the very output of stage l,
 the upstream gradient of stage l the very downstream gradient of stage l + 1 (the same objects, not copies).
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from manual.activations import activation
-from manual.initial import Initial, constant, initial
+from manual.initial import Initial, constant, generator, initial
 from manual.linear import Linear
 from manual.types import Array, Grads, Layer, Params
 
@@ -47,6 +47,8 @@ class Network:
     spares_dx: bool = field(init=False, repr=False)  # whether the first layer's backward pass can leave dx out
 
     def __post_init__(self) -> None:
+        if not isinstance(self.layers, list | tuple):
+            raise TypeError(f"Network: layers is {self.layers!r}, expected a sequence of layers: Network((layer, ...))")
         object.__setattr__(self, "layers", tuple(self.layers))
         if not self.layers:
             raise ValueError("Network: layers is empty, expected at least one layer")
@@ -54,6 +56,8 @@ class Network:
         for i, layer in enumerate(self.layers):
             if isinstance(layer, type) or not (hasattr(layer, "forward") and hasattr(layer, "backward")):
                 raise TypeError(f"Network: layers[{i}] is {layer!r}, expected a layer such as Linear(3, 2) or ReLU()")
+            if isinstance(layer, Network):
+                raise TypeError(f"Network: layers[{i}] is a network; write its layers out, *network.layers")
             n_in, n_out = widths(layer)
             if width is not None and n_in is not None and n_in != width:
                 raise ValueError(f"Network: layer {i} ({layer}) takes {n_in} inputs, but {width} come out before it")
@@ -78,10 +82,18 @@ class Network:
 
         Raises ValueError for unknown names of initial values and for a dtype that is no floating-point name.
         """
-        if dtype not in FLOATS:
-            raise ValueError(f"init: dtype is {dtype!r}, expected one of {', '.join(FLOATS)}")
-        rng = np.random.default_rng(seed)
-        draw = {"W": initial(weights), "b": initial(biases), "gamma": constant(1), "beta": constant(0)}
+        known = [name for name in FLOATS if hasattr(xp, name)]
+        if not known:
+            raise TypeError(f"init: xp is {xp!r}, expected an array library such as numpy or torch")
+        if dtype not in known:
+            raise ValueError(f"init: dtype is {dtype!r}, expected one of {', '.join(known)}")
+        rng = generator("init", seed)
+        draw = {
+            "W": initial("weights", weights),
+            "b": initial("biases", biases),
+            "gamma": constant(1),
+            "beta": constant(0),
+        }
         to = {"dtype": getattr(xp, dtype), "device": device} if device is not None else {"dtype": getattr(xp, dtype)}
         return tuple(
             {name: xp.asarray(draw[name](rng, shape), **to) for name, shape in shapes.items()}
@@ -128,18 +140,19 @@ def widths(layer: Layer) -> tuple[int | None, int | None]:
     return getattr(layer, "n_in", n), getattr(layer, "n_out", n)
 
 
-def mlp(sizes: Sequence[int], hidden: str = "tanh", output: str | None = None, *, bias: bool = True) -> Network:
+def mlp(
+    sizes: Sequence[int], hidden: str | Layer = "tanh", output: str | Layer | None = None, *, bias: bool = True
+) -> Network:
     """A multilayer perceptron: linear layers of these sizes, `hidden` between them, `output` (or nothing) at the end.
 
-    Raises ValueError for fewer than two sizes and for unknown activations (with the known ones).
+    An activation is a name, or a layer where it has options: LeakyReLU(0.2). Raises ValueError for fewer than two sizes
+    and for unknown activations (with the known ones).
 
     >>> len(mlp([64, 32, 10], "relu").layers)
     3
     """
-    if len(sizes) < 2:
-        raise ValueError(f"mlp: sizes must name at least an input and an output width, got {list(sizes)}")
-    if not all(isinstance(n, int) for n in sizes):
-        raise ValueError(f"mlp: sizes must be positive integers, got {list(sizes)}")
+    if not hasattr(sizes, "__len__") or len(sizes) < 2:
+        raise ValueError(f"mlp: sizes must name at least an input and an output width, got {sizes!r}")
     layers: list[Layer] = []
     for n_in, n_out in pairwise(sizes):
         layers += [Linear(n_in, n_out, bias), activation(hidden)]

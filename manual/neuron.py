@@ -18,7 +18,7 @@ class Neuron:
     """z = sum_j w_j h_j + b, h = f(z).
 
     sources: upstream neurons or indices of inputs; weights: one float per source; activation: a name of `SCALAR`.
-    Raises ValueError where the counts differ or the activation is unknown.
+    Raises ValueError where the counts differ or the activation is unknown, TypeError for any other source.
     """
 
     sources: tuple[Source, ...]
@@ -31,6 +31,9 @@ class Neuron:
             raise ValueError(f"Neuron: {len(self.weights)} weights for {len(self.sources)} sources, expected one each")
         if self.activation not in SCALAR:
             raise ValueError(f"Neuron: unknown activation {self.activation!r}; known: {', '.join(SCALAR)}")
+        for source in self.sources:
+            if not isinstance(source, Neuron) and (isinstance(source, bool) or not isinstance(source, int)):
+                raise TypeError(f"Neuron: a source is {source!r}, expected a Neuron or the index of an input, an int")
 
 
 class Values(NamedTuple):
@@ -70,13 +73,15 @@ def evaluate(outputs: Sequence[Neuron], x: Sequence[float]) -> Values:
 
 
 def backprop(outputs: Sequence[Neuron], values: Values, dh: Sequence[float]) -> Blame:
-    """The gradient, neuron by neuron from the outputs back; dh holds dE/dh of each output.
+    """The gradient, neuron by neuron from the outputs back; dh holds dE/dh of each output, or raises ValueError.
 
     >>> h = Neuron((0,), (2.0,))
     >>> o = Neuron((h,), (0.5,))
     >>> round(backprop([o], evaluate([o], [0.5]), [1.0]).dx[0], 12)
     0.364512872233
     """
+    if len(dh) != len(outputs):
+        raise ValueError(f"backprop: dh has {len(dh)} values for {len(outputs)} outputs, expected one each")
     order = _in_order(outputs)
     blame = Blame({}, {}, (0.0,) * len(values.x))
     dx = list(blame.dx)

@@ -6,6 +6,7 @@ Value at the kink, torch's: ReLU'(0) = 0, leaky ReLU'(0) = slope.
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from manual.arguments import check_number
 from manual.namespace import array_namespace
 from manual.types import Array, Elementwise, Grads, Params
 
@@ -37,9 +38,12 @@ class LeakyReLUCache(NamedTuple):
 
 @dataclass(frozen=True)
 class LeakyReLU(Elementwise):
-    """h = z where z > 0, slope * z elsewhere. Shapes: z, h (N, n)."""
+    """h = z where z > 0, slope * z elsewhere. Shapes: z, h (N, n). Raises ValueError for a slope that is not finite."""
 
     slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        check_number(self, "slope", "a finite number", lambda slope: True)
 
     def forward(self, params: Params, z: Array) -> tuple[Array, LeakyReLUCache]:
         h = array_namespace(z).where(z > 0, z, self.slope * z)  # (N, n)  eq. leaky_relu.h

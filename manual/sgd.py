@@ -6,11 +6,11 @@ names of `params`, and a count of steps.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from manual.arguments import check_number
 from manual.namespace import array_namespace
 from manual.types import Grads, Params
 
@@ -106,11 +106,9 @@ def counted(step: Any) -> Any:
 
 
 def check_numbers(optimizer: Any, *names: str) -> None:
-    """Makes the fields Python floats (NumPy's make float32 float64). ValueError for nan, infinity, negative, lr 0."""
+    """A positive rate; the others finite and not negative."""
     for name in names:
-        value = getattr(optimizer, name)
-        number = isinstance(value, int | float | np.integer | np.floating)
-        if not (number and isfinite(value) and (value > 0 if name == "lr" else value >= 0)):
-            kind = "positive" if name == "lr" else "0 or more"
-            raise ValueError(f"{type(optimizer).__name__}: {name} is {value!r}, expected a finite number, {kind}")
-        object.__setattr__(optimizer, name, float(value))
+        if name == "lr":
+            check_number(optimizer, name, "a finite number, positive", lambda lr: lr > 0)
+        else:
+            check_number(optimizer, name, "a finite number, 0 or more", lambda number: number >= 0)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
+import numpy as np
 from array_api_compat import device
 
+from manual.arguments import check_number
 from manual.namespace import array_namespace
 from manual.reduction import Reduction, check_reduction
 from manual.types import Array
@@ -36,10 +38,13 @@ class SoftmaxCrossEntropy:
 
     def __post_init__(self) -> None:
         check_reduction(self.reduction)
-        if not 0 <= self.label_smoothing <= 1:
-            raise ValueError(f"label_smoothing must lie in [0, 1], got {self.label_smoothing}")
+        check_number(self, "label_smoothing", "a number in [0, 1]", lambda smoothing: 0 <= smoothing <= 1)
         w = self.class_weights
-        if w is not None and not (all(0 <= w_k < inf for w_k in w) and any(w)):
+        if w is None:
+            return
+        if np.ndim(w) != 1:
+            raise ValueError(f"class_weights: got {w!r}, expected one weight per class, such as (1.0, 2.0)")
+        if not (all(0 <= w_k < inf for w_k in w) and any(w)):
             raise ValueError("class_weights must be finite, not negative and not all zero: one weight per class")
 
     def forward(self, z: Array, target: Array) -> tuple[Array, SoftmaxCrossEntropyCache]:

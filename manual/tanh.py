@@ -1,4 +1,7 @@
-"""The hyperbolic tangent, h = tanh z; its derivative comes from the output, 1 - h^2."""
+"""The hyperbolic tangent, h = tanh z; its derivative comes from the output, 1 - h^2.
+
+As in torch it is right to rounding of h: where h has become 1 or -1 it is 0, which keeping z besides would mend.
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -24,6 +24,8 @@ class SoftmaxCrossEntropy(nn.Module):
         weight = (
             None if self.class_weights is None else torch.tensor(self.class_weights, dtype=z.dtype, device=z.device)
         )
+        if not target.is_floating_point():
+            target = target.long()  # the only class indices F.cross_entropy takes; JAX's are int32
         reduction = "mean" if self.reduction == "mean" else "sum"
         E = F.cross_entropy(z, target, weight, reduction=reduction, label_smoothing=self.label_smoothing)
         return E / z.shape[0] if self.reduction == "batch mean" else E

@@ -1,18 +1,19 @@
 """`handgrad compare`: one network on the digits, by hand and by autograd side by side, for one batch or for K steps."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from handgrad.compare import Comparison, compare
-from handgrad.console import wide_console
+from handgrad.console import wide_console, write_json
 from handgrad.digits import digits
 from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES
+from handgrad.trained import told
 from handgrad.trajectory import Trajectory, compare_training
 from manual import mlp
+from manual.atomic import check_writable
 
 
 def add(commands: Any) -> None:
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error(str(error))
     console.print(found.renderable())
     if args.json is not None:
-        args.json.write_text(json.dumps(found.to_dict(), indent=1))
+        write_json(args.json, found.to_dict())
     return found.verdict.exit_code
 
 
@@ -79,8 +80,9 @@ def sizes_of(args: argparse.Namespace) -> list[int]:
         args.parser.error(f"--lr is {args.lr:g}, expected a positive number")
     if args.seed < 0:
         args.parser.error(f"--seed is {args.seed}, expected 0 or more")
-    if args.json is not None and args.json.is_dir():
-        args.parser.error(f"--json: {args.json} is a folder, expected a file")
-    if args.json is not None and not args.json.resolve().parent.is_dir():
-        args.parser.error(f"--json: there is no folder {args.json.resolve().parent}; make it first")
+    if args.json is not None:
+        try:
+            check_writable(args.json)
+        except OSError as error:
+            args.parser.error(f"--json: {told(error)}")
     return sizes

@@ -111,7 +111,7 @@ def train(args: argparse.Namespace, plan: Plan, library: str, device: str, ranks
     if latest and latest.history:
         console.print(table(latest.history))
     if problem:
-        say(Console(stderr=True, quiet=ranks.rank > 0 and not lost), f"{problem}; {kept(args, latest, ranks)}")
+        say(wide_console(stderr=True, quiet=ranks.rank > 0 and not lost), f"{problem}; {kept(args, latest, ranks)}")
         return 1
     assert latest is not None
     if args.plot is not None and ranks.rank == 0:
@@ -253,4 +253,4 @@ def noted(ranks: Ranks) -> Iterator[None]:
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always", UserWarning)
         yield
-    say(Console(stderr=True, quiet=ranks.rank > 0), *(f"note: {warning.message}" for warning in found))
+    say(wide_console(stderr=True, quiet=ranks.rank > 0), *(f"note: {warning.message}" for warning in found))

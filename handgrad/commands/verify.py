@@ -1,7 +1,6 @@
 """`handgrad verify`: certify every activation, layer and loss on real handwritten digits, or a trained network."""
 
 import argparse
-import json
 import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,17 +8,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.progress import track
 
 import handgrad
-from handgrad.console import wide_console
+from handgrad.console import wide_console, write_json
 from handgrad.rows import STYLES
 from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES, Case, other_layers_and_losses, problems, survey
 from handgrad.survey_text import show, summary
 from handgrad.trained import told
 from handgrad.trained_case import trained_case
 from handgrad.verdict import Verdict, together
+from manual.atomic import check_writable
 
 
 def add(commands: Any) -> None:
@@ -49,13 +48,14 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """`handgrad verify`."""
-    console, progress = wide_console(), Console(stderr=True)
+    console, progress = wide_console(), wide_console(stderr=True)
     if not 1 <= args.slack < float("inf"):
         args.parser.error(f"--slack is {args.slack:g}, expected 1 (the derived bound) or more")
-    if args.json is not None and args.json.is_dir():
-        args.parser.error(f"--json: {args.json} is a folder, expected a file")
-    if args.json is not None and not args.json.resolve().parent.is_dir():
-        args.parser.error(f"--json: there is no folder {args.json.resolve().parent}; make it first")
+    if args.json is not None:
+        try:
+            check_writable(args.json)
+        except OSError as error:
+            args.parser.error(f"--json: {told(error)}")
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if args.seed is None else args.seed
     if seed < 0:
         args.parser.error(f"--seed is {seed}, expected 0 or more")
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     runs = sum(len(case.reports) for case in cases)
     console.print(f"[{STYLES[verdict]}]{verdict.value}[/]  {len(cases)} networks, {runs} runs, seed {seed}")
     if args.json is not None:
-        args.json.write_text(json.dumps(as_dict(cases, seed), indent=1))
+        write_json(args.json, as_dict(cases, seed))
     return verdict.exit_code
 
 

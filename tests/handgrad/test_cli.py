@@ -1,6 +1,8 @@
 """The command line as a user meets it: what it prints, writes and returns."""
 
 import json
+import os
+import pty
 import subprocess
 import sys
 
@@ -54,6 +56,7 @@ def test_a_broken_backward_pass_returns_1_and_the_table_points_at_it(capsys, mon
         (["verify", "--slack", "0.1"], "--slack is 0.1, expected 1"),
         (["verify", "--seed", "-3"], "--seed is -3, expected 0 or more"),
         (["verify", "--json", "/no/such/folder/x.json"], "there is no folder /no/such/folder"),
+        (["verify", "--json", "/dev/full"], "/dev/full: is a device or a pipe, expected a file name"),
         ([], "required: command"),
         (["frobnicate"], "invalid choice: 'frobnicate'"),
     ],
@@ -81,3 +84,41 @@ def test_fresh_seeds_are_drawn_and_printed(capsys):
     first, second = (line for line in capsys.readouterr().out.splitlines() if "networks," in line)
     assert first != second
     assert np.uint32(int(first.split()[-1])) >= 0
+
+
+QUICK = [sys.executable, "-m", "handgrad", "verify", "--activation", "identity", "--loss", "mse", "--dtype", "float64"]
+
+
+def on_a_terminal(**environment):
+    """What the command prints where stdout and stderr are a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(QUICK, stdout=theirs, stderr=theirs, env=os.environ | environment)
+    os.close(theirs)
+    printed = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            printed += chunk
+    except OSError:  # how Linux says that the other end is closed
+        pass
+    os.close(ours)
+    assert process.wait() == 0
+    return printed
+
+
+def test_colour_and_progress_on_a_terminal_and_plain_text_with_no_color():
+    assert b"\x1b[" in on_a_terminal(TERM="xterm", NO_COLOR="")
+    plain = on_a_terminal(TERM="xterm", NO_COLOR="1")
+    assert b"CERTIFIED" in plain
+    assert b"\x1b" not in plain
+
+
+def test_a_reader_that_has_seen_enough_is_no_refutation():
+    done = subprocess.run(["bash", "-c", f"{' '.join(QUICK)} | head -1; exit ${{PIPESTATUS[0]}}"], check=False,
+                          capture_output=True, text=True)  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_what_stops_unexpectedly_is_no_refutation(capsys, monkeypatch):
+    monkeypatch.setattr("handgrad.commands.verify.problems", lambda *_: 1 / 0)
+    assert main(["verify"]) == 2
+    assert "ZeroDivisionError" in capsys.readouterr().err

@@ -122,7 +122,7 @@ BAD = {
     "--steps 0": "--steps is 0, expected 1 or more",
     "--lr -1": "--lr is -1, expected a positive number",
     "--seed -3": "--seed is -3, expected 0 or more",
-    "--json /nowhere/at/all.json": "--json: there is no folder /nowhere/at; make it first",
+    "--json /nowhere/at/all.json": "--json: /nowhere/at/all.json: there is no folder /nowhere/at; make it first",
 }
 
 

@@ -50,6 +50,14 @@ def test_right_networks_are_certified(name, dtype, batch):
         assert report.control is not None
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint64"])
+def test_class_labels_of_every_integer_type(dtype, batch):
+    net = mlp([4, 5, 3])
+    params, x, _ = batch(net)
+    labels = np.arange(len(x), dtype=dtype) % 3
+    assert verify(net, params, x, labels, SoftmaxCrossEntropy()).verdict is Verdict.CERTIFIED
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (1, 3, 2, 4), (3, 3, 3, 3), (5, 2, 3, 4), (2, 5, 1, 2)])
 def test_every_shape(shape, batch):
     N, *sizes = shape

@@ -155,12 +155,22 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "labels a tensor": (
         {"target": torch.tensor(LABELS), "loss": CROSS},
         TypeError,
-        "target: is of another array library",
+        "target: is a torch array, but x is a numpy array",
+    ),
+    "labels on another device": (
+        TORCH | {"target": torch.tensor(LABELS, device="meta"), "loss": CROSS},
+        ValueError,
+        "target: is on meta, but x on cpu",
     ),
     "labels as floats": (
         {"target": LABELS * 1.0, "loss": CROSS},
         ValueError,
-        r"target: shape is \(5,\), expected \(5, 2\)",
+        r"target: shape is \(5,\), expected \(5, 2\).*or whole-number class indices of shape \(5,\)",
+    ),
+    "labels as truth values": (
+        {"target": LABELS > 0, "loss": CROSS},
+        TypeError,
+        "target: dtype is bool, expected floating-point probabilities, or whole-number class indices",
     ),
     "probability above 1": (
         {"target": P * 3, "loss": CROSS},
@@ -189,7 +199,8 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         "x: batch norm.*one sample is undefined",
     ),
     "batch norm first": (NORM_FIRST | {"x": T}, ValueError, r"x: shape is \(5, 2\), expected \(N, 3\)"),
-    "states too few": ({"states": [None]}, ValueError, "states: 1 entries, expected 3, one per layer"),
+    "states too few": ({"states": [None]}, ValueError, "states: got 1 entries, expected 3, one per layer"),
+    "states a number": ({"states": 5}, ValueError, "states: got int, expected 3, one per layer"),
     "state for tanh": ({"states": [None, T, None]}, ValueError, r"states\[1\]: Tanh\(\) takes no state, expected None"),
     "mask of one sample": (
         DROP | {"states": [None, M[0]]},
@@ -295,24 +306,45 @@ CONSTRUCTED = {
         r"Network: layer 1 \(LayerNorm.* takes 3 inputs, but 4",
     ),
     "one size": (lambda: manual.mlp([3]), r"mlp: sizes must name at least an input and an output width, got \[3\]"),
-    "a size of zero": (lambda: manual.mlp([3, 0, 2]), "Linear: n_in and n_out must be at least 1, got n_in=3, n_out=0"),
+    "a size of zero": (lambda: manual.mlp([3, 0, 2]), "Linear: n_out is 0, expected a whole number, 1 or more"),
+    "a size of halves": (lambda: manual.mlp([3, 2.5, 1]), "Linear: n_out is 2.5, expected a whole number"),
+    "a size of True": (lambda: manual.mlp([True, 4]), "Linear: n_in is True, expected a whole number"),
+    "a width in words": (lambda: manual.Linear("2", 3), "Linear: n_in is '2', expected a whole number"),
+    "one number for sizes": (lambda: manual.mlp(5), "mlp: sizes must name at least an input and .*, got 5"),
+    "slope nan": (lambda: manual.LeakyReLU(float("nan")), "LeakyReLU: slope is nan, expected a finite number"),
+    "eps infinite": (
+        lambda: manual.LayerNorm(2, eps=float("inf")),
+        "LayerNorm: eps is inf, expected a positive number",
+    ),
+    "ragged mask": (lambda: manual.Linear(2, 2, mask=[[1, 0], [1]]), "Linear: mask has rows of different lengths"),
+    "dropout in words": (lambda: manual.Dropout("a"), "Dropout: p is 'a', expected a number"),
+    "one weight for all classes": (lambda: manual.SoftmaxCrossEntropy(class_weights=3), "class_weights: got 3"),
+    "a negative seed": (lambda: manual.mlp([2, 1]).init(-1), "init: seed is -1, expected a whole number, 0 or more"),
+    "bfloat16 in NumPy": (
+        lambda: manual.mlp([2, 1]).init(0, dtype="bfloat16"),
+        "init: dtype is 'bfloat16', expected one of float64, float32, float16",
+    ),
+    "unknown biases": (lambda: manual.mlp([2, 1]).init(0, biases="x"), "biases: unknown initial values 'x'; known: z"),
     "unknown hidden": (
         lambda: manual.mlp([3, 2, 1], "rellu"),
         "unknown activation 'rellu'; known: identity, sigmoid, tanh",
     ),
     "unknown output": (lambda: manual.mlp([3, 2], "tanh", "x"), "unknown activation 'x'; known: identity"),
-    "negative width": (lambda: manual.Linear(-1, 2), "must be at least 1, got n_in=-1, n_out=2"),
+    "negative width": (lambda: manual.Linear(-1, 2), "n_in is -1, expected a whole number, 1 or more"),
     "mask transposed": (
         lambda: manual.Linear(3, 2, mask=np.ones((3, 2))),
         r"mask has shape \(3, 2\), expected \(n_out, n_in\) = \(2, 3\)",
     ),
     "mask of halves": (lambda: manual.Linear(2, 1, mask=[[0.5, 1.0]]), "mask has entries other than 0 and 1"),
-    "dropout of all": (lambda: manual.Dropout(1.0), r"Dropout: p must lie in \[0, 1\), got 1.0"),
-    "dropout of less than none": (lambda: manual.Dropout(-0.1), r"p must lie in \[0, 1\), got -0.1"),
+    "dropout of all": (lambda: manual.Dropout(1.0), r"Dropout: p is 1.0, expected a number in \[0, 1\)"),
+    "dropout of less than none": (lambda: manual.Dropout(-0.1), r"p is -0.1, expected a number in \[0, 1\)"),
     "squared error": (lambda: manual.SquaredError("avg"), "unknown reduction 'avg'; known: sum, mean, batch mean"),
     "binary cross-entropy": (lambda: manual.BinaryCrossEntropy("none"), "unknown reduction 'none'; known: sum, mean"),
     "cross-entropy": (lambda: manual.SoftmaxCrossEntropy("batchmean"), "unknown reduction 'batchmean'; known: sum"),
-    "smoothing": (lambda: manual.SoftmaxCrossEntropy(label_smoothing=1.5), r"must lie in \[0, 1\], got 1.5"),
+    "smoothing": (
+        lambda: manual.SoftmaxCrossEntropy(label_smoothing=1.5),
+        r"label_smoothing is 1.5, expected a number in \[0, 1\]",
+    ),
     "negative weight": (
         lambda: manual.SoftmaxCrossEntropy(class_weights=(1, -1)),
         "class_weights must be finite, not negative",
@@ -341,7 +373,7 @@ def test_steps_evaluate_but_have_no_gradient(layer: Any) -> None:
 
 
 def test_what_is_no_network_loss_or_layer_is_refused_by_name():
-    net = manual.mlp([3, 2])
+    net, n = manual.mlp([3, 2]), manual.Neuron((0,), (1.0,))
     params, x, t = net.init(0), np.ones((4, 3)), np.ones((4, 2))
     loss = manual.HalfSquaredError()
     for call, error, says in (
@@ -351,9 +383,14 @@ def test_what_is_no_network_loss_or_layer_is_refused_by_name():
         (lambda: manual.gradients(net, params, x, t, "mse"), TypeError, "loss: got str"),
         (lambda: manual.gradients(net, params, x, t, manual.HalfSquaredError), TypeError, "the class"),
         (lambda: manual.Network((manual.Linear(3, 2), manual.ReLU)), TypeError, r"layers\[1\]"),
-        (lambda: manual.mlp([3, 2.5, 1]), ValueError, "positive integers"),
-        (lambda: manual.LayerNorm(0), ValueError, "LayerNorm: n must be at least 1"),
-        (lambda: manual.BatchNorm1d(3, eps=-1), ValueError, "eps positive"),
+        (lambda: manual.Network(manual.Linear(3, 2)), TypeError, "Network: layers is Linear.*expected a sequence"),
+        (lambda: manual.Network((net, manual.Linear(2, 1))), TypeError, r"layers\[0\] is a network"),
+        (lambda: manual.mlp([3, 2, 1], ["tanh"]), TypeError, r"activation: got \['tanh'\], expected a layer"),
+        (lambda: net.init(0, xp="torch"), TypeError, "init: xp is 'torch', expected an array library"),
+        (lambda: manual.LayerNorm(0), ValueError, "LayerNorm: n is 0, expected"),
+        (lambda: manual.BatchNorm1d(3, eps=-1), ValueError, "eps is -1, expected a positive"),
+        (lambda: manual.Neuron((np.int64(-1),), (1.0,)), TypeError, "a source is .*expected a Neuron or the index"),
+        (lambda: manual.backprop([n], manual.evaluate([n], [1.0]), []), ValueError, "dh has 0 values for 1 outputs"),
         (lambda: manual.BatchNorm1d(3, momentum=5), ValueError, "momentum"),
         (lambda: net.init(0, dtype="int64"), ValueError, "init: dtype is 'int64'"),
         (lambda: manual.evaluate([manual.Neuron((5,), (1.0,))], [1.0]), ValueError, "input 5"),

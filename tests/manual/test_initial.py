@@ -35,7 +35,7 @@ def test_table_is_complete() -> None:
 def test_statistics(name: str) -> None:
     """Mean and variance of 60,000 values within five standard errors, every value in bounds."""
     bound, variance = EXPECTED[name]
-    values = initial(name)(np.random.default_rng(0), SHAPE)
+    values = initial("weights", name)(np.random.default_rng(0), SHAPE)
     assert values.shape == SHAPE
     assert values.dtype == np.float64
     assert abs(values.mean()) <= 5 * sqrt(variance / values.size)

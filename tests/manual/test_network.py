@@ -192,3 +192,30 @@ def test_training_learns() -> None:
         losses.append(float(p["loss"]))
         params = manual.sgd(params, p.dparams, 1.0)
     assert losses[-1] < 0.02 < 0.5 < losses[0]
+
+
+def test_an_activation_with_options_in_an_mlp():
+    net = manual.mlp([3, 4, 2], manual.LeakyReLU(0.2), manual.Softmax())
+    assert [net.layers[1], net.layers[3]] == [manual.LeakyReLU(0.2), manual.Softmax()]
+
+
+def test_a_mask_of_connections_is_the_layers_own():
+    mask = np.ones((2, 3))
+    layer = manual.Linear(3, 2, mask=mask)
+    mask[:] = 7
+    assert (layer.mask == 1).all()
+
+
+def test_a_loss_of_the_users_own_takes_what_target_it_likes():
+    class Picked:
+        def forward(self, y, labels):
+            return -y[np.arange(len(y)), labels].sum(), (y.shape, labels)
+
+        def backward(self, cache, dE):
+            dy = np.zeros(cache[0])
+            dy[np.arange(len(dy)), cache[1]] = -dE
+            return dy
+
+    net, x = manual.mlp([3, 2]), np.ones((4, 3))
+    found = manual.gradients(net, net.init(0), x, np.array([0, 1, 1, 1]), Picked())
+    assert found["db1"].tolist() == [-1.0, -3.0]
