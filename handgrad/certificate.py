@@ -4,6 +4,9 @@
 
 s is what the hand-derived code gives in its own precision, S float64 autograd on the same numbers, tau the radius that
 comes out when the very same code runs on balls, tau_ref the same for a float64 evaluation in any order of summation.
+Where rounding could send the code into another branch (of a `where`, a mask, a sign), tau is that of the midpoint's
+branch alone: what the other one gives must make no room for a wrong gradient in this one. An entry outside that bound
+and inside the hull of both branches is a kink entry: UNRESOLVED, balls say nothing about it.
 Nobody chooses a tolerance. `slack` multiplies tau for a user who wants a looser test, and the printed floor grows.
 """
 
@@ -88,26 +91,59 @@ def certify(
     given = stage.hand(inputs, dy) if hand is None else hand
     exact, dy64 = {key: to64(value) for key, value in inputs.items()}, to64(dy)
     S = stage.reference(exact, dy64)
-    bounds = stage_bounds(stage, exact, dy64, dtype_name(dy), slack, S)
-    huge = Arithmetic.of(dtype_name(dy)).huge
+    dtype = dtype_name(dy)
+    missing = [name for name in S if given.get(name) is None]
+    s = {name: np.full(S[name].shape, np.nan) if name in missing else to64(given[name]) for name in S}
+    bounds = fitting(stage_bounds(stage, exact, dy64, dtype, slack, S), S)
+    if any(np.any(beyond(s[name], S[name], bounds[name])) for name in S):
+        bounds = without_kinks(bounds, fitting(stage_bounds(stage, exact, dy64, dtype, slack, S, both=True), S), s, S)
+    huge = Arithmetic.of(dtype).huge
     reports, evidence = [], {}
     for name, reference in S.items():
-        s = np.full(reference.shape, np.nan) if given.get(name) is None else to64(given[name])
-        bound = bounds[name] if bounds[name].shape == reference.shape else np.full(reference.shape, np.inf)
-        missing = given.get(name) is None
-        reports.append(absent(name, reference) if missing else compare(name, s, reference, bound, huge))
-        evidence[name] = Evidence(s, reference, bound)
+        report = compare(name, s[name], reference, bounds[name], huge)
+        reports.append(absent(name, reference) if name in missing else report)
+        evidence[name] = Evidence(s[name], reference, bounds[name])
     return StageReport(stage.name, tuple(reports)), evidence
 
 
 def stage_bounds(
-    stage: Stage, inputs: Mapping[str, Float], dy: Float, dtype: str, slack: float, S: Mapping[str, Any]
+    stage: Stage,
+    inputs: Mapping[str, Float],
+    dy: Float,
+    dtype: str,
+    slack: float,
+    S: Mapping[str, Any],
+    both: bool = False,
 ) -> dict[str, Float]:
-    """slack tau + tau_ref of every output; infinite where the code does not compute it on balls at all."""
-    tau = radii(stage, inputs, dy, Arithmetic.of(dtype))
-    tau_ref = radii(stage, inputs, dy, Arithmetic.of("float64", terms=longest_sum(inputs)))
+    """slack tau + tau_ref of every output; infinite where the code does not compute it on balls at all.
+
+    both: the hull of both branches where rounding could take either.
+    """
+    tau = radii(stage, inputs, dy, Arithmetic.of(dtype, both=both))
+    tau_ref = radii(stage, inputs, dy, Arithmetic.of("float64", terms=longest_sum(inputs), both=both))
     unknown = np.asarray(np.inf)
     return {name: slack * tau.get(name, unknown) + tau_ref.get(name, unknown) for name in S}
+
+
+def fitting(bounds: Mapping[str, Float], S: Mapping[str, Float]) -> dict[str, Float]:
+    """The bounds in the shapes of S; infinite where the code computes another shape."""
+    return {name: b if b.shape == S[name].shape else np.full(S[name].shape, np.inf) for name, b in bounds.items()}
+
+
+def without_kinks(
+    bounds: Mapping[str, Float], hull: Mapping[str, Float], s: Mapping[str, Float], S: Mapping[str, Float]
+) -> dict[str, Float]:
+    """The bounds, infinite at every entry that only the other branch could explain."""
+    kinks = {name: beyond(s[name], S[name], bounds[name]) & ~beyond(s[name], S[name], hull[name]) for name in S}
+    return {name: np.where(kinks[name], np.inf, bounds[name]) for name in S}
+
+
+def beyond(s: Float, S: Float, bound: Float) -> NDArray[np.bool_]:
+    """Where s is not within bound of S; nowhere if it has another shape, which is no matter of bounds."""
+    if s.shape != S.shape:
+        return np.zeros(S.shape, bool)
+    with np.errstate(all="ignore"):
+        return ~(np.abs(s - S) <= bound)
 
 
 def radii(stage: Stage, inputs: Mapping[str, Float], dy: Float, arithmetic: Arithmetic) -> dict[str, Float]:
@@ -158,7 +194,10 @@ def compare(name: str, s: Float, S: Float, bound: Float, huge: float = float(np.
         reason = f"{int(lost.sum())} values are not finite" if lost.any() else ""
     elif unknown.any():
         verdict = Verdict.UNRESOLVED
-        reason = f"{int(unknown.sum())} entries without a finite bound or reference: the computation may overflow"
+        reason = (
+            f"{int(unknown.sum())} entries without a finite bound or reference: the computation may overflow, "
+            "or rounding decides which branch it takes"
+        )
     return TensorReport(
         name=name,
         shape=S.shape,

@@ -72,9 +72,13 @@ def noise(
     states: Sequence[Any],
     dE: float,
     dtype: str,
+    both: bool = True,
 ) -> ChainValues:
-    """The standard deviation that rounding gives each entry of the whole pass: one run on balls that add as squares."""
-    arithmetic = Arithmetic.of(dtype, rms=True)
+    """The standard deviation that rounding gives each entry of the whole pass: one run on balls that add as squares.
+
+    both: with the jump where rounding could put a unit on the other side of a kink.
+    """
+    arithmetic = Arithmetic.of(dtype, rms=True, both=both)
     exact = [{k: Ball.exact(to64(v), arithmetic) for k, v in layer.items()} for layer in params]
     h = Ball.exact(to64(x), arithmetic)
     y, trace = network.forward(exact, h, [meeting(h, s) for s in states])

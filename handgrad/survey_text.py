@@ -18,7 +18,8 @@ def show(case: Case) -> RenderableType:
     judged = [report for report in case.reports if report.stages]
     rows = [worst(judged, i) for i in range(len(judged[0].stages))] if judged else []
     runs = [f"{report.dtype}, {report.name.rpartition(', ')[2]}" for report, _ in rows]
-    lines = [Padding(line, (0, 0, 0, 2)) for line in [*floors(judged), checked(judged)] if judged]
+    notes = dict.fromkeys(f"note: {note}" for report in judged for note in report.notes)
+    lines = [Padding(line, (0, 0, 0, 2)) for line in [*floors(judged), checked(judged), *notes] if judged]
     bad = [report.renderable() for report in case.reports if report.verdict is not Verdict.CERTIFIED]
     return Group(head, Padding(Stages([row for _, row in rows], runs), (0, 0, 0, 2)), *lines, *bad[:1])
 
@@ -52,12 +53,12 @@ def checked(reports: Sequence[Report]) -> str:
     along = [report.directions for report in reports if report.directions]
     kept = [c.held for report in reports for stage in report.contracts for c in stage.contracts if c.held is not None]
     caught = [report.control.caught for report in reports if report.control]
-    agree, total = sum(c.directions - c.outside for c in along), sum(c.directions for c in along)
-    miss = max((c.miss_probability for c in along), default=1.0)
-    return (
-        f"{agree} of {total} directions agree (an error escapes a run with p = {miss:.0e}), "
-        f"{sum(kept)} of {len(kept)} contracts kept, {sum(caught)} of {len(caught)} planted errors caught"
-    )
+    words = "the chain was not checked along directions"
+    if along:
+        agree, total = sum(c.directions - c.outside for c in along), sum(c.directions for c in along)
+        miss = max(c.miss_probability for c in along)
+        words = f"{agree} of {total} directions agree (an error escapes a run with p = {miss:.0e})"
+    return f"{words}, {sum(kept)} of {len(kept)} contracts kept, {sum(caught)} of {len(caught)} planted errors caught"
 
 
 def summary(case: Case) -> Text:

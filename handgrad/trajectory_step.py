@@ -90,7 +90,7 @@ def surely_right(stage: Stage, inputs: Arrays, dy: Any, hand: Arrays) -> bool:
     """Whether every entry is inside tau alone. `certify` adds the reference's bound to it: it would say so too."""
     exact, dy64 = {key: to64(value) for key, value in inputs.items()}, to64(dy)
     S = stage.reference(exact, dy64)
-    tau = radii(stage, exact, dy64, Arithmetic.of(dtype_name(dy)))
+    tau = radii(stage, exact, dy64, Arithmetic.of(dtype_name(dy), both=False))
     for name, right in S.items():
         s = to64(hand[name])
         if not (s.shape == right.shape == tau[name].shape and np.isfinite(tau[name]).all()):

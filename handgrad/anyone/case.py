@@ -179,16 +179,14 @@ def certificate(
     except Exception:  # CannotEnter, or whatever else this code does with an array it does not expect
         report, evidence = certify_opaque(stage, inputs, dy, hand, rng, slack)
         return report, evidence, NOISE
-    way = BALLS
-    if report.verdict is Verdict.CERTIFIED:
-        return report, evidence, way
-    reshaped = any(
-        e.hand.shape != e.reference.shape for e in evidence.values()
-    )  # a ball of another shape bounds nothing
+    # A ball of another shape bounds nothing.
+    reshaped = any(e.hand.shape != e.reference.shape for e in evidence.values())
+    if report.verdict is Verdict.REFUTED and not reshaped:
+        report, evidence = with_reference_noise(stage, inputs, dy, evidence, rng)
     if reshaped or report.verdict is Verdict.UNRESOLVED:
         report, evidence = certify_opaque(stage, inputs, dy, hand, rng, slack)
         return report, evidence, NOISE
-    return *with_reference_noise(stage, inputs, dy, evidence, rng), way
+    return report, evidence, BALLS
 
 
 def with_reference_noise(

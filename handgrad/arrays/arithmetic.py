@@ -23,6 +23,7 @@ class Arithmetic:
     c        a library function is right to c u |f(x)|
     terms    above 1: bound any order of evaluation that may move an addend into a sum of that many terms
     rms      radii are standard deviations: independent roundings add as squares (``terms`` has no effect then)
+    both     where rounding could take the other branch, the radius reaches over both; else it is the midpoint branch's
     """
 
     u: float
@@ -33,16 +34,17 @@ class Arithmetic:
     c: float = 8
     terms: int = 1
     rms: bool = False
+    both: bool = True
 
     @classmethod
-    def of(cls, dtype: str, terms: int = 1, rms: bool = False) -> Self:
+    def of(cls, dtype: str, terms: int = 1, rms: bool = False, both: bool = True) -> Self:
         """The arithmetic of "float64", "float32", "bfloat16" or "float16"; ValueError for any other name.
 
         Units in float32 and bfloat16 may flush what is subnormal to zero; none does so in float16.
         """
         if dtype not in PRECISIONS:
             raise ValueError(f"dtype is {dtype!r}; expected one of {', '.join(PRECISIONS)}")
-        return cls(*PRECISIONS[dtype], terms=terms, rms=rms)
+        return cls(*PRECISIONS[dtype], terms=terms, rms=rms, both=both)
 
     @property
     def dtype(self) -> np.dtype[Any]:

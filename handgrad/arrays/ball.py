@@ -121,7 +121,7 @@ def _ball(x: Any, arithmetic: Arithmetic) -> Ball:
             raise ValueError(f"a ball of {x.arithmetic} met one of {arithmetic}; give both the same arithmetic")
         return x
     if isinstance(x, Truth):
-        return Ball(x.value.astype(np.float64), np.where(x.sure, 0.0, 1.0), arithmetic)
+        return Ball(x.value.astype(np.float64), np.where(x.sure, 0.0, float(arithmetic.both)), arithmetic)
     if isinstance(x, JudgedArray) or np.asarray(x).dtype.kind not in "buif":
         raise CannotEnter(f"a {type(x).__name__} met a Ball")
     mid = np.asarray(x, np.float64)
@@ -192,11 +192,11 @@ def _power(x: Ball, p: Any) -> Any:
 
 
 def _where(condition: Any, x: Any, y: Any) -> Ball:
-    """The midpoint's branch; where rounding could take the other, the radius reaches over both."""
+    """The midpoint's branch; under `both` the radius reaches over the other as well where rounding could take it."""
     owner = next(arg for arg in (condition, x, y) if isinstance(arg, Ball | Truth))
     chosen, x, y = _truth(condition, owner.arithmetic), owner._lift(x), owner._lift(y)
     rad = np.where(chosen.value, x.rad, y.rad)
-    if chosen.sure.all():
+    if not owner.arithmetic.both or chosen.sure.all():
         return Ball(np.where(chosen.value, x.mid, y.mid), rad, owner.arithmetic)
     hull = np.abs(x.mid - y.mid) + np.maximum(x.rad, y.rad)
     return Ball(np.where(chosen.value, x.mid, y.mid), np.where(chosen.sure, rad, hull), owner.arithmetic)

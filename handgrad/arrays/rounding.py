@@ -5,7 +5,8 @@ Source: Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,11 +22,18 @@ if TYPE_CHECKING:
 # -- arithmetic
 
 
-def _rounded(like: Ball, mid: Array, *spread: Any, k: float = 1) -> Ball:
-    """The result of an operation that is right to k u: the spread of its inputs, its rounding, its underflow."""
+def _rounded(like: Ball, mid: Array, *spread: Any, k: float = 1, zeros: Sequence[Ball] = ()) -> Ball:
+    """The result of an operation that is right to k u: the spread of its inputs, its rounding, its underflow.
+
+    zeros: the inputs of which a zero without radius makes the result zero, with no rounding and no underflow.
+    """
     a = like.arithmetic
     own = _scaled(np.abs(mid), k * a.unit(a.u))
-    rad = a.join(own, *spread, a.tiny / 2 if a.rms else a.tiny)
+    underflow: Any = a.tiny / 2 if a.rms else a.tiny
+    if zeros and not np.all(mid):
+        nothing = reduce(np.logical_or, [(ball.mid == 0) & (ball.rad == 0) for ball in zeros])
+        underflow = np.where((mid == 0) & nothing, 0.0, underflow)
+    rad = a.join(own, *spread, underflow)
     # The rounding is of the spread value, and rad rounds too.
     return like._with(mid, _scaled(rad, 1 + 2 * k * a.u + 64 * EPS))
 
@@ -52,7 +60,7 @@ def multiply(x: Ball, y: Ball) -> Ball:
     if not x.is_exact:
         reach = np.abs(y.mid)
         spread.append(x.rad * (reach if y.is_exact else x.arithmetic.join(reach, y.rad)))
-    return _rounded(x, x.mid * y.mid, *spread)
+    return _rounded(x, x.mid * y.mid, *spread, zeros=(x, y))
 
 
 def divide(x: Ball, y: Ball) -> Ball:
@@ -63,7 +71,7 @@ def divide(x: Ball, y: Ball) -> Ball:
         spread.append((np.abs(x.mid) + r * x.rad) / low * (y.rad / low))
     if not np.min(low, initial=np.inf) > 0:
         spread = [np.where(low > 0, part, np.inf) for part in spread]
-    return _rounded(x, x.mid / y.mid, *spread)
+    return _rounded(x, x.mid / y.mid, *spread, zeros=(x,))
 
 
 def matmul(x: Ball, y: Ball) -> Ball:
@@ -216,9 +224,9 @@ def function(f: Rule, slope: Rule, k: float | None = None) -> Rule:
     def rule(x: Ball) -> Ball:
         k_ = x.arithmetic.library if k is None else k
         if x.is_exact:
-            return _rounded(x, f(x.mid), k=k_)
+            return _rounded(x, f(x.mid), k=k_, zeros=(x,))
         steepest = _scaled(slope(x.mid, x.rad), 1 + 2.0**-40)  # the slope rounds too
-        return _rounded(x, f(x.mid), np.where(x.rad == 0, 0.0, steepest * x.rad), k=k_)
+        return _rounded(x, f(x.mid), np.where(x.rad == 0, 0.0, steepest * x.rad), k=k_, zeros=(x,))
 
     return rule
 
@@ -238,7 +246,8 @@ def logaddexp(x: Ball, y: Ball) -> Ball:
 
 def sign(x: Ball) -> Ball:
     sure = (x.rad == 0) | (np.abs(x.mid) > x.rad)
-    return x._with(np.sign(x.mid), np.where(sure, 0.0, 1 + np.abs(np.sign(x.mid))))
+    value = np.sign(x.mid)
+    return x._with(value, np.where(sure, 0.0, 1 + np.abs(value)) if x.arithmetic.both else _zeros(value))
 
 
 def power(p: float) -> Rule:
