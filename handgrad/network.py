@@ -1,12 +1,14 @@
 """Judge a hand-derived network: every stage certified, the chain checked, the first wrong stage named."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
+from handgrad.anyone.case import NOISE
+from handgrad.anyone.opaque import certify_opaque
 from handgrad.certificate import Evidence, StageReport, certify, renamed, unmeasured
 from handgrad.chain import SIGMAS, ChainValues, DirectionsReport, directions, noise, reference_chain
 from handgrad.contracts import CACHE_UNCHANGED, INPUTS_UNCHANGED, Contract, check_contracts, copied
@@ -76,14 +78,14 @@ def verify(
     for i, stage in enumerate(stages):
         inputs = {"x": run.trace[i].x, **(params[i] if i < len(params) else {})}
         dy = like(reference.upstream(i, np.asarray(dE)), run.trace[i].y)
-        judged.append(judge(stage, inputs, dy, run, i, slack, name_it=not overwritten))
-    reports = [report for report, _, _ in judged]
+        judged.append(judge(stage, inputs, dy, run, i, rng, slack, name_it=not overwritten))
+    reports = [stage.report for stage in judged]
     sigma = _or_none(lambda: noise(*point, dtype))
     rows = []
-    for i, (report, _, diagnosis) in enumerate(judged):
+    for i, (report, found) in enumerate(zip(reports, judged, strict=True)):
         chained = () if sigma is None else against_chain(i, run, reference, sigma, reports, slack)
         chained = tuple(replace(c, name=names[i].get(c.name, c.name)) for c in chained)
-        rows.append(StageRow(stages[i].name, renamed(report, names[i]), chained, diagnosis))
+        rows.append(StageRow(stages[i].name, renamed(report, names[i]), chained, found.diagnosis))
     return Report(
         name=name or " - ".join(type(f).__name__ for f in (*network.layers, loss)),
         dtype=dtype,
@@ -94,26 +96,51 @@ def verify(
         stages=tuple(rows),
         wiring=run.wiring,
         directions=along,
-        control=plant([(report, evidence) for report, evidence, _ in judged], names, rng),
+        control=plant([(stage.report, stage.evidence) for stage in judged], names, rng),
         contracts=promises,
-        notes=(f"the chain was not checked along directions: {unchecked}",) if unchecked else (),
+        notes=tuple(remarks(judged, unchecked)),
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A stage's certificate, the arrays behind it, the mistake's name; whether the noise of the reference decided."""
+
+    report: StageReport
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    diagnosis: Diagnosis | None = None
+    by_noise: bool = False
+
+
 def judge(
-    stage: Stage, inputs: Arrays, dy: Any, run: Run, i: int, slack: float, *, name_it: bool
-) -> tuple[StageReport, dict[str, Evidence], Diagnosis | None]:
-    """Stage i, fed the reference's upstream gradient: its certificate, the arrays behind it, the mistake's name."""
+    stage: Stage, inputs: Arrays, dy: Any, run: Run, i: int, rng: np.random.Generator, slack: float, *, name_it: bool
+) -> Judged:
+    """Stage i, fed the reference's upstream gradient: by balls where they enter, else by the reference's noise."""
     try:
         hand = {"y": run.trace[i].y, **run.backward(i, copied(dy))}
     except Exception as error:
-        return raised(stage, error, Verdict.REFUTED), {}, None
+        return Judged(raised(stage, error, Verdict.REFUTED))
     try:
         report, evidence = certify(stage, inputs, dy, hand=hand, slack=slack)
-    except Exception as error:  # it ran on its own arrays, but not on balls
-        return raised(stage, error, Verdict.UNRESOLVED), {}, None
+        by_noise = report.verdict is Verdict.UNRESOLVED
+    except Exception:  # it ran on its own arrays, but not on balls
+        by_noise = True
+    try:
+        if by_noise:
+            report, evidence = certify_opaque(stage, inputs, dy, hand, rng, slack)
+    except Exception as error:
+        return Judged(raised(stage, error, Verdict.UNRESOLVED))
     wrong = report.verdict is Verdict.REFUTED and name_it
-    return report, evidence, diagnose(stage, inputs, dy, evidence) if wrong else None
+    return Judged(report, evidence, diagnose(stage, inputs, dy, evidence) if wrong else None, by_noise)
+
+
+def remarks(judged: Sequence[Judged], unchecked: str) -> Iterator[str]:
+    """Which stages the noise of the reference decided, and why the chain was not checked along directions."""
+    opaque = [stage.report.name for stage in judged if stage.by_noise]
+    if opaque:
+        yield f"judged {NOISE}: {', '.join(opaque)}"
+    if unchecked:
+        yield f"the chain was not checked along directions: {unchecked}"
 
 
 def raised(stage: Stage, error: Exception, verdict: Verdict) -> StageReport:
@@ -189,7 +216,8 @@ def along_directions(
             return None, "rounding decides on which side of a kink some units lie"
         return found, ""
     except Exception as error:
-        return None, f"the code does not run on the judge's arrays ({type(error).__name__}: {error})"
+        first, _, _advice = str(error).partition(". ")
+        return None, f"the code does not run on the judge's arrays ({type(error).__name__}: {first})"
 
 
 def contracts(point: Point, rng: np.random.Generator) -> tuple[StageContracts, ...]:

@@ -131,10 +131,7 @@ def floors(row: StageRow) -> str:
 def directions_line(c: DirectionsReport) -> Text:
     """Test C in one line."""
     if c.verdict is Verdict.UNRESOLVED:
-        return Text(
-            "directions: nothing follows: no finite bound, or no way through duals",
-            STYLES[c.verdict],
-        )
+        return Text("directions: nothing follows: no finite bound", STYLES[c.verdict])
     text = f"directions: {c.directions - c.outside} of {c.directions} random directions agree with dual numbers, "
     text += f"worst {c.worst_ratio:.2g} of bound; an error beyond it escapes with p = {c.miss_probability:.0e}"
     return Text(text, "" if c.verdict is Verdict.CERTIFIED else STYLES[c.verdict])

@@ -36,6 +36,7 @@ class Point(NamedTuple):
 class Run:
     """The loss is the last stage. back is None where the backward pass raised; stopped says what it raised."""
 
+    x: Any
     trace: tuple[Trace, ...]
     back: tuple[StageGrads, ...] | None
     backward: Callable[[int, Any], dict[str, Any]]  # stage i's own backward pass, from its own cache, for any upstream
@@ -56,6 +57,8 @@ class Run:
             for i, (own, expected) in enumerate(zip(self.back or (), self.expected, strict=False))
             if set(own.dparams) != expected
         ]
+        if self.trace[0].x is not self.x:
+            problems.append("the input of stage 0 is not the x that was given")
         for i in range(1, len(self.trace)):
             if self.trace[i].x is not self.trace[i - 1].y:
                 problems.append(f"the input of stage {i} is not the output of stage {i - 1}")
@@ -105,5 +108,5 @@ def own_run(
                 raise TypeError(f"stage {i} gives the gradients of its parameters as {kind}, expected a dictionary")
     except Exception as error:  # a wrong shape half-way: the isolated stages say where
         stopped = f"the chained backward pass stopped with {type(error).__name__}: {error}"
-        return Run(stages, None, backward, expected, stopped)
-    return Run(stages, back, backward, expected)
+        return Run(x, stages, None, backward, expected, stopped)
+    return Run(x, stages, back, backward, expected)

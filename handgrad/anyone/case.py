@@ -25,7 +25,10 @@ from handgrad.stage import Arrays, Stage
 from handgrad.verdict import Verdict
 
 BALLS = "by rounding bounds that ran through the code itself"
-NOISE = "by the noise of the reference (the code writes into buffers, or is opaque, or has no finite rounding bound)"
+NOISE = (
+    "by the noise of the reference (the code writes into buffers, or is opaque, or has no finite rounding bound, "
+    "or rounding decides which branch it takes)"
+)
 CLOSE = 2.0**-30  # float32 rounding is larger, rounding in float64 far smaller
 Float = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from handgrad.anyone.quiet import duplicate, quiet
 from handgrad.anyone.reference_noise import noise
 from handgrad.arrays.arithmetic import Arithmetic
-from handgrad.certificate import Evidence, StageReport, compare
+from handgrad.certificate import Evidence, StageReport, absent, compare
 from handgrad.precision import dtype_name, like, to64
 from handgrad.stage import Arrays, Stage
 
@@ -48,6 +48,10 @@ def certify_opaque(
     reports, evidence = [], {}
     with np.errstate(all="ignore"):
         for name, reference in S.items():
+            if hand.get(name) is None:
+                reports.append(absent(name, reference))
+                evidence[name] = Evidence(np.full(reference.shape, np.nan), reference, np.full(reference.shape, np.inf))
+                continue
             s = to64(hand[name])
             changed = own.get(name, 0.0) if s.shape == reference.shape else 0.0  # another shape is refuted as such
             bound = slack * (SIGMAS * sigma[name] + ROUNDINGS * a.u * np.abs(reference) + OWN * changed)

@@ -181,6 +181,8 @@ def test_the_directions_take_no_room_from_the_other_branch(leak):
     x, target = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
     point = Point(net, net.init(0), x, target, HalfSquaredError(), (None,) * 3, 1.0)
     found, why = along_directions(point, "float64", rng, 1.0)
+    verdict = verify(net, net.init(0), x, target, HalfSquaredError(), seed=0).verdict
+    assert verdict is (Verdict.REFUTED if leak else Verdict.CERTIFIED)
     if leak == 0:
         assert found is not None
         assert found.verdict is Verdict.CERTIFIED
