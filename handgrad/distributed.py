@@ -139,7 +139,7 @@ class Shared(Module):
     def __init__(self, network: Network, loss: Loss, optimizer: Any, side: str, task: Task) -> None:
         like = next(a for layer in task.start.params for a in layer.values())
         super().__init__(network, loss, optimizer, side, task.start, like)
-        self.rank, self.world, self.sums = dist.get_rank(), dist.get_world_size(), loss_sums(loss)
+        self.rank, self.world, self.sums = dist.get_rank(), dist.get_world_size(), task.loss_sums
         self.parallel = DistributedDataParallel(self.module, device_ids=[like.device] if like.is_cuda else None)
         self.wish = Wish()
 
@@ -161,11 +161,6 @@ class Shared(Module):
         if asked:
             self.wish.grant()
         return total, ({"d" + name: p.grad for name, p in self.parameters.items()},)
-
-
-def loss_sums(loss: Loss) -> bool:
-    """Whether the loss of a whole batch is the sum of its shares', not their mean."""
-    return getattr(loss, "reduction", "mean") == "sum"
 
 
 class Wish:

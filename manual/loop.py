@@ -64,7 +64,9 @@ def train(side: Side, task: Task) -> Training:
                     raise NonFiniteLossError(step + 1, likely_reason(x, lr, norms), training())
                 side.step(clipped(dparams, norm, settings.clip_norm), lr)
                 step, norms = step + 1, [*norms[:1], norm]
-                record = averaged(record, k + 1, epoch + 1, step, E, lr, norm)
+                rows = x.shape[0]
+                share = 1 / (k + 1) if task.loss_sums else rows / (k * settings.batch_size + rows)
+                record = averaged(record, k + 1, share, epoch + 1, step, E, lr, norm)
                 if settings.on_step:
                     settings.on_step(E, step)
                 if asked:
@@ -91,13 +93,17 @@ def begun_epoch(start: Training, batches: int) -> tuple[tuple[Record, ...], Reco
     return (start.history[:-1], start.history[-1]) if start.step % batches else (start.history, {})
 
 
-def averaged(record: Record, k: int, epoch: int, step: int, E: float, lr: float, norm: float) -> Record:
-    """The epoch's record after its k-th step, the means moved on: so a record is all that a resumed mean needs."""
+def averaged(record: Record, k: int, share: float, epoch: int, step: int, E: float, lr: float, norm: float) -> Record:
+    """The epoch's record after its k-th step, the means moved on: so a record is all that a resumed mean needs.
+
+    share: how much of the epoch's samples so far this batch has, or of its batches where their losses are sums. So
+    loss is the mean over the samples also where the last batch is short, and for sums that of the batches.
+    """
     loss, grad_norm = record.get("loss", 0.0), record.get("grad_norm", 0.0)
     return {
         "epoch": epoch,
         "step": step,
-        "loss": loss + (E - loss) / k,
+        "loss": loss + (E - loss) * share,
         "lr": lr,
         "grad_norm": grad_norm + (norm - grad_norm) / k,  # before clipping
     }

@@ -1,6 +1,6 @@
 """How a loss becomes one number: "sum", "mean" over all elements (torch's meaning), "batch mean" over the samples."""
 
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from manual.types import Array
 
@@ -24,3 +24,8 @@ def divisor(reduction: str, y: Array) -> int:
         return 1
     N, n = y.shape
     return int(N * n if reduction == "mean" else N)
+
+
+def sums(loss: Any) -> bool:
+    """Whether a batch's loss is the sum of its samples', not their mean; of a loss that does not say, the mean."""
+    return getattr(loss, "reduction", "mean") == "sum"

@@ -16,7 +16,7 @@ multilabel y; samples are always shuffled. Different on purpose:
 
 - a start weight is uniform in +-sqrt(6 / (n_in + n_out)) as there, a start bias is 0;
 - the loss of several outputs is half the sum of their squared errors, the one whose gradient is followed (there
-  loss_curve_ shows their mean, and the gradient is the sum's); an epoch's loss is the mean of its batches;
+  loss_curve_ shows their mean, and the gradient is the sum's);
 - Adam's epsilon is added to the root of the corrected mean square, as torch has it;
 - a training that diverges raises NonFiniteLossError at that step, with the likely reason.
 

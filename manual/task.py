@@ -12,6 +12,7 @@ from manual.checks import check_batch, check_differentiable, check_params, check
 from manual.metrics import Metric, resolved
 from manual.namespace import array_namespace
 from manual.network import Network
+from manual.reduction import sums
 from manual.settings import Settings
 from manual.training import Training, each_array
 from manual.types import Array, Loss, Params
@@ -22,6 +23,7 @@ class Task(NamedTuple):
 
     network: Network
     lr: float
+    loss_sums: bool  # whether a batch's loss is the sum over its samples, not the mean
     settings: Settings
     metrics: dict[str, Metric]
     samples: Samples
@@ -61,7 +63,9 @@ def prepared(
         held_back = Samples(*v, np.arange(v[0].shape[0]))
     elif v is not None:
         samples, held_back = split(x, target, float(v), settings.seed)
-    task = Task(network, optimizer.lr, settings, resolved(settings.metrics, loss), samples, held_back, start)
+    task = Task(
+        network, optimizer.lr, sums(loss), settings, resolved(settings.metrics, loss), samples, held_back, start
+    )
     _check_sizes(task)
     steps = range(start.step, settings.epochs * task.batches)
     for step in (*steps[:1], *steps[-1:]):  # a schedule that fails should do so before the training

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import manual
+import torch_ref
 from handgrad.digits import digits
 from manual import schedules
 from manual.batches import masks
@@ -64,15 +65,16 @@ def test_it_is_minibatch_descent_on_seeded_batches() -> None:
     x, t = torch.tensor(X), torch.tensor(LABELS)
     for epoch in range(2):
         order = np.random.default_rng((9, 0, epoch)).permutation(300)
-        losses, norms = [], []
+        losses, norms, sizes = [], [], []
         for rows in (order[i : i + 64] for i in range(0, 300, 64)):
             E = torch.nn.functional.cross_entropy(torch.tanh(x[rows] @ W1.T + b1) @ W2.T + b2, t[rows])
             descent.zero_grad()
             E.backward()
             losses.append(E.item())
+            sizes.append(len(rows))
             norms.append(torch.cat([p.grad.ravel() for p in (W1, b1, W2, b2)]).norm().item())
             descent.step()
-        expected = {"epoch": epoch + 1, "step": 5 * epoch + 5, "loss": np.mean(losses), "lr": 0.1}
+        expected = {"epoch": epoch + 1, "step": 5 * epoch + 5, "loss": np.average(losses, weights=sizes), "lr": 0.1}
         assert done.history[epoch] == pytest.approx(expected | {"grad_norm": np.mean(norms)}, rel=1e-12)
     for i, tensors in ((0, (W1, b1)), (2, (W2, b2))):
         for key, tensor in zip("Wb", tensors, strict=True):
@@ -245,6 +247,18 @@ def test_the_schedule_sets_the_rate_of_every_step() -> None:
     assert done.params[0]["W"].item() == pytest.approx(-moved, rel=1e-14)
     assert [record["lr"] for record in done.history] == pytest.approx([0.1 / 3, 0.1 / 6])
     assert seen == [0, 5, *range(6)]  # the ends first, so that a schedule that fails does so before the training
+
+
+@pytest.mark.parametrize("fit", [manual.fit, torch_ref.fit])
+@pytest.mark.parametrize("reduction", ["mean", "batch mean", "sum"])
+def test_an_epochs_loss_counts_every_sample_once_also_in_a_short_last_batch(fit: Any, reduction: Any) -> None:
+    """17 samples in batches of 16, at a rate that moves nothing: y = 0, so the losses are those of the targets."""
+    net, x, t = manual.Network((manual.Linear(1, 2),)), np.ones((17, 1)), np.arange(34.0).reshape(17, 2)
+    params = ({"W": np.zeros((2, 1)), "b": np.zeros(2)},)
+    loss, squares = manual.SquaredError(reduction), float((t * t).sum())
+    done = fit(net, params, x, t, loss, manual.SGD(1e-12), epochs=1, batch_size=16)
+    expected = {"mean": squares / 34, "batch mean": squares / 17, "sum": squares / 2}[reduction]
+    assert done.history[0]["loss"] == pytest.approx(expected, rel=1e-7)  # steps of 1e-12 times a gradient of 1e3
 
 
 def test_callbacks_see_every_epoch_and_may_stop() -> None:

@@ -120,6 +120,22 @@ def test_the_loss_of_several_outputs_is_the_one_whose_gradient_is_followed() -> 
     np.testing.assert_allclose(ours.loss_curve_[1:], 3 * np.array(sk.loss_curve_[1:]), rtol=1e-12)
 
 
+@pytest.mark.parametrize("classes", [True, False])
+def test_a_last_batch_of_one_sample_counts_as_one_sample(classes: bool) -> None:
+    """201 samples in batches of 200: with half of the weight the lone one's loss made it look as if all had settled."""
+    rng, epochs = np.random.default_rng(0), np.zeros(2)
+    X = rng.normal(size=(201, 4))
+    y = X[:, 0] + X[:, 1] * X[:, 2]
+    for seed in range(5):  # the batches are drawn otherwise than there: not the very same epochs
+        how = {"hidden_layer_sizes": (30,), "learning_rate_init": 0.005, "tol": 1e-3, "random_state": seed}
+        pair = (MLPClassifier, theirs.MLPClassifier) if classes else (MLPRegressor, theirs.MLPRegressor)
+        epochs += [Model(**how, max_iter=600).fit(X, y > 0 if classes else y).n_iter_ for Model in pair]
+    assert epochs[0] == pytest.approx(epochs[1], rel=0.5)
+    slow = {"solver": "sgd", "learning_rate_init": 1e-12, "max_iter": 1, "alpha": 0.0}
+    model = MLPRegressor((30,), **slow).fit(X, y)
+    assert model.loss_ == pytest.approx(np.mean((model.predict(X) - y) ** 2) / 2, rel=1e-9)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", [*DIFFERENTIABLE, "one per layer"])
 def test_one_step_with_any_activation_is_autograds(name: str, dtype: Any) -> None:
