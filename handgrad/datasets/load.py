@@ -1,5 +1,6 @@
 """A file of any kind that is understood, as data to train on; with the form of a training, as data to predict from."""
 
+import warnings
 from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -10,6 +11,7 @@ from handgrad.datasets.form import Data, DataError, Form, Raw, Scaling
 FEWEST = 4  # rows to learn from
 CONTEXT = 5  # letters of a text that the next one is guessed from
 FEWEST_LETTERS, MOST_LETTERS = 1_000, 100_000  # of a text: needed, and used (each is 140 numbers)
+FOREIGN = 0.1  # of a text's letters may be none of a to z without a word about it
 READERS: dict[str, Callable[[Path, Form | None], Raw]] = {".npz": arrays.read, ".csv": table.read, ".tsv": table.read}
 TEXTS = (".txt", ".text", ".md")
 
@@ -73,7 +75,13 @@ def _letters(path: Path, form: Form | None) -> Data:
     """The next letter from those before it; the first letters of a long text."""
     if form is not None and not form.context:
         raise DataError(f"{path}: text, but the network was trained on numbers; expected {', '.join(READERS)} or idx")
-    letters = text.read(path)
+    written = text.read(path)
+    letters, foreign = text.cleaned(written), text.foreign(written)
+    others = f"{path}: {100 * foreign:.0f} % of its letters are not a to z, and each of those becomes an underscore"
+    if foreign > 0.5:
+        raise DataError(f"{others}; expected text in Latin letters, with or without accents")
+    if foreign > FOREIGN and form is None:
+        warnings.warn(others, UserWarning, stacklevel=3)
     context = form.context if form else CONTEXT
     fewest = context + 1 if form else FEWEST_LETTERS
     if len(letters) < fewest:

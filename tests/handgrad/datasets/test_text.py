@@ -80,6 +80,24 @@ def test_texts_that_cannot_be_used(tmp_path: Path, data: bytes, message: str) ->
     assert str(path) in str(error.value)
 
 
+def test_letters_of_another_script_are_told(tmp_path: Path) -> None:
+    """Russian text, every letter of which would become an underscore; and English text with some Greek in it."""
+    path, russian, greek = tmp_path / "own.txt", "\u043f\u0440\u0438\u0432\u0435\u0442 ", "\u03b1\u03b2\u03b3 "
+    path.write_text(russian * 300, encoding="utf-8")
+    with pytest.raises(DataError, match=r"own\.txt: 100 % of its letters are not a to z, .* expected text in Latin"):
+        load(path)
+    path.write_text(("the letters " + greek) * 100, encoding="utf-8")
+    with pytest.warns(
+        UserWarning, match="23 % of its letters are not a to z, and each of those becomes an und"
+    ) as told:
+        form = load(path).form
+    assert told[0].filename == __file__
+    assert load(path, form).form is form  # told when it was learned from
+    path.write_text(russian * 3, encoding="utf-8")
+    with pytest.raises(DataError, match="100 % of its letters"):
+        load(path, form)
+
+
 def test_a_text_no_longer_than_its_context_has_no_samples() -> None:
     for text in ("", "a", "ab"):
         x, target = next_letters(text, 2)
