@@ -13,6 +13,7 @@ from handgrad.datasets import Data, DataError
 from handgrad.datasets.text import LETTERS, cleaned, next_letters
 from handgrad.plots import plain
 from handgrad.trained import HELD_BACK, Trained, digest, output
+from handgrad.training_text import counted
 from manual import Softmax
 from manual.batches import split
 
@@ -97,9 +98,11 @@ def score(found: Prediction) -> list[str]:
         return []
     if trained.form.classes is None:
         error = np.sqrt(np.mean((found.y - target) ** 2, axis=0))
+        said = f"off by {', '.join(f'{e:.4g}' for e in error)} (root mean square) on {counted(len(target), 'row')}"
+        if (target == target[0]).all():  # no variance to be explained
+            return [said]
         explained = 1 - np.sum((found.y - target) ** 2) / np.sum((target - target.mean(0)) ** 2)
-        off = ", ".join(f"{e:.4g}" for e in error)
-        return [f"off by {off} (root mean square) on {len(target)} rows, {100 * explained:.2f} % of variance explained"]
+        return [f"{said}, {100 * explained:.2f} % of variance explained"]
     lines = [share(found.right, "")]
     if digest(found.data) == trained.digest:
         held_back = split(found.data.x, target, HELD_BACK, trained.options.seed)[1].rows

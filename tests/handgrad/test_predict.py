@@ -92,6 +92,12 @@ def test_numbers_come_in_the_files_own_units(tmp_path: Path, capsys: pytest.Capt
     explained = 100 * (1 - error**2 / y.var())
     said = capsys.readouterr().out.splitlines()[-2]
     assert said == f"off by {error:.4g} (root mean square) on 80 rows, {explained:.2f} % of variance explained"
+    for rows in (1, 3):  # equal numbers have no variance to be explained
+        np.savez(tmp_path / "same.npz", x=x[:rows], y=np.full(rows, 1000.1))
+        assert main(["predict", "--checkpoint", str(file), "--data", str(tmp_path / "same.npz")]) == 0
+        said = capsys.readouterr().out.splitlines()[-1]
+        assert said.startswith("off by ")
+        assert said.endswith(f" (root mean square) on {rows} row{'s' if rows > 1 else ''}")
 
 
 def test_classes_trained_by_squared_error_have_scores(tmp_path: Path) -> None:
