@@ -18,6 +18,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,8 @@ def load_npz(path: str | Path) -> Weights:
     """The weights of `save_npz`. OSError where there is no such file, ValueError for a foreign or damaged one."""
     with Path(path).open("rb") as file:
         try:
+            if not is_zipfile(path):  # NumPy would take it for a pickle, and advise to load it as one
+                raise ValueError("no zip archive")
             with np.load(file, allow_pickle=False) as opened:
                 arrays = {name: opened[name] for name in opened.files}
             plain = arrays.pop("network")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import numpy as np
 
@@ -17,6 +18,8 @@ def read(path: Path, form: Form | None = None) -> Raw:
     """
     with path.open("rb") as file:
         try:
+            if not is_zipfile(path):  # NumPy would take it for a pickle, and advise to load it as one
+                raise ValueError("no zip archive")
             with np.load(file, allow_pickle=False) as arrays:
                 has = tuple(arrays.files)
                 x_name, y_name = _names(path, has, form)

@@ -115,6 +115,12 @@ def test_damaged_files(tmp_path: Path) -> None:
             load(tmp_path / "own.npz")
 
 
+def test_a_text_called_npz_gets_no_advice_about_pickles(tmp_path: Path) -> None:
+    (tmp_path / "own.npz").write_text("1,2,3\n")
+    with pytest.raises(DataError, match=r"is no \.npz of plain numbers, or a damaged one \(no zip archive\)$"):
+        load(tmp_path / "own.npz")
+
+
 def test_what_is_not_there_is_an_os_error(tmp_path: Path) -> None:
     for name in ("own.npz", "own.csv", "own.txt", "train-images-idx3-ubyte", "own"):
         with pytest.raises(FileNotFoundError):
