@@ -1,10 +1,12 @@
 """A table as text (.csv, .tsv): columns parted by comma, semicolon or tab, one of them the target.
 
-A first row without any number, or with a column named label, target or y, is a header. The target is the column of
-that name (label before target before y), or else the last.
+A first row without any number, or with a column named label, target, class or y, is a header. The target is the column
+of that name (the earlier of these first), or else the last.
 """
 
 import csv
+import re
+import warnings
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -13,12 +15,13 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from handgrad.datasets.form import DataError, Form, Raw
+from handgrad.datasets.form import DataError, Float, Form, Raw
 from handgrad.datasets.text import no_utf8
 
-TARGETS = ("label", "target", "y")
+TARGETS = ("label", "target", "class", "y")
 MISSING = ("", "?", "na", "n/a", "#n/a", "nan", "null")
 LOOKED_AT = 20  # lines that tell the delimiter
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")  # 1,000
 
 
 class Layout(NamedTuple):
@@ -94,13 +97,28 @@ def _read(path: Path, rows: Iterator[tuple[int, list[str]]], form: Form | None) 
         except ValueError as error:
             raise _bad_cell(path, line, layout, row, *layout.inputs) from error
         lines.append(line)
+    x = np.frombuffer(values, dtype=np.float64).reshape(len(lines), len(layout.inputs))
+    if form is None:
+        _note_index(path, layout, first[1], x)
     return Raw(
-        np.frombuffer(values, dtype=np.float64).reshape(len(lines), len(layout.inputs)),
+        x,
         None if layout.target is None else labels,
         lambda i, j: layout.place(lines[i], layout.inputs[j] if j is not None else layout.target or 0),
         tuple(layout.names[j] for j in layout.inputs) if layout.names else (),
         layout.names[layout.target] if layout.names and layout.target is not None else "",
     )
+
+
+def _note_index(path: Path, layout: Layout, header: Sequence[str], x: Float) -> None:
+    """A warning for a column without a name that counts the rows, as programs write beside their tables."""
+    for k, j in enumerate(layout.inputs):
+        if layout.names and not header[j].strip() and (x[:, k] == x[:1, k] + np.arange(len(x))).all():
+            warnings.warn(
+                f"{path}, column {j + 1}: has no name and counts the rows, but is learned from as an input like any "
+                "other; leave it out of the file, or name it",
+                UserWarning,
+                stacklevel=5,
+            )
 
 
 def _is_header(row: Sequence[str]) -> bool:
@@ -139,10 +157,12 @@ def _bad_cell(path: Path, line: int, layout: Layout, row: Sequence[str], *column
         shown = f" ({cell!r})" if cell else ""
         return DataError(f"{place}: a missing value{shown}; fill it in or leave the row out")
     advice = "write it as columns of 0 and 1, or leave the column out"
-    if _is_number(cell.replace(",", ".", 1)):
+    if GROUPED.fullmatch(cell):
+        advice = "leave the thousands separator out, or write a decimal point in place of the comma"
+    elif _is_number(cell.replace(",", ".", 1)):
         advice = "write a decimal point in place of the comma"
     elif not layout.names:
-        advice += "; a header has no numbers in it, or a column named label, target or y"
+        advice += f"; a header has no numbers in it, or a column named {', '.join(TARGETS)}"
     return DataError(f"{place}: {cell!r}, expected a number; {advice}")
 
 

@@ -64,6 +64,8 @@ def test_columns_have_mean_0_and_variance_1_and_can_be_undone(tmp_path: Path) ->
         ("x,y,label", "label", ("x", "y")),
         ("Label,1,2", "Label", ("1", "2")),
         ("a,TARGET,y", "TARGET", ("a", "y")),
+        ("Class,a,b", "Class", ("a", "b")),
+        ("y,class,a", "class", ("y", "a")),
         ("a,y,b", "y", ("a", "b")),
         (",a,b", "b", ("column 1", "a")),
     ],
@@ -96,6 +98,9 @@ FAULTS = {
     "text": (table("1,2,red,setosa"), CELL.format(13, 3) + "'red', expected a number; write it as columns of 0 and 1"),
     "text, named": (HEADER + table("big,2,3,setosa"), r"row 14, column 1 \(Größe\): 'big', expected a number"),
     "decimal comma": (table().replace(",", ";").replace(".", ","), "'5,00', expected a number; write a decimal point"),
+    "thousands": (table('"1,000",2,3,setosa'), "'1,000', expected a number; leave the thousands separator out"),
+    "millions": (table('1,2,"-12,345,678.5",setosa'), "678.5', expected a number; leave the thousands separator out"),
+    "a decimal comma before three digits": (table('"0,125",2,3,setosa'), "'0,125', .*; write a decimal point in place"),
     "infinite": (table("1,2,inf,setosa"), CELL.format(13, 3) + "inf, expected a finite number"),
     "too large for a double": (table("1,2e999,1,setosa"), CELL.format(13, 2) + "inf, expected a finite number"),
     "cannot be squared": (table("1e200,2,1,setosa"), "'input 1': its numbers reach from 5 to 1e.200"),
@@ -146,6 +151,17 @@ def test_constant_columns_are_named_and_kept(tmp_path: Path) -> None:
     assert caught[0].filename == __file__
     assert data.x.shape == (10, 3)
     assert np.array_equal(data.x[:, [0, 2]], np.zeros((10, 2)))
+
+
+@pytest.mark.parametrize("start", [0, 1, 17])
+def test_a_column_without_a_name_that_counts_the_rows_is_told(tmp_path: Path, start: int) -> None:
+    path = write(tmp_path, ",a,label\n" + "".join(f"{i + start},{i * i % 7},{i % 2}\n" for i in range(8)))
+    with pytest.warns(UserWarning, match=r"own\.csv, column 1: has no name and counts the rows") as caught:
+        data = load(path)
+    assert caught[0].filename == __file__
+    assert data.form.columns == ("column 1", "a")  # kept: it may mean something
+    assert load(path, data.form).form is data.form
+    load(write(tmp_path, "n,a,label\n" + "".join(f"{i},{i * i % 7},{i % 2}\n" for i in range(8))))  # named: meant
 
 
 @pytest.mark.parametrize("labels", [[0.5, 1.5, 2.5, 1], [3, 1, 2, 10], [-7, -5, 3, 2], [1e-3, 1, 2, 3]])
