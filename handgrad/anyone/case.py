@@ -1,7 +1,7 @@
 """One set of inputs judged: the code run once, its forward values first, then every gradient."""
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from handgrad.anyone.reasons import explain, in_another_shape
 from handgrad.anyone.reference import Reference
 from handgrad.anyone.reference_noise import noise
 from handgrad.anyone.third_opinion import adjudicate
+from handgrad.anyone.worth import without_blind
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.certificate import Evidence, StageReport, TensorReport, certify, compare
 from handgrad.mistakes.diagnosis import Diagnosis, diagnose
@@ -30,6 +31,7 @@ NOISE = (
     "or rounding decides which branch it takes)"
 )
 CLOSE = 2.0**-30  # float32 rounding is larger, rounding in float64 far smaller
+REPEATABLE = "give one that repeats itself: a module in eval(), a random mask as an input"
 Float = NDArray[np.float64]
 
 
@@ -60,14 +62,14 @@ class LeftOut(Exception):
 def judge(code: Code, reference: Reference, case: Case, rng: np.random.Generator, slack: float) -> Judged:
     """The code against the reference on one case.
 
-    Raises ValueError where the reference cannot take the inputs of a case that is not optional.
+    Raises ValueError where the reference cannot take the inputs of a case that is not optional, or is random.
     """
     model = next(iter(case.inputs.values()))
     exact = {name: to64(value) for name, value in case.inputs.items()}
     try:
         y = expected(reference, exact, Arithmetic.of(dtype_name(model)).huge)
         dy = like(upstream(rng, y.shape), model)
-        expected_gradients(reference, exact, to64(dy))
+        expected_gradients(reference, exact, to64(dy), y)
     except LeftOut as reason:
         if case.optional:
             return Judged(None, (f"{case.name}: not judged, {reason}",))
@@ -81,6 +83,10 @@ def judge(code: Code, reference: Reference, case: Case, rng: np.random.Generator
     report, evidence, way = certificate(stage, case.inputs, dy, hand, rng, slack)
     first = report.tensors[0]
     if first.verdict is Verdict.REFUTED:
+        again = run(code, case.inputs, dy)[0].get("y")
+        if again is not None and (two := unlike(to64(hand["y"]), to64(again))):
+            reason = f"forward is random, or keeps state: two runs on the same inputs give y{two}; {REPEATABLE}"
+            return Judged(failed(case.name, "y", Verdict.UNRESOLVED, reason, y.shape))
         first = forward_differs(first, evidence["y"])
         told = forward_mistake(stage, case.inputs, dy, evidence) if telling(exact) else None
         return Judged(StageRow(case.name, StageReport(case.name, (first,)), (), told))
@@ -94,7 +100,9 @@ def judge(code: Code, reference: Reference, case: Case, rng: np.random.Generator
         report, words = explain(stage, case.inputs, dy, hand, report, evidence, rng, slack)
         notes += words
         diagnosis = diagnose(stage, case.inputs, dy, evidence) if telling(exact) else None
-    return Judged(StageRow(case.name, report, (), diagnosis), notes, way, dy, evidence)
+    report, left_out = without_blind(report, evidence, reference, exact, to64(dy), rng, case.optional)
+    row = StageRow(case.name, report, (), diagnosis) if report.tensors else None
+    return Judged(row, notes + left_out, way, dy, evidence)
 
 
 def forward_mistake(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evidence]) -> Diagnosis | None:
@@ -124,15 +132,36 @@ def expected(reference: Reference, exact: Mapping[str, Float], huge: float) -> F
     return y
 
 
-def expected_gradients(reference: Reference, exact: Mapping[str, Float], dy: Float) -> dict[str, Float]:
-    """The reference's gradients, or LeftOut."""
+def expected_gradients(reference: Reference, exact: Mapping[str, Float], dy: Float, y: Float) -> dict[str, Float]:
+    """The reference's gradients, or LeftOut; y is what it gave alone. Raises ValueError where it is random."""
     try:
-        found = reference.gradients(exact, dy)
+        found, again = (reference.gradients(exact, dy) for _ in range(2))
     except Exception as error:
         raise LeftOut(f"the reference's backward pass raised {type(error).__name__}: {error}") from error
+    for name, one, other in [("y", y, found["y"]), *((name, found[name], again[name]) for name in found)]:
+        if words := unlike(one, other):
+            raise ValueError(f"the reference is random: two runs on the same inputs give {name}{words}; {REPEATABLE}")
     if not all(np.isfinite(value).all() for value in found.values()):
         raise LeftOut("the reference's own gradient is not finite")
     return found
+
+
+def unlike(one: Float, other: Float) -> str:
+    """Where two runs on the same numbers differ by more than the order of a sum can do, in words; empty: nowhere."""
+    if one.shape != other.shape:
+        return f" of shapes {one.shape} and {other.shape}"
+    with np.errstate(all="ignore"):
+        gap = np.nan_to_num(np.abs(one - other), nan=0.0, posinf=0.0)  # what is not finite is judged as such
+        size = np.max(np.abs(one), initial=0.0, where=np.isfinite(one))
+    if not gap.any() or np.max(gap) <= CLOSE * size:
+        return ""
+    at = np.unravel_index(int(np.argmax(gap)), gap.shape)
+    return f"{index(at)} = {one[at]:.9g} and {other[at]:.9g}"
+
+
+def index(at: Sequence[Any]) -> str:
+    """[0,2], or nothing for a scalar."""
+    return f"[{','.join(str(int(i)) for i in at)}]" if len(at) else ""
 
 
 def upstream(rng: np.random.Generator, shape: tuple[int, ...]) -> Float:
@@ -214,7 +243,7 @@ def forward_differs(t: TensorReport, e: Evidence) -> TensorReport:
     """
     if e.hand.shape != e.reference.shape:
         return replace(t, reason=f"the forward passes differ: {in_another_shape(e) or t.reason}")
-    at = f"[{','.join(map(str, t.index))}]" if t.index else ""
+    at = index(t.index)
     if not np.isfinite(e.hand).all():
         return replace(
             t, reason=f"forward gives {t.reason}: y{at} is {t.hand:g}, the reference gives {t.reference:.9g}"

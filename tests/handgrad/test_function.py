@@ -709,3 +709,65 @@ def test_bad_arguments(kwargs, error, words):
     }
     with pytest.raises(error, match=words):
         verify_function(**{**good, **kwargs})
+
+
+class Dropped(torch.autograd.Function):
+    """Dropout with a backward pass that is wrong by a factor and a constant."""
+
+    @staticmethod
+    def forward(ctx, x):
+        mask = (torch.rand(x.shape) < 0.7).double() / 0.7
+        ctx.save_for_backward(mask)
+        return x * mask
+
+    @staticmethod
+    def backward(ctx, dy):
+        return dy * ctx.saved_tensors[0] * 0.7 + 0.1
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward", "reference"),
+    [
+        (Dropped, None, lambda x: F.dropout(x, 0.3)),
+        (lambda x: (np.tanh(x), x), lambda dy, x: 0 * dy, lambda x: torch.tanh(x + torch.randn_like(x))),
+        (nn.Dropout(), None, nn.Dropout()),
+    ],
+)
+def test_a_random_reference_judges_nothing(forward, backward, reference):
+    with pytest.raises(ValueError, match="the reference is random: two runs on the same inputs give"):
+        judged(forward, backward, reference)
+
+
+def test_a_random_forward_is_unresolved():
+    report = judged(Dropped, None, torch.tanh)
+    assert report.verdict is Verdict.UNRESOLVED
+    assert "forward is random, or keeps state: two runs" in report.text(width=10_000)
+
+
+def test_a_bound_as_large_as_the_value_certifies_nothing():
+    """1 - tanh^2 is 0 at 20, the right value 1e-17: inside the bound, and so would be 10 times as much."""
+    steady = lambda x: 1 - 2 / (torch.exp(2 * x) + 1)  # noqa: E731
+    forward, backward = lambda x: (np.tanh(x),) * 2, lambda dy, y: dy * (1 - y * y)
+    x = 20 + np.random.default_rng(0).normal(size=(4, 3))
+    given = judged(forward, backward, steady, [x])
+    assert given.verdict is Verdict.UNRESOLVED
+    assert "dx: nothing follows, zeros would pass as well" in given.text(width=10_000)
+    mixed = judged(forward, backward, steady, [np.concatenate([x[:1], 0 * x[1:] + 0.5])])
+    assert mixed.verdict is Verdict.CERTIFIED, mixed.text()
+
+
+def test_what_is_zero_but_for_rounding_is_certified():
+    """The gradient of a shift before a mean is taken off is zero; autograd gives 1e-17 or so."""
+
+    def forward(x, b):
+        z = x + b
+        return z - z.mean(axis=0), None
+
+    def backward(dy, _):
+        dz = dy - dy.mean(axis=0)
+        return dz, dz.sum(axis=0)
+
+    report = judged(forward, backward, lambda x, b: x + b - (x + b).mean(0), [(7, 3), (3,)])
+    assert report.verdict is Verdict.CERTIFIED, report.text()
+    db = next(t for t in report.stages[0].isolated.tensors if t.name == "db")
+    assert db.floor_median > 1

@@ -319,7 +319,9 @@ def test_right_code_passes_on_arrays(name, dtype):
         arrays = [scale * rng.normal(size=i).astype(dtype) if isinstance(i, tuple) else i for i in inputs]
         arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
         report = verify_function(forward, backward, reference, arrays, seed=1)
-        assert report.verdict is Verdict.CERTIFIED, report.text()
+        blind = scale > 1 and all("zeros would pass" in t.reason for t in report.stages[0].isolated.tensors[1:])
+        assert report.verdict is (Verdict.UNRESOLVED if blind else Verdict.CERTIFIED), report.text()
+        assert not blind or (name, dtype) == ("rnn", np.float32)  # every unit saturated
 
 
 @pytest.mark.parametrize("name", WRONG)
