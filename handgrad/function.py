@@ -44,11 +44,12 @@ def verify_function(
         y, cache = forward(*inputs)    grads = backward(dy, cache)
         y        = forward(*inputs)    grads = backward(dy, *inputs), or backward(dy) of an object that keeps its state
 
-    grads: one array, a tuple in the order of the inputs, or a dict by name ("dW" or "W"); None for an input without a
-    gradient. A backward pass that takes no dy (the gradient of a loss, the derivative of an activation) is multiplied
-    by dy here, and the report says so. Without `backward`, forward is torch code that brings its own: a
-    torch.autograd.Function or its apply, any function that uses one, or an nn.Module (whose parameters are judged as
-    well; reference is then a module with the same parameter names, or a function of the inputs and the parameters).
+    grads: one array, a tuple in the order of the inputs, or a dict by name ("dW" or "W"); None where the gradient is
+    zero, and for an input that is meant to have none if the reference detaches it. A backward pass that takes no dy
+    (the gradient of a loss, the derivative of an activation) is multiplied by dy here, and the report says so. Without
+    `backward`, forward is torch code that brings its own: a torch.autograd.Function or its apply, any function that
+    uses one, or an nn.Module (whose parameters are judged as well; reference is then a module with the same parameter
+    names, or a function of the inputs and the parameters).
 
     reference: any callable of float64 torch tensors in the order of the inputs, returning y.
     inputs: arrays, or shapes (tuples of sizes; () is a scalar) from which ordinary and special inputs (tiny, large,
@@ -115,12 +116,12 @@ def verify_function(
 
 
 def admissions(code: Code, case: Case, row: StageRow) -> list[str]:
-    """What a report must not hide: inputs without a judged gradient, and a backward pass that had to be completed."""
+    """What a report must not hide: inputs without a gradient, and a backward pass that had to be completed."""
     judged = {t.name for t in row.isolated.tensors}
     if len(judged) == 1:
         return []  # the forward passes differ, or the code did not run
     missing = [n for n in code.variables if f"d{n}" not in judged]
-    found = [f"backward gives no gradient for {', '.join(missing)}: not judged"] if missing else []
+    found = [f"backward gives no gradient for {', '.join(missing)}, where the reference's is zero"] if missing else []
     with quiet():
         _y, cache = code.run_forward(code.arguments(duplicate(case.inputs)))
     word = call_word(code, bool(cache))

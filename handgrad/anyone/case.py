@@ -18,7 +18,8 @@ from handgrad.anyone.reference_noise import noise
 from handgrad.anyone.third_opinion import adjudicate
 from handgrad.anyone.worth import without_blind
 from handgrad.arrays.arithmetic import Arithmetic
-from handgrad.certificate import Evidence, StageReport, TensorReport, certify, compare
+from handgrad.certificate import Evidence, StageReport, TensorReport, certify, compare, unmeasured
+from handgrad.mistakes.case import ABSENT
 from handgrad.mistakes.diagnosis import Diagnosis, diagnose
 from handgrad.precision import dtype_name, like, to64
 from handgrad.rows import StageRow
@@ -69,7 +70,7 @@ def judge(code: Code, reference: Reference, case: Case, rng: np.random.Generator
     try:
         y = expected(reference, exact, Arithmetic.of(dtype_name(model)).huge)
         dy = like(upstream(rng, y.shape), model)
-        expected_gradients(reference, exact, to64(dy), y)
+        right = expected_gradients(reference, exact, to64(dy), y)
     except LeftOut as reason:
         if case.optional:
             return Judged(None, (f"{case.name}: not judged, {reason}",))
@@ -85,8 +86,8 @@ def judge(code: Code, reference: Reference, case: Case, rng: np.random.Generator
     if first.verdict is Verdict.REFUTED:
         again = run(code, case.inputs, dy)[0].get("y")
         if again is not None and (two := unlike(to64(hand["y"]), to64(again))):
-            reason = f"forward is random, or keeps state: two runs on the same inputs give y{two}; {REPEATABLE}"
-            return Judged(failed(case.name, "y", Verdict.UNRESOLVED, reason, y.shape))
+            why = f"forward is random, or keeps state: two runs on the same inputs give y{two}; {REPEATABLE}"
+            return Judged(failed(case.name, "y", Verdict.UNRESOLVED, why, y.shape))
         first = forward_differs(first, evidence["y"])
         told = forward_mistake(stage, case.inputs, dy, evidence) if telling(exact) else None
         return Judged(StageRow(case.name, StageReport(case.name, (first,)), (), told))
@@ -100,9 +101,32 @@ def judge(code: Code, reference: Reference, case: Case, rng: np.random.Generator
         report, words = explain(stage, case.inputs, dy, hand, report, evidence, rng, slack)
         notes += words
         diagnosis = diagnose(stage, case.inputs, dy, evidence) if telling(exact) else None
+    absent = not_given(code, reference, exact, to64(dy), hand, right, Arithmetic.of(dtype_name(model)), rng)
+    if absent:
+        report = replace(report, tensors=(*report.tensors, *absent))
+        unknown = {t.name: Evidence(*(np.full(t.shape, v) for v in (np.nan, 0, np.inf))) for t in absent}
+        unknown = {n: replace(e, reference=right[n]) for n, e in unknown.items()}
+        whole = as_stage(case.name, code, reference, (*hand, *unknown))
+        diagnosis = diagnose(whole, case.inputs, dy, evidence | unknown)
     report, left_out = without_blind(report, evidence, reference, exact, to64(dy), rng, case.optional)
     row = StageRow(case.name, report, (), diagnosis) if report.tensors else None
     return Judged(row, notes + left_out, way, dy, evidence)
+
+
+def not_given(
+    code: Code, reference: Reference, exact: Mapping[str, Float], dy: Float,
+    hand: Mapping[str, Any], right: Mapping[str, Float], arithmetic: Arithmetic, rng: np.random.Generator,
+) -> list[TensorReport]:  # fmt: skip
+    """Every gradient that was not given (None) although it is not zero but for rounding."""
+    names = [f"d{n}" for n in code.variables if f"d{n}" not in hand and right[f"d{n}"].any()]
+    if not names:
+        return []
+    sigma = noise(reference.gradients, exact, dy, arithmetic, rng)
+    return [
+        unmeasured(name, right[name].shape, Verdict.REFUTED, right[name].size, f"{ABSENT} (None), and it is not zero")
+        for name in names
+        if (np.abs(right[name]) > SIGMAS * sigma[name]).any()
+    ]
 
 
 def forward_mistake(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evidence]) -> Diagnosis | None:

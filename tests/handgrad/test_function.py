@@ -123,6 +123,11 @@ def cross_entropy_back(dloss, cache):
     return dloss * (np.exp(logp) - np.eye(logp.shape[1])[t]) / len(t)
 
 
+def mse_torch(pred, target):
+    """A target is data: it has no gradient."""
+    return F.mse_loss(pred, target.detach())
+
+
 def norm_torch(x, gamma, beta):
     return F.layer_norm(x, x.shape[1:], gamma, beta)
 
@@ -161,7 +166,7 @@ RIGHT = {
     "softmax": (softmax, softmax_back, lambda x: torch.softmax(x, 1), [(5, 4)]),
     "layer norm": (layer_norm, layer_norm_back, norm_torch, NORM),
     "batch norm": (batch_norm, batch_norm_back, batch_norm_torch, NORM),
-    "mse": (mse, lambda d, c: (2 * d * (c[0] - c[1]) / c[0].size, None), F.mse_loss, [(5, 3), (5, 3)]),
+    "mse": (mse, lambda d, c: (2 * d * (c[0] - c[1]) / c[0].size, None), mse_torch, [(5, 3), (5, 3)]),
     "bce": (bce, bce_back, F.binary_cross_entropy_with_logits, [(5, 3), (5, 3)]),
     "cross entropy": (cross_entropy, cross_entropy_back, F.cross_entropy, [(5, 4), LABELS]),
     "state": (layer.forward, layer.backward, torch.tanh, [(4, 3)]),
@@ -285,7 +290,7 @@ def test_nearly_equal_forward_passes_are_unresolved():
         (lambda dy, c: (dy @ c[1].T, c[0].T @ dy, dy), "db: shape is (5, 4), expected (4,): right once summed"),
         (lambda dy, c: (dy @ c[1].T, c[0].T @ dy), "returned 2 gradients, expected 3, for x, w, b"),
         (lambda dy, c: {"dx": dy @ c[1].T, "dw": c[0].T @ dy}, "no gradient for b"),
-        (lambda dy, c: (None, None, None), "no gradient at all"),
+        (lambda dy, c: (None, None, None), "dw: the gradient is absent (None), and it is not zero"),
         (lambda dy, c, more: dy, "backward takes 3 arguments, expected backward(dy, cache)"),
     ],
 )
@@ -306,9 +311,47 @@ def test_an_input_that_y_does_not_depend_on_has_gradient_zero():
     refuted(forward, lambda dy, unused: (2 * dy, unused), reference, "dunused", [(3,), (2,)])
 
 
-def test_none_is_admitted():
+def test_none_is_right_where_the_gradient_is_zero():
     report = judged(*RIGHT["mse"])
-    assert "backward gives no gradient for target: not judged" in report.notes
+    assert report.verdict is Verdict.CERTIFIED
+    assert "backward gives no gradient for target, where the reference's is zero" in report.notes
+
+
+def test_none_is_wrong_where_it_is_not():
+    forward, backward, _, inputs = RIGHT["mse"]
+    report = refuted(forward, backward, F.mse_loss, "dtarget: the gradient is absent (None), and it is", inputs)
+    assert report.culprit.diagnosis.name == "the gradient is absent"
+
+
+class Forgets(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, W, b):
+        ctx.save_for_backward(x)
+        return x @ W.T + b
+
+    @staticmethod
+    def backward(ctx, dy):
+        return None, dy.T @ ctx.saved_tensors[0], None
+
+
+class Detached(nn.Linear):
+    def forward(self, x):
+        return F.linear(x, self.weight.detach(), self.bias)
+
+
+def test_torch_code_that_forgets_a_gradient():
+    report = refuted(Forgets, None, F.linear, "the gradient is absent (None), and it is", [(5, 3), (4, 3), (4,)])
+    wrong = {t.name for t in report.stages[0].isolated.tensors if t.verdict is Verdict.REFUTED}
+    assert len(wrong) == 2
+    report = refuted(Detached(3, 4), None, nn.Linear(3, 4), "dweight: the gradient is absent", [torch.randn(5, 3)])
+    assert report.culprit.diagnosis.name == "the gradient is absent"
+
+
+def test_a_wrong_gradient_beside_an_absent_one():
+    report = judged(affine, lambda dy, c: (None, 2 * c[0].T @ dy, dy.sum(0)), RIGHT["affine"][2], AFFINE)
+    wrong = {t.name for t in report.stages[0].isolated.tensors if t.verdict is Verdict.REFUTED}
+    assert wrong == {"dx", "dw"}
+    assert "dx: the gradient is absent" in report.stages[0].diagnosis.name
 
 
 def test_a_backward_pass_without_upstream_is_completed_and_admitted():
