@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 
 def to64(array: Any) -> NDArray[np.float64]:
-    """The same numbers in float64; every smaller float format is a subset of it."""
+    """The same numbers in float64; every smaller float format is a subset of it.
+
+    Raises TypeError for complex numbers, which would lose their imaginary part.
+    """
+    if "complex" in dtype_name(array):
+        raise TypeError(f"got {dtype_name(array)} numbers, expected real ones: take the real part where that is meant")
     if isinstance(array, torch.Tensor):
         return array.detach().cpu().double().numpy()
     return np.asarray(array, dtype=np.float64, order="C")  # torch takes no negative strides

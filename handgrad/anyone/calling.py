@@ -6,9 +6,10 @@
 A backward pass that takes no upstream gradient (of a loss, of an activation) is multiplied by dy here.
 """
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -48,17 +49,28 @@ class Code:
         own = duplicate(self.constants)  # code that writes into them must not spoil the next run
         return [inputs[n] if n in inputs else _plain(own[n]) if judged else own[n] for n in self.names]
 
+    def apart(self) -> "Code":
+        """The same code on a copy of the object it belongs to, if to any, so that nothing a run leaves there stays."""
+        try:
+            forward, backward = copy.deepcopy((self.forward, self.backward))
+        except Exception:  # an object that cannot be copied is used as it is
+            return self
+        return replace(self, forward=forward, backward=backward)
+
     def run_forward(self, args: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         """y, and a tuple that holds the cache if forward returns one."""
         out = self.forward(*args)
         if isinstance(out, Mapping) or (isinstance(out, list) and not _numbers(out)):
             kind = type(out).__name__
             raise WrongReturn(f"forward returned a {kind} of {len(out)}, expected an array y or the tuple (y, cache)")
-        if not isinstance(out, tuple):
-            return out, ()
-        if len(out) != 2:
+        if isinstance(out, tuple) and len(out) != 2:
             raise WrongReturn(f"forward returned {len(out)} values, expected y or (y, cache)")
-        return out[0], (out[1],)
+        y, cache = (out[0], (out[1],)) if isinstance(out, tuple) else (out, ())
+        if y is None:
+            raise WrongReturn(
+                f"forward returned {'(None, cache)' if cache else None}, expected an array y or (y, cache)"
+            )
+        return y, cache
 
     def run_backward(self, args: Sequence[Any], y: Any, cache: tuple[Any, ...], dy: Any) -> Outputs:
         """{"dx": ..., ...}, without the inputs whose gradient is None."""

@@ -18,7 +18,9 @@ from handgrad.anyone.reference_noise import noise
 from handgrad.anyone.third_opinion import adjudicate
 from handgrad.anyone.worth import without_blind
 from handgrad.arrays.arithmetic import Arithmetic
+from handgrad.arrays.base import CannotEnter, refusal
 from handgrad.certificate import Evidence, StageReport, TensorReport, certify, compare, unmeasured
+from handgrad.contracts import contents
 from handgrad.mistakes.case import ABSENT
 from handgrad.mistakes.diagnosis import Diagnosis, diagnose
 from handgrad.precision import dtype_name, like, to64
@@ -47,13 +49,17 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """The row of a case, None where it was left out; what else must be said; how it was judged, and with which dy."""
+    """The row of a case, None where it was left out; what else must be said; how it was judged, and with which dy.
+
+    again: what a second run gave, before the judge's own arrays have been where the code may keep something.
+    """
 
     row: StageRow | None
     notes: tuple[str, ...] = ()
     way: str = ""
     dy: Any = None
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    again: Mapping[str, Any] = field(default_factory=dict)
 
 
 class LeftOut(Exception):
@@ -80,12 +86,14 @@ def judge(code: Code, reference: Reference, case: Case, rng: np.random.Generator
         if case.optional and not isinstance(error, WrongReturn):
             return Judged(None, (f"{case.name}: not judged, forward {raised(error)}",))
         return Judged(stopped(case.name, "y", y, error))
-    stage = as_stage(case.name, code, reference, tuple(hand))
+    again, _ = run(code, case.inputs, dy)
+    stage = as_stage(case.name, code, reference, tuple(hand), apart=True)
+    if contents(hand) != contents(again):
+        stage = replace(stage, hand=no_further_run)
     report, evidence, way = certificate(stage, case.inputs, dy, hand, rng, slack)
     first = report.tensors[0]
     if first.verdict is Verdict.REFUTED:
-        again = run(code, case.inputs, dy)[0].get("y")
-        if again is not None and (two := unlike(to64(hand["y"]), to64(again))):
+        if "y" in again and (two := unlike(to64(hand["y"]), to64(again["y"]))):
             why = f"forward is random, or keeps state: two runs on the same inputs give y{two}; {REPEATABLE}"
             return Judged(failed(case.name, "y", Verdict.UNRESOLVED, why, y.shape))
         first = forward_differs(first, evidence["y"])
@@ -106,11 +114,11 @@ def judge(code: Code, reference: Reference, case: Case, rng: np.random.Generator
         report = replace(report, tensors=(*report.tensors, *absent))
         unknown = {t.name: Evidence(*(np.full(t.shape, v) for v in (np.nan, 0, np.inf))) for t in absent}
         unknown = {n: replace(e, reference=right[n]) for n, e in unknown.items()}
-        whole = as_stage(case.name, code, reference, (*hand, *unknown))
+        whole = as_stage(case.name, code, reference, (*hand, *unknown), apart=True)
         diagnosis = diagnose(whole, case.inputs, dy, evidence | unknown)
     report, left_out = without_blind(report, evidence, reference, exact, to64(dy), rng, case.optional)
     row = StageRow(case.name, report, (), diagnosis) if report.tensors else None
-    return Judged(row, notes + left_out, way, dy, evidence)
+    return Judged(row, notes + left_out, way, dy, evidence, again)
 
 
 def not_given(
@@ -200,23 +208,39 @@ def run(code: Code, inputs: Arrays, dy: Any) -> tuple[dict[str, Any], Exception 
         with quiet():
             args = [duplicate(arg) for arg in code.arguments(inputs)]
             y, cache = code.run_forward(args)
+            real("forward", y)
             found["y"] = duplicate(y)
-            to64(y)
             grads = code.run_backward(args, y, cache, duplicate(dy))
-            for g in grads.values():
-                to64(g)
+            for name, g in grads.items():
+                real(f"backward, for {name},", g)
             return found | duplicate(grads), None
     except Exception as error:
         return found, error
 
 
-def as_stage(name: str, code: Code, reference: Reference, wanted: tuple[str, ...]) -> Stage:
-    """The code as a stage whose results are those named in `wanted`. It is given to the code as it is, uncopied."""
+def no_further_run(inputs: Arrays, dy: Any) -> dict[str, Any]:
+    """In place of code that gives something else every time: its first run alone is judged, and excused by no other."""
+    raise CannotEnter("its results vary from run to run")
+
+
+def real(which: str, array: Any) -> None:
+    """Raise WrongReturn where somebody's result is no array of real numbers."""
+    if "complex" in dtype_name(array):
+        raise WrongReturn(f"{which} returned {dtype_name(array)} numbers, expected real ones: take the real part")
+    to64(array)
+
+
+def as_stage(name: str, code: Code, reference: Reference, wanted: tuple[str, ...], *, apart: bool = False) -> Stage:
+    """The code as a stage whose results are those named in `wanted`. It is given the inputs as they are, uncopied.
+
+    apart: every run on a copy of the object the code belongs to, so that no array of the judge's stays in it.
+    """
 
     def hand(inputs: Arrays, dy: Any) -> dict[str, Any]:
-        args = code.arguments(inputs)
-        y, cache = code.run_forward(args)
-        return {"y": y, **(code.run_backward(args, y, cache, dy) if len(wanted) > 1 else {})}
+        own = code.apart() if apart else code
+        args = own.arguments(inputs)
+        y, cache = own.run_forward(args)
+        return {"y": y, **(own.run_backward(args, y, cache, dy) if len(wanted) > 1 else {})}
 
     def expected(inputs: Arrays, dy: Any) -> dict[str, Any]:
         found = reference.gradients(inputs, dy)
@@ -302,6 +326,8 @@ def failed(case: str, tensor: str, verdict: Verdict, reason: str, shape: tuple[i
 
 def raised(error: Exception | None) -> str:
     """Type, message, and the line of the user's code nearest to it."""
+    if refusal(error):
+        return "met an array of the judge's, kept since an earlier call: it keeps state between calls"
     own = (str(Path(__file__).parent), "site-packages", "<")
     frames = traceback.extract_tb(error.__traceback__) if error else []
     user = [f for f in frames if not any(part in f.filename for part in own)]

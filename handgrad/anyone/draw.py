@@ -44,13 +44,17 @@ SPECIAL: dict[str, Draw] = {
 
 
 def sizes(shapes: Mapping[str, Shape]) -> Iterator[tuple[str, dict[str, Shape]]]:
-    """The same shapes at other sizes: all different, all equal, batch 1. A size keeps its role; a size of 1 stays."""
+    """The same shapes at other sizes: all different, all equal, batch 1, a batch of more than twice the size.
+
+    A size keeps its role; a size of 1 stays.
+    """
     found = sorted({n for shape in shapes.values() for n in shape if n > 1})
     first = next((shape[0] for shape in shapes.values() if shape), 1)
     ways = {
         "sizes all different": dict(zip(found, range(len(found) + 1, 1, -1), strict=True)),
         "sizes all equal": dict.fromkeys(found, 3),
         "batch 1": {first: 1},
+        f"batch {2 * first + 1}": {first: 2 * first + 1} if first > 1 else {},
     }
     for name, becomes in ways.items():
         new = {key: tuple(becomes.get(n, n) for n in shape) for key, shape in shapes.items()}

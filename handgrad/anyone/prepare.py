@@ -1,5 +1,6 @@
 """From what a user hands in to what is judged: code, its reference, and all inputs by name."""
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,8 +9,8 @@ import torch
 from torch.func import functional_call
 
 from handgrad.anyone.calling import Code, by_autograd
-from handgrad.anyone.draw import is_float_array, is_shape
-from handgrad.anyone.quiet import duplicate
+from handgrad.anyone.draw import cases, is_float_array, is_shape
+from handgrad.anyone.quiet import duplicate, quiet
 from handgrad.anyone.reference import Reference
 
 
@@ -57,18 +58,21 @@ def module_call(
     return run
 
 
-def model_of(code: Code, given: Mapping[str, Any]) -> Any:
-    """An array of the library and precision judged: the first one given; for shapes NumPy's float64, or torch's."""
+def model_of(code: Code, given: Mapping[str, Any], reference: Reference, rng: np.random.Generator) -> Any:
+    """An array of the library and precision judged: the first one given; for shapes NumPy's float64, or torch's.
+
+    Whether forward asks for torch is tried on the very numbers that are judged first, so that what it may keep is
+    what it would have kept; rng is left as it was.
+    """
     array = next((v for v in given.values() if is_float_array(v)), None)
     if array is not None:
         return array
-    shapes = [v for v in given.values() if is_shape(v)]
-    drawn = iter([np.full(shape, 0.5) for shape in shapes])
     if any(isinstance(v, torch.Tensor) for v in code.constants.values()):
         return torch.zeros((), dtype=torch.float64)
+    ordinary = next(cases(given, code.constants, np.zeros(()), reference, copy.deepcopy(rng)))
     try:
-        own = duplicate(code.constants)
-        code.forward(*(own[n] if n in own else next(drawn) for n in code.names))
+        with quiet():
+            code.forward(*duplicate(dict(enumerate(code.arguments(ordinary.inputs)))).values())
     except (TypeError, AttributeError) as error:
         if "ensor" in str(error) or "numpy" in str(error):
             return torch.zeros((), dtype=torch.float64)

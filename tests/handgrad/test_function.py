@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from handgrad.function import verify_function
+from handgrad.precision import to64
 from handgrad.verdict import Verdict
 
 LABELS = np.array([3, 0, 1, 1, 2])
@@ -482,6 +483,9 @@ def test_a_bias_gradient_summed_over_everything(N):
         (lambda x: [x * x, None], "forward returned a list of 2, expected an array y or the tuple"),
         (lambda x: [x * x, x], "forward returned a list of 2, expected an array y or the tuple"),
         (lambda x: {"y": x * x}, "forward returned a dict of 1, expected an array y or the tuple"),
+        (lambda x: None, "forward returned None, expected an array y or (y, cache)"),
+        (lambda x: (None, x), "forward returned (None, cache), expected an array y or (y, cache)"),
+        (lambda x: (x * x + 5j, x), "forward returned complex128 numbers, expected real ones"),
     ],
 )
 def test_forward_must_return_an_array_or_a_pair(forward, words):
@@ -560,7 +564,7 @@ def test_a_result_that_varies():
         plus_zero,
         lambda dy, _: dy.copy() * next(wrong),
         lambda x: x.clone(),
-        "the same every time: another run gives a wrong dx",
+        "the same every time: keeps state between calls, or is random: another run gives a wrong dx",
     )
     bits = lambda dy, _: np.copy(dy) * (1 + 2.0**-52 * rng.integers(2, size=dy.shape))  # noqa: E731
     report = judged(plus_zero, bits, lambda x: x.clone(), [rng.normal(size=(5, 6))])
@@ -814,3 +818,163 @@ def test_what_is_zero_but_for_rounding_is_certified():
     assert report.verdict is Verdict.CERTIFIED, report.text()
     db = next(t for t in report.stages[0].isolated.tensors if t.name == "db")
     assert db.floor_median > 1
+
+
+def test_complex_gradients_are_refused():
+    refuted(
+        square, lambda dy, x: 2 * x * dy + 5j, torch.square, "for dx, returned complex128 numbers, expected real ones"
+    )
+    with pytest.raises(TypeError, match="complex128"):
+        to64(np.ones(2) + 1j)
+
+
+class Accumulates:
+    """The forgotten zero_grad."""
+
+    def __init__(self):
+        self.g = 0.0
+
+    def forward(self, x):
+        self.x = x
+        return x * x
+
+    def backward(self, dy):
+        self.g = self.g + 2 * self.x * dy
+        return self.g
+
+
+def accumulating(g):
+    def backward(dy, x):
+        g[0] = g[0] + 2 * x * dy
+        return g[0]
+
+    return backward
+
+
+@pytest.mark.parametrize("where", ["object", "closure"])
+@pytest.mark.parametrize("inputs", [(4, 3), np.random.default_rng(0).normal(size=(4, 3))])
+def test_gradients_that_are_added_up(where, inputs):
+    own = Accumulates()
+    code = (own.forward, own.backward) if where == "object" else (square, accumulating([0.0]))
+    report = refuted(
+        *code, torch.square, "keeps state between calls, or is random: another run gives a wrong dx", [inputs]
+    )
+    assert len(report.stages) == 1  # what is kept spoils every other case
+
+
+class Running:
+    """Batch norm with running statistics: state that no result depends on."""
+
+    def __init__(self):
+        self.mean = np.zeros(3)
+
+    def forward(self, x):
+        mu = x.mean(axis=0)
+        self.mean = 0.9 * self.mean + 0.1 * mu
+        self.inv = 1 / np.sqrt(((x - mu) ** 2).mean(axis=0) + 1e-5)
+        self.xhat = (x - mu) * self.inv
+        return self.xhat
+
+    def backward(self, dy):
+        return self.inv * (dy - dy.mean(axis=0) - self.xhat * (dy * self.xhat).mean(axis=0))
+
+
+def test_no_array_of_the_judge_stays_in_the_object_judged():
+    own = Running()
+    report = judged(own.forward, own.backward, lambda x: F.batch_norm(x, None, None, training=True), [(5, 3)])
+    assert report.verdict is Verdict.CERTIFIED, report.text()
+    assert type(own.mean) is type(own.xhat) is np.ndarray
+
+
+def test_code_that_meets_the_judges_arrays_again_is_told_so():
+    """State in a closure that no copy reaches: a word, not a crash."""
+    kept = []
+
+    def forward(x):
+        kept.append(x)
+        return x * x, x
+
+    def backward(dy, x):
+        if len(kept) > 3:
+            np.zeros(1)[0] = kept[3].reshape(-1)[0]
+        return 2 * x * dy
+
+    report = judged(forward, backward, torch.square)
+    assert report.verdict is Verdict.UNRESOLVED
+    assert "keeps state between calls: not every contract could be checked" in report.text(width=10_000)
+    assert "met an array of the judge's, kept since an earlier call: it keeps state" in report.text(width=10_000)
+
+
+def memo(kept, value=lambda x, first: x * x):
+    def forward(x):
+        first = kept.setdefault(x.shape, x)
+        return value(x, first), first
+
+    return forward, lambda dy, first: 2 * first * dy
+
+
+@pytest.mark.parametrize("inputs", [(8, 16), np.random.default_rng(0).normal(size=(4, 3))])
+@pytest.mark.parametrize("value", [lambda x, first: x * x, lambda x, first: first * first])
+def test_a_cache_that_is_filled_once(inputs, value):
+    report = refuted(*memo({}, value), torch.square, "something is kept from these inputs", [inputs])
+    assert report.stages[0].isolated.verdict is Verdict.CERTIFIED
+    assert len(report.stages) == 1
+    assert report.culprit is None  # no mistaken formula, so no name
+
+
+def test_code_for_a_part_of_the_numbers_is_not_said_to_keep_anything():
+    x = np.abs(np.random.default_rng(0).normal(size=(4, 3)))
+    report = judged(lambda x: (x * x, x), lambda dy, x: 2 * np.abs(x) * dy, torch.square, [x])
+    assert report.verdict is Verdict.CERTIFIED, report.text()
+
+
+@pytest.mark.parametrize(
+    ("backward", "words"),
+    [
+        (lambda dy, h: np.clip(dy * (1 - h * h), -5, 5), "dx for 2^20 dy is not 2^20 times dx"),
+        (lambda dy, h: np.where(np.abs(dy) > 1e-3, dy, 0) * (1 - h * h), "dx for 2^-20 dy is not 2^-20 times dx"),
+        (lambda dy, h: np.abs(dy) * (1 - h * h), "dx for -1 dy is not -1 times dx"),
+        (lambda dy, h: dy * (1 - h * h) if dy.any() else dy + 1, "zero upstream gradient gives zero: dx is not zero"),
+    ],
+)
+def test_what_is_not_linear_in_dy(backward, words):
+    x = np.random.default_rng(0).normal(size=(1, 3))
+    tanh = lambda x: (np.tanh(x),) * 2  # noqa: E731
+    for seed in range(40):
+        report = verify_function(tanh, backward, torch.tanh, [x], seed=seed)
+        if report.stages[0].isolated.verdict is Verdict.CERTIFIED:  # the dy drawn may give it away
+            break
+    assert report.verdict is Verdict.REFUTED, report.text()
+    assert words in report.text(width=10_000)
+
+
+def test_a_guided_relu_is_refuted_whatever_dy_was_drawn():
+    guided = lambda dy, x: dy * (x > 0) * (dy > 0)  # noqa: E731
+    x = np.array([[1.0, 2.0, -3.0]])
+    verdicts = {
+        verify_function(lambda x: (np.maximum(x, 0), x), guided, torch.relu, [x], seed=s).verdict for s in range(9)
+    }
+    assert verdicts == {Verdict.REFUTED}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_another_precision_than_the_inputs_is_told(dtype):
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype(dtype)
+    report = judged(lambda x: (np.tanh(x),) * 2, lambda dy, h: np.float64(dy * (1 - h * h)), torch.tanh, [x])
+    assert report.verdict is Verdict.CERTIFIED
+    told = "dtype and device are kept: no, dx has dtype float64, expected float32" in report.notes
+    assert told is (dtype is np.float32)
+
+
+def test_overflow_at_large_inputs_is_told():
+    naive = lambda x: (np.exp(x) / (1 + np.exp(x)),) * 2  # noqa: E731
+    report = judged(naive, lambda dy, s: dy * s * (1 - s), torch.sigmoid, [np.array([0.5, -2.0, 3.0])])
+    assert report.verdict is Verdict.CERTIFIED
+    assert any("finite at inputs up to 1e4: no, y, dx has nan" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("rows", [lambda dx: dx[:4], lambda dx: np.concatenate([dx[:4], 0 * dx[4:]])])
+def test_a_batch_larger_than_the_one_given(rows):
+    refuted(
+        square, lambda dy, x: rows(2 * x * dy), torch.square, "right at the sizes given only: wrong at batch 9: 9x3"
+    )
