@@ -1,79 +1,58 @@
 """Lee's mistakes in print: each goes to the judge as it is printed, and then as it should be."""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from handgrad import Report, Verdict, verify, verify_function
-from handgrad.lecture import Erratum, half_unit
+from handgrad import Verdict, verify, verify_function
+from handgrad.lecture import Erratum
 from handgrad.lecture_text import errata_main
 from handgrad.lectures.lee import RULES_PARAMS, RULES_X
-from handgrad.lectures.lee_training import COEFFICIENTS, ELSEWHERE, LOSS, NET, PARAMS, Float, T, X, moved, train, unflat
+from handgrad.lectures.lee_training import COEFFICIENTS, ELSEWHERE, LOSS, NET, PARAMS, T, X, train, unflat
+from handgrad.trajectory import Trajectory, compare_training
 from manual import Array, Grads, Linear, MeanSquaredError, Network, Params, Sigmoid, Tanh
 from manual.linear import LinearCache
 from manual.sigmoid import sigmoid
 from manual.squared_error import SquaredErrorCache
 
 
-@dataclass(frozen=True, eq=False)
-class Repeatable:
-    """Whether the digits printed after a training run are the run's own, or those of its rounding.
+@dataclass(frozen=True)
+class Digits:
+    """The digits printed after a training: REFUTED where the run is chaotic, for then they are rounding's."""
 
-    moved: how far each prediction goes if one parameter starts one unit in its last place higher. REFUTED where that
-    is more than half a unit of the last printed place. gradient: the judge on the gradient of the last iteration.
-    """
-
-    name: str
-    printed: Sequence[str]
-    moved: Float
-    gradient: Report
+    run: Trajectory
 
     @property
     def verdict(self) -> Verdict:
-        if self.gradient.verdict is not Verdict.CERTIFIED:
-            return self.gradient.verdict
-        decided = (self.moved <= [float(half_unit(text)) for text in self.printed]).all()
-        return Verdict.CERTIFIED if decided else Verdict.REFUTED
+        return Verdict.REFUTED if self.run.chaotic else self.run.verdict
 
     @property
     def words(self) -> str:
-        digits = "are not reproducible" if self.verdict is Verdict.REFUTED else "are reproducible"
-        return (
-            f"the printed digits {digits}: 1 ulp in, {self.moved.max():.2g} out; "
-            f"the gradient of the last iteration is {self.gradient.verdict.value}"
-        )
+        return self.run.words
 
     def __str__(self) -> str:
-        return f"{self.verdict.value}  {self.name}: {self.words}"
+        return f"{self.verdict.value}  the printed digits, of this run\n{self.run}"
 
 
-def repeatable(lr: float, iterations: int, printed: Sequence[str]) -> Repeatable:
-    """The 3-2-1 regression trained at this rate, and trained again from starts one unit in the last place higher."""
-    last = unflat(train(lr, iterations).v[iterations - 1])
-    return Repeatable(
-        f"3-2-1, {iterations} iterations at lr {lr:g}",
-        printed,
-        moved(lr, iterations)[-1],
-        verify(NET, last, X, T, LOSS, seed=0),
-    )
+def last_steps(lr: float, iterations: int) -> Digits:
+    """The last 250 steps of the 3-2-1 regression, judged one by one, beside autograd's from the same place."""
+    before = unflat(train(lr, iterations).v[iterations - 250])
+    return Digits(compare_training(NET, before, [(X, T)] * 250, LOSS, lr, seed=0))
 
 
 def thousand_iterations() -> Erratum:
     """U-E0: no formula is wrong; the digits of the result are those of one machine's rounding."""
     printed = ("5.54772718", "26.56860045", "9.73852491")
     half = [f"{y:.8f}" for y in train(0.0005, 2000).y[-1]]
-    finding = repeatable(0.001, 1000, printed)
     return Erratum(
         "U-E0",
         f"In[17], 1,000 iterations at lr 0.001: {', '.join(printed)}",
         f"lr times the largest curvature passes 2 on the way; at lr 0.0005, 2,000 iterations give {', '.join(half)}",
-        finding,
-        repeatable(0.0005, 2000, half),
-        finding.words,
+        last_steps(0.001, 1000),
+        last_steps(0.0005, 2000),
     )
 
 
