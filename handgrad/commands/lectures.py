@@ -1,18 +1,28 @@
 """`handgrad lectures`: the systems of the five lectures with their numbers, and their mistakes in print refuted."""
 
 import argparse
-from collections.abc import Callable
+import json
+import platform
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from rich.console import Console
+
+import handgrad
 from handgrad.console import wide_console
-from handgrad.lecture import Erratum, System
-from handgrad.lecture_text import errata_table, run_all, show, table, verdict_word
+from handgrad.lecture import Erratum, System, erratum_of, system_of
+from handgrad.lecture_text import cores, errata_line, errata_table, running, show, systems_line, table
 from handgrad.verdict import together
 
 LECTURES = ("lee", "ando_ki", "banerjee", "eum", "selker")
 WORKED = ("mazur", "scikit_learn")  # hand-worked examples published with wrong digits
 NAMES = (*LECTURES, *WORKED)
+MOST = 4  # processes, which all load torch
 
 
 def add(commands: Any) -> None:
@@ -25,34 +35,64 @@ def add(commands: Any) -> None:
     )
     lectures.add_argument("name", nargs="?", choices=NAMES, metavar="NAME", help=f"one of {', '.join(NAMES)}")
     lectures.add_argument("--errata", action="store_true", help="the formulas that are wrong in print, as judged")
+    lectures.add_argument("--json", type=Path, metavar="FILE", help="write everything found to FILE as well")
     lectures.set_defaults(run=run, parser=lectures)
 
 
 def run(args: argparse.Namespace) -> int:
-    """`handgrad lectures [NAME] [--errata]`."""
+    """`handgrad lectures [NAME] [--errata] [--json FILE]`."""
     console = wide_console()
     names = NAMES if args.name is None else (args.name,)
     if args.errata and args.name in WORKED:
         args.parser.error(
             f"--errata: {args.name} has no list of mistakes; its wrong digits: handgrad lectures {args.name}"
         )
-    if args.errata:
-        mistakes: list[Erratum] = run_all([run for name in names for run in errata(name)], "judging")
-        console.print(errata_table(mistakes))
-        verdict = together(e.verdict for e in mistakes)
-        refuted = sum(e.finding.verdict.value == "REFUTED" for e in mistakes)
-        console.print(f"{refuted} of {len(mistakes)} mistakes in print refuted")
-        return verdict.exit_code
-    todo = {name: script(name).SYSTEMS for name in names}
-    systems: list[System] = run_all([run for name in names for run in todo[name]], "running")
-    count = sum(len(todo[name]) for name in names if name in LECTURES)  # the worked examples come after them
-    if args.name is not None:
-        console.print(*(show(system) for system in systems))
-    else:
-        console.print(table(systems[:count]), "\nworked by hand elsewhere", table(systems[count:]), "")
-    verdict = together(system.verdict for system in systems)
-    console.print(verdict_word(verdict), f"{count} systems of the lectures, {len(systems) - count} worked examples")
+    if args.json is not None and args.json.is_dir():
+        args.parser.error(f"--json: {args.json} is a folder, expected a file")
+    if args.json is not None and not args.json.resolve().parent.is_dir():
+        args.parser.error(f"--json: there is no folder {args.json.resolve().parent}; make it first")
+    found = mistakes(names, console) if args.errata else systems(names, console)
+    verdict = together(one.verdict for one in found)
+    if args.json is not None:
+        key = "mistakes" if args.errata else "systems"
+        whole = {"verdict": verdict.value, "versions": versions(), key: [one.to_dict() for one in found]}
+        args.json.write_text(json.dumps(whole, indent=1))
     return verdict.exit_code
+
+
+def systems(names: Sequence[str], console: Console) -> list[System]:
+    """Run and print them: of several lectures a line each, of one every number."""
+    todo = {name: script(name).SYSTEMS for name in names}
+    runs = [partial(system_of, run) for name in names for run in todo[name]]
+    # Of one lecture in this process, which begins at once; loading torch in each other takes seconds.
+    found: list[System] = list(running(runs, "running", 1 if len(names) == 1 else min(cores(), MOST)))
+    worked = sum(len(todo[name]) for name in names if name in WORKED)  # they come last
+    count = len(found) - worked
+    if len(names) == 1:
+        console.print(*map(show, found))
+    else:
+        console.print(table(found[:count]), "\nworked by hand elsewhere", table(found[count:]), "")
+    parts = [f"{count} systems of the lectures"] * (count > 0) + [f"{worked} worked examples"] * (worked > 0)
+    console.print(systems_line(found, ", ".join(parts)))
+    return found
+
+
+def mistakes(names: Sequence[str], console: Console) -> list[Erratum]:
+    """Judge and print them, a line each."""
+    todo = [partial(erratum_of, run) for name in names for run in errata(name)]
+    found: list[Erratum] = list(running(todo, "judging"))
+    console.print(errata_table(found), errata_line(found))
+    return found
+
+
+def versions() -> dict[str, str]:
+    """What computed the numbers."""
+    return {
+        "handgrad": handgrad.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+    }
 
 
 def script(name: str) -> Any:
