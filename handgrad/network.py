@@ -9,10 +9,12 @@ import torch
 
 from handgrad.anyone.case import NOISE
 from handgrad.anyone.opaque import certify_opaque
+from handgrad.anyone.quiet import quiet
 from handgrad.certificate import Evidence, StageReport, certify, renamed, unmeasured
 from handgrad.chain import SIGMAS, ChainValues, DirectionsReport, directions, noise, reference_chain
 from handgrad.contracts import CACHE_UNCHANGED, INPUTS_UNCHANGED, Contract, check_contracts, copied
 from handgrad.control import plant
+from handgrad.doors import doors
 from handgrad.mistakes.diagnosis import Diagnosis, diagnose
 from handgrad.precision import dtype_name, like, to64
 from handgrad.report import Report, StageContracts
@@ -21,11 +23,14 @@ from handgrad.run import Point, Run, own_run
 from handgrad.stage import Arrays, Stage, layer_stage, loss_stage
 from handgrad.verdict import Verdict
 from manual import Linear, Loss, Network, Params, output_names, param_names
+from manual import Stage as Trace
 from manual.checks import check_batch, check_differentiable, check_params, check_target
+from manual.types import Elementwise
 
 T = TypeVar("T")
 
 OVERWRITES = (INPUTS_UNCHANGED, CACHE_UNCHANGED)  # where code overwrites, no number after it can be blamed on a formula
+SPECIAL = (0.0, 1.0, -1.0, 1e4, -1e4)  # kinks, ties, saturation; float16, which ends at 65504, takes the first three
 SAMPLES = 16  # the contracts and the directions are about the code, not the batch: some of its samples do
 
 
@@ -78,7 +83,11 @@ def verify(
     for i, stage in enumerate(stages):
         inputs = {"x": run.trace[i].x, **(params[i] if i < len(params) else {})}
         dy = like(reference.upstream(i, np.asarray(dE)), run.trace[i].y)
-        judged.append(judge(stage, inputs, dy, run, i, rng, slack, name_it=not overwritten))
+        found = judge(stage, inputs, dy, run, i, rng, slack, name_it=not overwritten)
+        if isinstance(stage.subject, Elementwise) and found.report.verdict is Verdict.CERTIFIED:
+            special = layer_stage(stage.name, network.layers[i], few.states[i])
+            found = at_special_values(special, run.trace[i], rng, slack) or found
+        judged.append(found)
     reports = [stage.report for stage in judged]
     sigma = _or_none(lambda: noise(*point, dtype))
     rows = []
@@ -94,7 +103,7 @@ def verify(
         seed=seed,
         slack=slack,
         stages=tuple(rows),
-        wiring=run.wiring,
+        wiring=(*run.wiring, *doors(few)),
         directions=along,
         control=plant([(stage.report, stage.evidence) for stage in judged], names, rng),
         contracts=promises,
@@ -110,16 +119,46 @@ class Judged:
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
     diagnosis: Diagnosis | None = None
     by_noise: bool = False
+    where: str = ""  # at which numbers, if not at the run's own
 
 
 def judge(
     stage: Stage, inputs: Arrays, dy: Any, run: Run, i: int, rng: np.random.Generator, slack: float, *, name_it: bool
 ) -> Judged:
-    """Stage i, fed the reference's upstream gradient: by balls where they enter, else by the reference's noise."""
+    """Stage i, fed the reference's upstream gradient."""
     try:
         hand = {"y": run.trace[i].y, **run.backward(i, copied(dy))}
     except Exception as error:
         return Judged(raised(stage, error, Verdict.REFUTED))
+    return judge_outputs(stage, inputs, dy, hand, rng, slack, name_it=name_it)
+
+
+def at_special_values(stage: Stage, trace: Trace, rng: np.random.Generator, slack: float) -> Judged | None:
+    """An elementwise stage at kinks, ties and saturated, as a run's own numbers seldom are; None if it is not wrong."""
+    shape, values = trace.x[:SAMPLES].shape, SPECIAL[:3] if dtype_name(trace.x) == "float16" else SPECIAL
+    x = like(rng.permutation(np.resize(values, int(np.prod(shape)))).reshape(shape), trace.x)
+    dy = like(rng.normal(size=shape), trace.y)
+    try:
+        with quiet():
+            hand = stage.hand({"x": copied(x)}, copied(dy))
+            found = judge_outputs(stage, {"x": x}, dy, hand, rng, slack, name_it=True)
+    except Exception:  # the contracts say so
+        return None
+    told = f"right at the run's own numbers, wrong where its input is one of {', '.join(f'{v:g}' for v in values)}"
+    return replace(found, where=told) if found.report.verdict is Verdict.REFUTED else None
+
+
+def judge_outputs(
+    stage: Stage,
+    inputs: Arrays,
+    dy: Any,
+    hand: Mapping[str, Any],
+    rng: np.random.Generator,
+    slack: float,
+    *,
+    name_it: bool,
+) -> Judged:
+    """What a stage gave, by balls where they enter, else by the reference's noise."""
     try:
         report, evidence = certify(stage, inputs, dy, hand=hand, slack=slack)
         by_noise = report.verdict is Verdict.UNRESOLVED
@@ -136,6 +175,7 @@ def judge(
 
 def remarks(judged: Sequence[Judged], unchecked: str) -> Iterator[str]:
     """Which stages the noise of the reference decided, and why the chain was not checked along directions."""
+    yield from (f"{stage.report.name}: {stage.where}" for stage in judged if stage.where)
     opaque = [stage.report.name for stage in judged if stage.by_noise]
     if opaque:
         yield f"judged {NOISE}: {', '.join(opaque)}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from handgrad.digits import Digits, digits
 from handgrad.network import verify
+from handgrad.neurons import judge_neurons
 from handgrad.report import Report
 from handgrad.verdict import Verdict, together
 from manual import (
@@ -56,6 +57,7 @@ class Case:
 
     title: str
     reports: tuple[Report, ...]
+    batch: int = BATCH
 
     @property
     def verdict(self) -> Verdict:
@@ -121,6 +123,11 @@ def judge(problem: Problem, data: Digits, dtype: str, seed: int, slack: float) -
         yield report
         if report.verdict is not Verdict.CERTIFIED:
             return
+
+
+def neurons(seed: int, slack: float = 1.0) -> Case:
+    """The scalar floor, one sample at a time."""
+    return Case("neuron by neuron, every activation", (judge_neurons(seed, slack),), batch=1)
 
 
 def train(problem: Problem, params: tuple[Params, ...], x: Any, target: Any, rng: np.random.Generator) -> Any:

@@ -8,13 +8,13 @@ from rich.text import Text
 
 from handgrad.report import Report
 from handgrad.rows import STYLES, StageRow, Stages
-from handgrad.survey import BATCH, Case
+from handgrad.survey import Case
 from handgrad.verdict import Verdict
 
 
 def show(case: Case) -> RenderableType:
     """One case; the first run that is not certified in full below."""
-    head = Text.assemble((case.verdict.value, STYLES[case.verdict]), f"  {case.title}, batch {BATCH}")
+    head = Text.assemble((case.verdict.value, STYLES[case.verdict]), f"  {case.title}, batch {case.batch}")
     judged = [report for report in case.reports if report.stages]
     rows = [worst(judged, i) for i in range(len(judged[0].stages))] if judged else []
     runs = [f"{report.dtype}, {report.name.rpartition(', ')[2]}" for report, _ in rows]
@@ -49,16 +49,18 @@ def floors(reports: Sequence[Report]) -> list[str]:
 
 
 def checked(reports: Sequence[Report]) -> str:
-    """Directions, contracts and planted errors of all runs together."""
+    """Directions, contracts and planted errors of all runs together, as far as there are any."""
     along = [report.directions for report in reports if report.directions]
     kept = [c.held for report in reports for stage in report.contracts for c in stage.contracts if c.held is not None]
     caught = [report.control.caught for report in reports if report.control]
-    words = "the chain was not checked along directions"
+    words = []
     if along:
         agree, total = sum(c.directions - c.outside for c in along), sum(c.directions for c in along)
         miss = max(c.miss_probability for c in along)
-        words = f"{agree} of {total} directions agree (an error escapes a run with p = {miss:.0e})"
-    return f"{words}, {sum(kept)} of {len(kept)} contracts kept, {sum(caught)} of {len(caught)} planted errors caught"
+        words.append(f"{agree} of {total} directions agree (an error escapes a run with p = {miss:.0e})")
+    words += [f"{sum(kept)} of {len(kept)} contracts kept"] if kept else []
+    words += [f"{sum(caught)} of {len(caught)} planted errors caught"] if caught else []
+    return ", ".join(words)
 
 
 def summary(case: Case) -> Text:

@@ -3,6 +3,7 @@
 import argparse
 import platform
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.progress import track
 import handgrad
 from handgrad.console import wide_console, write_json
 from handgrad.rows import STYLES
-from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES, Case, other_layers_and_losses, problems, survey
+from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES, Case, neurons, other_layers_and_losses, problems, survey
 from handgrad.survey_text import show, summary
 from handgrad.trained import told
 from handgrad.trained_case import trained_case
@@ -66,8 +67,10 @@ def run(args: argparse.Namespace) -> int:
         if args.data is not None:
             args.parser.error("--data is for --checkpoint: which network is to be judged on these data?")
         todo = problems(args.activation or DIFFERENTIABLE, args.loss or tuple(LOSSES))
-        todo += [] if args.activation or args.loss else other_layers_and_losses()
-        count, found = len(todo), survey(todo, args.dtype, seed=seed, slack=args.slack)
+        every = not (args.activation or args.loss)
+        todo += other_layers_and_losses() if every else []
+        count, found = len(todo) + every, survey(todo, args.dtype, seed=seed, slack=args.slack)
+        found = chain(found, (neurons(seed, args.slack) for _ in range(every)))
     quiet = not progress.is_terminal
     for case in track(found, "verifying", count, console=progress, transient=True, disable=quiet):
         cases.append(case)
