@@ -113,6 +113,7 @@ def verify_function(
         control=control,
         contracts=contracts,
         notes=tuple(dict.fromkeys(notes)),
+        chain=False,
     )
 
 

@@ -30,7 +30,10 @@ class StageContracts:
 
 @dataclass(frozen=True)
 class Report:
-    """The judgement of one run. `verdict` is the whole's; `notes` say what else a reader must know."""
+    """The judgement of one run. `verdict` is the whole's; `notes` say what else a reader must know.
+
+    chain: the stages are one after the other; else they are one and the same at other inputs.
+    """
 
     name: str
     dtype: str
@@ -44,6 +47,7 @@ class Report:
     control: Control | None = None
     contracts: tuple[StageContracts, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    chain: bool = True
 
     @property
     def verdict(self) -> Verdict:
@@ -63,9 +67,17 @@ class Report:
 
     @property
     def culprit(self) -> StageRow | None:
-        """The wrong stage nearest the loss, where the backward pass goes wrong first; None if all are right."""
+        """The wrong stage to look at; None if all are right.
+
+        Of a chain the one nearest the loss, where the backward pass goes wrong first; else the first whose mistake has
+        a name, or the first.
+        """
         wrong = [row for row in self.stages if row.isolated.verdict is Verdict.REFUTED]
-        return wrong[-1] if wrong else None
+        if self.chain:
+            return wrong[-1] if wrong else None
+        return min(
+            wrong, key=lambda row: (row.diagnosis is None, not (row.diagnosis and row.diagnosis.known)), default=None
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries and lists; values that are not finite as the strings "nan", "inf", "-inf"."""

@@ -130,12 +130,21 @@ def rounded_coarsely(evidence: Sequence[Evidence], coarse: str) -> bool:
 def right_for_ones(
     stage: Stage, inputs: Arrays, dy: Any, wrong: list[str], rng: np.random.Generator, slack: float
 ) -> bool:
-    """Whether everything would pass if the upstream gradient were ones."""
-    ones = like(np.ones(np.shape(dy)), dy)
+    """Whether everything would pass if the upstream gradient were ones, because backward is not linear in it.
+
+    Of a linear backward pass, or where the right gradient of ones is zero (the rows of a softmax), nothing follows.
+    """
+
+    def hand(dy: Float) -> dict[str, Any]:
+        return stage.hand(duplicate(inputs), like(dy.copy(), model))  # the code may write into what it is given
+
+    model, dy64 = dy, to64(dy)
     try:
         with quiet():
-            hand = stage.hand(duplicate(inputs), duplicate(ones))  # the code may write into what it is given
-        report, _ = certify_opaque(stage, inputs, ones, hand, rng, slack)
+            at_ones, once, twice = hand(np.ones(dy64.shape)), hand(dy64), hand(2 * dy64)
+        report, evidence = certify_opaque(stage, inputs, like(np.ones(dy64.shape), dy), at_ones, rng, slack)
     except Exception:
         return False
-    return all(t.verdict is Verdict.CERTIFIED for t in report.tensors if t.name in wrong)
+    nothing = all((np.abs(evidence[n].reference) <= evidence[n].bound).all() for n in wrong)
+    linear = all(np.array_equal(to64(twice[n]), 2 * to64(once[n])) for n in wrong)
+    return not nothing and not linear and all(t.verdict is Verdict.CERTIFIED for t in report.tensors if t.name in wrong)

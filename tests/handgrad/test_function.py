@@ -978,3 +978,30 @@ def test_a_batch_larger_than_the_one_given(rows):
     refuted(
         square, lambda dy, x: rows(2 * x * dy), torch.square, "right at the sizes given only: wrong at batch 9: 9x3"
     )
+
+
+@pytest.mark.parametrize("wrong", ["softmax diagonal", "softmax of ones", "layer norm mean", "layer norm variance"])
+def test_where_the_right_gradient_of_ones_is_zero_nothing_is_said_of_dy(wrong):
+    right, backward = WRONG[wrong]
+    forward, _, reference, inputs = RIGHT[right]
+    text = verify_function(forward, backward, reference, inputs, seed=3).text(width=10_000)
+    assert text.startswith("REFUTED")
+    assert "right only for an upstream gradient of ones" not in text
+
+
+def test_a_linear_backward_pass_uses_dy():
+    """The mean of dy is right for ones as well, and is linear in it all the same."""
+    back = lambda dy, x: 2 * x * np.mean(dy)  # noqa: E731
+    text = judged(square, back, torch.square).text(width=10_000)
+    assert text.startswith("REFUTED")
+    assert "right only for an upstream gradient of ones" not in text
+
+
+def test_the_culprit_is_where_the_mistake_has_a_name():
+    relu = judged(lambda x: (np.maximum(x, 0), x), lambda dy, x: dy * (x >= 0), torch.relu)
+    wrong = [row.name for row in relu.stages if row.isolated.verdict is Verdict.REFUTED]
+    assert wrong == ["zeros", "kinks", "sparse"] or len(wrong) > 2
+    assert relu.culprit.name == "kinks"
+    assert relu.culprit.diagnosis.name.startswith("another value at the kink")
+    first = judged(square, lambda dy, x: np.where(np.abs(x) < 1, 2, 1.7 + np.sin(x)) * x * dy, torch.square)
+    assert first.culprit is first.stages[0]
