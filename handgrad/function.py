@@ -5,7 +5,6 @@ every gradient is judged by balls (certificate.py) where the code lets them in, 
 (opaque.py) where it does not.
 """
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from handgrad.anyone.calling import Code, call_word, input_names
+from handgrad.anyone.calling import Code, call_word, input_names, signature
 from handgrad.anyone.case import Case, judge
 from handgrad.anyone.draw import cases, is_float_array, is_shape
 from handgrad.anyone.manners import KEEPS, offences
@@ -184,7 +183,8 @@ def check_arguments(forward: Any, backward: Any, reference: Any, inputs: Any, sl
         lost = int((~np.isfinite(to64(given[n]))).sum())
         if lost:
             raise ValueError(f"inputs: {n} has {lost} values that are not finite, expected finite ones")
-    if not floats and not any(is_shape(v) for v in given.values()):
+    own = isinstance(forward, torch.nn.Module) and any(p.is_floating_point() for p in forward.parameters())
+    if not own and not floats and not any(is_shape(v) for v in given.values()):
         raise ValueError("inputs: no floating-point array or shape among them, so there is no gradient to judge")
     check_counts(forward, reference, given)
     return given
@@ -196,16 +196,16 @@ def check_counts(forward: Any, reference: Any, given: Mapping[str, Any]) -> None
     more = 0 if isinstance(reference, torch.nn.Module) else parameters
     for label, called, extra in (("forward", forward, 0), ("reference", reference, more)):
         try:
-            signature = inspect.signature(plain_forward(called))
+            takes = signature(plain_forward(called))
         except (TypeError, ValueError):  # some builtins have none
             continue
         try:
-            signature.bind(*given, *range(extra))
+            takes.bind(*given, *range(extra))
         except TypeError as error:
             and_more = f" and {extra} parameters of forward" if extra else ""
             raise TypeError(
                 f"inputs: got {len(given)} ({', '.join(given)}){and_more}, but {label} takes "
-                f"{signature}: {error}; give one input per argument"
+                f"{takes}: {error}; give one input per argument"
             ) from error
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from handgrad.anyone.quiet import duplicate
@@ -98,7 +99,7 @@ class Code:
                     "give None where it is zero"
                 )
             found = {n: grads[f"d{n}"] if f"d{n}" in grads else grads[n] for n in variables}
-        elif isinstance(grads, tuple | list):
+        elif isinstance(grads, tuple | list) and not (len(variables) == 1 and _array_of_lists(grads)):
             names = self.names if len(grads) == len(self.names) else variables
             if len(grads) != len(names):
                 raise WrongReturn(
@@ -108,7 +109,7 @@ class Code:
             found = {n: g for n, g in zip(names, grads, strict=True) if n in variables}
         else:
             found = {variables[0]: grads}
-        return {f"d{n}": g for n, g in found.items() if g is not None}
+        return {f"d{n}": np.asarray(g) if isinstance(g, list) else g for n, g in found.items() if g is not None}
 
 
 def call_word(code: Code, cached: bool) -> str:
@@ -161,13 +162,26 @@ def by_autograd(forward: Callable[..., Any], names: tuple[str, ...], constants: 
 def input_names(forward: Callable[..., Any], count: int) -> tuple[str, ...]:
     """The names of forward's first `count` arguments: x, W, b, so that gradients are dx, dW, db."""
     try:
-        kinds = list(inspect.signature(forward).parameters.values())
+        kinds = list(signature(forward).parameters.values())
     except (TypeError, ValueError):
         kinds = []
     named = [p.name for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][:count]
     if len(named) < count:
         named = ["x"] if count == 1 else [f"x{i}" for i in range(count)]
     return tuple(named)
+
+
+def signature(called: Callable[..., Any]) -> inspect.Signature:
+    """What it takes; of the apply of a torch.autograd.Function what its forward takes, without ctx.
+
+    Raises TypeError or ValueError where that is not known (some builtins).
+    """
+    own = getattr(called, "__self__", None)
+    if not (isinstance(own, type) and issubclass(own, torch.autograd.Function)):
+        return inspect.signature(called)
+    given = list(inspect.signature(own.forward).parameters.values())
+    apart = own.setup_context is not torch.autograd.Function.setup_context  # then forward takes no ctx
+    return inspect.Signature(given if apart else given[1:])
 
 
 def _plain(constant: Any) -> Any:
@@ -178,7 +192,12 @@ def _plain(constant: Any) -> Any:
 
 def _numbers(value: Any) -> bool:
     """Whether a nest of lists holds plain numbers only: an array written as lists."""
-    return all(_numbers(v) for v in value) if isinstance(value, list) else isinstance(value, int | float)
+    return all(_numbers(v) for v in value) if isinstance(value, list) else isinstance(value, int | float | np.number)
+
+
+def _array_of_lists(grads: Any) -> bool:
+    """Whether what came for a single input is its gradient as lists, and not a list of one gradient."""
+    return _numbers(grads) and (len(grads) != 1 or isinstance(grads[0], list))
 
 
 def _shape(array: Any) -> tuple[int, ...]:

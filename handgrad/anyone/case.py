@@ -293,9 +293,8 @@ def forward_differs(t: TensorReport, e: Evidence) -> TensorReport:
         return replace(t, reason=f"the forward passes differ: {in_another_shape(e) or t.reason}")
     at = index(t.index)
     if not np.isfinite(e.hand).all():
-        return replace(
-            t, reason=f"forward gives {t.reason}: y{at} is {t.hand:g}, the reference gives {t.reference:.9g}"
-        )
+        words = f"y{at} is {t.hand:g}, the reference gives {t.reference:.9g}, {t.outside} of {t.entries} entries"
+        return replace(t, reason=f"forward gives values that are not finite: {words}")
     words = f"y{at} is {t.hand:.17g}, the reference gives {t.reference:.17g}, {t.outside} of {t.entries} entries differ"
     gap, size = np.max(np.abs(e.hand - e.reference)), np.max(np.abs(e.reference))
     if gap <= CLOSE * size:

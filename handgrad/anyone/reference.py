@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from handgrad.anyone.quiet import quiet
+
 Float = NDArray[np.float64]
 
 
@@ -24,13 +26,14 @@ class Reference:
 
     def value(self, inputs: Mapping[str, Float]) -> Float:
         """y."""
-        with torch.no_grad():
+        with torch.no_grad(), quiet():
             return as_float64(self._run({n: torch.tensor(a, dtype=torch.float64) for n, a in inputs.items()}))
 
     def gradients(self, inputs: Mapping[str, Float], dy: Float) -> dict[str, Any]:
         """{"y": ..., "dx": ..., ...}: zero where y does not depend on an input."""
         leaves = {n: torch.tensor(a, dtype=torch.float64, requires_grad=True) for n, a in inputs.items()}
-        y = self._run(leaves)
+        with quiet():  # its warnings are for those who call it
+            y = self._run(leaves)
         found: dict[str, Any] = {"y": as_float64(y)}
         if not y.requires_grad:
             return found | {f"d{n}": np.zeros(leaf.shape) for n, leaf in leaves.items()}

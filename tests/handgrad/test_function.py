@@ -518,7 +518,9 @@ def test_values_that_are_not_finite_are_refuted():
         p = e / e.sum(axis=1, keepdims=True)
         return p, p
 
-    report = refuted(forward, softmax_back, lambda x: torch.softmax(x, 1), "values are not finite: y[")
+    report = refuted(
+        forward, softmax_back, lambda x: torch.softmax(x, 1), "forward gives values that are not finite: y["
+    )
     assert report.stages[0].isolated.verdict is Verdict.CERTIFIED
 
 
@@ -1005,3 +1007,76 @@ def test_the_culprit_is_where_the_mistake_has_a_name():
     assert relu.culprit.diagnosis.name.startswith("another value at the kink")
     first = judged(square, lambda dy, x: np.where(np.abs(x) < 1, 2, 1.7 + np.sin(x)) * x * dy, torch.square)
     assert first.culprit is first.stages[0]
+
+
+class Halves(torch.autograd.Function):
+    @staticmethod
+    def forward(x, weight):
+        return x * weight / 2
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, dy):
+        x, weight = ctx.saved_tensors
+        return dy * weight / 2, dy * x / 2
+
+
+@pytest.mark.parametrize(
+    ("function", "reference", "names"),
+    [
+        (Right, lambda x, W: torch.tanh(x @ W.T), ["y", "dx", "dW"]),
+        (Right.apply, lambda x, W: torch.tanh(x @ W.T), ["y", "dx", "dW"]),
+        (Halves, lambda x, weight: x * weight / 2, ["y", "dx", "dweight"]),
+    ],
+)
+def test_gradients_are_named_after_the_arguments_of_the_functions_forward(function, reference, names):
+    report = verify_function(function, reference=reference, inputs=[(4, 4), (4, 4)], seed=0)
+    assert report.verdict is Verdict.CERTIFIED, report.text()
+    assert [t.name for t in report.stages[0].isolated.tensors] == names
+    with pytest.raises(TypeError, match=r"inputs: got 1 \(x\), but forward takes \(x, (W|weight)\)"):
+        verify_function(function, reference=lambda x: x, inputs=[(4, 4)])
+
+
+def test_special_inputs_stay_in_the_domain():
+    report = judged(lambda x: (np.log(x), x), lambda dy, x: dy / x, torch.log)
+    names = {row.name for row in report.stages}
+    assert {"ordinary", "ties", "tiny (1e-30)", "large (1e4)"} <= names, report.text()
+    assert report.verdict is Verdict.CERTIFIED
+
+
+def test_warnings_of_the_reference_are_not_passed_on(recwarn):
+    report = judged(
+        lambda p, t: (np.mean((p - t) ** 2), p - t),
+        lambda d, e: (2 * d * e / e.size, -np.sum(2 * d * e / e.size, axis=0, keepdims=True)),
+        F.mse_loss,
+        [(5, 3), (1, 3)],
+    )
+    assert report.verdict is Verdict.CERTIFIED, report.text()
+    assert not recwarn.list
+
+
+def test_a_module_with_integer_inputs_alone_has_parameters_to_judge():
+    class Table(nn.Embedding):
+        def forward(self, ids):
+            return self.weight[ids]
+
+    class Forgetful(nn.Embedding):
+        def forward(self, ids):
+            return self.weight[ids] * 2 - self.weight[ids].detach()
+
+    ids, reference = torch.tensor([2, 0, 2, 4]), nn.Embedding(5, 3)
+    assert judged(Table(5, 3), None, reference, [ids]).verdict is Verdict.CERTIFIED
+    refuted(Forgetful(5, 3), None, reference, "dweight", [ids])
+
+
+def test_a_gradient_written_as_lists():
+    right = judged(square, lambda dy, x: (2 * x * dy).tolist(), torch.square)
+    assert right.verdict is Verdict.CERTIFIED, right.text()
+    both = judged(
+        lambda a, b: a * b, lambda dy, a, b: [(dy * b).tolist(), (dy * a).tolist()], torch.mul, [(4, 3), (4, 3)]
+    )
+    assert both.verdict is Verdict.CERTIFIED, both.text()
+    refuted(square, lambda dy, x: (3 * x * dy).tolist(), torch.square, "every entry is 1.5 times the right one")
