@@ -70,7 +70,8 @@ def product_rule(case: Case) -> Iterator[Mistake]:
     if not any(same(h, FORMULAS[name].forward({}, z)[0]) for name in ("silu", "gelu", "gelu_tanh")):
         return
     g = np.where(z == 0, D, h / z)
-    bound = {k: case.evidence[k].bound + np.abs(case.right[k] - case.dy * D)}
+    cancelled = 8 * EPS * np.abs(case.dy) * (np.abs(D) + np.abs(g))
+    bound = {k: case.evidence[k].bound + np.abs(case.right[k] - case.dy * D) + cancelled}
     why = "h = z g(z) has the derivative g(z) + z g'(z); only {} is there."
     yield Mistake("a term of the product rule is missing", why.format("g(z)"), {k: case.dy * g})
     yield Mistake("a term of the product rule is missing", why.format("z g'(z)"), {k: case.dy * (D - g)}, bound=bound)

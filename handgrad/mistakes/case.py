@@ -67,6 +67,7 @@ class Case:
     evidence: Mapping[str, Evidence]
     absent: tuple[str, ...] = ()  # the gradients that were not given at all
     tiny: float = 0.0  # what the precision judged may lose to underflow
+    failed: tuple[str, ...] = ()  # on a fresh draw, the tensors that failed on the first
 
     @cached_property
     def right(self) -> Mapping[str, Float]:
@@ -78,7 +79,7 @@ class Case:
 
     @cached_property
     def failing(self) -> tuple[str, ...]:
-        return tuple(name for name, e in self.evidence.items() if outside(e).any())
+        return self.failed or tuple(name for name, e in self.evidence.items() if outside(e).any())
 
     @cached_property
     def same_shape(self) -> tuple[str, ...]:
@@ -138,6 +139,11 @@ class Case:
             if masked is None or np.any(masked[zero]):
                 return None
         return D if np.allclose(self.right[k], self.dy * D, rtol=2.0**-26, atol=0, equal_nan=True) else None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether this is another draw of a case that failed: it need not fail here, but what it is must hold."""
+        return bool(self.failed)
 
     def rerun(self, dy: Float | None = None, **inputs: Float) -> Mapping[str, Float]:
         """The reference on other inputs or another upstream gradient; empty where it takes none such."""

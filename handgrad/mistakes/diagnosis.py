@@ -1,7 +1,8 @@
 """Name the mistake: the failing stage's result against the same stage under every mistake of the catalogue.
 
-A name is given only where every entry of every failing tensor is what that mistake gives, and where that is not the
-right result as well. A wrong name is worse than none: all names that fit are told, and what fits none is described.
+A name is given only where every entry of every failing tensor is what that mistake gives, where that is not the right
+result as well, and where the same holds on fresh draws until it is no coincidence. A wrong name is worse than none: all
+names that fit are told, and what fits none is described.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,14 +13,15 @@ import numpy as np
 
 from handgrad.anyone.quiet import duplicate, quiet
 from handgrad.arrays.arithmetic import Arithmetic
-from handgrad.certificate import Evidence, Float, stage_bounds
-from handgrad.mistakes.case import ABSENT, Case, Mistake, equation, outside
+from handgrad.certificate import Evidence, Float
+from handgrad.mistakes.case import Case, equation, outside
 from handgrad.mistakes.catalogue import CATALOGUE
+from handgrad.mistakes.fit import Fit, compare, passes
+from handgrad.mistakes.fresh import draws, measured
 from handgrad.mistakes.unexplained import describe
 from handgrad.precision import dtype_name, to64
 from handgrad.stage import Arrays, Stage
 
-SAMPLE = 4096
 COINCIDENCE = 20  # bits: among the 100 or so mistakes tried on one tensor, one in 10,000 wrong results fits by chance
 
 
@@ -35,14 +37,6 @@ class Diagnosis:
     known: bool
 
 
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """A mistake, and the failing tensors that are what it gives, each with its worst share of the bound."""
-
-    mistake: Mistake
-    worst: Mapping[str, float]
-
-
 def diagnose(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evidence]) -> Diagnosis | None:
     """The mistake behind the tensors outside their bound; None where there are none.
 
@@ -55,7 +49,7 @@ def diagnose(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evide
     if not case.failing:
         return None
     with np.errstate(all="ignore"):
-        fits = list(fitting(case))
+        fits = confirmed(list(fitting(case)), draws(case, inputs, dy))
         groups = explain(case.failing, fits)
         if groups is None:
             return unknown(case, fits)
@@ -81,18 +75,21 @@ def fitting(case: Case) -> Iterator[Fit]:
             continue
 
 
-def measured(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evidence]) -> dict[str, Evidence]:
-    """The evidence, with the bound of the given result itself where that has another shape than the right one."""
-    odd = [k for k, e in evidence.items() if e.hand.shape != e.reference.shape and not np.isfinite(e.bound).any()]
-    if not odd:
-        return dict(evidence)
-    exact, dy64 = {key: to64(value) for key, value in inputs.items()}, to64(dy)
-    S = {k: e.reference for k, e in evidence.items()}
-    try:
-        bounds = stage_bounds(stage, exact, dy64, dtype_name(dy), 1.0, S)
-    except Exception:  # code that balls cannot enter: these tensors stay without a bound and without a name
-        return dict(evidence)
-    return {k: replace(e, bound=bounds[k]) if k in odd else e for k, e in evidence.items()}
+def confirmed(fits: Sequence[Fit], fresh: Iterator[Case]) -> list[Fit]:
+    """Those that hold on every fresh draw, which says COINCIDENCE bits for each of them.
+
+    The first draw says nothing: numbers, rows and places were read off it.
+    """
+    said = dict.fromkeys((f.mistake.name for f in fits), 0.0)
+    while any(said[f.mistake.name] < COINCIDENCE for f in fits) and (case := next(fresh, None)) is not None:
+        held: dict[str, dict[str, float]] = {}
+        for f in fitting(case):
+            held.setdefault(f.mistake.name, {}).update(f.said)
+        kept = ({k: v for k, v in f.worst.items() if k in held.get(f.mistake.name, {})} for f in fits)
+        fits = [replace(f, worst=worst) for f, worst in zip(fits, kept, strict=True) if worst]
+        for name in {f.mistake.name for f in fits}:
+            said[name] += sum(held[name].values())
+    return [f for f in fits if said[f.mistake.name] >= COINCIDENCE]
 
 
 def _all_nan(a: Float) -> bool:
@@ -106,68 +103,6 @@ def _not_given(stage: Stage, inputs: Arrays, dy: Any, name: str) -> bool:
             return stage.hand(duplicate(inputs), duplicate(dy)).get(name) is None
     except Exception:  # it ran for the evidence, and does not any more: nothing can be said
         return False
-
-
-def compare(case: Case, mistake: Mistake) -> Fit:
-    """The failing tensors that the mistake reproduces, or that are right with the mistake undone."""
-    worst: dict[str, float] = {}
-    said = 0.0
-    for name in case.failing:
-        e, m = case.evidence[name], mistake
-        if name in case.absent:
-            if m.name == ABSENT:
-                worst[name], said = 0.0, np.inf
-        elif name in m.tensors:
-            own = replace(e, bound=m.bound.get(name, e.bound))
-            fit = agreement(own, m.tensors[name], case.relative[name], m.gain, m.freedom)
-            if fit is not None:
-                worst[name], said = fit[0], said + fit[1]
-        elif name in m.undone and passes(case, m, name):
-            worst[name], said = 0.0, np.inf
-    return Fit(mistake, worst if said >= COINCIDENCE else {})
-
-
-def agreement(
-    e: Evidence, wrong: Float, relative: float, gain: float = 1.0, freedom: int = 0
-) -> tuple[float, float] | None:
-    """Where all entries are what the mistake gives: the largest |hand - wrong| / allowed, and how many bits that says.
-
-    None where they are not, or where the mistake's result may be the right one. The bound is what rounding does to the
-    given code itself; to it comes, for the mistaken numbers computed here along another way, the tensor's usual
-    relative bound.
-    """
-    if e.hand.shape != wrong.shape:
-        return None
-    bound = e.bound if e.bound.shape == e.hand.shape else np.full(e.hand.shape, np.inf)
-    right = e.reference if e.hand.shape == e.reference.shape else np.zeros(e.hand.shape)  # of another shape: none
-    whole = (e.hand, wrong, right, bound)
-    some = slice(None, None, 1 + e.hand.size // SAMPLE)  # most mistakes are off everywhere: a few entries say so
-    for hand, mistaken, truth, size in ((a.reshape(-1)[some] for a in whole), whole):
-        if not _inside(hand, mistaken, truth, size, relative, gain):
-            return None
-    judged = np.isfinite(bound) & np.isfinite(right)
-    allowed = gain * bound + relative * np.abs(wrong)
-    if not np.any(judged & (np.abs(wrong - right) > bound + allowed)):
-        return None
-    difference = np.abs(e.hand - wrong)
-    share = float(np.max(np.where(judged & (difference > 0), difference / allowed, 0.0), initial=0.0))
-    return share, bits(np.abs(e.hand - right), allowed, judged, freedom)
-
-
-def _inside(hand: Float, wrong: Float, right: Float, bound: Float, relative: float, gain: float) -> bool:
-    """Every entry within its bound of the mistaken result; entries without a bound or a right value do not count."""
-    near = np.abs(hand - wrong) <= gain * bound + relative * np.abs(wrong)
-    return bool(np.all(near | ~(np.isfinite(bound) & np.isfinite(right))))
-
-
-def bits(error: Float, allowed: Float, judged: Any, freedom: int) -> float:
-    """How much the agreement says: the sum of log2(|hand - right| / allowed), without the `freedom` largest terms.
-
-    An error that only happens to have its size would agree with one given mistake with probability 2^-bits.
-    """
-    ratio = np.where(judged & (error > allowed), error / np.where(allowed > 0, allowed, np.finfo(float).tiny), 1.0)
-    terms = np.minimum(np.log2(ratio), 53.0).reshape(-1)
-    return float(terms.sum() - (np.sort(terms)[-freedom:].sum() if freedom else 0.0))
 
 
 def explain(failing: Sequence[str], found: Sequence[Fit]) -> list[tuple[tuple[str, ...], list[Fit]]] | None:
@@ -206,17 +141,6 @@ def proof(case: Case, tensors: Sequence[str], fit: Fit) -> str:
         f"The mistaken formula gives every one of the {count} entries of {', '.join(tensors)} "
         f"(at most {worst:.2g} of what rounding allows)."
     )
-
-
-def passes(case: Case, mistake: Mistake, name: str) -> bool:
-    """Whether the undone result is inside its bound, which undoing may have made larger."""
-    e, undone = case.evidence[name], mistake.undone[name]
-    bound = mistake.bound.get(name, e.bound)
-    if not undone.shape == e.reference.shape == bound.shape:
-        return False
-    allowed = mistake.undone_gain * (bound + case.relative[name] * np.abs(e.reference))
-    judged = np.isfinite(bound)
-    return bool(judged.any() and np.all((np.abs(undone - e.reference) <= allowed) | ~judged))
 
 
 def unknown(case: Case, found: Sequence[Fit]) -> Diagnosis:

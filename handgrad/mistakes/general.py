@@ -164,9 +164,8 @@ def signs(case: Case) -> Iterator[Mistake]:
     yield Mistake("only the sign is left", "Every entry is -1, 0 or 1: the sign of the right one.", _map(S, np.sign))
     for k in S:
         c = float(np.max(np.abs(case.hand[k]), initial=0))
-        if float(np.max(case.evidence[k].bound, initial=0)) < c < np.inf and 1 < np.sum(
-            np.abs(case.hand[k]) == c
-        ) < np.sum(case.right[k] != 0):
+        cut, all_of = np.sum(np.abs(case.hand[k]) == c), np.sum(case.right[k] != 0)
+        if float(np.max(case.evidence[k].bound, initial=0)) < c < np.inf and (case.fresh or 1 < cut < all_of):
             why = f"Entries beyond {c:.6g} are cut off there: gradient clipping has slipped in."
             clipped = {name: np.clip(v, -c, c) for name, v in S.items()}
             yield Mistake(f"the gradient is clipped at {c:.6g}", why, clipped, freedom=1)
@@ -183,7 +182,7 @@ def left_out(case: Case) -> Iterator[Mistake]:
                 continue
             others = tuple(i for i in range(S.ndim) if i != axis)
             zero = ~hand.any(axis=others) & S.any(axis=others)
-            if zero.any() and not zero.all():
+            if zero.any() and hand.any():
                 kept[k] = S * np.expand_dims(~zero, others)
                 lost += [int(i) for i in np.flatnonzero(zero) if int(i) not in lost]
         if kept:

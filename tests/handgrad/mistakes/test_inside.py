@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -233,12 +232,15 @@ def name_of_value(change: Callable[..., Any], out: Any = Sigmoid[0]) -> str:
     _, _, reference = listing(Sigmoid, Wrong())
     inputs = dict(zip(("x", "W1", "b1", "W2", "b2"), numbers(*SHAPES), strict=True))
     dy = np.random.default_rng(4).normal(size=(5, 2))
-    stage = Stage("f", dict, lambda i, d: autograd(lambda t: reference(**t), i, d))
-    right = stage.reference(inputs, dy)
-    h = Sigmoid[0](inputs["x"] @ inputs["W1"].T + inputs["b1"])
-    y = out(change(h) @ inputs["W2"].T + inputs["b2"])
-    evidence = {k: Evidence(v, v, 1e-13 * np.abs(v)) for k, v in right.items()}
-    found = diagnose(stage, inputs, dy, {**evidence, "y": replace(evidence["y"], hand=y)})
+    expected = lambda i, d: autograd(lambda t: reference(**t), i, d)  # noqa: E731
+
+    def hand(i: Any, d: Any) -> Any:
+        h = Sigmoid[0](i["x"] @ i["W1"].T + i["b1"])
+        return {**expected(i, d), "y": out(change(h) @ i["W2"].T + i["b2"])}
+
+    right, given = expected(inputs, dy), hand(inputs, dy)
+    evidence = {k: Evidence(given[k], v, 1e-13 * np.abs(v)) for k, v in right.items()}
+    found = diagnose(Stage("f", hand, expected), inputs, dy, evidence)
     assert found is not None
     return found.name if found.known else ""
 
