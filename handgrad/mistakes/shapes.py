@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from handgrad.certificate import Float
-from handgrad.mistakes.case import EPS, Case, Mistake
+from handgrad.mistakes.case import EPS, PARAMETER, Case, Mistake
 
 MEANS: dict[str, Callable[..., Float]] = {"sum": np.sum, "mean": np.mean}
 
@@ -36,7 +36,9 @@ def not_reduced(case: Case, k: str, head: str) -> Iterator[Mistake]:
     for axis, length in enumerate(hand.shape):
         single = length == 1 == case.N and axis == 0 and hand.ndim > S.ndim  # at batch 1 nothing else tells
         if hand.size == S.size * length and (length > 1 or single):
-            what = "over the batch" if length == case.N else f"along axis {axis}"
+            own = case.N in S.shape and not PARAMETER.fullmatch(k[1:])  # it keeps the batch: another axis is left over
+            what = "over the batch" if length == case.N and not own else f"along axis {axis}"
+            what += ", which was broadcast" if own else ""
             for word, op in [*MEANS.items()][: 1 if single else 2]:
                 why = f"{head}one gradient for each entry of axis {axis}, where their {word} belongs."
                 undoing = f"the {word} along axis {axis}"

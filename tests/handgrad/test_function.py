@@ -470,6 +470,18 @@ def test_an_unsummed_bias_gradient_of_one_sample_is_not_told_from_a_reshaped_one
     assert "cannot be told apart" in name
 
 
+@pytest.mark.parametrize(("shapes", "axis"), [(((5, 1), (5,)), 1), (((5,), (5, 1)), 0)])
+def test_a_target_of_another_shape_is_told_by_the_axis_it_spreads(shapes, axis):
+    """(N, 1) against (N,): every output meets every target, and the batch is not what is left over."""
+    y, t = (np.random.default_rng(2).normal(size=s) for s in shapes)
+    report = refuted(
+        lambda y, t: (np.mean((y - t) ** 2), y - t), lambda dE, e: (2 * dE * e / e.size, None),
+        lambda y, t: torch.mean((y - torch.as_tensor(t)) ** 2), "once summed over the axes that were broadcast", (y, t),
+    )  # fmt: skip
+    name = report.stages[0].diagnosis.name
+    assert name == f"the gradient is not reduced along axis {axis}, which was broadcast"
+
+
 @pytest.mark.parametrize("N", [4, 5])
 def test_a_bias_gradient_summed_over_everything(N):
     back = lambda dy, c: (dy @ c[1].T, c[0].T @ dy, dy.sum())  # noqa: E731
