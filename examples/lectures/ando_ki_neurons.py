@@ -98,7 +98,7 @@ def sequence_of_layers() -> System:
         "A-S8",
         "L layers: a chain of 4 neurons, vectors 3-5-4-2",
         (
-            Number("delta 1 to 4 by the recursion", deltas, [auto[f"dz{k}"].item() for k in LAYERS]),
+            Number("delta 1 to 4 by the recursion", deltas, [auto[f"dz{k}"].item() for k in LAYERS], separate=True),
             *(Number(f"dL/d{n} {k}", p[f"d{m}{k}"], auto[f"d{m}{k}"]) for n, m in ("wW", "bb") for k in LAYERS),
             *(Number(f"vectors: {n}", q[n], by_torch[n]) for n in names),
         ),

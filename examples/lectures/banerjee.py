@@ -107,6 +107,7 @@ def single_neuron() -> System:
     scalar = Neuron((0, 1, 2), (0.5, -1.0, 0.25), -0.1, "sigmoid")
     z = np.linspace(-30, 30, 13)
     slope = jacobian(torch.sigmoid, torch.from_numpy(z)).diagonal()
+    rounding = 1e-12 + 2.0**-51 / sigmoid_derivative(z)  # torch's comes from the output, which is near 1 at z = 30
     return System(
         "B-S2",
         "single sigmoid neuron",
@@ -115,7 +116,7 @@ def single_neuron() -> System:
             Number("z", p["z1"], auto["z1"]),
             Number("f by one neuron, no matrices", evaluate([scalar], x[0].tolist()).h[scalar], auto["h1"].item()),
             Number("dw", p["dW1"], auto["dW1"]),
-            Number("sigma'(z) as printed, z = -30 to 30", sigmoid_derivative(z), slope),
+            Number("sigma'(z) as printed, z = -30 to 30", sigmoid_derivative(z), slope, within=rounding, separate=True),
         ),
         reports=(verify(net, params, x, Y, HALF, seed=2),),
     )
@@ -182,10 +183,11 @@ def training() -> System:
     fixed, biased = train_by_torch(NET, PARAMS, DATA, HALF, 0.01, biases=(False, True))
     by_torch = {"right": of_run(fixed), "with biases": of_run(biased)}  # autograd cannot make the printed mistake
     numbers = [
-        Number(f"{name}: {what}", value, by_torch[name][what] if name in by_torch else None, within=1e-9)
+        Number(f"{name}: {what}", value, by_torch[name][what] if name in by_torch else None,
+               within=1e-9, separate=" .. " in what)
         for name, run in runs.items()
         for what, value in of_run(run).items()
-    ]
+    ]  # fmt: skip
     right, printed = ([xor(net, seed).costs[-1] for seed in range(3)] for net in (NET, PRINTED))
     rose, first, *_, last = numbers[-1].ours, *runs["as printed"].costs
     return System(

@@ -34,7 +34,7 @@ def batches() -> System:
         numbers.append(Number(f"n = {n}: yhat", p["h2"].T, auto["h2"].T))
         ratios["ours"].append(gradients(NET, PARAMS, x, y, HALF)["dW2"][0, 0] / p["dW2"][0, 0])
         ratios["auto"].append(autograd(NET, PARAMS, x, y, HALF)["dW2"][0, 0] / auto["dW2"][0, 0])
-    ratio = Number("yhat - y over the right gradient, n = 1, 2, 3, 4, 8", ratios["ours"], ratios["auto"])
+    ratio = Number("yhat - y over the right gradient, n = 1, 2, 3, 4, 8", ratios["ours"], ratios["auto"], separate=True)
     return System(
         "B-S7",
         "batches of n columns",

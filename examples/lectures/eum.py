@@ -152,8 +152,8 @@ def activations() -> System:
     for name, f in TABLE.items():
         leaf, layer = torch.tensor(POINTS, requires_grad=True), layer_of(name)
         slope = torch.autograd.grad(f(leaf).sum(), leaf)[0]
-        numbers.append(Number(f"{name}: f'(x)", slopes(name, POINTS), slope))
-        numbers.append(Number(f"{name}: f(x)", layer.forward({}, POINTS)[0], f(leaf)))
+        numbers.append(Number(f"{name}: f'(x)", slopes(name, POINTS), slope, separate=True))
+        numbers.append(Number(f"{name}: f(x)", layer.forward({}, POINTS)[0], f(leaf), separate=True))
         reports.append(judged(layer, f, name))
     heaviside = torch.heaviside(torch.tensor(POINTS), torch.ones(1, dtype=torch.float64))
     numbers.append(Number("binary_step: f(x)", step_from_zero(POINTS), heaviside))

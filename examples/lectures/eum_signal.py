@@ -107,17 +107,19 @@ def propagation(name: str) -> dict[str, Any]:
 def initialisation() -> System:
     """Var w = 2 / (n_in + n_out) (Xavier, 2010), 2 / n_in (He, 2015): signals that neither die nor saturate."""
     numbers = [
-        Number(f"{rule} for {', '.join(f'{a}x{b}' for a, b in FANS)}", *limits(rule))
+        Number(f"{rule} for {', '.join(f'{a}x{b}' for a, b in FANS)}", *limits(rule), separate=True)
         for rule in ("xavier_uniform", "xavier_normal", "he_uniform", "he_normal")
     ]
     at = [layer - 1 for layer in SHOWN]
     for name in SIGNALS:
         p = propagation(name)
-        # Where every unit saturates, rounding grows on its way up as much as the gradient does on its way down.
-        within = max(1e-12, 1e-15 * p["dW"][0] / p["dW"][-1])
+        # A sum of 256 products rounds by up to 256 units of 2^-53. Where every unit saturates, that grows on its way up
+        # as much as the gradient does on its way down.
+        within = max(1e-12, 256 * 2.0**-53 * p["dW"][0] / p["dW"][-1])
         numbers += [
-            Number(f"{name}: rms h, layers 1, 5, 10, 20", p["rms"][at], p["torch rms"][at], within=within),
-            Number(f"{name}: norm of dW", p["dW"][at], p["torch dW"][at], within=within),
+            Number(f"{name}: rms h, layers 1, 5, 10, 20", p["rms"][at], p["torch rms"][at],
+                   within=within, separate=True),
+            Number(f"{name}: norm of dW", p["dW"][at], p["torch dW"][at], within=within, separate=True),
             Number(f"{name}: first over last", p["dW"][0] / p["dW"][-1], p["torch dW"][0] / p["torch dW"][-1],
                    within=within),
         ]  # fmt: skip
@@ -163,14 +165,15 @@ def vanishing() -> System:
     h = torch.tensor(a, requires_grad=True)
     torch.sigmoid(h).sum().backward()
     slope, _ = Sigmoid().backward({}, Sigmoid().forward({}, a)[1], np.ones(6))
+    rounding = 1e-12 + 2.0**-51 / np.maximum(slope, 2.0**-51)  # h (1 - h) is as inexact as h is near 1
     report = verify(*chain(20), seed=1, name="20 sigmoid neurons in a row")
     floor = report.stages[0].isolated.tensors[-1]
     numbers = (
         Number("dE/dw of the first, L = 20", c["hand first"][5], c["torch first"][5]),
         *(Number(f"dE/dw of the first, L = {L}", c["hand first"][i], c["torch first"][i])
           for i, L in enumerate(DEPTHS) if L != 20),
-        Number("dE/dw of the last, all L", c["hand last"], c["torch last"]),
-        Number("sigma'(0, 2, 5, 10, 20, 40)", slope, h.grad),
+        Number("dE/dw of the last, all L", c["hand last"], c["torch last"], separate=True),
+        Number("sigma'(0, 2, 5, 10, 20, 40)", slope, h.grad, within=rounding, separate=True),
     )  # fmt: skip
     notes = [
         f"below the bound 0.25^(L-1) at every depth: {bool((c['hand first'] <= bound).all())}; "

@@ -72,11 +72,13 @@ def toy() -> System:
     far = iterates(lambda s: downhill(s, 0.1), 7)
     last, after = torch_iterates(0.02, 40, target=True)[-1], torch_iterates(1 / 26, 1, target=True)[-1]
     numbers = (
-        Number("df/dw, df/db", [df["dW"].item(), df["db"].item()], [dw.item(), db.item()], ["5", "1"]),
+        Number("df/dw, df/db", [df["dW"].item(), df["db"].item()], [dw.item(), db.item()], ["5", "1"], separate=True),
         Number("f", f_of(START), f),
         Number("w, b by the printed rule (E-E3)", printed[1, :2], theirs[1, :2], ["-1.5", "3.1"]),
         Number("w, b, f by the printed rule, 7 steps", printed, theirs),
-        Number("L, dL/dw, dL/db", *([p["loss"], p["dW1"].item(), p["db1"].item()] for p in (hand, auto))),
+        Number(
+            "L, dL/dw, dL/db", *([p["loss"], p["dW1"].item(), p["db1"].item()] for p in (hand, auto)), separate=True
+        ),
         Number("w, b, f down L, eta 0.1, 7 steps", far, torch_iterates(0.1, 7, target=True)),
         Number("w, b, f down L, eta 0.02, after 40", slow[-1], last, within=1e-9),
         Number("w, b, f down L, eta 1/26, after 1", exact[-1], after),
@@ -151,10 +153,10 @@ def worked_example() -> System:
         *(Number(f"right: dE/d{k}", v, as_in_lecture(auto, "d")[k]) for k, v in as_in_lecture(right, "d").items()),
         *(Number(f"right: {k}*", v, as_in_lecture(auto)[k] - ETA * as_in_lecture(auto, "d")[k])
           for k, v in as_in_lecture(named(down)).items()),
-        Number("E after one step, minus", loss_at(down), minus[1][1]),
-        Number("E after one step, plus (E-E4)", loss_at(up), plus[1][1]),
-        Number("E after 0, 1, 10, 100, 1000 steps, minus", *minus, within=1e-9),
-        Number("E after 0, 1, 10, 100, 1000 steps, plus (E-E4)", *plus, within=1e-9),
+        Number("E after one step, minus", loss_at(down), minus[1][1], separate=True),
+        Number("E after one step, plus (E-E4)", loss_at(up), plus[1][1], separate=True),
+        Number("E after 0, 1, 10, 100, 1000 steps, minus", *minus, within=1e-9, separate=True),
+        Number("E after 0, 1, 10, 100, 1000 steps, plus (E-E4)", *plus, within=1e-9, separate=True),
     )  # fmt: skip
     reports = (
         verify(NET, PARAMS, X, TARGET, HALF, seed=1, name="the 2-2-2 example"),
@@ -201,7 +203,7 @@ def slide_numbers(p: Any, q: Any) -> list[Number]:
         Number("dE/dw11(1) of rounded factors", 0.12 * 0.2439 * 0.0259, None, ["0.00075"], "E-E8"),
         Number("dE/dw11(1) as on the slide", 0.12 * z[1] * (1 - z[1]) * sum(path), slide),
         Number("w11(1)* with plus (E-E4)", 0.15 + ETA * p["dW1"][1, 0], 0.15 + ETA * slide, ["0.1504"]),
-        Number("dW1, db1, dW2, db2, units exchanged", flat(p), flat(q)),
+        Number("dW1, db1, dW2, db2, units exchanged", flat(p), flat(q), separate=True),
     ]
     return numbers
 

@@ -197,7 +197,7 @@ def one_step() -> System:
             *(Number(f"{k}{i // 2 + 1} after", new[i][k], by_torch[i][k]) for i in (0, 2) for k in ("W", "b")),
             Number("delta_output by his listing", delta_output, auto["dz2"]),
             Number("delta_hidden by his listing", delta_hidden, auto["dz1"]),
-            Number("W1, b1, W2, b2 after, by his listing", flat([dict(enumerate(his))]), flat(by_torch)),
+            Number("W1, b1, W2, b2 after, by his listing", flat([dict(enumerate(his))]), flat(by_torch), separate=True),
         ),
         reports=(verify(NET, PARAMS, X, T, LOSS, seed=6), verify(NET, PARAMS, X, T, MEAN, seed=6)),
         notes=(f"his gradient is {(p['db2'] / mean['db2']).item():.12g} times that of the mse he prints (U-E1)",),

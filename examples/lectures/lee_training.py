@@ -196,8 +196,9 @@ def printed(by_torch: dict[float, Run]) -> list[Number]:
         Number("predicted in iteration 1,000", run.y[999], auto.y[999], ("5.54772718", "26.56860045", "9.73852491"),
                "U-E0", within=0.09),
         Number("in exact arithmetic (60 digits), by his listing", exact_listing(1000, "0.001")[-1]),
-        Number("predicted in iterations 0, 1, 2, 5 .. 800", run.y[CHECKPOINTS], auto.y[CHECKPOINTS], within=1e-9),
-        Number("mse in iterations 0, 1, 2, 5 .. 800", run.mse[CHECKPOINTS], auto.mse[CHECKPOINTS], within=1e-9),
+        *(Number(f"predicted in iteration {i}", run.y[i], auto.y[i], within=1e-9) for i in CHECKPOINTS),
+        Number("mse in iterations 0, 1, 2, 5 .. 800", run.mse[CHECKPOINTS], auto.mse[CHECKPOINTS],
+               within=1e-9, separate=True),
         Number("predicted in iteration 900", run.y[900], auto.y[900], within=4e-8),
         Number("lr 0.0005, 2,000 iterations: predicted", half.y[-1], half_auto.y[-1], within=1e-9),
         Number("lr 0.0005, 2,000 iterations: W1, b1, W2, b2", half.v[-1], half_auto.v[-1], within=1e-9),
@@ -213,7 +214,7 @@ def edge(auto: Run) -> list[Number]:
     half, sharp = train(0.0005, 2000).v[-1:], 0.001 * largest(along(hessian_by_torch, auto.v[:1000]))
     return [
         Number("lr x curvature in iterations 0, 1, 2, 5 .. 800", curvature(run.v[CHECKPOINTS]),
-               sharp[CHECKPOINTS], within=1e-9),
+               sharp[CHECKPOINTS], within=1e-9, separate=True),
         Number("above 2 from iteration", *(2 * crossing(p) for p in (every_second(), sharp[::2]))),
         Number("lr 0.0005: lr x curvature at the end", curvature(half, 0.0005),
                0.0005 * largest(along(hessian_by_torch, half)), within=1e-9),
@@ -245,7 +246,7 @@ def claims(by_torch: dict[float, Run]) -> list[Number]:
 
     def mse(title: str, *rates: float) -> Number:
         ours, auto = ([run[lr].mse[999] for lr in rates] for run in (runs, by_torch))
-        return Number(f"mse after 1,000 iterations, lr {title}", ours, auto, within=1e-9)
+        return Number(f"mse after 1,000 iterations, lr {title}", ours, auto, within=1e-9, separate=True)
 
     dead = runs[0.2].v[-1:]
     lost = [[not_finite(run[lr]) for lr in (0.25, *LOST)] for run in (runs, by_torch)]
@@ -255,7 +256,7 @@ def claims(by_torch: dict[float, Run]) -> list[Number]:
         mse("0.0028, 0.003, 0.01 .. 0.22", *STUCK),
         mse("0.25", 0.25),
         mse("0.3, 0.5, 1, 10", *LOST),
-        Number("first loss that is not finite: lr 0.25, 0.3 .. 10", *lost),
+        Number("first loss that is not finite: lr 0.25, 0.3 .. 10", *lost, separate=True),
         Number("lr 0.2: predicted, for ever", runs[0.2].y[-1], by_torch[0.2].y[999], within=1e-9),
         Number("lr 0.2: the largest curvature there", largest(np.array([hessian(v) for v in dead])),
                largest(along(hessian_by_torch, dead))),

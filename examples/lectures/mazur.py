@@ -105,15 +105,16 @@ def post() -> System:
         Number("net_h1", p["z1"][0, 0], a["z1"][0, 0], ["0.3775"]),
         Number("out_h1, out_h2", p["h1"], a["h1"], ["0.593269992", "0.596884378"]),
         Number("net_o1", p["z2"][0, 0], a["z2"][0, 0], ["1.105905967"]),
-        Number("out_o1, out_o2", p.y, a["h2"], ["0.75136507", "0.772928465"]),
-        Number("E_o1, E_o2", *(0.5 * (y - TARGET) ** 2 for y in (p.y, a["h2"])), ["0.274811083", "0.023560026"]),
+        Number("out_o1, out_o2", p.y, a["h2"], ["0.75136507", "0.772928465"], separate=True),
+        Number("E_o1, E_o2", *(0.5 * (y - TARGET) ** 2 for y in (p.y, a["h2"])),
+               ["0.274811083", "0.023560026"], separate=True),
         Number("E", p["loss"], a["loss"], ["0.298371109"]),
         Number("dE/dout_o1", p["dh2"][0, 0], a["dh2"][0, 0], ["0.74136507"]),
         Number("dout_o1/dnet_o1", p.y[0, 0] * (1 - p.y[0, 0]), a["dz2"][0, 0] / a["dh2"][0, 0], ["0.186815602"]),
         Number("delta_o1", p["dz2"][0, 0], a["dz2"][0, 0], ["0.138498562"]),
         Number("dE/dw5", p["dW2"][0, 0], a["dW2"][0, 0], ["0.082167041"]),
         Number("w5+ to w8+", after[2]["W"], theirs["2.weight"],
-               ["0.35891648", "0.408666186", "0.511301270", "0.561370121"]),
+               ["0.35891648", "0.408666186", "0.511301270", "0.561370121"], separate=True),
         Number("dE_o1/dout_h1", through[0], t_through[0], ["0.055399425"]),
         Number("dE_o2/dout_h1", through[1], t_through[1], ["-0.019049119"], "M-E4"),
         Number("dE/dout_h1", p["dh1"][0, 0], a["dh1"][0, 0], ["0.036350306"]),
@@ -121,8 +122,8 @@ def post() -> System:
                ["0.241300709"]),
         Number("dE/dw1", p["dW1"][0, 0], a["dW1"][0, 0], ["0.000438568"]),
         Number("w1+ to w4+", after[0]["W"], theirs["0.weight"],
-               ["0.149780716", "0.19956143", "0.24975114", "0.29950229"]),
-        Number("out_o1, out_o2 after one round", y_1, ty_1),
+               ["0.149780716", "0.19956143", "0.24975114", "0.29950229"], separate=True),
+        Number("out_o1, out_o2 after one round", y_1, ty_1, separate=True),
         Number("E after one round, back through W2+", train(frozen, 1, late=True)[2], None, ["0.291027924"]),
     )  # fmt: skip
     report = verify(NET, PARAMS, X, TARGET, LOSS, seed=1, name="2-2-2, sigmoid")
@@ -137,7 +138,7 @@ def long_run() -> tuple[Number, ...]:
     return (
         Number("E after 10,000 rounds", E, tE, error, "M-E3", within=1e-9),
         Number("E after 9,999 rounds", E_before, None, error),
-        Number("out_o1, out_o2 after 10,000", y, ty, outputs, "M-E2", within=1e-9),
+        Number("out_o1, out_o2 after 10,000", y, ty, outputs, "M-E2", within=1e-9, separate=True),
         Number("the same, back through W2+", train(frozen, 10_000, late=True)[1], None, outputs),
     )
 
@@ -159,10 +160,10 @@ def one_bias_a_layer() -> System:
     db1, db2 = torch.autograd.grad(shared_reference(**leaves), (leaves["b1"], leaves["b2"]))
     numbers = (
         Number("E after one round", E_1, tE_1),
-        Number("dE/db1, dE/db2", [p["db1"].sum(), p["db2"].sum()], [db1.item(), db2.item()]),
+        Number("dE/db1, dE/db2", [p["db1"].sum(), p["db2"].sum()], [db1.item(), db2.item()], separate=True),
         Number("b1+", after[0]["b"], theirs["0.bias"]),
         Number("b2+", after[2]["b"], theirs["2.bias"]),
-        Number("out_o1, out_o2 after one round", y_1, ty_1),
+        Number("out_o1, out_o2 after one round", y_1, ty_1, separate=True),
     )
     report = verify_function(
         shared_forward, shared_backward, shared_reference, SHARED, seed=1, name="2-2-2 with one bias a layer"
@@ -202,7 +203,7 @@ def a_bias_for_each_unit() -> System:
         Number("dE/db2", p["db2"], a["db2"]),
         Number("b1+", after[0]["b"], theirs["0.bias"]),
         Number("b2+", after[2]["b"], theirs["2.bias"]),
-        Number("out_o1, out_o2 after one round", y_1, ty_1),
+        Number("out_o1, out_o2 after one round", y_1, ty_1, separate=True),
     )
     report = verify(NET, PARAMS, X, TARGET, LOSS, seed=2, name="2-2-2, a bias for each unit")
     return System("M-S3", "the same, a trained bias for each unit", numbers, (report,))

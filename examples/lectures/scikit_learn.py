@@ -83,10 +83,10 @@ def one_pass() -> System:
     d1, _, d2 = regularized(p.dparams)
     dW1, dW2, tW1, tW2 = d1["dW"], d2["dW"][0], a["dW1"], a["dW2"][0]
     numbers = (
-        Number("W1grad31, W1grad32", dW1[:, 2], tW1[:, 2], ["0.060002", "0.02244"], "K-E2"),
+        Number("W1grad31, W1grad32", dW1[:, 2], tW1[:, 2], ["0.060002", "0.02244"], "K-E2", separate=True),
         Number("the same with X1 for X3", 0.6 * np.array([0.01667, 0.0374]) + ALPHA * PARAMS[0]["W"][:, 2], None,
                ["0.060002", "0.02244"]),
-        Number("h1, h2", p["h1"], a["h1"], ["0.679178699175393", "0.574442516811659"]),
+        Number("h1, h2", p["h1"], a["h1"], ["0.679178699175393", "0.574442516811659"], separate=True),
         Number("o1", sigmoid(p.y), a["o1"], ["0.7654329236196236"], "K-E1"),
         Number("o1 of h1, h2 in three digits", sigmoid(0.679 * 0.1 + 0.574 * 0.2 + 1), None, ["0.7654329236196236"],
                "K-E1"),
@@ -95,8 +95,8 @@ def one_pass() -> System:
         Number("d12", p["dz1"][0, 1], a["dz1"][0, 1], ["0.0374"]),
         Number("W1grad11", dW1[0, 0], tW1[0, 0], ["0.0200"]),
         Number("W1grad12", dW1[1, 0], tW1[1, 0], ["0.04244"], "K-E3"),
-        Number("W1grad21, W1grad22", dW1[:, 1], tW1[:, 1], ["0.043336", "0.03992"], "K-E3"),
-        Number("W2grad1, W2grad2", dW2, tW2, ["0.5294", "0.45911"], "K-E3"),
+        Number("W1grad21, W1grad22", dW1[:, 1], tW1[:, 1], ["0.043336", "0.03992"], "K-E3", separate=True),
+        Number("W2grad1, W2grad2", dW2, tW2, ["0.5294", "0.45911"], "K-E3", separate=True),
         Number("b1grad1", d1["db"][0], a["db1"][0], ["0.01667"], "K-E3"),
         Number("b1grad2", d1["db"][1], a["db1"][1], ["0.0374"]),
         Number("b2grad", d2["db"], a["db2"], ["0.765"]),
@@ -113,15 +113,17 @@ def one_step() -> System:
     q = gradients(NET, after, X, TARGET, LOSS)
     W1, b1, W2, b2 = q["W1"], q["b1"], q["W2"][0], q["b2"]
     numbers = (
-        Number("W1 from X3, after the step", W1[:, 2], a["W1+"][:, 2], ["0.4939998", "-0.002244"], "K-E2"),
+        Number(
+            "W1 from X3, after the step", W1[:, 2], a["W1+"][:, 2], ["0.4939998", "-0.002244"], "K-E2", separate=True
+        ),
         Number("W1 from X1 to h1", W1[0, 0], a["W1+"][0, 0], ["0.098"]),
         Number("W1 from X1 to h2", W1[1, 0], a["W1+"][1, 0], ["0.195756"], "K-E3"),
-        Number("W1 from X2", W1[:, 1], a["W1+"][:, 1], ["0.2956664", "0.096008"], "K-E3"),
+        Number("W1 from X2", W1[:, 1], a["W1+"][:, 1], ["0.2956664", "0.096008"], "K-E3", separate=True),
         Number("W2", W2, a["W2+"][0], ["0.04706", "0.154089"], "K-E3"),
         Number("b1 of h1", b1[0], a["b1+"][0], ["0.098333"], "K-E3"),
         Number("b1 of h2", b1[1], a["b1+"][1], ["0.09626"]),
         Number("b2", b2, a["b2+"], ["0.9235"]),
-        Number("h1, h2 of the second pass", q["h1"], a["h1+"], ["0.677", "0.572"]),
+        Number("h1, h2 of the second pass", q["h1"], a["h1+"], ["0.677", "0.572"], separate=True),
         Number("o1 of the second pass", q["z2"], a["z2+"], ["1.043"]),
         Number("prob", sigmoid(q.y), a["prob"], ["0.739"]),
     )

@@ -31,6 +31,7 @@ from handgrad.lectures.selker_network import (
     floors,
     judged,
     one_by_one,
+    rounding_of,
     torch_twin,
     train,
     train_by_torch,
@@ -71,11 +72,11 @@ def tanh_neuron() -> System:
         "S-S1",
         "the tanh neuron",
         (
-            Number("tanh of -1, 0, 1, 2, 0.5, -3", h, torchs),
-            Number("one neuron", [[v.h[alone] for v in values]], torchs),
-            Number("eq. (1)", as_printed(z), torchs),
-            Number("tanh'", dz, auto.grad),
-            Number("one neuron's slope", slopes, auto.grad),
+            Number("tanh of -1, 0, 1, 2, 0.5, -3", h, torchs, separate=True),
+            Number("one neuron", [[v.h[alone] for v in values]], torchs, separate=True),
+            Number("eq. (1)", as_printed(z), torchs, separate=True),
+            Number("tanh'", dz, auto.grad, separate=True),
+            Number("one neuron's slope", slopes, auto.grad, separate=True),
             *one.numbers(o="h1", **{"do/dw": "dW1", "do/da": "dx"}),
             Number("a rounded tanh is 1 from, float64 and float32", [atanh_below_one(53), atanh_below_one(24)]),
             Number("tanh' at 20", far, auto_far.grad),
@@ -170,7 +171,7 @@ def abcd() -> System:
         ]  # fmt: skip
         if w != RIGHT:  # where the error is nothing but rounding
             error = ((auto - torch.from_numpy(t)) ** 2).sum(1) / 2
-            numbers.append(Number(f"w = {name}: error of the four", ((o - t) ** 2).sum(1) / 2, error))
+            numbers.append(Number(f"w = {name}: error of the four", ((o - t) ** 2).sum(1) / 2, error, separate=True))
     net, params = with_weights(cycle(ABCD["0.5493"]))
     p = gradients(net, params, x, t, HALF)
     return System(
@@ -248,8 +249,9 @@ def training_loop() -> System:
             Number("b <- a, neuron by neuron", W[1, 0], auto_W[1, 0], within=1e-9),
             Number("W", V, auto_W, within=1e-9),
             Number("W, neuron by neuron", W, auto_W, within=1e-9),
-            Number("error of each update", ours.errors, auto.errors, within=1e-9),
-            Number("error of each update, neuron by neuron", errors, auto.errors, within=1e-9),
+            Number("error of each update", ours.errors, auto.errors, within=rounding_of(auto.errors), separate=True),
+            Number("error of each update, neuron by neuron", errors, auto.errors,
+                   within=rounding_of(auto.errors), separate=True),
         ),
         reports=(judged([V], x, t, "28-28, trained"),),
         notes=(f"it should reach 2 atanh(0.5) = {RIGHT:.7f}", str(step), *cost()),

@@ -126,6 +126,16 @@ def judged(W: Sequence[Float], x: Float, t: Float, name: str) -> Report:
     return verify(net, params, x, t, HALF, seed=1, name=name)
 
 
+def rounding_of(E: Any) -> Float:
+    """How far rounding may move errors E = 1/2 sum (o - t)^2, relative to themselves, where o and t are about 0.5.
+
+    The distance of o from t is sqrt(2 E); two units in the last place of 0.5 in each of four outputs move it by 2^-51.
+    Where it is as small as that, nothing but rounding is left of E.
+    """
+    share = 2.0**-51 / np.sqrt(2 * np.asarray(E))
+    return np.asarray(1e-9 + 2 * share + share**2)
+
+
 # Training: forward, error, backward, subtract. `order` says which samples make each update.
 
 

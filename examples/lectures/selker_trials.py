@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from handgrad.lecture import Number, System
-from handgrad.lectures.selker_network import HALF, Float, torch_twin
+from handgrad.lectures.selker_network import HALF, Float, rounding_of, torch_twin
 from manual import SGD, Params, mlp
 
 Error: TypeAlias = Callable[[Float], Float]
@@ -84,10 +84,10 @@ def trials() -> System:
     numbers = []
     for name, one in WAYS.items():
         ours, auto = (np.median(trial_and_error(E, 4, 20, TRIES[-1], one=one), axis=0)[at] for E in errors)
-        numbers.append(Number(f"{name}, 10, 100, 1000 tries", ours, auto, within=1e-9))
+        numbers.append(Number(f"{name}, 10, 100, 1000 tries", ours, auto, within=1e-9, separate=True))
     for rate in (1.0, 4.0):
         ours, auto = descent(4, TRIES[-1], SGD(rate))[at], torch_descent(4, TRIES[-1], lr=rate)[at]
-        numbers.append(Number(f"gradient descent, rate {rate:g}", ours, auto, within=1e-9))
+        numbers.append(Number(f"gradient descent, rate {rate:g}", ours, auto, within=rounding_of(auto), separate=True))
     ours, auto = descent(4, 10, SGD(1.0, momentum=0.5)), torch_descent(4, 10, lr=1.0, momentum=0.5)
     numbers.append(Number("with momentum 0.5, 10 updates", ours[-1], auto[-1], within=1e-9))
     return System("S-S10", "trial and error", numbers, notes=[*map(halving, (2, 4, 8))])

@@ -142,9 +142,10 @@ def test_half_of_the_sum_of_squares(systems: dict[str, Any]) -> None:
 
 
 def test_checkpoints_up_to_800_and_900(systems: dict[str, Any]) -> None:
-    both = number(systems, "U-S7", "predicted in iterations 0, 1, 2, 5 .. 800")
-    assert_both(both, [c["predicted"] for c in EARLY], 0, atol=1e-9)
-    assert_both(both, [c["exact"] for c in EARLY], 0, atol=1e-9)
+    for i, c in zip(lee_training.CHECKPOINTS, EARLY, strict=True):
+        both = number(systems, "U-S7", f"predicted in iteration {i}")
+        assert_both(both, c["predicted"], 0, atol=1e-9)
+        assert_both(both, c["exact"], 0, atol=1e-9)
     both = number(systems, "U-S7", "predicted in iteration 900")
     assert_both(both, CHECKPOINTS[900]["predicted"], 0, atol=1e-6)
     assert_both(both, CHECKPOINTS[900]["exact"], 0, atol=1e-6)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -275,6 +276,15 @@ def test_trial_and_error() -> None:
             rel = max(1e-9, 2 * 1.2e-16 / np.sqrt(row[key] / 2) * 4)
             same(value, row[key], rel)
             same(auto, row[key], rel)
+
+
+def test_a_small_error_that_is_off_is_seen() -> None:
+    """What is left of the error after 1,000 updates is rounding; ten times as much is none."""
+    found = number("S-S10", "gradient descent, rate 1")
+    for entry, factor in ((0, 1 + 1e-8), (1, 1 + 1e-6), (2, 10)):
+        ours = to64(found.ours).copy()
+        ours[entry] *= factor
+        assert replace(found, ours=ours).verdict is Verdict.REFUTED
 
 
 def test_trained_weights_reach_their_place() -> None:
