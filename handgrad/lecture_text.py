@@ -10,7 +10,7 @@ from functools import partial
 from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ from handgrad.lecture import Erratum, Number, System, erratum_of, half_unit, sys
 from handgrad.precision import to64
 from handgrad.rows import STYLES
 from handgrad.verdict import Verdict, together
+
+Item = TypeVar("Item")
 
 SHOWN, ALL = 3, 64  # entries of one quantity in the table of all systems, and of one lecture
 
@@ -63,10 +65,13 @@ def errata_main(errata: Sequence[Callable[[], Erratum]]) -> int:
 
 def running(todo: Sequence[Callable[[], Any]], what: str, processes: int = 1) -> Iterator[Any]:
     """What each of `todo` gives, in their order, with a progress line on a terminal; in so many processes."""
+    yield from watched(in_processes(todo, processes) if processes > 1 else (run() for run in todo), what, len(todo))
+
+
+def watched(items: Iterable[Item], what: str, count: int) -> Iterable[Item]:
+    """The same, with a progress line on a terminal."""
     progress = Console(stderr=True)
-    found = in_processes(todo, processes) if processes > 1 else (run() for run in todo)
-    quiet = not progress.is_terminal
-    yield from track(found, what, len(todo), console=progress, transient=True, disable=quiet)
+    return track(items, what, count, console=progress, transient=True, disable=not progress.is_terminal)
 
 
 def in_processes(todo: Iterable[Callable[[], Any]], processes: int) -> Iterator[Any]:

@@ -110,6 +110,13 @@ def main() -> int:
         top.error(f"argument --iterations: got {args.iterations}, expected 1 or more")
     if args.plot is not None and args.plot.suffix != ".png":
         top.error(f"argument --plot: got {args.plot}, expected a name that ends in .png")
+    if args.plot is not None:
+        from handgrad.lecture_text import ready_to_draw  # loads torch, which training does without
+
+        try:
+            ready_to_draw(args.plot.parent)
+        except (ModuleNotFoundError, OSError) as error:
+            top.error(f"argument --plot: {error}")
     from_logits = args.loss == "cross_entropy"  # it holds the output's sigmoid
     lr = RATES[args.optimizer] if args.lr is None else args.lr
     try:
@@ -152,7 +159,7 @@ def main() -> int:
 def plot(losses: Float, path: Path) -> None:
     """The loss curve as a picture."""
     from handgrad.console import wide_console
-    from handgrad.lecture_text import draw  # loads torch, which training does without
+    from handgrad.lecture_text import draw
 
     draw({path.stem: lambda ax: curve(ax, losses)}, path.parent, wide_console())
 

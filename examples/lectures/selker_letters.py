@@ -8,9 +8,9 @@ same letter, and a table that says which letter most often follows each letter.
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from handgrad import verify
 from handgrad.console import wide_console
 from handgrad.datasets.text import LETTERS, cleaned, indices, read
 from handgrad.lecture import Number, System
+from handgrad.lecture_text import watched
 from handgrad.lectures.selker_network import HALF, Float, Ints, one_by_one, torch_twin, train, train_by_torch
 from manual import Network, Params, mlp
 
@@ -86,6 +87,9 @@ def share_right(scores: Float, t: Float) -> float:
     return float(np.mean(scores.argmax(1) == t.argmax(1)))
 
 
+Watch: TypeAlias = Callable[[list[Ints], str], Iterable[Ints]]
+
+
 class Guesser(NamedTuple):
     """A way to guess the next letter, and its share of right guesses in what it learned and in what was held back."""
 
@@ -96,8 +100,11 @@ class Guesser(NamedTuple):
     params: Sequence[Params] = ()
 
 
-def guessers(text: str) -> list[Guesser]:
-    """What to beat, then the networks: one layer and one letter, a hidden layer, three and five letters."""
+def guessers(text: str, watch: Watch = lambda order, name: order) -> list[Guesser]:
+    """What to beat, then the networks: one layer and one letter, a hidden layer, three and five letters.
+
+    watch(order, name) hands on what makes each update, and may show how far it is.
+    """
     cut = len(text) * 4 // 5
     learned, held_back = text[:cut], text[cut:]
     (x, t), (u, s) = pairs(learned), pairs(held_back)
@@ -111,9 +118,9 @@ def guessers(text: str) -> list[Guesser]:
         sizes = [len(LETTERS) * context, *hidden, len(LETTERS)]
         net = mlp(sizes, "tanh", "tanh", bias=False)
         (x, t), (u, s) = pairs(learned, context), pairs(held_back, context)
-        params = train(net, net.init(0), x, t, RATE, shuffled(len(x), 0)).params
-        right = (share_right(net.forward(params, a)[0], b) for a, b in ((x, t), (u, s)))
         name = f"{'-'.join(map(str, sizes))}, {context} letter{'s' if context > 1 else ''} before"
+        params = train(net, net.init(0), x, t, RATE, watch([*shuffled(len(x), 0)], name)).params
+        right = (share_right(net.forward(params, a)[0], b) for a, b in ((x, t), (u, s)))
         found.append(Guesser(name, *right, net, params))
     return found
 
@@ -179,7 +186,7 @@ def main() -> int:
 
 def show(text: str, console: Console) -> None:
     """The shares of right guesses, and the best network's guesses on the held-back text."""
-    found = guessers(text)
+    found = guessers(text, lambda order, name: watched(order, name, len(order)))
     cut = len(text) * 4 // 5
     table = Table(box=None, pad_edge=False, title=f"{cut:,} letters learned, {len(text) - cut:,} held back")
     for title in ("guesser", "right in what it learned", "right in what was held back"):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from handgrad import lecture_text
 from handgrad.lectures import ando_ki_inference, ando_ki_train
 from manual import mlp
 from manual.activations import ACTIVATIONS
@@ -98,6 +99,21 @@ def test_inference_gives_what_training_said(
 def test_loss_curve_is_drawn(train_main: Callable[..., int]) -> None:
     assert train_main("--iterations", "5", "--plot", "loss.png") == 0
     assert Path("loss.png").read_bytes().startswith(b"\x89PNG")
+    assert train_main("--iterations", "5", "--plot", "new/folder/loss.png") == 0
+    assert Path("new/folder/loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_plot_that_cannot_be_is_told_before_training(
+    train_main: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lecture_text, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit) as stop:
+        train_main("--plot", "loss.png")
+    assert stop.value.code == 2
+    out, err = capsys.readouterr()
+    assert "argument --plot: matplotlib is not installed: pip install 'handgrad[plot]'" in err
+    assert not out
+    assert not Path("weight.txt").exists()
 
 
 def test_blowing_up_is_told_and_nothing_is_saved(

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from rich.console import Console
 
-from handgrad import Verdict, verify_update
+from handgrad import Verdict, lecture_text, verify_update
 from handgrad.lecture import Erratum, Number, System
 from handgrad.lectures import selker, selker_answers, selker_errata, selker_letters, selker_network
 from handgrad.precision import to64
@@ -403,6 +404,16 @@ def test_networks_beat_what_is_to_beat() -> None:
     assert five.held_back > table.held_back
     # the table is the best guess from one letter in the text it was counted in
     assert one.learned <= table.learned
+
+
+def test_learning_letters_shows_progress_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lecture_text, "Console", partial(Console, force_terminal=True))
+    selker_letters.show(selker_letters.SHORT * 5, Console(width=100))
+    out, err = capsys.readouterr()
+    assert "140-80-28, 5 letters before" in err
+    assert "always ' '" in out
 
 
 def test_the_table_is_what_counting_by_hand_gives() -> None:
