@@ -169,6 +169,7 @@ def regression() -> System:
             Number("1/2 sum, whose gradient follows", p["loss"], auto["loss"]),
             Number("predicted by his listing", listing(*weights, 0.0, X, T)[2], auto["z2"]),
             Number("parameters of the hidden layer", counts[0], auto_counts[0], ("8",)),
+            Number("parameters of the output layer", counts[2], auto_counts[2]),
             Number("parameters", sum(counts), sum(auto_counts), ("11",)),
         ),
     )

@@ -50,6 +50,7 @@ VALUES: list[tuple[str, str, str, Any, float]] = [
     *(("U-S2", f, "U12.unit", f, PASS) for f in ("sigmoid", "tanh", "relu")),
     ("U-S4", "t", "U1.targets", "t", PASS),
     ("U-S5", "parameters of the hidden layer", "U2.parameter_count", "hidden", PASS),
+    ("U-S5", "parameters of the output layer", "U2.parameter_count", "output", PASS),
     ("U-S5", "parameters", "U2.parameter_count", "total", PASS),
     ("U-S5", "predicted", "U3.forward", "predicted", PASS),
     ("U-S5", "predicted by his listing", "U3.forward", "output_linout", PASS),
@@ -94,7 +95,19 @@ PLACED: list[tuple[str, str, Any, float]] = [
      2 / U9["divergence threshold 2/9 (saturated features 1,1,1 x 3 samples: Hessian eigenvalue 9)"], TRAINED),
     ("U-S7", "above 2 from iteration", 792, 0),
 ]  # fmt: skip
-ELSEWHERE = {"U8.train_1000", "U9.learning_rate_claims"}  # golden cases with tests of their own below
+# (golden case, key) that PLACED holds, or a test of its own below
+ELSEWHERE = {
+    ("U4.mse", "sse"),
+    ("U5.gradient", "true_mse_gradient"),
+    *(("U8.train_1000", key) for key in U8),
+    *(("U8b.train_well_conditioned", key)
+      for key in ("W1", "b1", "W2", "b2", "max_abs_change_for_1ulp_init_perturbation")),
+    *(("U9.learning_rate_claims", key) for key in U9),
+}  # fmt: skip
+# Of the runs of 10,000 iterations these have no digits to hold: at the edge of stability rounding decides them. Held is
+# that they neither settle, nor die, nor grow.
+RESTLESS = ("0.0005", "0.001", "0.002", "0.0025")
+SETTLED = ("0.0003", "0.0028", "0.003")
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +143,9 @@ def test_placed_value(systems: dict[str, Any], system: str, name: str, expected:
 
 
 def test_every_golden_case_is_covered() -> None:
-    assert {case for _, _, case, _, _ in VALUES} | ELSEWHERE == set(GOLDEN)
+    held = {(case, key) for _, _, case, key, _ in VALUES} | ELSEWHERE
+    assert held == {(case, key) for case, expected in GOLDEN.items() for key in expected}
+    assert {*RESTLESS, *SETTLED} == set(LONG)
 
 
 def test_half_of_the_sum_of_squares(systems: dict[str, Any]) -> None:
@@ -248,15 +263,19 @@ def long_by_torch(rates: Any, iterations: int) -> Any:
 
 @pytest.mark.parametrize("train", [long_by_hand, long_by_torch])
 def test_ten_thousand_iterations(train: Any) -> None:
-    rates = [0.0003, 0.0028, 0.003, 0.1, 0.22, 0.23]
+    rates = [float(lr) for lr in (*SETTLED, *RESTLESS, "0.1", "0.22", "0.23")]
     with jax.enable_x64(True):
-        mse = train(rates, 10000)
-    for i, lr in enumerate(rates[:3]):
-        np.testing.assert_allclose(mse[-1, i], LONG[str(lr)], rtol=TRAINED)
-    lost = ~np.isfinite(mse)
-    assert not lost[:, :5].any()
+        mse = dict(zip(rates, train(rates, 10000).T, strict=True))
+    for lr in SETTLED:
+        np.testing.assert_allclose(mse[float(lr)][-1], LONG[lr], rtol=TRAINED)
+    for lr in RESTLESS:
+        last = mse[float(lr)][-1000:]
+        assert min(LONG[lr], np.median(last)) > 0.01
+        assert max(LONG[lr], np.median(last)) < 10
+        assert np.ptp(last) > 0.1 * np.median(last)
+    assert all(np.isfinite(mse[lr]).all() for lr in rates[:-1])
     assert FIRST["0.1"] is FIRST["0.22"] is None
-    assert lost[:, 5].argmax() == FIRST["0.23"]
+    assert np.isfinite(mse[0.23]).argmin() == FIRST["0.23"]
 
 
 # The verdicts, the mistakes in print, the program.
