@@ -85,7 +85,7 @@ def fresh(given: Mapping[str, Any]) -> Plan:
     Raises OSError and DataError for data that cannot be read or used, ValueError for options that do not fit them.
     """
     source = located(given["data"] or "digits")
-    data = load(source)
+    data = load(source, fit=given["loss"] == "mse")
     n_in, n_out, classes = data.form.n_in, data.form.n_out, data.classes is not None
     loss, sizes = given["loss"] or ("cross_entropy" if classes else "mse"), given["layers"] or (n_in, *HIDDEN, n_out)
     if loss == "cross_entropy" and not classes:
@@ -120,7 +120,7 @@ def resumed(path: str | Path, given: Mapping[str, Any]) -> Plan:
 
     Raises what `read` and `fresh` raise, and ValueError for other options and other data.
     """
-    checkpoint, options, _, trained_on = read(path)
+    checkpoint, options, form, trained_on = read(path)
     for name, value in given.items():
         before = getattr(options, name)
         if value is not None and name not in CHANGEABLE and value != before:
@@ -135,7 +135,8 @@ def resumed(path: str | Path, given: Mapping[str, Any]) -> Plan:
             f"--epochs is {options.epochs}, but {path} holds {checkpoint.training.epoch}; they are counted from the "
             "beginning, so give more"
         )
-    plan = planned(options, load(options.data), checkpoint.network, checkpoint.training.params, checkpoint.optimizer)
+    data = load(options.data, fit=form.classes is None)
+    plan = planned(options, data, checkpoint.network, checkpoint.training.params, checkpoint.optimizer)
     if plan.digest != trained_on:
         raise ValueError(f"--data: {options.data} is not what {path} was trained on; resume with the same data")
     return plan._replace(resume=checkpoint.training)

@@ -45,7 +45,8 @@ def add(commands: Any) -> None:
         "--layers", metavar="N,N,...", help=f"sizes, inputs first, classes last ({'-'.join(map(str, HIDDEN))} between)"
     )
     option("--activation", choices=DIFFERENTIABLE, metavar="NAME", help=f"{', '.join(DIFFERENTIABLE)} (relu)")
-    option("--loss", choices=tuple(LOSSES), metavar="NAME", help=f"{', '.join(LOSSES)} (what fits the data)")
+    option("--loss", choices=tuple(LOSSES), metavar="NAME", help=f"{', '.join(LOSSES)} (what fits the data); mse "
+           "fits a table's numbers, also whole ones, which are classes otherwise")  # fmt: skip
     option("--optimizer", choices=tuple(OPTIMIZERS), metavar="NAME", help=f"{', '.join(OPTIMIZERS)} (adamw)")
     option("--lr", type=float, help=f"learning rate ({', '.join(f'{k} {v.lr:g}' for k, v in OPTIMIZERS.items())})")
     option("--epochs", type=int, metavar="N", help="counted from the beginning, also when resumed (30)")

@@ -16,11 +16,12 @@ READERS: dict[str, Callable[[Path, Form | None], Raw]] = {".npz": arrays.read, "
 TEXTS = (".txt", ".text", ".md")
 
 
-def load(source: str | Path, form: Form | None = None) -> Data:
+def load(source: str | Path, form: Form | None = None, *, fit: bool = False) -> Data:
     """The data of "digits" (bundled), of an .npz, .csv, .tsv or idx file, of a folder with idx files, or of a text.
 
     Inputs: bytes are divided by the largest, other numbers brought per column to mean 0 and variance 1 over all rows.
-    Targets: words and few whole numbers are classes 0 .. K-1, other numbers are brought to mean 0 and variance 1. With
+    Targets: words and few whole numbers are classes 0 .. K-1, other numbers are brought to mean 0 and variance 1;
+    with `fit` all numbers of a table or an .npz are, while the labels of images stay classes, and words too. With
     the form of the data that a network learned from: its columns, scaling and classes, and the target may be missing.
     Raises OSError where the file cannot be read, DataError (a ValueError) where it cannot be used.
 
@@ -34,7 +35,8 @@ def load(source: str | Path, form: Form | None = None) -> Data:
     path = Path(source)
     if path.suffix.lower() in TEXTS:
         return _letters(path, form)
-    return _numbers(str(path), path.name, _reader(path)(path, form), form)
+    reader = _reader(path)
+    return _numbers(str(path), path.name, reader(path, form), form, fit=fit and reader is not idx.read)
 
 
 def _reader(path: Path) -> Callable[[Path, Form | None], Raw]:
@@ -47,7 +49,7 @@ def _reader(path: Path) -> Callable[[Path, Form | None], Raw]:
     raise DataError(f"{path}: the ending {path.suffix!r} is not known; expected {endings}, or MNIST's idx files")
 
 
-def _numbers(path: str, name: str, raw: Raw, form: Form | None) -> Data:
+def _numbers(path: str, name: str, raw: Raw, form: Form | None, *, fit: bool = False) -> Data:
     inputs.check(path, raw, 1 if form else FEWEST)
     rows = f"{name}: {len(raw.x)} row{'s' if len(raw.x) > 1 else ''}"
     if form is not None:
@@ -58,7 +60,7 @@ def _numbers(path: str, name: str, raw: Raw, form: Form | None) -> Data:
         return Data(x, target, form, f"{rows}, {_outputs(form)}")
     if raw.target is None:
         raise DataError(f"{path}: has no target, expected a label in every row")
-    found = targets.target_of(path, raw)
+    found = targets.target_of(path, raw, fit=fit)
     x, scaling = inputs.scaled(path, raw)
     form = Form(x.shape[1], raw.columns, raw.target_name, found.classes, scaling, found.scaling)
     return Data(x, found.values, form, f"{rows}, {form.n_in} input{'s' if form.n_in > 1 else ''}, {_outputs(form)}")

@@ -10,6 +10,7 @@ from handgrad.datasets.form import DataError, Float, Form, Ints, Raw, Scaling
 from handgrad.datasets.inputs import standardised
 
 SHOWN = 8  # classes that one message names
+FIT = "numbers to be fitted: --loss mse (from Python: fit=True)"
 
 
 class Target(NamedTuple):
@@ -20,8 +21,8 @@ class Target(NamedTuple):
     scaling: Scaling | None
 
 
-def target_of(path: str, raw: Raw) -> Target:
-    """The targets of data to learn from.
+def target_of(path: str, raw: Raw, *, fit: bool = False) -> Target:
+    """The targets of data to learn from; with `fit`, numbers are fitted even where they could be classes.
 
     Raises DataError for numbers among words, values not finite, negative classes, one class only, labels that are no
     classes (nearly every row has its own), and a number to be fitted that is always the same.
@@ -34,14 +35,14 @@ def target_of(path: str, raw: Raw) -> Target:
         if (at == at[0]).all():
             raise DataError(f"{path}: every label is {at[0]}, expected two classes or more")
         return Target(at.astype(np.int64), tuple(map(str, range(given.shape[1]))), None)
-    if given.shape[1] == 1 and (given == np.floor(given)).all():
+    if given.shape[1] == 1 and not fit and (given == np.floor(given)).all():
         found, at = np.unique(given, return_inverse=True)
         if given.dtype.kind in "biu" or _few(len(found), len(given)):
-            if found[0] < 0:
+            if found[0] < 0 and found.tolist() != [-1, 1]:
                 i = int((given[:, 0] < 0).argmax())
                 raise DataError(
-                    f"{path}, {raw.where(i, None)}: label {given[i, 0]:g} is negative, expected classes as words or as "
-                    f"numbers from 0; the labels are {_some([f'{value:g}' for value in found])}"
+                    f"{path}, {raw.where(i, None)}: label {given[i, 0]:g} is negative, expected classes as words, as "
+                    f"-1 and 1, or as numbers from 0; the labels are {_some([f'{value:g}' for value in found])}; {FIT}"
                 )
             return _classes(path, found, at, _whole)
     return _fitted(path, given, raw)
@@ -54,7 +55,7 @@ def _classes(path: str, found: NDArray[Any], at: NDArray[Any], name: Callable[[A
     if not _few(len(names), at.size):
         raise DataError(
             f"{path}: {len(names)} different labels ({_some(names)}) in {at.size} rows are no classes; expected two "
-            "or more rows of each on average, ten if there are more than 20; store numbers to be fitted as floats"
+            "or more rows of each on average, ten if there are more than 20" + (f"; {FIT}" if name is _whole else "")
         )
     return Target(at.astype(np.int64).ravel(), names, None)
 

@@ -170,6 +170,27 @@ def test_own_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "held-back next letters right" in capsys.readouterr().out
 
 
+def test_whole_numbers_are_fitted_by_squared_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ages, 20 to 79: classes unless --loss mse says that they are to be fitted; so they stay when it is resumed."""
+    rng, file = np.random.default_rng(0), tmp_path / "ages.safetensors"
+    ages = 20 + np.arange(1200) % 60
+    rows = (f"{age / 7 + noise},{age % 2},{age}\n" for age, noise in zip(ages, rng.normal(size=1200), strict=True))
+    table = tmp_path / "ages.csv"
+    table.write_text("a,b,age\n" + "".join(rows))
+    assert run("--data", table, "--epochs", 1) == 0
+    assert "60 classes (20, 21, " in capsys.readouterr().out
+    assert run("--data", table, "--loss", "mse", "--epochs", 3, "--checkpoint", file) == 0
+    said = capsys.readouterr().out
+    assert "2 inputs, age to be fitted" in said
+    off, _, rest = said.splitlines()[-1].removeprefix("off by ").partition(" ")
+    assert float(off) < 12  # the noise is that of 7 years, the ages' standard deviation 17
+    assert rest.startswith("age (root mean square) on 240 held-back samples")
+    assert run("--resume", "--checkpoint", file, "--epochs", 4) == 0
+    with pytest.raises(SystemExit):
+        run("--data", table, "--loss", "mse", "--layers", "2,5,60")
+    assert "--layers is 2,5,60, expected 2 (inputs) first and 1 (numbers to be fitted) last" in capsys.readouterr().err
+
+
 def test_data_may_move_but_not_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng, file = np.random.default_rng(0), tmp_path / "run.safetensors"
     x, y = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)

@@ -58,6 +58,26 @@ def test_several_numbers_to_be_fitted(tmp_path: Path) -> None:
     assert np.allclose(np.asarray(data.target), data.x[:, :2], rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["int64", "float64", "uint8", "U2"])
+def test_whole_numbers_are_fitted_where_that_is_asked_for(tmp_path: Path, dtype: str) -> None:
+    path = saved(tmp_path, x=X, y=(Y + 20).astype(dtype))
+    assert load(path).classes == ("20", "21", "22")
+    data = load(path, fit=True)
+    assert data.classes is None
+    assert data.form.target_scaling is not None
+    assert np.allclose(data.form.target_scaling.undo(np.asarray(data.target))[:, 0], Y + 20, rtol=1e-14)
+    assert load(saved(tmp_path, x=X, y=np.array(["a", "b", "c"])[Y]), fit=True).classes == ("a", "b", "c")
+    assert load("digits", fit=True).classes == tuple("0123456789")
+
+
+def test_minus_one_and_one_are_classes(tmp_path: Path) -> None:
+    data = load(saved(tmp_path, x=X, y=np.where(Y > 0, 1, -1)))
+    assert data.classes == ("-1", "1")
+    assert np.array_equal(np.asarray(data.target), Y > 0)
+    again = load(saved(tmp_path, x=X, y=np.where(Y > 0, 1.0, -1.0)), data.form)
+    assert np.array_equal(np.asarray(again.target), Y > 0)
+
+
 def test_images_of_bytes_are_divided_by_the_largest(tmp_path: Path) -> None:
     images = RNG.integers(0, 200, (24, 4, 5), dtype=np.uint8)
     images[3, 2, 1], images[:, 0, 0] = 250, 9  # a constant pixel is no reason for a warning
@@ -90,11 +110,12 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "no rows": ({"x": X[:0], "y": Y[:0]}, "0 rows of data"),
     "no columns": ({"x": X[:, :0], "y": Y}, "no inputs beside the target"),
     "no target columns": ({"x": X, "y": X[:, :0]}, "no numbers in the labels"),
-    "every row its own": ({"x": X, "y": np.arange(24)}, "24 different labels .* store numbers to be fitted as floats"),
+    "every row its own": ({"x": X, "y": np.arange(24)}, "24 different labels .* numbers to be fitted: --loss mse"),
     "one class": ({"x": X, "y": 0 * Y + 4}, "every label is '4'"),
     "one class, one-hot": ({"x": X, "y": np.eye(3)[0 * Y + 1]}, "every label is 1, expected two classes"),
     "negative": ({"x": X, "y": Y - 1}, r"y\[\d+\]: label -1 is negative"),
     "target nan": ({"x": X, "y": BROKEN[:, 1]}, r"y\[4\]: the label is not finite"),
+    "words without end": ({"x": X, "y": np.arange(24).astype("U4") + "a"}, "24 different labels .* more than 20$"),
     "constant target": ({"x": X, "y": np.hstack([X, 0 * X + 2.5])}, "every target is 2.5"),
 }
 

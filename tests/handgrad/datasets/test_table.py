@@ -110,7 +110,10 @@ FAULTS = {
         "".join(f"{i},{i % 3},id{i}\n" for i in range(9)),
         "9 different labels .* no classes",
     ),
-    "negative labels": ("1,2,1\n2,3,1\n3,3,-1\n4,4,-1\n", r"row 3, column 3: label -1 is negative, .* are -1, 1"),
+    "negative labels": (
+        "1,2,1\n2,3,1\n3,3,-2\n4,4,-2\n",
+        "row 3, column 3: label -2 is negative, .* are -2, 1; numb",
+    ),
     "label not finite": ("1,2,1\n2,3,1\n3,3,0\n4,4,inf\n", r"row 4, column 3: the label is not finite"),
     "constant target": ("1,2,0.5\n2,3,0.5\n3,3,0.5\n4,4,0.5\n", "every target is 0.5, expected numbers that differ"),
     "names given twice": ("a,a,label\n" + "1,2,0\n2,3,1\n" * 4, "columns 1 and 2 are both called 'a'"),
