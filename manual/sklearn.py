@@ -89,7 +89,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
             raise ValueError(f"y: has the classes {unknown}, expected some of {self.classes_}, those of the first call")
         C, codes = len(self.classes_), np.searchsorted(self.classes_, y)
         if C < 2:
-            raise ValueError(f"y: has one class only, {self.classes_[0]!r}, expected two or more to tell apart")
+            raise ValueError(f"y: has one class only, {self.classes_.tolist()[0]!r}, expected two or more")
         self.out_activation_ = "logistic" if C == 2 else "softmax"
         if C == 2:
             return Problem(X, codes[:, None], 1, BinaryCrossEntropy("batch mean"), codes)

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from manual.activations import ACTIVATIONS
+from manual.activations import ACTIVATIONS, NOT_DIFFERENTIABLE
 from manual.adam import Adam
 from manual.sgd import SGD
 from manual.types import Layer
 
 NAMES = {**ACTIVATIONS, "logistic": ACTIVATIONS["sigmoid"]}  # scikit-learn's name beside ours
+TRAINABLE = ", ".join(name for name, layer in NAMES.items() if not isinstance(layer, NOT_DIFFERENTIABLE))
 
 
 def check_parameters(model: Any) -> None:
@@ -67,10 +68,10 @@ def per_layer(name: str, given: Any, count: int) -> list[Any]:
 def _activation(given: Any) -> Any:
     if isinstance(given, str):
         if given not in NAMES:
-            raise ValueError(f"activation: is {given!r}, expected one of {', '.join(NAMES)}, or a layer such as ReLU()")
+            raise ValueError(f"activation: is {given!r}, expected one of {TRAINABLE}, or a layer such as ReLU()")
         return NAMES[given]
     if type(given) not in {type(layer) for layer in ACTIVATIONS.values()}:
-        raise TypeError(f"activation: got {given!r}, expected one of {', '.join(NAMES)}, or a layer such as ReLU()")
+        raise TypeError(f"activation: got {given!r}, expected one of {TRAINABLE}, or a layer such as ReLU()")
     return given
 
 

@@ -176,7 +176,7 @@ def test_pipelines_searches_and_pickles() -> None:
         ({"n_iter_no_change": 0}, "n_iter_no_change: is 0"),
         ({"validation_fraction": 1.0}, "validation_fraction: is 1.0"),
         ({"hidden_layer_sizes": (3, 0)}, r"hidden_layer_sizes: is \(3, 0\)"),
-        ({"activation": "swish"}, "activation: is 'swish', expected one of identity, .*logistic"),
+        ({"activation": "swish"}, "activation: is 'swish', expected one of identity, sig.*gelu_tanh, logistic, or a"),
         ({"activation": ["relu", "tanh"]}, "activation: has 2 entries, expected 1, one per hidden layer"),
         ({"dropout": 1.0}, "dropout: is 1.0"),
         ({"dropout": [0.1, 0.2]}, "dropout: has 2 entries, expected 1"),
@@ -195,13 +195,15 @@ def test_a_step_has_no_gradient_and_a_number_is_no_activation() -> None:
     X, y = diabetes()
     with pytest.raises(manual.NotDifferentiableError, match="not differentiable"):
         MLPRegressor(activation="sign").fit(X, y)
-    with pytest.raises(TypeError, match="activation: got 3"):
+    with pytest.raises(TypeError, match="activation: got 3") as told:
         MLPRegressor(activation=3).fit(X, y)
+    assert "step" not in str(told.value)
+    assert "sign" not in str(told.value).replace("sigmoid", "")
 
 
 def test_classes_that_do_not_fit() -> None:
     X, y = digits()
-    with pytest.raises(ValueError, match=r"y: has one class only, .*7"):
+    with pytest.raises(ValueError, match="y: has one class only, 7, expected two"):
         MLPClassifier().fit(X, np.full(len(X), 7))
     with pytest.raises(ValueError, match="first call to partial_fit must be given all classes"):
         MLPClassifier().partial_fit(X, y)
