@@ -1,6 +1,6 @@
 """Training in several processes: torch's launcher starts them, its DistributedDataParallel averages their gradients.
 
-    torchrun --nproc-per-node 2 -m handgrad train --side hand
+    torchrun --nproc-per-node 2 -m handgrad train
 
 Every process holds the whole network and the data and works on its share of each batch, so the curve is that of one
 process with the whole batch, to rounding. With unequal shares each process's loss counts as much as it has samples.
@@ -88,6 +88,7 @@ def fit(
     seed: int = 0,
     validation: float | tuple[Array, Array] | None = None,
     metrics: Sequence[str] = (),
+    clip_norm: float | None = None,
     callbacks: Sequence[Callable[[Training], Any]] = (),
     on_step: Callable[[float, int], Any] | None = None,
     resume: Training | None = None,
@@ -100,7 +101,7 @@ def fit(
     where another process is lost.
     """
     check_shares(network, loss)
-    settings = Settings(epochs, batch_size, seed, validation, metrics, None, None, None, callbacks, on_step)
+    settings = Settings(epochs, batch_size, seed, validation, metrics, None, None, clip_norm, callbacks, on_step)
     here = converted(tuple(params), placed(device))
     task = prepared(network, here, *moved(x, target, placed(device)), loss, optimizer, settings, resume)
     return train(Shared(network, loss, optimizer, side, task), task)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from handgrad.datasets.form import Data
 from handgrad.precision import to64
+from manual.atomic import replacing
 from manual.training import Record
 
 if TYPE_CHECKING:
@@ -187,7 +188,8 @@ def save(path: str | Path, *plots: Plot) -> None:
     figure = Figure(figsize=(6.5 * columns, 5 * rows), layout="constrained")
     for i, plot in enumerate(plots):
         plot(figure.add_subplot(rows, columns, i + 1))
-    figure.savefig(path, dpi=120)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=120, format=Path(path).suffix.removeprefix(".").lower())
 
 
 def answers(predicted: NDArray[Any]) -> NDArray[np.int64]:

@@ -37,6 +37,7 @@ def fitted(
         "seed": options.seed,
         "validation": HELD_BACK,
         "metrics": () if plan.form.classes is None else ("accuracy",),
+        "clip_norm": options.clip_norm,
         "callbacks": callbacks,
         "on_step": on_step,
         "resume": plan.resume,

@@ -23,7 +23,7 @@ OPTIMIZERS: dict[str, Any] = {"sgd": SGD(0.1), "adam": Adam(1e-3), "adamw": Adam
 HIDDEN, BATCH = (256, 64), 16
 HELD_BACK = 0.2  # of the samples, never trained on
 SATURATING = ("identity", "sigmoid", "tanh")  # begin with Xavier's weights, all others with He's
-CHANGEABLE = ("data", "lr", "epochs")  # when a training is resumed; the data only in their place
+CHANGEABLE = ("data", "lr", "epochs", "clip_norm")  # when a training is resumed; the data only in their place
 ROWS = 256  # evaluated at a time
 
 
@@ -40,6 +40,7 @@ class Options(NamedTuple):
     batch_size: int
     seed: int
     dtype: str
+    clip_norm: float | None = None
 
 
 class Plan(NamedTuple):
@@ -84,7 +85,7 @@ def fresh(given: Mapping[str, Any]) -> Plan:
 
     Raises OSError and DataError for data that cannot be read or used, ValueError for options that do not fit them.
     """
-    source = located(given["data"] or "digits")
+    source = located("digits" if given["data"] is None else given["data"])
     data = load(source, fit=given["loss"] == "mse")
     n_in, n_out, classes = data.form.n_in, data.form.n_out, data.classes is not None
     loss, sizes = given["loss"] or ("cross_entropy" if classes else "mse"), given["layers"] or (n_in, *HIDDEN, n_out)
@@ -108,6 +109,7 @@ def fresh(given: Mapping[str, Any]) -> Plan:
         batch_size=given["batch_size"] or BATCH,
         seed=given["seed"] or 0,
         dtype=given["dtype"] or "float32",
+        clip_norm=given["clip_norm"],
     )
     network = mlp(options.layers, options.activation)
     weights = "xavier_uniform" if options.activation in SATURATING else "he_uniform"
@@ -116,7 +118,7 @@ def fresh(given: Mapping[str, Any]) -> Plan:
 
 
 def resumed(path: str | Path, given: Mapping[str, Any]) -> Plan:
-    """From the checkpoint, with the options it began with, but for the rate, the epochs and where the data are.
+    """From the checkpoint, with the options it began with, but for the rate, the epochs, the norm and the data's place.
 
     Raises what `read` and `fresh` raise, and ValueError for other options and other data.
     """
@@ -188,7 +190,9 @@ def digest(data: Data) -> str:
 
 
 def located(source: str) -> str:
-    """The place of the data as it is known from every folder."""
+    """The place of the data as it is known from every folder. ValueError where none is named."""
+    if not source:
+        raise ValueError("--data is '', expected digits or the path of a file")
     return source if source == "digits" else str(Path(source).resolve())
 
 

@@ -1,6 +1,9 @@
 """How a training is shown: one line that moves while it runs, then a table of its epochs and the number reached."""
 
+import sys
 from collections.abc import Sequence
+from datetime import timedelta
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,6 +16,7 @@ from handgrad.trained import Options, Plan
 from manual.training import Record
 
 ROWS = 12  # epochs in the table
+SECONDS = 10  # at least, between two lines where there is no terminal
 SMOOTH = 0.98  # of the loss shown stays from one step to the next
 COLUMNS = {
     "epoch": "epoch",
@@ -26,13 +30,18 @@ COLUMNS = {
 
 
 class Line:
-    """Loss, speed and remaining time while the block runs, on a terminal only. To be called after each step."""
+    """Loss, rate, speed and remaining time while the block runs. To be called after each step.
+
+    On a terminal one line that moves; elsewhere a line after an epoch, if none came in the last seconds.
+    """
 
     def __init__(self, plan: Plan, samples: int, *, show: bool) -> None:
+        self.show, self.told = show, perf_counter()
         self.samples, self.batches = samples, -(-samples // plan.options.batch_size)
-        self.begun, self.loss, epochs = plan.resume.step if plan.resume else 0, 0.0, plan.options.epochs
+        self.begun, self.loss = plan.resume.step if plan.resume else 0, 0.0
+        self.epochs, self.lr = plan.options.epochs, plan.options.lr
         console = wide_console(stderr=True)
-        text = "loss {task.fields[loss]:.4g}  {task.fields[speed]:,.0f} samples/s  "
+        text = f"loss {{task.fields[loss]:.4g}}  rate {self.lr:g}  {{task.fields[speed]:,.0f}} samples/s  "
         self.progress = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
@@ -43,19 +52,24 @@ class Line:
             transient=True,
             disable=not (show and console.is_terminal),
         )
-        fields: dict[str, Any] = {"epoch": 0, "epochs": epochs, "loss": float("nan"), "speed": 0.0}
-        self.task = self.progress.add_task("", total=epochs * self.batches, completed=self.begun, **fields)
+        fields: dict[str, Any] = {"epoch": 0, "epochs": self.epochs, "loss": float("nan"), "speed": 0.0}
+        self.task = self.progress.add_task("", total=self.epochs * self.batches, completed=self.begun, **fields)
 
     def __call__(self, E: float, step: int) -> None:
         """The loss of a step, and how many are made."""
         done = step - self.begun
         keep = SMOOTH * (1 - SMOOTH ** (done - 1)) / (1 - SMOOTH**done)  # a mean of all, the late ones weighing more
         self.loss = keep * self.loss + (1 - keep) * E
-        if self.progress.disable:
-            return
         elapsed = self.progress.tasks[0].elapsed or float("inf")
         speed = done * self.samples / self.batches / elapsed
         epoch = -(-step // self.batches)
+        if self.progress.disable:
+            if self.show and step % self.batches == 0 and perf_counter() >= self.told + SECONDS:
+                self.told = perf_counter()
+                left = timedelta(seconds=round(elapsed / done * (self.epochs * self.batches - step)))
+                line = f"epoch {epoch}/{self.epochs}  loss {self.loss:.4g}  rate {self.lr:g}  {speed:,.0f} samples/s"
+                print(f"{line}  {left} left", file=sys.stderr, flush=True)
+            return
         self.progress.update(self.task, completed=step, epoch=epoch, loss=self.loss, speed=speed)
 
     def __enter__(self) -> Self:

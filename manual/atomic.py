@@ -16,6 +16,7 @@ from secrets import token_hex
 from typing import BinaryIO
 
 PROBE = 4096  # bytes: a full disk often still takes a file's name
+PART = 1 << 20  # bytes written at a time
 ADVICE = {
     errno.ENOSPC: "free some space on that disk",
     errno.EDQUOT: "free some of your quota on that disk",
@@ -28,8 +29,8 @@ ADVICE = {
 }
 
 
-def check_writable(path: str | Path) -> None:
-    """OSError, saying what to do, unless a file can be written there now: asked before hours of work are spent.
+def check_writable(path: str | Path, size: int = PROBE) -> None:
+    """OSError, saying what to do, unless a file of so many bytes can be written there now: asked before hours of work.
 
     FileNotFoundError for a missing folder, IsADirectoryError for a folder, NotADirectoryError where a file stands in
     the way, PermissionError where writing is not allowed, OSError for a full disk, a device or a pipe. Nothing is left
@@ -42,7 +43,8 @@ def check_writable(path: str | Path) -> None:
     with _explained(path):
         try:
             with temporary.open("xb") as file:
-                file.write(bytes(PROBE))
+                for written in range(0, size, PART):
+                    file.write(bytes(min(PART, size - written)))
                 _force(file)
         finally:
             temporary.unlink(missing_ok=True)

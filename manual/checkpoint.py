@@ -61,8 +61,20 @@ def save(
 ) -> None:
     """Writes the checkpoint; `load` gives it back bit for bit. extra: more text to keep, such as the classes' names.
 
+    Raises what `packed` raises, OSError where writing fails; then what stood at `path` is as it was.
+    """
+    data = packed(network, loss, optimizer, training, extra)
+    with replacing(path) as file:
+        file.write(data)
+
+
+def packed(
+    network: Network, loss: Loss, optimizer: Any, training: Training, extra: Mapping[str, str] | None = None
+) -> bytes:
+    """The bytes of the checkpoint: their number is that of every later one too, but for the history.
+
     Raises TypeError for layers, losses, optimizers and arrays that no file can hold, ValueError where the training does
-    not fit the network, OSError where writing fails; then what stood at `path` is as it was.
+    not fit the network.
     """
     for name, given, kind in (("network", network, Network), ("training", training, Training)):
         if not isinstance(given, kind):
@@ -80,9 +92,7 @@ def save(
     }
     arrays, content["training"] = flatten(network, optimizer, training)
     text = json.dumps({**content, "sha256": _digest(arrays, content)}, allow_nan=False)
-    data = safetensors.numpy.save(arrays, {"handgrad": text})
-    with replacing(path) as file:
-        file.write(data)
+    return safetensors.numpy.save(arrays, {"handgrad": text})
 
 
 def load(path: str | Path, expect: Network | None = None) -> Checkpoint:

@@ -52,7 +52,7 @@ def likely_reason(x: Array, lr: float, norms: Sequence[float]) -> str:
     if norms and norms[-1] > 10 * norms[0]:
         return f"the gradient's norm grew from {norms[0]:.3g} to {norms[-1]:.3g}: lower the learning rate {lr:.3g}"
     if norms:
-        return f"the steps before it were finite: lower the learning rate {lr:.3g}, or clip the gradient's norm"
+        return f"the steps before it were finite: lower the learning rate {lr:.3g}, or clip the gradient (clip_norm)"
     return f"no step came before it: parameters or targets are too large for {x.dtype}"
 
 

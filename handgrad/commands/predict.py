@@ -54,8 +54,12 @@ def run(args: argparse.Namespace) -> int:
     for line in score(found):
         console.print(line, soft_wrap=True)
     if args.out is not None:
-        write(args.out, found)
-        console.print(f"wrote {args.out}", markup=False)
+        try:
+            write(args.out, found)
+        except OSError as error:
+            wide_console(stderr=True).print(told(error), markup=False, soft_wrap=True)
+            return 1
+        console.print(f"wrote {args.out}", markup=False, soft_wrap=True)
     return 0
 
 

@@ -145,11 +145,11 @@ def test_torchrun(tmp_path: Path) -> None:
     """The launcher's command, two processes: the curve of the NumPy side alone; rank 0 alone prints and writes."""
     log, alone = tmp_path / "two.jsonl", tmp_path / "one.jsonl"
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "--", "handgrad"]
-    command = [*launcher, "train", "--side", "hand", *SMALL, "--epochs", "2", "--log", str(log)]
+    command = [*launcher, "train", *SMALL, "--epochs", "2", "--log", str(log)]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("held-back digits right") == 1
-    assert "in 2 processes" in done.stdout
+    assert "hand side, torch on cpu, float64 in 2 processes" in done.stdout
     assert main(["train", *SMALL, "--epochs", "2", "--log", str(alone)]) == 0
     for ours, theirs in zip(log.read_text().splitlines(), alone.read_text().splitlines(), strict=True):
         assert json.loads(ours) == pytest.approx(json.loads(theirs), rel=1e-11)
@@ -184,7 +184,14 @@ def test_a_lost_process_ends_the_run_and_leaves_the_checkpoint(tmp_path: Path) -
 def test_bad_usage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name, value in {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}.items():
         monkeypatch.setenv(name, value)
+    assert main(["train", "--side", "manual"]) == 2
+    assert capsys.readouterr().err == ""  # what all processes know, rank 0 tells
+    with pytest.raises(SystemExit):
+        main(["train", "--data", "nowhere.csv"])
+    assert "rank 1: " in (err := capsys.readouterr().err)
+    assert "nowhere.csv: No such file" in err
+    monkeypatch.setenv("RANK", "0")
     with pytest.raises(SystemExit) as stop:
-        main(["train"])
+        main(["train", "--side", "manual"])
     assert stop.value.code == 2
-    assert "rank 1: 2 processes train with --side hand or --side autograd" in capsys.readouterr().err
+    assert "2 processes train with --side hand or --side autograd" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """`handgrad predict` and `handgrad verify --checkpoint`: what a trained network says, and whether it is right."""
 
 import csv
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import manual
 from handgrad.cli import main
 from handgrad.datasets import load
 from handgrad.trained import read
+from manual import atomic
 
 
 def table(file: Path) -> tuple[list[str], list[list[str]]]:
@@ -98,6 +100,22 @@ def test_numbers_come_in_the_files_own_units(tmp_path: Path, capsys: pytest.Capt
         said = capsys.readouterr().out.splitlines()[-1]
         assert said.startswith("off by ")
         assert said.endswith(f" (root mean square) on {rows} row{'s' if rows > 1 else ''}")
+
+
+def test_a_disk_that_fills_up_costs_the_file_alone(
+    on_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.csv"
+
+    def full(old: Any, new: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    capsys.readouterr()
+    monkeypatch.setattr(atomic.os, "replace", full)
+    assert main(["predict", "--checkpoint", str(on_digits), "--data", "digits", "--out", str(out)]) == 1
+    said, err = capsys.readouterr()
+    assert " that were held back from its training right" in said
+    assert err == f"{out}: cannot be written: No space left on device; free some space on that disk\n"
 
 
 def test_classes_trained_by_squared_error_have_scores(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import signal
 import sys
 import time
@@ -13,11 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
+from handgrad import training_text
 from handgrad.cli import main
 from handgrad.commands import train as command
-from handgrad.trained import read
+from handgrad.trained import Options, fresh, read, resumed
 from handgrad.training_text import Line
+from manual import atomic
 from manual.flatten import flatten
 
 SMALL = ["--layers", "64,12,10", "--batch-size", "256", "--dtype", "float64"]  # 6 steps an epoch
@@ -147,6 +151,92 @@ def test_a_full_disk_ends_the_run(
     assert read(file).checkpoint.training.epoch == 1
 
 
+def test_a_disk_that_fills_up_at_the_plot_costs_the_plot_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plot = tmp_path / "curve.png"
+
+    def full(old: Any, new: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(atomic.os, "replace", full)
+    assert run(*SMALL, "--epochs", 1, "--plot", plot) == 1
+    out, err = capsys.readouterr()
+    assert "% of 359 held-back digits right" in out.splitlines()[-1]
+    assert err == f"{plot}: cannot be written: No space left on device; free some space on that disk\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX")
+def test_a_disk_too_small_for_the_checkpoints_is_told_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At the end there are two for a moment: the one before, and the one that replaces it."""
+    import resource
+
+    file = tmp_path / "run.safetensors"
+    assert run(*SMALL, "--epochs", 2, "--checkpoint", file) == 0
+    size = file.stat().st_size
+    monkeypatch.setattr(command, "attempt", lambda *given: pytest.fail("trained"))
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for room, arguments in {2 * size - 1500: [*SMALL], size - 500: ["--resume", "--epochs", 3]}.items():
+        path = file if "--resume" in arguments else tmp_path / "other.safetensors"
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, old[1]))  # the histories are shorter than that
+        try:
+            with pytest.raises(SystemExit):
+                run(*arguments, "--checkpoint", path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        assert f"{path}: cannot be written: File too large" in capsys.readouterr().err
+
+
+def test_without_a_terminal_there_is_a_line_after_an_epoch(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*SMALL, "--epochs", 3) == 0
+    assert capsys.readouterr().err == ""  # over in less than ten seconds
+    monkeypatch.setattr(training_text, "SECONDS", 0)
+    assert run(*SMALL, "--epochs", 3, "--lr", 0.002) == 0
+    lines = capsys.readouterr().err.splitlines()
+    for epoch, line in enumerate(lines, 1):
+        assert re.fullmatch(rf"epoch {epoch}/3  loss \S+  rate 0.002  [\d,]+ samples/s  0:00:\d\d left", line)
+    assert len(lines) == 3
+
+
+def test_the_gradients_norm_can_be_clipped(tmp_path: Path) -> None:
+    """Plain descent from the same weights, one step: clipped to a norm, the step is as long as the rate times it."""
+    file, how = tmp_path / "run.safetensors", ["--optimizer", "sgd", "--lr", 1, "--epochs", 1]
+    how += ["--layers", "64,12,10", "--dtype", "float64", "--batch-size", 2000]
+    starts = fresh({**dict.fromkeys(Options._fields), "layers": (64, 12, 10), "dtype": "float64"}).params
+    for side in ("manual", "hand"):
+        file.unlink(missing_ok=True)
+        assert run(*how, "--side", side, "--clip-norm", 0.01, "--checkpoint", file) == 0
+        pairs = zip(read(file).checkpoint.training.params, starts, strict=True)
+        step = sum(float(((now[k] - then[k]) ** 2).sum()) for now, then in pairs for k in now) ** 0.5
+        assert step == pytest.approx(0.01, rel=1e-10)
+    assert run("--resume", "--checkpoint", file, "--epochs", 2, "--clip-norm", 1) == 0
+    assert read(file).options.clip_norm == 1
+
+
+def test_a_finished_training_has_nothing_left_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "run.safetensors"
+    assert run(*SMALL, "--epochs", 2, "--checkpoint", file) == 0
+    assert run("--resume", "--checkpoint", file) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.endswith("); nothing was left to do after 2 epochs, give more by --epochs")
+
+
+def test_the_gradients_of_a_resumed_training_are_told_from_which_step(tmp_path: Path) -> None:
+    file = tmp_path / "run.safetensors"
+    assert run(*SMALL, "--epochs", 2, "--checkpoint", file) == 0
+    plan = resumed(file, dict.fromkeys(Options._fields))
+    assert plan.resume is not None
+    for resume, begin in ((plan.resume, "at step 12"), (None, "before")):
+        axes = Figure().add_subplot()
+        command.pictures(plan._replace(resume=resume), plan.resume, np.arange(9))[1](axes)
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == [begin, "after"]
+
+
 def test_own_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A table of classes with two inputs and a plot, numbers to be fitted, and a text."""
     rng = np.random.default_rng(0)
@@ -159,7 +249,9 @@ def test_own_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plot = tmp_path / "quadrants.png"
     assert run("--data", table, "--plot", plot, "--epochs", 60) == 0
     assert plot.read_bytes().startswith(b"\x89PNG")
-    assert float(capsys.readouterr().out.splitlines()[-1].split()[0]) > 85
+    reached, drew = capsys.readouterr().out.splitlines()[-2:]
+    assert float(reached.split()[0]) > 85
+    assert drew == f"drew {plot}"
     assert run("--data", numbers, "--epochs", 40) == 0
     off, _, on = (
         capsys.readouterr().out.splitlines()[-1].removeprefix("off by ").partition(" (root mean square) on 24 ")
@@ -272,6 +364,8 @@ BAD = {
     "--optimizer lion": "invalid choice: 'lion'",
     "--lr 0": "--lr is 0, expected a positive number",
     "--lr nan": "--lr is nan, expected a positive number",
+    "--clip-norm 0": "--clip-norm is 0, expected a positive number",
+    "--data ": "--data is '', expected digits or the path of a file",
     "--epochs 0": "--epochs is 0, expected 1 or more",
     "--batch-size 0": "--batch-size is 0, expected 1 or more",
     "--seed -1": "--seed is -1, expected 0 or more",
@@ -300,7 +394,7 @@ def test_bad_usage(
     monkeypatch.chdir(tmp_path)
     Path("there.safetensors").write_text("no checkpoint")
     with pytest.raises(SystemExit) as stop:
-        run(*arguments.split())
+        run(*arguments.split(" "))
     assert stop.value.code == 2
     out, err = capsys.readouterr()
     assert BAD[arguments] in err

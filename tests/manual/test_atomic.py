@@ -234,6 +234,22 @@ def test_before_training_all_is_asked(path: Path, tmp_path: Path, monkeypatch: p
     assert files(tmp_path) == {path.name}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="limits of a process are POSIX")
+def test_room_for_the_whole_file_is_asked_for(good: Path) -> None:
+    import resource
+
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, old[1]))  # no file may grow beyond
+    try:
+        check_writable(good, 2_000_000)
+        with pytest.raises(OSError, match=r"run\.safetensors: cannot be written: File too large"):
+            check_writable(good, 2_000_001)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert good.read_bytes() == OLD
+    assert files(good.parent) == {good.name}
+
+
 def test_writing_asks_too(tmp_path: Path) -> None:
     for bad in (tmp_path, tmp_path / "nowhere" / "x", Path(os.devnull)):
         with pytest.raises(OSError, match=r"expected a file name|no folder"):
