@@ -111,6 +111,7 @@ def confusion_matrix(
     ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
     names, size = [plain(name) for name in classes], min(10, 160 / K)
     if K <= NUMBERED:
+        digits = len(f"{counts.max()}")
         for i, j in np.argwhere(counts):
             ax.text(
                 j,
@@ -118,7 +119,7 @@ def confusion_matrix(
                 f"{counts[i, j]}",
                 ha="center",
                 va="center",
-                fontsize=size,
+                fontsize=min(size, 340 / K / digits),  # the widest count stays inside its cell
                 color="white" if share[i, j] > 0.6 else "black",
             )
     ax.set_xticks(range(K), names, rotation=90 if max(map(len, names)) > 3 else 0, fontsize=size)

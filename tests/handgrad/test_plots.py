@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -138,6 +139,19 @@ def test_confusion_matrix(ax: Axes) -> None:
     assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b", "' '", "_d"]
     assert ax.get_title() == f"{(target == predicted).mean():.2%} of 300 right"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
+
+
+@pytest.mark.parametrize("count", [1, 999, 1234, 60_000])
+@pytest.mark.parametrize("K", [2, 10, 30])
+def test_counts_stay_inside_their_cells(K: int, count: int) -> None:
+    """As `save` draws them; long names, which stand upright, leave the least room."""
+    figure = Figure(figsize=(6.5, 5), layout="constrained")
+    canvas, axes = FigureCanvasAgg(figure), figure.add_subplot()
+    labels = np.repeat(np.arange(K), count)
+    plots.confusion_matrix(axes, labels, labels, [f"class number {k}" for k in range(K)])
+    canvas.draw()
+    cell = np.diff(axes.transData.transform([(0, 0), (1, 0)])[:, 0]).item()
+    assert max(text.get_window_extent().width for text in axes.texts) < cell
 
 
 def test_many_classes_are_coloured_only(ax: Axes) -> None:
