@@ -7,7 +7,7 @@ Bytes of every storage that `torch.autograd.graph.saved_tensors_hooks` sees, eac
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from record import markdown, save
@@ -40,34 +40,71 @@ def kept(module: nn.Module, run: Callable[[], torch.Tensor]) -> int:
     return sum(seen.values())
 
 
-def networks() -> dict[str, tuple[manual.Network, nn.Module]]:
-    """Two hidden layers of every activation, and a normalised one, beside torch's own modules."""
+class Case(NamedTuple):
+    """A network, the same of torch's own modules, and how they run."""
+
+    network: manual.Network
+    plain: nn.Sequential
+    apart: bool = False  # network and loss as two modules, the swap of examples/drop_in.py
+    training: bool = True
+    head_only: bool = False  # all but the last linear layer frozen
+    autocast: bool = False  # to bfloat16
+
+
+def cases() -> dict[str, Case]:
+    """Two hidden layers of every activation; normalised ones, dropout; and other ways to run them."""
     sizes = [WIDTH, WIDTH, WIDTH, CLASSES]
     found = {}
     for name, activation in OWN.items():
         linears = [nn.Linear(a, b) for a, b in pairwise(sizes)]
         plain = nn.Sequential(linears[0], activation(), linears[1], activation(), linears[2])
-        found[name] = (manual.mlp(sizes, name), plain)
-    norm = manual.Network(
-        (manual.Linear(WIDTH, WIDTH), manual.LayerNorm(WIDTH), manual.Tanh(), manual.Linear(WIDTH, CLASSES))
-    )
-    plain = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.LayerNorm(WIDTH), nn.Tanh(), nn.Linear(WIDTH, CLASSES))
-    return {**found, "layer norm, tanh": (norm, plain)}
+        found[name] = Case(manual.mlp(sizes, name), plain)
+    W = WIDTH
+    ends = (manual.Linear(W, W), manual.Linear(W, CLASSES))
+    inner: dict[str, tuple[list[manual.Layer], list[nn.Module]]] = {
+        "layer norm, tanh": ([manual.LayerNorm(W), manual.Tanh()], [nn.LayerNorm(W), nn.Tanh()]),
+        "batch norm, relu": ([manual.BatchNorm1d(W), manual.ReLU()], [nn.BatchNorm1d(W), nn.ReLU()]),
+        "relu, dropout": ([manual.ReLU(), manual.Dropout(0.5)], [nn.ReLU(), nn.Dropout(0.5)]),
+    }
+    for name, (layers, modules) in inner.items():
+        plain = nn.Sequential(nn.Linear(W, W), *modules, nn.Linear(W, CLASSES))
+        found[name] = Case(manual.Network((ends[0], *layers, ends[1])), plain)
+    plain = nn.Sequential(nn.LayerNorm(W), nn.Linear(W, CLASSES))
+    found["layer norm first"] = Case(manual.Network((manual.LayerNorm(W), ends[1])), plain)
+    ways: dict[str, dict[str, bool]] = {
+        "two modules": {"apart": True},
+        "only the head trains": {"head_only": True},
+        "bfloat16 autocast": {"autocast": True},
+    }
+    for how, changes in ways.items():
+        for name in ("tanh", "relu", "gelu", "relu, dropout"):
+            found[f"{name}; {how}"] = found[name]._replace(**changes)
+    return found | {"relu, dropout; evaluation": found["relu, dropout"]._replace(training=False)}
 
 
 def measure() -> dict[str, dict[str, int]]:
-    """Bytes per network, with softmax cross-entropy."""
+    """Bytes for each case, with softmax cross-entropy."""
     x, labels, loss = torch.randn(N, WIDTH), torch.randint(CLASSES, (N,)), manual.SoftmaxCrossEntropy()
     found = {}
-    for name, (network, plain) in networks().items():
-        hand, composed = HandModule(network, loss), twin(network)
-        E, twin_loss = nn.CrossEntropyLoss(), twin(loss)
-        found[name] = {
-            "hand": kept(hand, lambda: hand(x, labels)),  # noqa: B023
-            "torch": kept(plain, lambda: E(plain(x), labels)),  # noqa: B023
-            "composed": kept(composed, lambda: twin_loss(composed(x), labels)),  # noqa: B023
+    for name, case in cases().items():
+        hand = HandModule(case.network) if case.apart else HandModule(case.network, loss)
+        sides = {
+            "hand": (hand, HandModule(loss) if case.apart else None),
+            "torch": (case.plain, nn.CrossEntropyLoss()),
+            "composed": (twin(case.network), twin(loss)),
         }
+        found[name] = {side: bytes_of(case, *modules, x, labels) for side, modules in sides.items()}
     return found
+
+
+def bytes_of(case: Case, module: nn.Module, loss: nn.Module | None, x: torch.Tensor, labels: torch.Tensor) -> int:
+    """What one forward pass keeps. loss: None where the module has its own."""
+    module.train(case.training)
+    head = str(len(case.network.layers) - 1)
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(not case.head_only or name.startswith(head))
+    with torch.autocast("cpu", torch.bfloat16, enabled=case.autocast):
+        return kept(module, lambda: module(x, labels) if loss is None else loss(module(x), labels))
 
 
 def table(found: dict[str, Any]) -> str:

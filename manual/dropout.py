@@ -12,7 +12,7 @@ from manual.types import Array, Elementwise, Grads, Params
 
 
 class DropoutCache(NamedTuple):
-    scale: Array  # (N, n), m / (1 - p); None where nothing is dropped
+    mask: Array  # (N, n), which the caller holds anyway; None where nothing is dropped
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,13 @@ class Dropout(Elementwise):
     def forward(self, params: Params, x: Array, mask: Array = None) -> tuple[Array, DropoutCache]:
         if mask is None:
             return 1 * x, DropoutCache(None)  # a new array
-        scale = mask / (1 - self.p)
-        y = x * scale  # (N, n)  eq. dropout.y
-        return y, DropoutCache(scale)
+        y = x * (mask / (1 - self.p))  # (N, n)  eq. dropout.y
+        return y, DropoutCache(mask)
 
     def backward(self, params: Params, cache: DropoutCache, dy: Array) -> tuple[Array, Grads]:
-        if cache.scale is None:
+        if cache.mask is None:
             return 1 * dy, {}
         # forward: y = x o m / (1 - p)
         # so:
-        dx = dy * cache.scale  # (N, n)  eq. dropout.dx
+        dx = dy * (cache.mask / (1 - self.p))  # (N, n)  eq. dropout.dx
         return dx, {}

@@ -42,7 +42,7 @@ class HandModule(nn.Module):
         if isinstance(subject, Network):
             layers = subject.layers
             for name, module in modules.named_children():
-                self.add_module(name, take_over(nn.Module(), module))
+                self.add_module(name, module)
         elif hasattr(subject, "param_shapes"):
             layers = (cast(Layer, subject),)
             take_over(self, modules)
@@ -54,13 +54,16 @@ class HandModule(nn.Module):
             twin(loss)  # refuses what it does not know
         self.layers, self.loss = layers, loss
         self.program = Program.of(layers, loss)
+        self.names = [str(i) for i in range(len(layers))] if isinstance(subject, Network) else []
         self.stateful = any(isinstance(layer, Dropout | BatchNorm1d) for layer in layers)
+        self.normed = any(isinstance(layer, BatchNorm1d) for layer in layers)
         self.n_in = widths(layers[0])[0] if layers else None
+        self.n_out = next((n for n in (widths(layer)[1] for layer in reversed(layers)) if n), None)
 
     def forward(
         self, x: torch.Tensor, target: torch.Tensor | None = None, states: Sequence[Any] | None = None
     ) -> torch.Tensor:
-        holders: tuple[Any, ...] = tuple(self._modules.values()) or (self,)[: len(self.layers)]
+        holders: Any = [self._modules[name] for name in self.names] or [self][: len(self.layers)]
         tensors = [
             getattr(holder, TORCH_NAMES[name])
             for holder, stage in zip(holders, self.program.stages, strict=True)
@@ -69,10 +72,10 @@ class HandModule(nn.Module):
         self._check(x, target, tensors)
         rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
         program = self.program
-        if torch.is_autocast_enabled(x.device.type):
+        if autocast(x):
             program = program._replace(low=torch.get_autocast_dtype(x.device.type))
         if self.stateful or states is not None:
-            taken = self._states(rows, holders, states)
+            taken = self._states(program, rows, holders, states)
             program = program._replace(states=tuple(map(len, taken)))
             tensors += chain(*taken)
         y, *statistics = apply(program, rows, target, tensors)
@@ -81,23 +84,25 @@ class HandModule(nn.Module):
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1])
 
     def extra_repr(self) -> str:
-        return ", ".join(repr(part) for part in (*self.layers, *([self.loss] if self.loss else [])))
+        return ", ".join(map(repr, (*(() if self.names else self.layers), *((self.loss,) if self.loss else ()))))
 
-    def _states(self, x: torch.Tensor, holders: Sequence[Any], given: Sequence[Any] | None) -> list[list[torch.Tensor]]:
+    def _states(
+        self, program: Program, x: torch.Tensor, holders: Sequence[Any], given: Sequence[Any] | None
+    ) -> list[list[torch.Tensor]]:
         """Per layer what it takes besides x: what is given, else in training a mask, in evaluation statistics."""
         if given is not None and len(given) != len(self.layers):
             raise ValueError(
                 f"states: {len(given)} entries, expected {len(self.layers)}, one per layer (None for most)"
             )
         states: list[list[torch.Tensor]] = []
-        n = x.shape[-1]
+        n, dtype = x.shape[-1], x.dtype
         for i, (layer, holder) in enumerate(zip(self.layers, holders, strict=True)):
-            state = []
+            state, dtype = [], program.stages[i].dtype(dtype, program.low)
             if given is not None and given[i] is not None:
                 state = given_state(f"states[{i}]", layer, given[i], (x.shape[0], n))
-            elif isinstance(layer, Dropout) and self.training:
-                state = [x.new_empty(x.shape[0], n).bernoulli_(1 - layer.p)]  # as nn.Dropout draws its own
-            elif isinstance(layer, BatchNorm1d) and not self.training:
+            elif isinstance(layer, Dropout) and holder.training:
+                state = [x.new_empty(x.shape[0], n, dtype=dtype).bernoulli_(1 - layer.p)]  # as nn.Dropout draws its own
+            elif isinstance(layer, BatchNorm1d) and not holder.training:
                 state = [holder.running_mean, holder.running_var]
             states.append(state)
             n = widths(layer)[1] or n
@@ -108,7 +113,7 @@ class HandModule(nn.Module):
         found = iter(statistics)
         for layer, holder, count in zip(self.layers, holders, taken, strict=True):
             if isinstance(layer, BatchNorm1d) and not count:
-                update_running(holder, layer.momentum, next(found), next(found), N)
+                update_running(holder, getattr(holder, "momentum", layer.momentum), next(found), next(found), N)
 
     def _check(self, x: torch.Tensor, target: torch.Tensor | None, params: list[torch.Tensor]) -> None:
         """Raise ValueError for what would otherwise end in somebody else's error, or in none."""
@@ -120,7 +125,7 @@ class HandModule(nn.Module):
                 )
         if x.ndim == 0 or (n is not None and x.shape[-1] != n):
             raise ValueError(f"x: shape is {tuple(x.shape)}, expected (N, {n or 'n'}) for {(*layers, loss)[0]}")
-        if x.ndim != 2 and (target is not None or any(isinstance(layer, BatchNorm1d) for layer in layers)):
+        if x.ndim != 2 and (target is not None or self.normed):
             what = "a batch norm" if target is None else "a loss"
             expected = f"(N, {n or 'n'})"
             raise ValueError(f"x: shape is {tuple(x.shape)}, expected {expected} with {what}; reshape it to rows first")
@@ -135,7 +140,7 @@ class HandModule(nn.Module):
             raise ValueError("target: given, but this HandModule has no loss; HandModule(network, loss) has")
         if target.requires_grad:
             raise ValueError("target: requires a gradient, but losses are derived for their output only; detach() it")
-        C = next((w for w in (widths(layer)[1] for layer in reversed(layers)) if w), x.shape[-1])
+        C = self.n_out or x.shape[-1]
         labels = isinstance(loss, SoftmaxCrossEntropy) and not target.is_floating_point()
         shape = (len(x),) if labels else (len(x), C)
         if tuple(target.shape) != shape:
@@ -146,13 +151,18 @@ class HandModule(nn.Module):
             check_labels(target, C)
 
     def _check_kind(self, x: torch.Tensor, first: torch.Tensor) -> None:
-        """Device and dtype of x, against those of the first parameter; autocast casts the dtype itself."""
+        """Device and dtype of x, against those of the first parameter; autocast casts the dtype itself, but float64."""
         if x.device != first.device:
             raise ValueError(
                 f"x: is on {x.device}, but the parameters are on {first.device}; move one of them with .to()"
             )
-        if not torch.is_autocast_enabled(x.device.type):
+        if not autocast(x) or torch.float64 in (x.dtype, first.dtype):
             raise ValueError(f"x: is {x.dtype}, but the parameters are {first.dtype}; convert one of them with .to()")
+
+
+def autocast(x: torch.Tensor) -> bool:
+    """Whether autocast is on for the device of x; meta has none, and torch raises where it is asked for it."""
+    return x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
 
 
 def given_state(name: str, layer: Layer, state: Any, shape: tuple[int, int]) -> list[torch.Tensor]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch.autograd import Function
 
-from manual import BatchNorm1d, Layer, LayerNorm, Linear, Loss, Running, Softmax, Softplus
+from manual import BatchNorm1d, Dropout, Identity, Layer, LayerNorm, Linear, Loss, Running, Softmax, Softplus
 
 LOWER = (Linear,)  # under autocast in the lower precision, as on torch's own list
 FULL = (LayerNorm, BatchNorm1d, Softmax, Softplus)  # under autocast in float32, as the losses; the rest as they come
@@ -33,12 +33,29 @@ class Stage(NamedTuple):
     def params(self, tensors: Tensors) -> dict[str, torch.Tensor]:
         return dict(zip(self.names, tensors[self.start : self.stop], strict=True))
 
+    def dtype(self, dtype: torch.dtype, low: torch.dtype | None) -> torch.dtype:
+        """The precision in which the stage takes what is of precision `dtype`: autocast leaves float64 alone."""
+        if low is None or dtype == torch.float64:
+            return dtype
+        return low if isinstance(self.layer, LOWER) else torch.float32 if isinstance(self.layer, FULL) else dtype
+
     def cast(self, a: torch.Tensor, params: Any, low: torch.dtype | None) -> tuple[torch.Tensor, Any]:
         """Input (or upstream gradient) and parameters in the precision autocast gives the stage."""
-        dtype = low if isinstance(self.layer, LOWER) else torch.float32 if isinstance(self.layer, FULL) else None
-        if low is None or dtype is None:
+        if low is None:
             return a, params
-        return a.to(dtype), {name: p.to(dtype) for name, p in params.items()}
+        return a.to(self.dtype(a.dtype, low)), {name: p.to(self.dtype(p.dtype, low)) for name, p in params.items()}
+
+
+class Unchanged(NamedTuple):
+    """The cache of a stage that hands on its very input: the identity, dropout in evaluation."""
+
+
+class Pass(NamedTuple):
+    """What a forward pass leaves."""
+
+    y: torch.Tensor  # the output, or the loss where there is a target
+    caches: list[Any]  # of every stage, then the loss's
+    dtype: torch.dtype  # of the last stage's output; a loss has a higher one where its target has
 
 
 class Program(NamedTuple):
@@ -59,37 +76,55 @@ class Program(NamedTuple):
             stages.append(Stage(layer, names, start, start := start + len(names), partial))
         return cls(tuple(stages), loss)
 
-    def forward(self, x: torch.Tensor, target: Any, tensors: Tensors) -> tuple[torch.Tensor, list[Any]]:
-        """The output, or the loss where there is a target, and every stage's cache."""
-        caches = []
-        states = iter(tensors[self.stages[-1].stop :] if self.stages else ())
-        for i, stage in enumerate(self.stages):
-            x, p = stage.cast(x, stage.params(tensors), self.low)
-            state: Any = [next(states).to(x.dtype) for _ in range(self.states[i])] if self.states else ()
-            x, cache = stage.layer.forward(p, x, *((Running(*state),) if len(state) == 2 else state))
+    def forward(self, a: torch.Tensor, target: Any, tensors: Tensors, first: int = 0, end: int | None = None) -> Pass:
+        """From the input a of stage `first` to the end, the loss where there is a target, or up to stage `end`."""
+        caches: list[Any] = [()] * first
+        stages = len(self.stages)
+        dtype = a.dtype
+        for i in range(first, stages + (target is not None) if end is None else end):
+            a, cache = self.step(i, a, target, tensors)
+            dtype = a.dtype if i < stages else dtype
             caches.append(cache)
-        if target is not None:
+        return Pass(a, caches, dtype)
+
+    def step(self, i: int, a: torch.Tensor, target: Any, tensors: Tensors) -> tuple[torch.Tensor, Any]:
+        """Output and cache of stage i, or after the last of the loss."""
+        if i == len(self.stages):
             assert self.loss is not None
-            x, cache = self.loss.forward(x if self.low is None else x.float(), target)
-            caches.append(cache)
-        return x, caches
+            return self.loss.forward(a if self.low is None or a.dtype == torch.float64 else a.float(), target)
+        stage = self.stages[i]
+        a, p = stage.cast(a, stage.params(tensors), self.low)
+        start = self.stages[-1].stop + sum(self.states[:i])
+        state: Any = [tensor.to(a.dtype) for tensor in tensors[start : start + self.states[i]]] if self.states else ()
+        if type(stage.layer) is Identity or (type(stage.layer) is Dropout and not state):
+            return a, Unchanged()
+        return stage.layer.forward(p, a, *((Running(*state),) if len(state) == 2 else state))
+
+    def above(self, first: int, tensors: Tensors) -> list[Any]:
+        """The tensors, with None in place of those of the stages below `first`."""
+        stop = self.stages[-1].stop if self.stages else 0
+        p = next((stage.start for stage in self.stages[first:]), stop)
+        s = stop + sum(self.states[:first])
+        return [t if p <= i < stop or i >= s else None for i, t in enumerate(tensors)]
 
     def first(self, needs: Sequence[bool]) -> int:
         """The lowest stage that the backward pass must reach."""
         return 0 if needs[0] else sum(not any(needs[2 : 2 + stage.stop]) for stage in self.stages)
 
     def backward(
-        self, caches: Sequence[Any], tensors: Tensors, dy: torch.Tensor, needs: Sequence[bool]
+        self, found: Pass, tensors: Tensors, dy: torch.Tensor, needs: Sequence[bool]
     ) -> list[torch.Tensor | None]:
         """The gradients of x, the target (None) and all tensors: None, without any work, where none is needed."""
         grads: list[torch.Tensor | None] = [None] * len(needs)
-        need_x, needed = needs[0], needs[2:]
+        need_x, needed, caches = needs[0], needs[2:], found.caches
         if len(caches) > len(self.stages):
             assert self.loss is not None
-            dy = self.loss.backward(caches[-1], dy)
+            dy = self.loss.backward(caches[-1], dy).to(found.dtype)
         first = self.first(needs)
         for i in range(len(self.stages) - 1, first - 1, -1):
             stage, below = self.stages[i], need_x or i > first
+            if isinstance(caches[i], Unchanged):
+                continue
             dy, p = stage.cast(dy, stage.params(tensors), self.low)
             wanted = [name for name, need in zip(stage.names, needed[stage.start :], strict=False) if need]
             if stage.partial and not (below and len(wanted) == len(stage.names)):
@@ -115,32 +150,51 @@ def apply(program: Program, x: torch.Tensor, target: Any, tensors: Tensors) -> t
 
 
 class _Ordinary(Function):
-    """Backward on the caches of the forward pass."""
+    """Backward on the caches of the forward pass: they are all that is kept where autograd can see through them.
+
+    It can where every cached array is an input or the output. Otherwise the input of the lowest stage that the
+    backward pass reaches is kept too, since a higher derivative runs the forward pass again from there; where no cache
+    holds that input anyway, it stands in for the lowest stage's cache, which is then computed once more.
+    """
 
     @staticmethod
     def forward(ctx: Any, program: Program, x: torch.Tensor, target: Any, *tensors: torch.Tensor) -> Any:
+        free = not torch.compiler.is_compiling()  # torch.compile sees by itself what is not needed
+        lowest = program.first(ctx.needs_input_grad[1:]) if free else 0
         with own_precision(program, x):
-            y, caches = program.forward(x, target, tensors)
-        ctx.program, statistics = program, batch_statistics(caches)
-        if not torch.compiler.is_compiling():  # which sees by itself what is not needed
-            first = program.first(ctx.needs_input_grad[1:])
-            caches[:first] = [()] * first
-        kept, ctx.places = flatten(caches, [x, target, *tensors])
+            a, below, _ = program.forward(x, target, tensors, 0, lowest)
+            if free and lowest < len(program.stages) and not ctx.needs_input_grad[1]:
+                a = program.stages[lowest].cast(a, {}, program.low)[0]  # kept once, in the precision of the stage
+            y, caches, ctx.dtype = program.forward(a, target, tensors, lowest)
+        statistics = batch_statistics([*below, *caches])
+        inputs, ctx.again, ctx.anew = [a, target, *program.above(lowest, tensors)], False, False
+        if free:
+            cached = [value for cache in caches for value in cache if isinstance(value, torch.Tensor)]
+            ctx.again = not all(among(value, [*inputs, y]) for value in cached)
+            ctx.anew = ctx.again and not among(a, cached)
+            if ctx.anew:
+                caches[lowest] = ()
+            elif not among(a, cached):
+                inputs[0] = None
+        ctx.program, ctx.lowest = program, lowest
+        kept, ctx.places = flatten(caches, inputs)
         ctx.save_for_backward(*kept)
         if statistics:
             ctx.mark_non_differentiable(*statistics)
-        return y, *statistics
+        return 1 * y if y is x else y, *statistics
 
     @staticmethod
     def backward(ctx: Any, dy: torch.Tensor, *_: Any) -> Any:
         kept, needs, program = ctx.saved_tensors, ctx.needs_input_grad[1:], ctx.program
-        x, target, *tensors = kept[: len(needs)]
-        with own_precision(program, x):
-            if torch.is_grad_enabled() and not torch.compiler.is_compiling():
-                caches = program.forward(x, target, tensors)[1]
+        a, target, *tensors = kept[: len(needs)]
+        with own_precision(program, dy):
+            if ctx.again and torch.is_grad_enabled():
+                found = program.forward(a, target, tensors, ctx.lowest)
             else:
-                caches = unflatten(kept, ctx.places)
-            return None, *program.backward(caches, tensors, dy, needs)
+                found = Pass(dy, unflatten(kept, ctx.places), ctx.dtype)
+                if ctx.anew:
+                    found.caches[ctx.lowest] = program.step(ctx.lowest, a, target, tensors)[1]
+            return None, *program.backward(found, tensors, dy, needs)
 
 
 class _Transformed(Function):
@@ -151,8 +205,8 @@ class _Transformed(Function):
     @staticmethod
     def forward(program: Program, x: torch.Tensor, target: Any, *tensors: torch.Tensor) -> Any:
         with own_precision(program, x):
-            y, caches = program.forward(x, target, tensors)
-        return y, *batch_statistics(caches)
+            y, caches, _ = program.forward(x, target, tensors)
+        return 1 * y if y is x else y, *batch_statistics(caches)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -164,8 +218,8 @@ class _Transformed(Function):
     def backward(ctx: Any, dy: torch.Tensor, *_: Any) -> Any:
         x, target, *tensors = ctx.saved_tensors
         with own_precision(ctx.program, x):
-            caches = ctx.program.forward(x, target, tensors)[1]
-            return None, *ctx.program.backward(caches, tensors, dy, ctx.needs_input_grad[1:])
+            found = ctx.program.forward(x, target, tensors)
+            return None, *ctx.program.backward(found, tensors, dy, ctx.needs_input_grad[1:])
 
 
 def own_precision(program: Program, x: torch.Tensor) -> AbstractContextManager[Any]:
@@ -176,6 +230,11 @@ def own_precision(program: Program, x: torch.Tensor) -> AbstractContextManager[A
 def batch_statistics(caches: Sequence[Any]) -> list[torch.Tensor]:
     """Mean and variance of every batch norm that took them from the batch."""
     return [a for cache in caches if hasattr(cache, "var") for a in (cache.mean, cache.var)]
+
+
+def among(value: Any, known: Sequence[Any]) -> bool:
+    """Whether it is one of the known objects, not only equal to one."""
+    return any(value is k for k in known)
 
 
 def flatten(caches: Sequence[Any], known: list[Any]) -> tuple[list[Any], list[Any]]:

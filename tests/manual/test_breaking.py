@@ -103,8 +103,8 @@ MUTANTS: dict[type, list[tuple[str, str]]] = {
         ("xp.sum(dy, axis=0)", "xp.sum(dy, axis=0)[0]"),
     ],
     manual.Dropout: [
-        ("dy * cache.scale", "dy"),
-        ("* cache.scale", "* (cache.scale > 0)"),
+        ("dy * (cache.mask / (1 - self.p))", "dy"),
+        ("cache.mask / (1 - self.p)", "cache.mask"),
         ("1 * dy", "dy / (1 - self.p)"),
     ],
     manual.SquaredError: [

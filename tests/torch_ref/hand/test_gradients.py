@@ -121,6 +121,38 @@ def test_inputs_of_any_layout_and_with_leading_dimensions() -> None:
         assert_close([inputs[0].grad, *gradients(hand)], [inputs[1].grad, *gradients(plain)], rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.parametrize("loss", [manual.MeanSquaredError(), manual.BinaryCrossEntropy(), manual.SoftmaxCrossEntropy()])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_target_of_a_higher_precision(loss: manual.Loss, apart: bool) -> None:
+    """The loss takes the target's precision, the gradients keep the parameters', as with torch's own modules."""
+    hand, auto = pair(loss=None if apart else loss, dtype=torch.float32)
+    x, _ = batch(dtype=torch.float32)
+    target = torch.softmax(torch.randn(7, 3, dtype=torch.float64), 1)
+    E = HandModule(loss)(hand(x), target) if apart else hand(x, target)
+    expected = twin(loss)(auto(x), target)
+    assert E.dtype == expected.dtype
+    assert_close(E, expected)
+    E.backward(), expected.backward()
+    assert_close(gradients(hand), gradients(auto))
+
+
+def test_what_changes_nothing_still_gives_a_tensor_of_its_own() -> None:
+    x = torch.randn(3, 4, requires_grad=True)
+    for module in (HandModule(manual.Identity()), HandModule(manual.Dropout()).eval()):
+        y = module(x)
+        before = x.detach().clone()
+        y.mul_(2)
+        assert_close(x.detach(), before, rtol=0, atol=0)
+        assert_close(torch.autograd.grad(y.sum(), x)[0], torch.full_like(x, 2))
+
+
+@pytest.mark.parametrize("kind", [manual.BinaryStep, manual.Sign])
+def test_what_has_no_derivative_says_so(kind: type[manual.BinaryStep]) -> None:
+    y = HandModule(kind())(torch.randn(3, 4, requires_grad=True))
+    with pytest.raises(manual.NotDifferentiableError):
+        y.sum().backward()
+
+
 def test_nothing_passed_in_is_changed() -> None:
     hand, _ = pair(loss=LOSS)
     x, labels = batch()

@@ -25,12 +25,34 @@ def test_never_more_and_as_recorded() -> None:
     assert shown[2] == memory.table(record.load("memory"))
 
 
-@pytest.mark.parametrize("hidden", ["softplus", "silu", "gelu"])
-def test_one_array_for_each_activation_where_its_composition_keeps_more(hidden: str) -> None:
-    N, n = 8, 5
-    hand = HandModule(manual.ACTIVATIONS[hidden])
-    x = torch.randn(N, n, requires_grad=True)
-    assert memory.kept(hand, lambda: hand(x)) <= 2 * N * n * 4  # the input, and at most the output
+ALONE = {
+    **{name: (manual.ACTIVATIONS[name], module) for name, module in memory.OWN.items()},
+    "linear": (manual.Linear(5, 5), lambda: nn.Linear(5, 5)),
+    "layer norm": (manual.LayerNorm(5), lambda: nn.LayerNorm(5)),
+    "batch norm": (manual.BatchNorm1d(5), lambda: nn.BatchNorm1d(5)),
+    "softmax": (manual.Softmax(), lambda: nn.Softmax(1)),
+    "dropout": (manual.Dropout(), nn.Dropout),
+    "identity": (manual.Identity(), nn.Identity),
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_layer_alone_keeps_no_more_than_torchs(name: str) -> None:
+    layer, module = ALONE[name]
+    hand, plain = HandModule(layer), module()
+    x = torch.randn(8, 5, requires_grad=True)
+    assert memory.kept(hand, lambda: hand(x)) <= memory.kept(plain, lambda: plain(x))
+
+
+@pytest.mark.parametrize(
+    ("loss", "module"),
+    [(manual.MeanSquaredError(), nn.MSELoss()), (manual.BinaryCrossEntropy(), nn.BCEWithLogitsLoss())],
+    ids=["squared error", "binary cross-entropy"],
+)
+def test_a_loss_alone_keeps_no_more_than_torchs(loss: manual.Loss, module: nn.Module) -> None:
+    hand = HandModule(loss)
+    y, target = torch.randn(8, 5, requires_grad=True), torch.rand(8, 5)
+    assert memory.kept(hand, lambda: hand(y, target)) <= memory.kept(module, lambda: module(y, target))
 
 
 def test_squared_error_keeps_the_error_alone() -> None:
@@ -47,5 +69,4 @@ def test_nothing_is_kept_below_the_lowest_stage_that_needs_a_gradient() -> None:
     for name in ("0.weight", "0.bias", "2.weight", "2.bias"):
         hand.get_parameter(name).requires_grad_(False)
     x, labels = torch.randn(8, 6), torch.randint(3, (8,))
-    given = x.nbytes + labels.nbytes
-    assert memory.kept(hand, lambda: hand(x, labels)) == given + 8 * 4 * 4 + 8 * 3 * 4  # h2 and p
+    assert memory.kept(hand, lambda: hand(x, labels)) == labels.nbytes + 8 * 4 * 4 + 8 * 3 * 4  # h2 and p

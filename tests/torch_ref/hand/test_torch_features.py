@@ -99,6 +99,20 @@ def test_linear_runs_in_the_lower_precision_under_autocast() -> None:
     y.sum().backward()  # outside, as torch recommends
 
 
+def test_autocast_leaves_float64_alone() -> None:
+    hand, auto = pair(EVERY_KIND, LOSS)
+    x, labels = batch()
+    hand.eval(), auto.eval()
+    expected = twin(LOSS)(auto(x), labels)
+    with torch.autocast("cpu", torch.bfloat16):
+        E = hand(x, labels)
+        with pytest.raises(ValueError, match=r"x: is torch.float64, but the parameters are torch.float32; convert"):
+            HandModule(manual.Linear(6, 2))(x)
+    assert E.dtype == torch.float64
+    E.backward(), expected.backward()
+    assert_close([E, *gradients(hand)], [expected, *gradients(auto)])
+
+
 def test_gradient_scaler() -> None:
     """float16 with scaled losses takes the steps that float32 takes, to float16's precision."""
     hand, auto = pair(loss=LOSS, dtype=torch.float32)
@@ -161,6 +175,58 @@ def test_hooks() -> None:
     plain, _ = pair(loss=LOSS)
     plain(x, labels).backward()
     assert_close(weight.grad, 2 * plain.get_parameter("0.weight").grad)
+
+
+def test_a_child_set_to_evaluation_alone() -> None:
+    """Batch norm frozen, dropout left on or off one by one: the idioms of fine-tuning."""
+    hand, auto = pair(EVERY_KIND)
+    x, _ = batch()
+    for still in (["1"], ["3"], ["1", "3"]):
+        for module in (hand, auto):
+            module.train()
+            for name in still:
+                module.get_submodule(name).eval()
+        found = []
+        for module in (hand, auto):
+            torch.manual_seed(5)
+            found.append(module(x))
+        assert_close(*found)
+        assert_close(dict(hand.state_dict()), dict(auto.state_dict()))
+
+
+def test_statistics_taken_anew() -> None:
+    """update_bn of torch's weight averaging: the mean over all batches, in place of the moving one."""
+    hand, auto = pair(EVERY_KIND, dtype=torch.float32)
+    batches = [batch(dtype=torch.float32)[0] + k for k in range(3)]
+    for module in (hand, auto):
+        torch.optim.swa_utils.update_bn(batches, module)
+    assert_close(dict(hand.state_dict()), dict(auto.state_dict()))
+    assert_close(hand.get_buffer("1.running_mean"), torch.stack([auto[0](x).mean(0) for x in batches]).mean(0).detach())
+
+
+def test_a_checkpoint_of_before_batches_were_counted() -> None:
+    hand, _ = pair(EVERY_KIND)
+    hand.load_state_dict({name: t for name, t in hand.state_dict().items() if "num_batches" not in name})
+
+
+@pytest.mark.parametrize("subject", [manual.Linear(6, 3), manual.mlp([6, 5, 3])])
+def test_parametrized_weights(subject: manual.Linear | manual.Network) -> None:
+    hand, plain = HandModule(subject).double(), twin(subject).double()
+    plain.load_state_dict(hand.state_dict())
+    x, _ = batch()
+    for module in (hand, plain):
+        parametrize = torch.nn.utils.parametrizations.weight_norm
+        parametrize(module if isinstance(subject, manual.Linear) else module.get_submodule("0"))
+        module(x).sum().backward()
+    assert sorted(hand.state_dict()) == sorted(plain.state_dict())
+    found = [{name: p.grad for name, p in module.named_parameters()} for module in (hand, plain)]
+    assert_close(*found)
+
+
+def test_shapes_on_the_meta_device() -> None:
+    hand = HandModule(manual.mlp([6, 5, 3]), LOSS).to("meta")
+    assert hand(torch.empty(7, 6, device="meta")).shape == (7, 3)
+    hand(torch.empty(7, 6, device="meta"), torch.empty(7, dtype=torch.int64, device="meta")).backward()
 
 
 def test_copies_and_files() -> None:
