@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import nn
 
-from manual import BatchNorm1d, Dropout, Layer, Loss, Network, SoftmaxCrossEntropy
+from manual import BatchNorm1d, BinaryCrossEntropy, Dropout, Layer, Loss, Network, SoftmaxCrossEntropy, SquaredError
 from manual.network import widths
 from torch_ref.batch_norm import update_running
 from torch_ref.hand_function import Program, apply
@@ -20,13 +20,14 @@ M = TypeVar("M", bound=nn.Module)
 class HandModule(nn.Module):
     """A manual layer, network or loss, or a network with its loss, as a module with hand-derived gradients.
 
-    module(x) is the output, module(x, target) the loss E. Shapes: x (N, n_in), without a loss and batch norm also
-    (..., n_in); the target as the loss takes it. Parameters start as those of torch's own modules do and state_dict has
-    their keys, so checkpoints and optimizers notice nothing. In training, dropout draws from torch's generator and
-    batch norm keeps running statistics; eval() ends both; states, per layer a mask, running statistics or None, says
-    what a layer takes instead. Raises TypeError for what has no twin; at the call, ValueError for an input that does
-    not fit the parameters in shape, dtype or device, states that do not fit the layers, and a target where there is no
-    loss or that wants a gradient; RuntimeError for labels out of range. Forward-mode derivatives are not derived.
+    module(x) is the output, module(x, target) the loss E. Shapes: x (N, n_in), also (..., n_in) without a batch norm
+    and with no loss or one that treats all elements alike; the target as the loss takes it. Parameters start as those
+    of torch's own modules do and state_dict has their keys, so checkpoints and optimizers notice nothing. In
+    training, dropout draws from torch's generator and batch norm keeps running statistics; eval() ends both; states,
+    per layer a mask, running statistics or None, says what a layer takes instead. Raises TypeError for what has no
+    twin; at the call, ValueError for an input that does not fit the parameters in shape, dtype or device, states that
+    do not fit the layers, and a target where there is no loss or that wants a gradient; RuntimeError for labels out
+    of range. Forward-mode derivatives are not derived.
 
     >>> import manual
     >>> HandModule(manual.mlp([4, 3, 2], "relu"))(torch.zeros(5, 4)).shape
@@ -57,6 +58,8 @@ class HandModule(nn.Module):
         self.names = [str(i) for i in range(len(layers))] if isinstance(subject, Network) else []
         self.stateful = any(isinstance(layer, Dropout | BatchNorm1d) for layer in layers)
         self.normed = any(isinstance(layer, BatchNorm1d) for layer in layers)
+        alike = isinstance(loss, SquaredError | BinaryCrossEntropy) and loss.reduction != "batch mean"
+        self.ranks = not self.normed and (loss is None or alike)  # whether a target may have leading dimensions
         self.n_in = widths(layers[0])[0] if layers else None
         self.n_out = next((n for n in (widths(layer)[1] for layer in reversed(layers)) if n), None)
 
@@ -71,6 +74,7 @@ class HandModule(nn.Module):
         ]
         self._check(x, target, tensors)
         rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+        aims = target if target is None or x.ndim == 2 else target.reshape(-1, target.shape[-1])
         program = self.program
         if autocast(x):
             program = program._replace(low=torch.get_autocast_dtype(x.device.type))
@@ -78,10 +82,10 @@ class HandModule(nn.Module):
             taken = self._states(program, rows, holders, states)
             program = program._replace(states=tuple(map(len, taken)))
             tensors += chain(*taken)
-        y, *statistics = apply(program, rows, target, tensors)
+        y, *statistics = apply(program, rows, aims, tensors)
         if statistics:
             self._keep(statistics, holders, rows.shape[0], program.states)
-        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1])
+        return y if x.ndim == 2 or target is not None else y.reshape(*x.shape[:-1], y.shape[-1])
 
     def extra_repr(self) -> str:
         return ", ".join(map(repr, (*(() if self.names else self.layers), *((self.loss,) if self.loss else ()))))
@@ -125,7 +129,7 @@ class HandModule(nn.Module):
                 )
         if x.ndim == 0 or (n is not None and x.shape[-1] != n):
             raise ValueError(f"x: shape is {tuple(x.shape)}, expected (N, {n or 'n'}) for {(*layers, loss)[0]}")
-        if x.ndim != 2 and (target is not None or self.normed):
+        if x.ndim != 2 and (self.normed or (target is not None and not self.ranks)):
             what = "a batch norm" if target is None else "a loss"
             expected = f"(N, {n or 'n'})"
             raise ValueError(f"x: shape is {tuple(x.shape)}, expected {expected} with {what}; reshape it to rows first")
@@ -142,7 +146,7 @@ class HandModule(nn.Module):
             raise ValueError("target: requires a gradient, but losses are derived for their output only; detach() it")
         C = self.n_out or x.shape[-1]
         labels = isinstance(loss, SoftmaxCrossEntropy) and not target.is_floating_point()
-        shape = (len(x),) if labels else (len(x), C)
+        shape = (len(x),) if labels else (*x.shape[:-1], C)
         if tuple(target.shape) != shape:
             raise ValueError(f"target: shape is {tuple(target.shape)}, expected {shape} for {loss}")
         if target.device != x.device:

@@ -8,4 +8,4 @@ class Softmax(nn.Module):
     """p = e^z / sum e^z over each row."""
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        return torch.softmax(z, dim=1)
+        return torch.softmax(z, dim=-1)

@@ -136,6 +136,39 @@ def test_a_target_of_a_higher_precision(loss: manual.Loss, apart: bool) -> None:
     assert_close(gradients(hand), gradients(auto))
 
 
+@pytest.mark.parametrize("shape", [(5,), (2, 3, 4), (0, 3)])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_losses_of_all_elements_alike_take_any_rank(shape: tuple[int, ...], reduction: Any) -> None:
+    y, target = torch.randn(shape, dtype=torch.float64), torch.rand(shape, dtype=torch.float64)
+    for loss, plain in (
+        (manual.MeanSquaredError(reduction), torch.nn.MSELoss(reduction=reduction)),
+        (manual.BinaryCrossEntropy(reduction), torch.nn.BCEWithLogitsLoss(reduction=reduction)),
+    ):
+        given = [y.clone().requires_grad_() for _ in range(2)]
+        values = [module(a, target) for module, a in zip((HandModule(loss), plain), given, strict=True)]
+        assert_close(*values, equal_nan=True)
+        for value in values:
+            value.backward()
+        assert_close(given[0].grad, given[1].grad)
+
+
+def test_a_network_with_its_loss_and_leading_dimensions() -> None:
+    hand, auto = pair(loss=manual.MeanSquaredError())
+    x, target = torch.randn(2, 4, 6, dtype=torch.float64), torch.randn(2, 4, 3, dtype=torch.float64)
+    hand(x, target).backward()
+    torch.nn.functional.mse_loss(auto(x), target).backward()
+    assert_close(gradients(hand), gradients(auto))
+    with pytest.raises(ValueError, match=r"target: shape is \(8, 3\), expected \(2, 4, 3\)"):
+        hand(x, target.reshape(8, 3))
+    with pytest.raises(ValueError, match=r"expected \(N, 6\) with a loss; reshape"):
+        HandModule(manual.mlp([6, 3]), manual.MeanSquaredError("batch mean")).double()(x, target)
+
+
+def test_softmax_over_the_last_dimension() -> None:
+    x = torch.randn(2, 3, 6)
+    assert_close(HandModule(manual.Softmax())(x), twin(manual.Softmax())(x))
+
+
 def test_what_changes_nothing_still_gives_a_tensor_of_its_own() -> None:
     x = torch.randn(3, 4, requires_grad=True)
     for module in (HandModule(manual.Identity()), HandModule(manual.Dropout()).eval()):

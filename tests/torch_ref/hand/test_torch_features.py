@@ -159,6 +159,16 @@ def test_compiled_code_runs() -> None:
     assert_close(gradients(hand), gradients(auto))
 
 
+def test_a_transform_under_compile_is_refused_by_torch() -> None:
+    """docs/drop_in.md says so: Dynamo has no vmap rule for custom functions. Once it has, say the contrary."""
+    torch._dynamo.reset()
+    hand, _ = pair(dtype=torch.float32)
+    x = torch.randn(4, 7, 6)
+    with pytest.raises(Exception, match="vmap"):
+        torch.compile(vmap(hand), fullgraph=True, backend="aot_eager")(x)
+    assert vmap(hand)(x).shape == (4, 7, 3)
+
+
 def test_hooks() -> None:
     hand, _ = pair(loss=LOSS)
     x, labels = batch()
