@@ -153,7 +153,7 @@ def network_class() -> System:
 
 def training() -> System:
     """1000 times: feedforward, loss, W -= d_W; then print(nn.output), which belongs to the weights before the last."""
-    numbers = []
+    numbers, reports = [], []
     for seed in (1, 0, 42):
         first = start(NET, "rand", seed)
         ours, auto = train(NET, first, SSE, SGD(1.0), 1000), train_by_torch(NET, first, SSE, 1.0, 1000)
@@ -166,6 +166,7 @@ def training() -> System:
             *(Number(f"seed {seed}: W{k} at the end", ours.params[2 * k - 2]["W"], auto.params[2 * k - 2]["W"],
                      within=1e-9) for k in (1, 2)),
         ]  # fmt: skip
+        reports += [verify(NET, ours.params, X, Y, SSE, seed=seed, name=f"3-4-1 trained, seed {seed}")]
     net, weights, targets = side_by_side(TANH[0.03], range(50))
     by_torch = train_by_torch(net, weights, SSE, 0.03, 1000, targets).output
     median = np.median(np.sum((by_torch - targets) ** 2, axis=0))
@@ -177,7 +178,8 @@ def training() -> System:
         "A-S4",
         "training, 1000 iterations at rate 1",
         numbers,
-        notes=(
+        reports,
+        (
             "nn.output is one update behind the weights that are saved (A-E16)",
             *map(considered, (LECTURE, CENTRED, EQUAL, ZERO, RATES[0.1], RATES[10.0], RATES[50.0])),
             *map(considered, (TANH[1.0], TANH[0.3])),

@@ -194,7 +194,8 @@ def training() -> System:
         "B-S5",
         "2-5-1: 5,000 steps, alpha 0.01",
         numbers,
-        notes=(
+        [verify(NET, runs[name].params, X, Y, HALF, seed=5, name=f"2-5-1 trained, {name}") for name in by_torch],
+        (
             f"with the printed line the cost goes from {first:.3g} to {last:.3g} and rises {rose} times: "
             "a falling cost is no evidence of a right gradient",
             f"XOR, alpha 1, cost after {XOR_STEPS} steps from 3 seeds: right {', '.join(f'{c:.2g}' for c in right)}; "

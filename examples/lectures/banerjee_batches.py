@@ -48,7 +48,7 @@ def epochs() -> System:
     x, y = batch(12)
     p = gradients(NET, PARAMS, x, y, MEAN)
     alone = [gradients(NET, PARAMS, x[i : i + 1], y[i : i + 1], MEAN)["dW1"] for i in range(12)]
-    numbers = []
+    numbers, reports = [], []
     for name, size in (("a point", 1), ("a mini-batch of 4", 4), ("the whole set", 12)):
         data = [(x[i : i + size], y[i : i + size]) for i in range(0, 12, size)] * 20
         ours, auto = train(NET, PARAMS, data, MEAN, 0.1), train_by_torch(NET, PARAMS, data, MEAN, 0.1)[0]
@@ -58,8 +58,9 @@ def epochs() -> System:
             Number(f"one update {name}: W1", ours.params[0]["W"], auto.params[0]["W"], within=1e-9),
             Number(f"one update {name}: updates", len(ours.costs), len(auto.costs)),
         ]
+        reports.append(verify(NET, ours.params, x, y, MEAN, seed=8, name=f"2-5-1 trained, one update {name}"))
     mean = Number("the points' mean dW1 is the whole set's", np.mean(alone, axis=0), p["dW1"])
-    return System("B-S8", "epochs: per point, mini-batch, full", (*numbers, mean))
+    return System("B-S8", "epochs: per point, mini-batch, full", (*numbers, mean), reports)
 
 
 def left_out() -> System:

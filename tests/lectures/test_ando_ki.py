@@ -264,8 +264,7 @@ def test_every_golden_value_is_covered() -> None:
 def test_there_are_eight_systems_all_certified(systems: dict[str, System]) -> None:
     assert list(systems) == [f"A-S{k}" for k in range(1, 9)]
     assert {k: s.verdict for k, s in systems.items() if s.verdict is not Verdict.CERTIFIED} == {}
-    judged = {k for k, s in systems.items() if s.reports}
-    assert judged == {"A-S1", "A-S2", "A-S3", "A-S6", "A-S7", "A-S8"}
+    assert {k for k, s in systems.items() if not s.reports} == {"A-S5"}  # save and load
 
 
 def test_script_runs_alone(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def flat(value: Any) -> Any:
 @pytest.mark.parametrize("id", IDS)
 def test_system_is_certified(systems: dict[str, System], id: str) -> None:
     assert list(systems) == IDS
+    assert bool(systems[id].reports) is (id not in ("B-S1", "B-S3"))  # no gradient, and the forward pass of B-S4
     assert systems[id].verdict is Verdict.CERTIFIED, [n.name for n in systems[id].numbers if n.verdict.exit_code]
 
 
