@@ -208,16 +208,17 @@ def saved_and_loaded() -> System:
         path = Path(folder) / "weight.txt"
         save_text(path, NET, trained.params)
         read, inferred = load(path).params, infer(path, X)
-    both = [np.concatenate([p["W"].ravel() for p in params if p]) for params in (trained.params, read)]
-    by_torch = module(NET, read)(torch.from_numpy(X))
+    holder = module(NET, read)
+    weights = np.concatenate([p["W"].ravel() for p in trained.params if p])
+    held = torch.cat([W.detach().ravel() for W in holder.parameters()])
     apart = np.abs(trained.output - inferred).max()
     return System(
         "A-S5",
         "save, load, separate inference",
         (
-            Number("inference from weight.txt", inferred, by_torch),
+            Number("inference from weight.txt", inferred, holder(torch.from_numpy(X))),
             Number("print(nn.output) of the training", trained.output),
-            Number("weights read back", both[1], both[0], within=0),
+            Number("the weights, and the twin's that read them back", weights, held, within=0),
         ),
         notes=(f"the two outputs are up to {apart:.1e} apart: one update lies between them (A-E16)",),
     )

@@ -46,20 +46,20 @@ def batches() -> System:
 def epochs() -> System:
     """Steps 1-5 for all data points, once: one update a point, one a mini-batch, or one for all of them."""
     x, y = batch(12)
-    p = gradients(NET, PARAMS, x, y, MEAN)
+    whole = autograd(NET, PARAMS, x, y, MEAN)["dW1"]
     alone = [gradients(NET, PARAMS, x[i : i + 1], y[i : i + 1], MEAN)["dW1"] for i in range(12)]
     numbers, reports = [], []
     for name, size in (("a point", 1), ("a mini-batch of 4", 4), ("the whole set", 12)):
         data = [(x[i : i + size], y[i : i + size]) for i in range(0, 12, size)] * 20
-        ours, auto = train(NET, PARAMS, data, MEAN, 0.1), train_by_torch(NET, PARAMS, data, MEAN, 0.1)[0]
-        after = [gradients(NET, q, x, y, MEAN)["loss"] for q in (ours.params, auto.params)]
+        ours, theirs = train(NET, PARAMS, data, MEAN, 0.1), train_by_torch(NET, PARAMS, data, MEAN, 0.1)[0]
+        after = [f(NET, run.params, x, y, MEAN)["loss"] for f, run in ((gradients, ours), (autograd, theirs))]
         numbers += [
             Number(f"one update {name}: L after 20 epochs", *after, within=1e-9),
-            Number(f"one update {name}: W1", ours.params[0]["W"], auto.params[0]["W"], within=1e-9),
-            Number(f"one update {name}: updates", len(ours.costs), len(auto.costs)),
+            Number(f"one update {name}: W1", ours.params[0]["W"], theirs.params[0]["W"], within=1e-9),
+            Number(f"one update {name}: updates", len(ours.costs), len(theirs.costs)),
         ]
         reports.append(verify(NET, ours.params, x, y, MEAN, seed=8, name=f"2-5-1 trained, one update {name}"))
-    mean = Number("the points' mean dW1 is the whole set's", np.mean(alone, axis=0), p["dW1"])
+    mean = Number("the points' mean dW1 is the whole set's", np.mean(alone, axis=0), whole)
     return System("B-S8", "epochs: per point, mini-batch, full", (*numbers, mean), reports)
 
 

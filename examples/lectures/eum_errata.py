@@ -30,29 +30,31 @@ from manual import Linear, Network, gradients, sgd
 
 
 def kink() -> Erratum:
-    """ReLU: f'(x) = 1 for x >= 0, and so leaky ReLU's. The judge holds the convention of torch, 0 and 0.01."""
+    """ReLU: f'(x) = 1 for x >= 0. The judge holds the convention of torch, 0 at 0."""
+    return at_zero("relu", torch.relu, 0.0)
 
-    def printed(slope: float) -> Any:
-        return lambda dy, x: np.where(x >= 0, dy, slope * dy)
 
-    relu, leaky = layer_of("relu"), layer_of("leaky_relu")
+def leaky_kink() -> Erratum:
+    """Leaky ReLU: the same, where torch's convention is 0.01."""
+    return at_zero("leaky_relu", lambda x: torch.nn.functional.leaky_relu(x, 0.01), 0.01)
+
+
+def at_zero(name: str, reference: Any, slope: float) -> Erratum:
+    """f'(x) = 1 for x >= 0, slope for x < 0, as printed; and what the values of f say of its slopes at 0."""
+    layer = layer_of(name)
     finding = verify_function(
-        lambda x: (relu.forward({}, x)[0], x), printed(0.0), torch.relu, [POINTS[None]], seed=1, name="ReLU as printed"
-    )
-    other = verify_function(
-        lambda x: (leaky.forward({}, x)[0], x), printed(0.01), lambda x: torch.nn.functional.leaky_relu(x, 0.01),
-        [POINTS[None]], seed=1, name="leaky ReLU as printed",
+        lambda x: (layer.forward({}, x)[0], x), lambda dy, x: np.where(x >= 0, dy, slope * dy), reference,
+        [POINTS[None]], seed=1, name=f"{name} as printed",
     )  # fmt: skip
-    sides = {name: [float(v[0]) for v in quotients(name, np.zeros(1))[:2]] for name in ("relu", "leaky_relu")}
-    slopes = "; ".join(f"{name} {low:.6g} and {high:.6g}" for name, (low, high) in sides.items())
+    left, right = (float(v[0]) for v in quotients(name, np.zeros(1))[:2])
     return Erratum(
         "E-E1",
-        "ReLU and leaky ReLU: f'(x) = 1 for x >= 0",
-        "no value at 0 is the derivative: it is a convention, torch's is 0 and 0.01",
+        f"{name}: f'(x) = 1 for x >= 0",
+        f"no value at 0 is the derivative: it is a convention, torch's is {slope:g}",
         finding,
-        judged(relu, torch.relu, "ReLU"),
-        f"{place_and_name(finding)}; leaky ReLU {other.verdict.value} likewise. Slopes left and right of 0: {slopes}; "
-        "any value between is a subgradient, none the derivative",
+        judged(layer, reference, name),
+        f"{place_and_name(finding)}. Slopes left and right of 0: {left:.6g} and {right:.6g}; any value between is a "
+        "subgradient, none the derivative",
     )
 
 
@@ -155,7 +157,7 @@ def chain_cut_short() -> Erratum:
     )
 
 
-ERRATA = (kink, no_loss, uphill_update, exchanged_units, chain_cut_short)
+ERRATA = (kink, leaky_kink, no_loss, uphill_update, exchanged_units, chain_cut_short)
 
 if __name__ == "__main__":
     sys.exit(errata_main(ERRATA))

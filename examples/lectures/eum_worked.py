@@ -146,10 +146,9 @@ def worked_example() -> System:
     down, up = (sgd(PARAMS, right.dparams, s * ETA) for s in (1, -1))
     minus, plus = training(1), training(-1)
     numbers = (
-        *slide_numbers(p, q),
+        *slide_numbers(p, q, right, auto),
         *(Number(f"right: {k}", right[name], auto[name])
-          for k, name in {"a(2)": "z2", "y": "h2", "E": "loss", "delta(2)": "dz2", "dE/dz": "dh1", "delta(1)": "dz1",
-                          "dE/dx": "dx"}.items()),
+          for k, name in {"delta(2)": "dz2", "dE/dz": "dh1", "delta(1)": "dz1", "dE/dx": "dx"}.items()),
         *(Number(f"right: dE/d{k}", v, as_in_lecture(auto, "d")[k]) for k, v in as_in_lecture(right, "d").items()),
         *(Number(f"right: {k}*", v, as_in_lecture(auto)[k] - ETA * as_in_lecture(auto, "d")[k])
           for k, v in as_in_lecture(named(down)).items()),
@@ -175,37 +174,51 @@ def loss_at(params: Any) -> float:
     return float(gradients(NET, params, X, TARGET, HALF)["loss"])
 
 
-def slide_numbers(p: Any, q: Any) -> list[Number]:
-    """The 22 printed ones. Where print rounds a product of rounded factors, the factors are those in print."""
+def slide_numbers(p: Any, q: Any, right: Any, auto: Any) -> list[Number]:
+    """The 22 printed ones, of the network with its units exchanged (p, q), and what is right beside them.
+
+    Where print rounds a product of rounded factors, the factors are ours, rounded to as many places.
+    """
     (y1, y2), (t1, t2), z = p.y[0], TARGET[0], p["h1"][0]  # z[1] stands on the slides where z1 belongs
     w11, w12 = 0.40, 0.45
     path = [(y1 - t1) * y1 * (1 - y1) * w11, (y2 - t2) * y2 * (1 - y2) * w12]
     dE, slope, dz2 = q["dh2"][0], q["dz2"][0] / q["dh2"][0], q["dz2"][0]
     slide = q["dW1"][1, 0]  # unit 2 of the swapped network: what the slide calls w11(1)
-    numbers = [
-        Number("E", p["loss"], q["loss"], ["0.191"]),
+    rdz, adz = right["dz2"][0], auto["dz2"][0]
+    dE3, slope3, z3 = (round(float(v), 3) for v in (y1 - t1, y1 * (1 - y1), z[1]))
+    path4, zslope4 = [round(dE3 * slope3 * w11, 4), round(float(path[1]), 4)], round(float(z[1] * (1 - z[1])), 4)
+    dz4 = round(sum(path4), 4)
+    return [
+        Number("E, units exchanged (E-E5)", p["loss"], q["loss"], ["0.191"]),
+        Number("right: E", right["loss"], auto["loss"]),
         Number("a(1)", p["z1"], q["z1"], ["0.178", "0.314"]),
         Number("z", p["h1"], q["h1"], ["0.544", "0.578"]),
         Number("a(2), units exchanged (E-E5)", p["z2"], q["z2"], ["0.703", "0.659"]),
-        Number("y", p.y, q["h2"], ["0.669", "0.659"]),
-        Number("dE/dy1, dE/dy2", p["dh2"][0], dE, ["0.569", "-0.241"]),
-        Number("y1', y2'", p.y[0] * (1 - p.y[0]), slope, ["0.221", "0.225"]),
+        Number("right: a(2)", right["z2"], auto["z2"]),
+        Number("y, units exchanged (E-E5)", p.y, q["h2"], ["0.669", "0.659"]),
+        Number("right: y", right["h2"], auto["h2"]),
+        Number("dE/dy1, dE/dy2, units exchanged (E-E5)", p["dh2"][0], dE, ["0.569", "-0.241"]),
+        Number("right: dE/dy1, dE/dy2", right["dh2"][0], auto["dh2"][0]),
+        Number("y1', y2', units exchanged (E-E5)", p.y[0] * (1 - p.y[0]), slope, ["0.221", "0.225"]),
+        Number("right: y1', y2'", right.y[0] * (1 - right.y[0]), adz / auto["dh2"][0]),
         Number("z1 as printed, z2 in truth (E-E5)", z[1], q["h1"][0, 1], ["0.578"]),
-        Number("dE/dw11(2) of rounded factors", 0.569 * 0.221 * 0.578, None, ["0.0727"]),
+        Number("dE/dw11(2) of rounded factors", dE3 * slope3 * z3, None, ["0.0727"]),
         Number("dE/dw11(2) as on the slide", (y1 - t1) * y1 * (1 - y1) * z[1], q["dW2"][0, 1]),
         Number("w11(2)* with plus (E-E4)", w11 + ETA * p["dW2"][0, 1], w11 + ETA * q["dW2"][0, 1], ["0.436"]),
-        Number("dE_y1/dz1 of rounded factors", 0.569 * 0.221 * w11, None, ["0.0503"]),
-        Number("dE_y1/dz1", path[0], dz2[0] * w11),
-        Number("dE_y2/dz1", path[1], dz2[1] * w12, ["-0.0244"]),
-        Number("dE/dz1 of rounded terms", 0.0503 - 0.0244, None, ["0.0259"]),
+        Number("dE_y1/dz1 of rounded factors", dE3 * slope3 * w11, None, ["0.0503"]),
+        Number("dE_y1/dz1, units exchanged (E-E5)", path[0], dz2[0] * w11),
+        Number("right: dE_y1/dz1", rdz[0] * w11, adz[0] * w11),
+        Number("dE_y2/dz1, units exchanged (E-E5)", path[1], dz2[1] * w12, ["-0.0244"]),
+        Number("right: dE_y2/dz1", rdz[1] * w12, adz[1] * w12),
+        Number("dE/dz1 of rounded terms", sum(path4), None, ["0.0259"]),
         Number("dE/dz1 as on the slide", sum(path), q["dh1"][0, 1]),
-        Number("z1'", z[1] * (1 - z[1]), q["dz1"][0, 1] / q["dh1"][0, 1], ["0.2439"]),
-        Number("dE/dw11(1) of rounded factors", 0.12 * 0.2439 * 0.0259, None, ["0.00075"], "E-E8"),
+        Number("z1', units exchanged (E-E5)", z[1] * (1 - z[1]), q["dz1"][0, 1] / q["dh1"][0, 1], ["0.2439"]),
+        Number("right: z1'", right["h1"][0, 0] * (1 - right["h1"][0, 0]), auto["dz1"][0, 0] / auto["dh1"][0, 0]),
+        Number("dE/dw11(1) of rounded factors", 0.12 * zslope4 * dz4, None, ["0.00075"], "E-E8"),
         Number("dE/dw11(1) as on the slide", 0.12 * z[1] * (1 - z[1]) * sum(path), slide),
         Number("w11(1)* with plus (E-E4)", 0.15 + ETA * p["dW1"][1, 0], 0.15 + ETA * slide, ["0.1504"]),
         Number("dW1, db1, dW2, db2, units exchanged", flat(p), flat(q), separate=True),
     ]
-    return numbers
 
 
 def flat(passed: Any) -> Any:

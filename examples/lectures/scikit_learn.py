@@ -82,13 +82,15 @@ def one_pass() -> System:
     p, a = gradients(NET, PARAMS, X, TARGET, LOSS), torch_run()
     d1, _, d2 = regularized(p.dparams)
     dW1, dW2, tW1, tW2 = d1["dW"], d2["dW"][0], a["dW1"], a["dW2"][0]
+    W2, h3, d21_3 = PARAMS[2]["W"], np.round(p["h1"][0], 3), np.round(p["dz2"][0, 0], 3)  # what the comments go on with
+    d1_3 = np.array([float(f"{v:.{places}f}") for v, places in zip(d21_3 * W2[0] * (1 - h3) * h3, (5, 4), strict=True)])
     numbers = (
         Number("W1grad31, W1grad32", dW1[:, 2], tW1[:, 2], ["0.060002", "0.02244"], "K-E2", separate=True),
-        Number("the same with X1 for X3", 0.6 * np.array([0.01667, 0.0374]) + ALPHA * PARAMS[0]["W"][:, 2], None,
+        Number("the same with X1 for X3", X[0, 0] * d1_3 + ALPHA * PARAMS[0]["W"][:, 2], None,
                ["0.060002", "0.02244"]),
         Number("h1, h2", p["h1"], a["h1"], ["0.679178699175393", "0.574442516811659"], separate=True),
         Number("o1", sigmoid(p.y), a["o1"], ["0.7654329236196236"], "K-E1"),
-        Number("o1 of h1, h2 in three digits", sigmoid(0.679 * 0.1 + 0.574 * 0.2 + 1), None, ["0.7654329236196236"],
+        Number("o1 of h1, h2 in three digits", sigmoid(W2 @ h3 + PARAMS[2]["b"]), None, ["0.7654329236196236"],
                "K-E1"),
         Number("d21", p["dz2"], a["dz2"], ["0.765"]),
         Number("d11", p["dz1"][0, 0], a["dz1"][0, 0], ["0.01667"], "K-E3"),

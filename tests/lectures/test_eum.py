@@ -82,8 +82,8 @@ TABLE = {
     ("E7", "a(1)"): ("E-S7", "a(1)"),
     ("E7", "z (unit 1, unit 2)"): ("E-S7", "z"),
     ("E7", "a(2)"): ("E-S7", "a(2), units exchanged (E-E5)"),
-    ("E7", "y"): ("E-S7", "y"),
-    ("E7", "E"): ("E-S7", "E"),
+    ("E7", "y"): ("E-S7", "y, units exchanged (E-E5)"),
+    ("E7", "E"): ("E-S7", "E, units exchanged (E-E5)"),
     ("E7", "dE/dw11(2) as on the slide"): ("E-S7", "dE/dw11(2) as on the slide"),
     ("E7", "dE/dw11(1) as on the slide"): ("E-S7", "dE/dw11(1) as on the slide"),
     ("E7", "w11(2)* as printed (+)"): ("E-S7", "w11(2)* with plus (E-E4)"),
@@ -164,7 +164,8 @@ def systems():
 
 @cache
 def errata():
-    return {erratum.id: erratum for erratum in (run() for run in eum_errata.ERRATA)}
+    found = {run: run() for run in eum_errata.ERRATA}
+    return {e.id + " leaky" * (run is eum_errata.leaky_kink): e for run, e in found.items()}
 
 
 def number(system, name):
@@ -329,7 +330,8 @@ def test_the_gradient_stays_below_its_bound():
 
 
 REFUTED = {
-    "E-E1": ("given: dx: another value at the kink", "relu 0 and 1; leaky_relu 0.01 and 1"),
+    "E-E1": ("given: dx: another value at the kink", "left and right of 0: 0 and 1"),
+    "E-E1 leaky": ("given: dx: another value at the kink", "left and right of 0: 0.01 and 1"),
     "E-E3": ("the update climbs the loss: W + lr dW stands", "-0.1", "the factor f - 3 is missing"),
     "E-E4": ("the update climbs the loss: W + lr dW stands where W - lr dW belongs", "0.1911 to 0.2065"),
     "E-E5": ("z2 = Exchanged 2-2: z2", "hidden units in the order 2, 1"),
@@ -342,7 +344,8 @@ def test_every_mistake_of_a_listed_class_is_there():
     listed = {
         c["id"] for c in FILE["errata"] if c["id"].startswith("E-") and any(k in c["main_class"] for k in classes)
     }
-    assert listed == set(REFUTED) == set(errata())
+    assert listed == set(REFUTED) - {"E-E1 leaky"} == {e.id for e in errata().values()}
+    assert set(REFUTED) == set(errata())
 
 
 @pytest.mark.parametrize("which", REFUTED)
@@ -368,10 +371,6 @@ def test_numbers_of_the_mistakes():
     )
     close(errata()["E-E4"].right_finding.after, ERRATA["E-E4"]["E_minus"])
     close(eum_worked.iterates(eum_worked.uphill, 7), ERRATA["E-E3"]["printed_rule"])
-
-
-def test_the_leaky_kink_is_refuted_as_well():
-    assert "leaky ReLU REFUTED" in errata()["E-E1"].words
 
 
 @pytest.mark.parametrize("name", eum.PLOTS)
