@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from manual import Training
 from manual.task import converted
 from torch_ref.fit import placed
 
+SMALL = 1 << 18  # multiplications of one product, which OpenBLAS still does in one thread
 SIDES, ARRAYS, DEVICES = ("manual", "hand", "autograd"), ("numpy", "torch", "jax"), ("cpu", "cuda", "auto")
 
 
@@ -30,7 +32,7 @@ def fitted(
     on_step: Callable[[float, int], Any],
 ) -> Training:
     """The Training after all its epochs, or so far where Ctrl-C ended it. Raises what `manual.fit` raises."""
-    options, x, target, params = plan.options, plan.x, plan.target, plan.params
+    options = plan.options
     how: dict[str, Any] = {
         "epochs": options.epochs,
         "batch_size": options.batch_size,
@@ -42,6 +44,13 @@ def fitted(
         "on_step": on_step,
         "resume": plan.resume,
     }
+    with one_thread(device == "cpu" and small(plan)):
+        return chosen(plan, side, library, device, ranks, how)
+
+
+def chosen(plan: Plan, side: str, library: str, device: str, ranks: Ranks, how: dict[str, Any]) -> Training:
+    """The same by the side's own fit."""
+    options, x, target, params = plan.options, plan.x, plan.target, plan.params
     if side == "manual":
         if library == "jax" and target.dtype.kind == "i":
             target = target.astype(np.int32)  # JAX has no others unless told
@@ -51,6 +60,23 @@ def fitted(
     fit: Any = torch_ref.fit if ranks.world == 1 else distributed.fit
     found: Training = fit(plan.network, params, x, target, plan.loss, plan.optimizer, side=side, device=device, **how)
     return found
+
+
+def small(plan: Plan) -> bool:
+    """Whether the products of a batch are so small that several threads would only wait for each other."""
+    return plan.options.batch_size * max(n * m for n, m in pairwise(plan.options.layers)) <= SMALL
+
+
+@contextmanager
+def one_thread(wanted: bool) -> Iterator[None]:
+    """torch with one thread until the block ends: NumPy's OpenBLAS takes one for small products by itself."""
+    before = torch.get_num_threads()
+    if wanted:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def first_array(library: str, device: str, dtype: str) -> Any:

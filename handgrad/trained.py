@@ -18,8 +18,8 @@ from manual.checkpoint import load as load_checkpoint
 
 OPTIMIZERS: dict[str, Any] = {"sgd": SGD(0.1), "adam": Adam(1e-3), "adamw": AdamW(1e-3)}
 # With He's weights, ReLU and AdamW: 97.2 % of the held-back digits or more in ten of ten random splits. The products
-# are just small enough for OpenBLAS to keep them in one thread; spread over several they take ten times as long where
-# the processor is busy with other things.
+# are just small enough for OpenBLAS to keep them in one thread (and torch: handgrad/sides.py); spread over several they
+# take ten times as long where the processor is busy with other things.
 HIDDEN, BATCH = (256, 64), 16
 HELD_BACK = 0.2  # of the samples, never trained on
 SATURATING = ("identity", "sigmoid", "tanh")  # begin with Xavier's weights, all others with He's
