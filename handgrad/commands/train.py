@@ -2,6 +2,8 @@
 
 import argparse
 import shlex
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -116,7 +118,7 @@ def train(args: argparse.Namespace, plan: Plan, library: str, device: str, ranks
     where = f"{args.side} side, {library if args.side == 'manual' else 'torch'} on {device}"
     say(console, plan.title, heading(options, where, ranks.world))
     line, start = Line(plan, len(samples), show=ranks.rank == 0), perf_counter()
-    with line:
+    with line, terminable():
         latest, problem, lost = attempt(plan, args.side, library, device, ranks, callbacks, line)
     seconds = perf_counter() - start
     if latest and latest.history:
@@ -187,6 +189,19 @@ def attempt(
         return Outcome(
             latest, f"rank {ranks.rank}: lost another process, or failed ({str(error).splitlines()[0]})", True
         )
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM, by which a launcher or a batch system ends a process, as Ctrl-C until the block ends."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def checked(args: argparse.Namespace, ranks: Ranks) -> dict[str, Any]:

@@ -95,8 +95,9 @@ def test_resuming_on_another_side_follows_to_rounding(tmp_path: Path) -> None:
             np.testing.assert_allclose(ours[name], array, rtol=1e-9)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_after_the_step_and_can_be_resumed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole, file, log = tmp_path / "whole.safetensors", tmp_path / "stopped it.safetensors", tmp_path / "log.jsonl"
     assert run(*SMALL, "--epochs", 3, "--checkpoint", whole) == 0
@@ -105,11 +106,12 @@ def test_ctrl_c_ends_after_the_step_and_can_be_resumed(
     def press(self: Line, E: float, step: int) -> None:
         shown(self, E, step)
         if step == 8:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
 
     with monkeypatch.context() as patch:
         patch.setattr(Line, "__call__", press)
         assert run(*SMALL, "--epochs", 3, "--checkpoint", file, "--log", log) == command.INTERRUPTED
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert read(file).checkpoint.training.step == 8
     assert [record["epoch"] for record in records(log)] == [1]
     last = capsys.readouterr().out.splitlines()[-1]
