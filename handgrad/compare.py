@@ -1,10 +1,11 @@
 """One pass of a network twice, by hand and by autograd in the same precision: where they differ, by how much, and why.
 
 Nothing here decides what is right: the judge (`verify`) says that of every stage. A certified difference is rounding;
-repeating its stage alone, on torch's arrays and in other orders of summation, finds out which.
+repeating its stage alone, on torch's arrays and in other orders of summation, finds out which. What the judge could not
+certify is not called rounding.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -17,15 +18,18 @@ from rich.text import Text
 from handgrad.network import tensor_names, verify
 from handgrad.precision import dtype_name, to64
 from handgrad.report import Report, headline, render
-from handgrad.summation import Dot, how_summed
+from handgrad.summation import Dot, fused, how_summed
 from handgrad.verdict import Verdict
-from manual import Layer, Linear, Loss, Network, Params, gradients, output_names
+from manual import Layer, Linear, Loss, Network, Params, Tanh, gradients, output_names
 from torch_ref import gradients as by_autograd
 from torch_ref import twin
 from torch_ref.weights import TORCH_NAMES
 
-STATUS = {"exact": "green", "rounding": "", "wrong": "bold red", "inherited": "magenta"}
-LEGEND = "ulps: units in the last place. lanes: every k-th product first, then the lanes. fused: a b + c rounded once."
+STATUS = {"exact": "green", "rounding": "", "not judged": "yellow", "wrong": "bold red", "inherited": "magenta"}
+LEGEND = (
+    "worst at: the largest difference; ulps: that one, in units in the last place of autograd's value there; "
+    "why: of that entry. lanes: every k-th product first, then the lanes. fused: a b + c rounded once."
+)
 SUMS = 24  # how many sums of a tensor are added up again to find their order
 
 
@@ -39,8 +43,8 @@ class Line:
     hand: float
     autograd: float
     ulps: float  # their distance in units in the last place of autograd's value
-    status: str  # "exact" (every bit of every entry), "rounding", "wrong", or "inherited" from a wrong one
-    why: str = ""
+    status: str  # "exact" (every bit of every entry), "rounding", "wrong", "inherited" from a wrong one, "not judged"
+    why: str = ""  # of rounding, at that entry
 
 
 @dataclass(frozen=True)
@@ -93,19 +97,23 @@ def compare(
     report = verify(network, params, x, target, loss, seed=seed)
     hand = gradients(network, params, x, target, loss)
     auto = by_autograd(network, params, x, target, loss)
-    wrong = {t.name for row in report.stages for t in row.isolated.tensors if t.verdict is Verdict.REFUTED}
+    judged = {t.name: t.verdict for row in report.stages for t in row.isolated.tensors}
     names = tensor_names(network)
-    forward = min((i for i, own in enumerate(names) if own["y"] in wrong), default=len(names))
-    backward = max((i for i, own in enumerate(names) if own["dx"] in wrong), default=-1)
+    wrong = {name for name, verdict in judged.items() if verdict is Verdict.REFUTED}
+    open = {own[kind] for own in names for kind in own if judged.get(own[kind]) is not Verdict.CERTIFIED} - wrong
     lines = []
     for i, kind, name in in_order(network):
         line = side_by_side(name, hand[name], auto[name])
         if line.status != "exact":
-            judged = "E" if name == "loss" else name
-            after = i > forward or (kind != "y" and (forward < len(names) or i < backward))
-            status = "wrong" if judged in wrong else "inherited" if after else "rounding"
+            if names[i][kind] in wrong:
+                status = "wrong"
+            elif after(wrong, names, i, kind):
+                status = "inherited"
+            else:
+                status = "not judged" if names[i][kind] in open or after(open, names, i, kind) else "rounding"
             part = Part(network, params, hand, target, loss, i, kind, name)
-            line = replace(line, status=status, why=reason(part) if status == "rounding" else "")
+            why = reason(part, line.index, line.autograd) if status == "rounding" else ""
+            line = replace(line, status=status, why=why)
         lines.append(line)
     return Comparison(tuple(lines), report)
 
@@ -117,6 +125,13 @@ def in_order(network: Network) -> list[tuple[int, str, str]]:
     forward = [(i, "y", own["y"]) for i, own in enumerate(names)]
     kinds = [(i, kind, own[kind]) for i, own in reversed(list(enumerate(names))) for kind in own if kind != "y"]
     return forward + sorted(kinds, key=lambda k: (-k[0], k[1] == "dx"))
+
+
+def after(some: Collection[str], names: Sequence[Mapping[str, str]], i: int, kind: str) -> bool:
+    """Whether a tensor of stage i is computed from one of `some`, of another stage."""
+    forward = min((k for k, own in enumerate(names) if own["y"] in some), default=len(names))
+    backward = max((k for k, own in enumerate(names) if own["dx"] in some), default=-1)
+    return i > forward or (kind != "y" and (forward < len(names) or i < backward))
 
 
 def side_by_side(name: str, hand: Any, auto: torch.Tensor) -> Line:
@@ -148,6 +163,10 @@ class Part(NamedTuple):
     @property
     def x(self) -> Any:
         return self.hand[("x", *output_names(self.network.layers))[self.i]]
+
+    @property
+    def y(self) -> Any:
+        return self.hand[output_names(self.network.layers)[self.i]]
 
     @property
     def dy(self) -> Any:
@@ -198,11 +217,19 @@ class Part(NamedTuple):
         return Dot(dy[:, index[0]], np.ones_like(dy[:, index[0]]))
 
 
-def reason(part: Part) -> str:
-    """Why a certified tensor is not autograd's to the last bit, found by repeating its stage alone."""
-    own, alone, lines = (to64(found) for found in (part.hand[part.name], part.by_autograd(), part.by_hand()))
-    if np.array_equal(own, alone):
-        return "its inputs differ already"
+def reason(part: Part, at: tuple[int, ...], auto: float) -> str:
+    """Why an entry of a certified tensor is not autograd's to the last bit, found by repeating its stage alone.
+
+    auto: the entry in autograd's own pass. It may differ from the stage alone (on what came before by hand), the stage
+    alone from ours, or both.
+    """
+    own, alone = to64(part.hand[part.name]), to64(part.by_autograd())
+    before = ["its inputs differ already"] if alone[at] != auto else []
+    return "; and ".join(before + ([of_the_stage(part, own, alone)] if own[at] != alone[at] else []))
+
+
+def of_the_stage(part: Part, own: Any, alone: Any) -> str:
+    """Why a stage by hand rounds otherwise than the same stage by autograd, both in float64 for comparison."""
     apart = [tuple(int(k) for k in index) for index in np.argwhere(own != alone)[:SUMS]]
     dots = [dot for index in apart if (dot := part.dot(index)) is not None]
     if dots:
@@ -210,6 +237,10 @@ def reason(part: Part) -> str:
             how_summed(dots, [float(a[i]) for i in apart]) or "in an order not found" for a in (own, alone)
         )
         return f"sums of {len(dots[0].a)}: by hand {by_hand}; autograd {auto}"
-    if np.array_equal(lines, alone):
+    if isinstance(part.layer, Tanh) and part.kind == "dx":
+        h, dh = np.asarray(part.y), np.asarray(part.dy)
+        if all(float(dh[i] * fused(-h[i], h[i], h.dtype.type(1))) == alone[i] for i in apart):
+            return "autograd's 1 - h h is fused"
+    if np.array_equal(to64(part.by_hand()), alone):
         return "the same lines on the other library's functions and sums"
     return "the hand-derived lines round in another order than autograd's"

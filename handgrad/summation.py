@@ -27,33 +27,38 @@ def how_summed(dots: Sequence[Dot], values: Sequence[float]) -> str:
     """
     dtype = np.asarray(dots[0].a).dtype.type
     n, bias = len(dots[0].a), dots[0].start is not None
-    for fused, lanes, first in product((False, True), (1, 2, 4, 8, 16, 32), (False, True)):
+    for once, lanes, first in product((False, True), (1, 2, 4, 8, 16, 32), (False, True)):
         if (lanes > 1 and lanes >= n) or (first and not bias):
             continue
-        if all(float(_add_up(dot, dtype, fused, lanes, first)) == v for dot, v in zip(dots, values, strict=True)):
+        if all(float(_add_up(dot, dtype, once, lanes, first)) == v for dot, v in zip(dots, values, strict=True)):
             words = ["left to right" if lanes == 1 else f"in {lanes} lanes"]  # every lanes-th product, then the lanes
-            words += ["fused"] if fused else []  # a b + c rounded once
+            words += ["fused"] if once else []  # a b + c rounded once
             words += [f"bias {'first' if first else 'last'}"] if bias else []
             return ", ".join(words)
     return ""
 
 
-def _add_up(dot: Dot, dtype: Any, fused: bool, lanes: int, first: bool) -> Any:
+def _add_up(dot: Dot, dtype: Any, once: bool, lanes: int, first: bool) -> Any:
     """The sum in `lanes` interleaved partial sums, which are then added pairwise."""
     sums = [dtype(0)] * lanes
     if first:
         sums[0] = dtype(dot.start)
     for k, (a, b) in enumerate(zip(dot.a, dot.b, strict=True)):
         s = sums[k % lanes]
-        sums[k % lanes] = _fused(a, b, s, dtype) if fused else dtype(a * b) + s
+        sums[k % lanes] = fused(a, b, s) if once else dtype(a * b) + s
     while len(sums) > 1:
         half = len(sums) // 2
         sums = [u + v for u, v in zip(sums[:half], sums[half:], strict=True)]
     return sums[0] if first or dot.start is None else sums[0] + dtype(dot.start)
 
 
-def _fused(a: Any, b: Any, c: Any, dtype: Any) -> Any:
-    """a b + c, rounded once."""
+def fused(a: Any, b: Any, c: Any) -> Any:
+    """a b + c, rounded once to the precision of the three.
+
+    >>> fused(np.float32(0.1), np.float32(10), np.float32(-1))
+    np.float32(1.4901161e-08)
+    """
+    dtype = type(c)
     exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
     near = dtype(float(exact))
     if dtype is np.float64:

@@ -11,7 +11,10 @@ import torch
 import manual
 from handgrad.cli import main
 from handgrad.compare import by_autograd, compare
+from handgrad.network import verify
+from handgrad.report import Report
 from handgrad.verdict import Verdict
+from torch_ref import twin
 
 NAMES = ["z1", "h1", "z2", "loss", "dz2", "dW2", "db2", "dh1", "dz1", "dW1", "db1", "dx"]
 
@@ -89,6 +92,53 @@ def test_a_wrong_tensor_and_those_that_inherit_it() -> None:
     assert status["dz1"] == "wrong"
     assert {status[name] for name in ("dW1", "db1", "dx")} == {"inherited"}
     assert "the square is missing" in str(found)
+
+
+def test_what_could_not_be_judged_is_not_called_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage without a verdict on its tensors, and all that comes of it; what came before is rounding still."""
+
+    def unjudged(*args: Any, **kwargs: Any) -> Report:
+        report = verify(*args, **kwargs)
+        stages = list(report.stages)
+        isolated = stages[1].isolated
+        open = tuple(dataclasses.replace(t, verdict=Verdict.UNRESOLVED) for t in isolated.tensors)
+        stages[1] = dataclasses.replace(stages[1], isolated=dataclasses.replace(isolated, tensors=open))
+        return dataclasses.replace(report, stages=tuple(stages))
+
+    monkeypatch.setattr("handgrad.compare.verify", unjudged)
+    found = compare(*point("float32"), seed=0)
+    apart = {line.name: line for line in found.lines if line.status != "exact"}
+    assert found.verdict is Verdict.UNRESOLVED
+    assert {name for name, line in apart.items() if line.status == "rounding"} <= {"z1"}
+    assert {line.status for line in apart.values()} - {"rounding"} == {"not judged"}
+    assert all(bool(line.why) == (line.status == "rounding") for line in apart.values())
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "silu"])
+def test_the_reason_is_that_of_the_entry_shown(activation: str) -> None:
+    """The stage alone, on the numbers the pass by hand gave it, says whether the inputs, the stage or both differ."""
+    network, params, x, target, loss = point("float32", manual.mlp([6, 5, 3], activation))
+    hand = manual.gradients(network, params, x, target, loss)
+    found = {line.name: line for line in compare(network, params, x, target, loss, seed=0).lines}
+    z1 = torch.tensor(hand["z1"], requires_grad=True)
+    h1 = twin(manual.ACTIVATIONS[activation])(z1)
+    (dz1,) = torch.autograd.grad(h1, z1, torch.tensor(hand["dh1"]))
+    for name, alone in (("h1", h1), ("dz1", dz1)):
+        line = found[name]
+        if line.status == "exact":
+            continue
+        there = alone[line.index].item()
+        assert ("its inputs differ already" in line.why) == (there != line.autograd)
+        assert (line.why == "its inputs differ already") == (there == line.hand)
+
+
+def test_tanhs_backward_pass_is_fused_in_torch() -> None:
+    rng = np.random.default_rng(0)
+    x, target = (torch.tensor(rng.normal(size=(200, 3)), dtype=torch.float32) for _ in range(2))
+    found = compare(manual.Network((manual.Tanh(),)), ({},), x, target, manual.HalfSquaredError(), seed=0)
+    line = next(line for line in found.lines if line.name == "dx")
+    assert line.status == "rounding"
+    assert line.why == "autograd's 1 - h h is fused"
 
 
 def test_other_precisions_are_refused() -> None:
