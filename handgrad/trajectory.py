@@ -163,18 +163,22 @@ class Apart(NamedTuple):
     distance: float
     parameter: str
     at: tuple[int, ...]
-    ulps: float  # the distance in units in the last place of that parameter's largest entry
+    ulps: float  # the distance in units in the last place of the largest parameter of all
 
 
 def apart(one: Sequence[Params], other: Sequence[Params], names: Sequence[dict[str, str]]) -> Apart:
-    """Where and how far; the units are those of `other`."""
-    found = []
+    """Where and how far; the units are those of `other`.
+
+    One unit for the whole network: a bias before batch norm has no gradient but rounding's, and its own units, far
+    below those that its stage computes in, would call any run chaotic.
+    """
+    found, one_unit = [], largest_unit(other)
     for a, b, called in zip(one, other, names, strict=True):
         for key, name in called.items():
             difference = np.abs(to64(a[key]) - to64(b[key]))
             at = tuple(int(i) for i in np.unravel_index(int(np.argmax(difference)), difference.shape))
             distance = float(difference[at])
-            found.append(Apart(distance, name, at, distance / unit(b[key])))
+            found.append(Apart(distance, name, at, distance / one_unit))
     return max(found)
 
 

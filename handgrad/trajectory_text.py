@@ -31,7 +31,7 @@ class Step:
     parting: float  # the largest difference of a parameter between the two runs
     parameter: str  # where it is
     at: tuple[int, ...]
-    ulps: float  # the parting in units in the last place of that parameter's largest entry
+    ulps: float  # the parting in units in the last place of the network's largest parameter
     nudged: float  # the same distance between autograd's run and autograd's from the moved start
     nudged_ulps: float
     explained: float  # the largest parting that rounding explains
@@ -99,7 +99,8 @@ class Trajectory:
         plain: dict[str, Any] = as_plain(self)
         if self.failure is not None and self.failure.report is not None:
             plain["failure"]["report"] = self.failure.report.to_dict()
-        told = {"amplification": self.amplification, "chaotic": self.chaotic, "edge": self.edge}
+        parted = None if self.parted is None else self.parted.step
+        told = {"amplification": self.amplification, "chaotic": self.chaotic, "edge": self.edge, "parted": parted}
         return {"verdict": self.verdict.value, "words": self.words, **as_plain(told), **plain}
 
     def to_json(self) -> str:
@@ -130,14 +131,14 @@ class Trajectory:
 def table(found: Trajectory) -> Table:
     """About ten of the steps."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    titles = ("step", "loss by hand", "by autograd", "parting", "in", "ulps", "1 ulp does", "lr x curv.")
+    titles = ("step", "loss by hand", "by autograd", "parting", "in", "ulps", "explained", "1 ulp does", "lr x curv.")
     for title in titles:
         grid.add_column(title, justify="left" if title == "in" else "right", overflow="fold")
     for s in shown(found):
         values = (f"{s.step}", f"{s.loss:.9g}", f"{s.loss_autograd:.9g}", f"{s.parting:.2g}", s.parameter)
         curvature = f"{s.curvature:.3f}" if isfinite(s.curvature) else "-"
         mark = "red" if found.failure is not None and s.step >= found.failure.step else ""
-        grid.add_row(*values, f"{s.ulps:.3g}", f"{s.nudged:.2g}", curvature, style=mark)
+        grid.add_row(*values, f"{s.ulps:.3g}", f"{s.explained:.2g}", f"{s.nudged:.2g}", curvature, style=mark)
     return grid
 
 
@@ -178,12 +179,19 @@ def sentences(found: Trajectory) -> list[str]:
         f"change of the start by one unit in the last place does {last.nudged:.2g} (amplified "
         f"{found.amplification:.1g} times)"
     )
+    if e is None:
+        lines.append("at no step do they part by more than rounding explains")
     if found.chaotic:
         lines.append("so the run is chaotic: which way it goes is decided by rounding, not by either side's formulas")
     if e is not None and first is None:
+        why = (
+            "which comes of what could not be judged, or of errors that add up"
+            if found.open
+            else "every step is inside its own bounds, but their errors add up"
+        )
         lines.append(
             f"after step {e.step} they part by {e.parting:.2g} in {e.parameter}, rounding explains {e.explained:.2g}: "
-            "every step is inside its own bounds, but their errors add up"
+            f"{why}"
         )
     return lines + edge(found)
 

@@ -1,5 +1,6 @@
 """Training by hand beside autograd's: right runs pass however far they part, wrong ones are caught at their step."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +113,20 @@ def test_at_half_the_rate_the_runs_stay_together(calm: Trajectory) -> None:
     assert "stays below 2" in calm.words
     at_end = GOLDEN["U8b.train_well_conditioned"]["expected"]["lr_times_lambda_max_at_end"]
     assert calm.looked[-1].curvature == pytest.approx(at_end, rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_parameter_that_does_nothing_makes_no_run_chaotic(dtype: str, seed: int) -> None:
+    """The bias before batch norm: its gradient is rounding alone, its value some 1e-17."""
+    rng = np.random.default_rng(0)
+    network = Network((Linear(3, 4), BatchNorm1d(4), Tanh(), Linear(4, 2)))
+    x, target = rng.normal(size=(5, 3)).astype(dtype), rng.normal(size=(5, 2)).astype(dtype)
+    found = compare_training(network, network.init(0, dtype=dtype), [(x, target)] * 15, LOSS, 0.1, seed=seed)
+    assert found.verdict is Verdict.CERTIFIED
+    assert not found.chaotic
+    assert max(s.ulps for s in found.steps) < 1000
+    assert "at no step do they part by more than rounding explains" in found.words
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -447,7 +462,12 @@ def test_errors_that_all_lean_one_way_are_not_settled() -> None:
     assert (found.failure, found.open) == (None, ""), found.words
     assert found.verdict is Verdict.UNRESOLVED
     assert found.parted is not None
-    assert "their errors add up" in found.words
+    assert "every step is inside its own bounds, but their errors add up" in found.words
+    told = json.loads(found.to_json())
+    assert told["parted"] == found.parted.step
+    unjudged = dataclasses.replace(found, open="step 1, z1 = Linear 3-4: dx: no finite bound")
+    assert "inside its own bounds" not in unjudged.words
+    assert "which comes of what could not be judged" in unjudged.words
 
 
 def test_what_balls_cannot_enter_is_unresolved(broken: Callable[..., Any]) -> None:
@@ -528,6 +548,8 @@ def test_text_and_json(chaos: Trajectory, broken: Callable[..., Any]) -> None:
     assert told["words"] == chaos.words
     assert told["steps"][0]["step"] == 1
     assert told["steps"][1]["curvature"] == "nan"
+    assert told["parted"] is None
+    assert " explained " in text
     rows = [line for line in text.splitlines() if line.split()[0].isdigit()]
     assert 8 <= len(rows) <= 12
     assert rows[-1].split()[0] == "1000"
