@@ -97,7 +97,8 @@ class Report:
 
     def renderable(self) -> RenderableType:
         """The report for a rich console."""
-        parts: list[RenderableType] = [headline(self), Padding(Stages(self.stages), (0, 0, 0, 2))]
+        parts: list[RenderableType] = [headline(self)]
+        parts += [Padding(Stages(self.stages), (0, 0, 0, 2))] if self.stages else []
         parts += [Padding(line, (0, 0, 0, 2)) for line in remarks(self)]
         return Group(*parts)
 

@@ -93,7 +93,7 @@ def three_lines(row: StageRow, run: str = "") -> list[Text]:
 
 
 def shape_word(t: TensorReport) -> str:
-    return "x".join(map(str, t.shape)) or "scalar"
+    return "x".join(map(str, t.shape)) or ("scalar" if t.entries else "-")
 
 
 def index_word(t: TensorReport) -> str:

@@ -13,15 +13,17 @@ from handgrad.verdict import Verdict
 
 
 def show(case: Case) -> RenderableType:
-    """One case; the first run that is not certified in full below."""
+    """One case, of each stage the run in which it fares worst; where a run is not certified, the first such in full."""
     head = Text.assemble((case.verdict.value, STYLES[case.verdict]), f"  {case.title}, batch {case.batch}")
+    bad = [report for report in case.reports if report.verdict is not Verdict.CERTIFIED]
+    if bad:
+        return Group(head, Padding(bad[0].renderable(), (0, 0, 0, 2)))
     judged = [report for report in case.reports if report.stages]
     rows = [worst(judged, i) for i in range(len(judged[0].stages))] if judged else []
     runs = [f"{report.dtype}, {report.name.rpartition(', ')[2]}" for report, _ in rows]
     notes = dict.fromkeys(f"note: {note}" for report in judged for note in report.notes)
     lines = [Padding(line, (0, 0, 0, 2)) for line in [*floors(judged), checked(judged), *notes] if judged]
-    bad = [report.renderable() for report in case.reports if report.verdict is not Verdict.CERTIFIED]
-    return Group(head, Padding(Stages([row for _, row in rows], runs), (0, 0, 0, 2)), *lines, *bad[:1])
+    return Group(head, Padding(Stages([row for _, row in rows], runs), (0, 0, 0, 2)), *lines)
 
 
 def worst(reports: Sequence[Report], i: int) -> tuple[Report, StageRow]:
@@ -69,7 +71,8 @@ def summary(case: Case) -> Text:
         if report.culprit is not None:
             row = report.culprit
             names = [r.culprit.diagnosis for r in case.reports if r.culprit and r.culprit.diagnosis]
-            known = next((d.name for d in names if d.known), "unknown mistake")
+            why = row.isolated.worst.reason or "unknown mistake"
+            known = next((d.name for d in names if d.known), why)
             return Text(f"{case.title}: {row.name}: {row.isolated.worst.name} is wrong: {known}", STYLES[case.verdict])
     why = next((word for r in case.reports for word in (*r.complaints, *r.notes)), "see above")
     return Text(f"{case.title}: {why}", STYLES[case.verdict])

@@ -97,7 +97,9 @@ class Pseudocode(Network):
 
     output: int | None = None  # the index given to the output's dz and dW; None for L + 1
 
-    def backward_trace(self, params: Sequence[Params], trace: Sequence[Stage], dy: Array) -> tuple[StageGrads, ...]:
+    def backward_trace(
+        self, params: Sequence[Params], trace: Sequence[Stage], dy: Array, *, need_dx: bool = True
+    ) -> tuple[StageGrads, ...]:
         L = len(self.layers) // 2 - 1
         top = L + 1 if self.output is None else self.output
         at = {l: 2 * l - 2 for l in range(1, L + 2)} | {top: 2 * L}  # noqa: E741

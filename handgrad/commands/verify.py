@@ -18,6 +18,7 @@ from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES, Case, neurons, other
 from handgrad.survey_text import show, summary
 from handgrad.trained import told
 from handgrad.trained_case import trained_case
+from handgrad.training_text import counted
 from handgrad.verdict import Verdict, together
 from manual.atomic import check_writable
 
@@ -80,7 +81,9 @@ def run(args: argparse.Namespace) -> int:
             console.print(summary(case))
     verdict = together(case.verdict for case in cases)
     runs = sum(len(case.reports) for case in cases)
-    console.print(f"[{STYLES[verdict]}]{verdict.value}[/]  {len(cases)} networks, {runs} runs, seed {seed}")
+    console.print(
+        f"[{STYLES[verdict]}]{verdict.value}[/]  {counted(len(cases), 'network')}, {counted(runs, 'run')}, seed {seed}"
+    )
     if args.json is not None:
         write_json(args.json, as_dict(cases, seed))
     return verdict.exit_code

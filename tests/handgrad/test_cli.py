@@ -45,7 +45,7 @@ def test_a_broken_backward_pass_returns_1_and_the_table_points_at_it(capsys, mon
     out = capsys.readouterr().out
     (line,) = {line.split("0x")[0].split()[0] for line in out.splitlines() if "WRONG" in line and "h1 = Tanh" in line}
     assert line == "h1"
-    assert "REFUTED  1 networks" in out
+    assert "REFUTED  1 network, 1 run" in out
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_as_a_program():
         [sys.executable, "-m", "handgrad", "verify", *only], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].startswith("CERTIFIED  1 networks, 2 runs, seed ")
+    assert done.stdout.splitlines()[-1].startswith("CERTIFIED  1 network, 2 runs, seed ")
     assert done.stderr == ""
 
 
 def test_fresh_seeds_are_drawn_and_printed(capsys):
     for _ in range(2):
         assert main(["verify", "--activation", "identity", "--loss", "mse", "--dtype", "float64"]) == 0
-    first, second = (line for line in capsys.readouterr().out.splitlines() if "networks," in line)
+    first, second = (line for line in capsys.readouterr().out.splitlines() if "1 network," in line)
     assert first != second
     assert np.uint32(int(first.split()[-1])) >= 0
 
@@ -113,12 +113,20 @@ def test_colour_and_progress_on_a_terminal_and_plain_text_with_no_color():
 
 
 def test_a_reader_that_has_seen_enough_is_no_refutation():
-    done = subprocess.run(["bash", "-c", f"{' '.join(QUICK)} | head -1; exit ${{PIPESTATUS[0]}}"], check=False,
-                          capture_output=True, text=True)  # fmt: skip
-    assert (done.returncode, done.stderr) == (2, "")
+    process = subprocess.Popen(QUICK, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.close()
+    _, err = process.communicate()
+    assert (process.returncode, err) == (2, "")
 
 
 def test_what_stops_unexpectedly_is_no_refutation(capsys, monkeypatch):
     monkeypatch.setattr("handgrad.commands.verify.problems", lambda *_: 1 / 0)
     assert main(["verify"]) == 2
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_backward_pass_that_raises_is_placed_and_quoted(capsys, monkeypatch):
+    monkeypatch.setattr(manual.Tanh, "backward", lambda self, params, cache, dh: (dh * undefined, {}))  # noqa: F821
+    assert main(["verify", "--activation", "tanh", "--loss", "mse", "--dtype", "float64", "--seed", "1"]) == 1
+    assert "tanh, mse: h1 = Tanh: dz1 is wrong: NameError: name 'undefined' is not defined" in capsys.readouterr().out

@@ -147,7 +147,7 @@ def test_a_trained_network_is_certified(on_digits: Path, on_text: Path, capsys: 
         assert main(["verify", "--checkpoint", str(file), "--seed", "1"]) == 0
         said = capsys.readouterr().out
         assert said.startswith(f"CERTIFIED  net.safetensors after step {read(file).checkpoint.training.step}, ")
-        assert said.splitlines()[-1] == "CERTIFIED  1 networks, 2 runs, seed 1"
+        assert said.splitlines()[-1] == "CERTIFIED  1 network, 2 runs, seed 1"
 
 
 def test_a_broken_backward_pass_of_a_trained_network_is_refuted(
