@@ -10,9 +10,9 @@ to_torch      the trained network as an nn.Module
 network_, params_   the trained network as every other part of `manual` takes it
 
 hidden_layer_sizes, solver ("adam", "sgd"), alpha (L2 penalty of the weights), batch_size, learning_rate_init, max_iter,
-random_state, tol, n_iter_no_change, warm_start, momentum, nesterovs_momentum, early_stopping, validation_fraction,
-beta_1, beta_2 and epsilon are as there. There is no lbfgs, no rate schedule, no sparse X, no sample_weight and no
-multilabel y; samples are always shuffled. Different on purpose:
+random_state, tol, n_iter_no_change, verbose, warm_start, momentum, nesterovs_momentum, early_stopping,
+validation_fraction, beta_1, beta_2 and epsilon are as there. There is no lbfgs, no rate schedule, no sparse X, no
+sample_weight and no multilabel y; samples are always shuffled. Different on purpose:
 
 - a start weight is uniform in +-sqrt(6 / (n_in + n_out)) as there, a start bias is 0;
 - the loss of several outputs is half the sum of their squared errors, the one whose gradient is followed (there
@@ -49,8 +49,9 @@ from manual.types import Loss
 class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc]  # scikit-learn has no types
     """A multilayer perceptron for classes: softmax cross-entropy, for two classes the cross-entropy of one logit.
 
-    Arguments: see the module. Attributes: classes_, coefs_ (n_in, n_out), intercepts_, loss_curve_, loss_, n_iter_,
-    n_layers_, n_outputs_, out_activation_, n_features_in_, with early_stopping validation_scores_ (accuracy).
+    Arguments: see the module. Attributes: classes_, coefs_ (n_in, n_out), intercepts_, loss_curve_, loss_, best_loss_,
+    n_iter_, t_ (samples seen), n_layers_, n_outputs_, out_activation_, n_features_in_, with early_stopping
+    validation_scores_ (accuracy).
     """
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
@@ -79,6 +80,13 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
             return np.hstack([sigmoid(-z), sigmoid(z)])
         return np.asarray(Softmax().forward({}, z)[0])
 
+    def predict_log_proba(self, X: Any) -> NDArray[Any]:
+        """Their logarithms, (N, C), finite also where a probability is 0. Raises NotFittedError before fit."""
+        z = self._output(X)
+        z = np.hstack([np.zeros_like(z), z]) if z.shape[1] == 1 else z
+        z = z - z.max(axis=1, keepdims=True)
+        return np.asarray(z - np.log(np.exp(z).sum(axis=1, keepdims=True)))
+
     def _problem(self, X: Any, y: Any, *, go_on: bool, once: bool) -> Problem:
         X, y = validate_data(self, X, y, dtype=FLOATS, reset=not go_on)
         check_classification_targets(y)
@@ -102,8 +110,9 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
 class MLPRegressor(RegressorMixin, MultilayerPerceptron):  # type: ignore[misc]  # scikit-learn has no types
     """A multilayer perceptron for numbers, one or several a sample: half the squared error, outputs as they are.
 
-    Arguments: see the module. Attributes: coefs_ (n_in, n_out), intercepts_, loss_curve_, loss_, n_iter_, n_layers_,
-    n_outputs_, out_activation_, n_features_in_, with early_stopping validation_scores_ (R^2).
+    Arguments: see the module. Attributes: coefs_ (n_in, n_out), intercepts_, loss_curve_, loss_, best_loss_, n_iter_,
+    t_ (samples seen), n_layers_, n_outputs_, out_activation_, n_features_in_, with early_stopping validation_scores_
+    (R^2).
     """
 
     out_activation_ = "identity"

@@ -16,7 +16,7 @@ from manual.loop import train
 from manual.metrics import Metric
 from manual.network import Network
 from manual.settings import Settings
-from manual.sklearn_fit import Penalised, Watch, as_params, perceptron
+from manual.sklearn_fit import Penalised, Watch, as_params, perceptron, said
 from manual.sklearn_parameters import check_parameters, hidden_layers, optimizer
 from manual.task import prepared, shapes
 from manual.training import Training
@@ -38,6 +38,7 @@ class Problem(NamedTuple):
 class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no types
     """Arguments and training. A subclass turns (X, y) into a Problem, and outputs into predictions."""
 
+    t_: int
     _seed: int  # of the last training; the next one that goes on from it takes the next number
 
     def __init__(
@@ -53,6 +54,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         dropout: Any = 0.0,
         random_state: Any = None,
         tol: float = 1e-4,
+        verbose: bool = False,
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
@@ -73,6 +75,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         self.dropout = dropout
         self.random_state = random_state
         self.tol = tol
+        self.verbose = verbose
         self.warm_start = warm_start
         self.momentum = momentum
         self.nesterovs_momentum = nesterovs_momentum
@@ -151,7 +154,8 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
             watch.measure = lambda params: score(network.forward(params, x_val)[0], target_val)
         epochs = 1 if once else int(self.max_iter)
         batch_size = min(200, len(x)) if self.batch_size == "auto" else self.batch_size
-        settings = Settings(epochs, batch_size, self._seed, None, (), None, None, None, (watch,), None)
+        callbacks = (said, watch) if self.verbose else (watch,)
+        settings = Settings(epochs, batch_size, self._seed, None, (), None, None, None, callbacks, None)
         state = descent.initial(params)
         if once and go_on and shapes(self._optimizer_state) == shapes(state):  # else another solver, or other dropout
             state = self._optimizer_state
@@ -159,6 +163,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         task = prepared(network, params, x, target, loss, descent, settings, start)
         training = train(Penalised(network, loss, descent, task.start, self.alpha), task)
         self._keep(network, training, watch, [] if not go_on else self.loss_curve_)
+        self.t_ = (self.t_ if go_on else 0) + self.n_iter_ * len(x)  # samples seen
         if training.epoch < epochs and not watch.ended:
             warnings.warn("fit: interrupted, the weights are those of the last step", stacklevel=3)
         elif not (once or watch.ended):
@@ -176,6 +181,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         self.intercepts_ = [p["b"] for p in weights]
         self.n_layers_, self.n_outputs_ = len(weights) + 1, len(weights[-1]["b"])
         self.n_iter_, self.loss_, self.loss_curve_ = len(curve), curve[-1], before + curve
+        self.best_loss_ = None if self.early_stopping else min(self.loss_curve_)
         if watch.scores:
             self.validation_scores_, self.best_validation_score_ = watch.scores, max(watch.scores)
         self._optimizer_state = training.optimizer_state

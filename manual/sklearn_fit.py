@@ -54,6 +54,11 @@ class Watch:
         return self.ended
 
 
+def said(training: Training) -> None:
+    """A callback that prints the epoch's loss, in scikit-learn's words."""
+    print(f"Iteration {training.epoch}, loss = {training.history[-1]['loss']:.8f}")
+
+
 def perceptron(n_in: int, hidden: Sequence[tuple[int, Layer, float]], n_out: int) -> Network:
     """Linear layers; after each hidden one its activation, and dropout where its rate is not 0."""
     layers: list[Layer] = []

@@ -95,6 +95,30 @@ def test_every_pass_draws_its_own_masks() -> None:
     assert np.ptp([without.partial_fit(X, y).loss_ for _ in range(3)]) < 1e-8
 
 
+def test_what_is_said_and_counted_is_scikit_learns(capsys: pytest.CaptureFixture[str]) -> None:
+    X, y = digits()
+    how: dict[str, Any] = {"hidden_layer_sizes": (6,), "max_iter": 3, "verbose": True, "warm_start": True}
+    for model in (MLPClassifier(**how), theirs.MLPClassifier(**how)):
+        model.fit(X, y).fit(X, y)
+        lines = [f"Iteration {k % 3 + 1}, loss = {loss:.8f}" for k, loss in enumerate(model.loss_curve_)]
+        assert capsys.readouterr().out.splitlines() == lines
+        assert (model.t_, model.best_loss_) == (6 * 300, min(model.loss_curve_))
+    assert MLPClassifier(max_iter=1, early_stopping=True).fit(X, y).best_loss_ is None
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("classes", [10, 2])
+def test_logarithms_of_probabilities_are_finite(classes: int) -> None:
+    X, y = digits()
+    X, y = X[y < classes], y[y < classes]
+    model = MLPClassifier((8,), max_iter=5, random_state=0).fit(X, y)
+    np.testing.assert_allclose(model.predict_log_proba(X), np.log(model.predict_proba(X)), rtol=1e-12, atol=1e-14)
+    model.coefs_[-1] *= 1e5
+    p = model.predict_proba(X)
+    assert (p == 0).any()
+    assert np.isfinite(model.predict_log_proba(X)).all()
+
+
 def test_early_stopping_keeps_the_best_weights() -> None:
     X, y = digits()
     how: dict[str, Any] = {"learning_rate_init": 0.02, "early_stopping": True, "n_iter_no_change": 3, "random_state": 4}
