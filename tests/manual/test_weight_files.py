@@ -316,7 +316,7 @@ def test_an_editor_may_have_been_there(path: Path, edited: str) -> None:
         (XOR.replace("Tanh", "os.system"), "layer 1: unknown kind 'os.system'; known: Linear"),
         (XOR.replace('{"Tanh": {}}', "tanh"), "line 3: "),
         (XOR.replace('{"Tanh": {}}', "[" * 100_000), "line 3: "),
-        (XOR.replace('"n_in": 3', '"n_in": 0'), "n_in and n_out must be at least 1"),
+        (XOR.replace('"n_in": 3', '"n_in": 0'), "n_in is 0, expected a whole number, 1 or more"),
         (XOR + "more\n", "line 10: 'more', expected nothing after 'end'"),
         (XOR.replace("end", "end of it"), "line 9: 'end of it', expected 'end'"),
     ],
