@@ -100,8 +100,11 @@ def certify(
     huge = Arithmetic.of(dtype).huge
     reports, evidence = [], {}
     for name, reference in S.items():
-        report = compare(name, s[name], reference, bounds[name], huge)
-        reports.append(absent(name, reference) if name in missing else report)
+        report = absent(name, reference) if name in missing else compare(name, s[name], reference, bounds[name], huge)
+        if s[name].shape == () != reference.shape and not hasattr(given[name], "shape"):
+            kind = type(given[name]).__name__
+            report = replace(report, reason=f"got a number of type {kind}, expected an array of shape {reference.shape}")
+        reports.append(report)
         evidence[name] = Evidence(s[name], reference, bounds[name])
     return StageReport(stage.name, tuple(reports)), evidence
 

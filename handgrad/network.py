@@ -264,7 +264,7 @@ def contracts(point: Point, rng: np.random.Generator) -> tuple[StageContracts, .
     """The contracts of every stage, on its own input and a random upstream gradient."""
     found = []
     for stage, own, params in zip(stages_of(point), own_run(*point).trace, (*point.params, {}), strict=True):
-        dy = like(rng.normal(size=tuple(own.y.shape)), own.y)
+        dy = like(rng.normal(size=tuple(getattr(own.y, "shape", ()))), own.y)  # of a number: the wiring says so
         try:
             kept = check_contracts(stage, {"x": own.x, **params}, dy, rng=rng)
         except Exception as error:  # what it raises on its own numbers the certificate has said already

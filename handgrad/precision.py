@@ -24,7 +24,7 @@ def like(array: NDArray[np.float64], model: Any) -> Any:
     """`array` rounded to the dtype of `model`, in its library and on its device."""
     if isinstance(model, torch.Tensor):
         return torch.as_tensor(array).to(model.device, model.dtype)
-    if isinstance(model, np.ndarray | np.generic | float):
+    if isinstance(model, np.ndarray | np.generic | float | int):
         return np.asarray(array, dtype=getattr(model, "dtype", np.float64))
     return array_namespace(model).asarray(array, dtype=model.dtype, device=device(model))
 

@@ -160,8 +160,11 @@ def _matching(hand: Float, S: Float, axis: int) -> NDArray[np.intp]:
 def signs(case: Case) -> Iterator[Mistake]:
     """The sign or the size of each entry is lost."""
     S = {k: case.right[k] for k in case.same_shape}
+    gradients = {k: v for k, v in S.items() if k != "y"}  # a loss that is always 1 is no sign
     yield Mistake("the sign is lost", "Every entry is the absolute value of the right one.", _map(S, np.abs))
-    yield Mistake("only the sign is left", "Every entry is -1, 0 or 1: the sign of the right one.", _map(S, np.sign))
+    yield Mistake(
+        "only the sign is left", "Every entry is -1, 0 or 1: the sign of the right one.", _map(gradients, np.sign)
+    )
     for k in S:
         c = float(np.max(np.abs(case.hand[k]), initial=0))
         cut, all_of = np.sum(np.abs(case.hand[k]) == c), np.sum(case.right[k] != 0)

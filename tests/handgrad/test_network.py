@@ -248,3 +248,40 @@ def test_a_wrong_forward_pass_is_not_called_right(broken, batch):
     report = verify(Network((net.layers[0], wrong, net.layers[2])), params, x, t, MeanSquaredError())
     assert report.verdict is Verdict.REFUTED
     assert "of tanh" not in report.text()
+
+
+class Number(Tanh):
+    """A layer of which one result is the number 1."""
+
+    def __init__(self, which):
+        self.which = which
+
+    def forward(self, params, x):
+        y, cache = super().forward(params, x)
+        return (1 if self.which == "y" else y), cache
+
+    def backward(self, params, cache, dy):
+        dx, grads = super().backward(params, cache, dy)
+        return (1 if self.which == "dx" else dx), grads
+
+
+@pytest.mark.parametrize(("which", "tensor"), [("y", "h1"), ("dx", "dz1")])
+def test_a_number_where_an_array_belongs_is_refuted_in_words(which, tensor):
+    network, rng = Network((Linear(3, 2), Number(which))), np.random.default_rng(0)
+    x, target = rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
+    report = verify(network, network.init(0), x, target, HalfSquaredError(), seed=0)
+    assert report.verdict is Verdict.REFUTED
+    assert f"{tensor}: got a number of type int, expected an array of shape (4, 2)" in report.text()
+
+
+def test_a_loss_that_is_a_wrong_number_is_refuted():
+    class Constant(HalfSquaredError):
+        def forward(self, y, target):
+            return 1, super().forward(y, target)[1]
+
+    network, rng = Network((Linear(3, 2),)), np.random.default_rng(0)
+    x, target = rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
+    report = verify(network, network.init(0), x, target, Constant(), seed=0)
+    assert report.verdict is Verdict.REFUTED
+    assert report.culprit.isolated.worst.hand == 1
+    assert not report.culprit.diagnosis.known  # "only the sign is left"
