@@ -17,7 +17,7 @@ from handgrad.certificate import Evidence, Float
 from handgrad.mistakes.case import Case, equation, outside
 from handgrad.mistakes.catalogue import CATALOGUE
 from handgrad.mistakes.fit import Fit, compare, passes
-from handgrad.mistakes.fresh import draws, measured
+from handgrad.mistakes.fresh import FEWEST_DRAWS, draws, measured
 from handgrad.mistakes.unexplained import describe
 from handgrad.precision import dtype_name, to64
 from handgrad.stage import Arrays, Stage
@@ -81,7 +81,7 @@ def confirmed(fits: Sequence[Fit], fresh: Iterator[Case]) -> list[Fit]:
     The first draw says nothing: numbers, rows and places were read off it.
     """
     said = dict.fromkeys((f.mistake.name for f in fits), 0.0)
-    while any(said[f.mistake.name] < COINCIDENCE for f in fits) and (case := next(fresh, None)) is not None:
+    for count, case in enumerate(fresh if fits else ()):
         held: dict[str, dict[str, float]] = {}
         for f in fitting(case):
             held.setdefault(f.mistake.name, {}).update(f.said)
@@ -89,6 +89,8 @@ def confirmed(fits: Sequence[Fit], fresh: Iterator[Case]) -> list[Fit]:
         fits = [replace(f, worst=worst) for f, worst in zip(fits, kept, strict=True) if worst]
         for name in {f.mistake.name for f in fits}:
             said[name] += sum(held[name].values())
+        if not fits or (count + 1 >= FEWEST_DRAWS and all(said[f.mistake.name] >= COINCIDENCE for f in fits)):
+            break
     return [f for f in fits if said[f.mistake.name] >= COINCIDENCE]
 
 

@@ -22,12 +22,15 @@ def draws(case: Case, inputs: Arrays, dy: Any) -> Iterator[Case]:
 
     The numbers of an input change places and signs where the reference takes that, else places, else they stay: what is
     made for positive numbers, or for matrices of a certain kind, is not judged on others. An input without a gradient
-    (a target) stays. The numbers of the upstream gradient change their sizes as well.
+    (a target) stays. The numbers of the upstream gradient change their sizes as well; every other draw has the signs of
+    the one before turned, so that two have shown each entry both, and a scalar too.
     """
     rng = np.random.default_rng(0)
     size = sum(v.size for v in (*case.right.values(), *case.inputs.values()))
-    for _ in range(int(np.clip(MOST_NUMBERS // max(1, size), FEWEST_DRAWS, MOST_DRAWS))):
-        upstream = like(turned(shuffled(case.dy, rng), rng) * rng.uniform(0.5, 2, case.dy.shape), dy)
+    signs = np.ones(case.dy.shape)
+    for i in range(int(np.clip(MOST_NUMBERS // max(1, size), FEWEST_DRAWS, MOST_DRAWS))):
+        signs = -signs if i % 2 else rng.choice((-1.0, 1.0), case.dy.shape)
+        upstream = like(signs * np.abs(shuffled(case.dy, rng)) * rng.uniform(0.5, 2, case.dy.shape), dy)
         for change in (lambda a: turned(shuffled(a, rng), rng), lambda a: shuffled(a, rng), lambda a: a):
             at = {k: like(change(v), inputs[k]) if f"d{k}" in case.right else inputs[k] for k, v in case.inputs.items()}
             try:

@@ -14,7 +14,7 @@ import manual
 from handgrad.certificate import Evidence, certify
 from handgrad.mistakes import diagnosis
 from handgrad.mistakes.diagnosis import Diagnosis, diagnose
-from handgrad.stage import Stage, autograd, layer_stage
+from handgrad.stage import Stage, autograd, layer_stage, loss_stage
 
 Tensors = dict[str, Any]
 
@@ -128,6 +128,17 @@ def test_a_mask_that_leaves_a_column_empty_gets_no_name(shape: tuple[int, int], 
         rng = np.random.default_rng([17, seed])
         found = named(layer_stage("h", layer), {"x": rng.normal(size=shape)}, rng.normal(size=shape), spoiled)
         assert found is None or not found.known, found
+
+
+def test_a_scalar_upstream_gradient_is_tried_with_both_signs() -> None:
+    """Where the targets are 0 or 1, the negative entries are those of the ones; they are not where dE < 0."""
+    t = (np.random.default_rng(20).random((9, 8)) < 0.5) * 1.0
+    layer, z = loss_stage("E", manual.BinaryCrossEntropy(), t), np.random.default_rng(21).normal(size=t.shape)
+    for seed in range(6):
+        dE = np.asarray(np.random.default_rng(seed).uniform(0.5, 2))
+        found = named(layer, {"x": z}, dE, lambda out, i, d: {"dx": out["dx"] * (out["dx"] > 0)})
+        assert found is not None
+        assert not found.known, found
 
 
 def test_a_gradient_of_zeros_is_told_in_the_simplest_words() -> None:
