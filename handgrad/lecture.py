@@ -14,7 +14,8 @@ from handgrad.precision import to64
 from handgrad.report import Report, as_plain
 from handgrad.trajectory_text import Trajectory
 from handgrad.verdict import Verdict, together
-from torch_ref import gradients
+from manual import Network, Params
+from torch_ref import gradients, to_torch, twin
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,3 +276,10 @@ def told(error: Exception) -> str:
 def autograd(*point: Any, states: Sequence[Any] | None = None) -> dict[str, NDArray[Any]]:
     """`torch_ref.gradients` as NumPy: a script computes with autograd's side as with ours. Arguments as there."""
     return {name: value.numpy() for name, value in gradients(*point, states=states).items()}
+
+
+def torch_twin(network: Network, params: Sequence[Params]) -> Any:
+    """The twin in float64 with these parameters."""
+    module = twin(network).double()
+    module.load_state_dict(to_torch(network, params))
+    return module

@@ -20,9 +20,9 @@ import numpy as np
 import torch
 
 from handgrad import verify, verify_function
-from handgrad.lecture import Number, System, autograd
+from handgrad.lecture import Number, System, autograd, torch_twin
 from handgrad.lecture_text import main
-from handgrad.lectures.ando_ki_autograd import module, train_by_torch
+from handgrad.lectures.ando_ki_autograd import train_by_torch
 from handgrad.lectures.ando_ki_inference import infer, load
 from handgrad.lectures.ando_ki_neurons import logistic, sequence_of_layers, single_neuron, two_neurons
 from handgrad.lectures.ando_ki_seeds import (
@@ -198,7 +198,7 @@ def considered(setting: Setting) -> str:
 
 def outputs(ours: Trained, auto: Trained) -> tuple[Float, Any]:
     """A forward pass with the trained weights, by manual and by the twin."""
-    return NET.forward(ours.params, X)[0], module(NET, auto.params)(torch.from_numpy(X))
+    return NET.forward(ours.params, X)[0], torch_twin(NET, auto.params)(torch.from_numpy(X))
 
 
 def saved_and_loaded() -> System:
@@ -208,7 +208,7 @@ def saved_and_loaded() -> System:
         path = Path(folder) / "weight.txt"
         save_text(path, NET, trained.params)
         read, inferred = load(path).params, infer(path, X)
-    holder = module(NET, read)
+    holder = torch_twin(NET, read)
     weights = np.concatenate([p["W"].ravel() for p in trained.params if p])
     held = torch.cat([W.detach().ravel() for W in holder.parameters()])
     apart = np.abs(trained.output - inferred).max()

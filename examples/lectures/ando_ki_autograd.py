@@ -1,27 +1,20 @@
-"""Autograd's side of Ando Ki's lecture: the twin's gradients, and training by torch.optim.SGD."""
+"""Autograd's side of Ando Ki's training: the twin and torch.optim.SGD."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
+from handgrad.lecture import torch_twin
 from handgrad.lectures.ando_ki_train import Float, Trained, X, Y
 from manual import Loss, Network, Params
-from torch_ref import from_torch, to_torch, twin
-
-
-def module(net: Network, params: Sequence[Params]) -> Any:
-    """The twin in float64 with these weights."""
-    found = twin(net).double()
-    found.load_state_dict(to_torch(net, params))
-    return found
+from torch_ref import from_torch, twin
 
 
 def train_by_torch(
     net: Network, params: Sequence[Params], loss: Loss, lr: float, iterations: int, t: Float = Y
 ) -> Trained:
     """ando_ki_train.train with the twin, autograd and torch.optim.SGD."""
-    trained, criterion = module(net, params), twin(loss)
+    trained, criterion = torch_twin(net, params), twin(loss)
     optimizer = torch.optim.SGD(trained.parameters(), lr)
     x, target, losses, y = torch.from_numpy(X), torch.from_numpy(t), [], torch.empty(0)
     for _ in range(iterations):

@@ -17,7 +17,7 @@ from torch.autograd.functional import jacobian
 from torch.nn.functional import linear
 
 from handgrad import verify
-from handgrad.lecture import Number, System, autograd
+from handgrad.lecture import Number, System, autograd, torch_twin
 from handgrad.lecture_text import main
 from handgrad.lectures.banerjee_batches import batches, epochs, left_out
 from handgrad.lectures.banerjee_network import (
@@ -34,7 +34,6 @@ from handgrad.lectures.banerjee_network import (
     equations,
     pseudocode,
     sigmoid_derivative,
-    torch_twin,
     train,
     train_by_torch,
 )

@@ -5,15 +5,16 @@ same. The slides print no data and no weights, so those below are chosen.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from handgrad.lecture import torch_twin
 from manual import Array, Grads, Linear, Loss, Network, Params, Sigmoid, mlp, sgd
 from manual.linear import LinearCache
-from torch_ref import from_torch, to_torch, twin
+from torch_ref import from_torch, twin
 
 Float = NDArray[np.float64]
 
@@ -133,10 +134,3 @@ def train_by_torch(
         Trained(from_torch(net, module.state_dict()), np.array([E for E, _ in run]), [y for _, y in run])
         for module, run in zip(modules, zip(*passes, strict=True), strict=True)
     ]
-
-
-def torch_twin(net: Network, params: Sequence[Params]) -> Any:
-    """The twin in float64 with these parameters."""
-    module = twin(net).double()
-    module.load_state_dict(to_torch(net, params))
-    return module

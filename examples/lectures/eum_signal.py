@@ -11,13 +11,12 @@ import numpy as np
 import torch
 
 from handgrad import verify
-from handgrad.lecture import Number, System, autograd
+from handgrad.lecture import Number, System, autograd, torch_twin
 from handgrad.report import Report
 from manual import HalfSquaredError, Linear, Network, Sigmoid, gradients, mlp, sgd
 from manual.activations import activation
 from manual.initial import INITIALS
 from manual.sigmoid import sigmoid
-from torch_ref import to_torch, twin
 
 HALF = HalfSquaredError()
 
@@ -89,8 +88,7 @@ def propagation(name: str) -> dict[str, Any]:
     _, trace = net.forward(params, h)
     _, dparams = net.backward(params, trace, dy)
 
-    module = twin(net).double()
-    module.load_state_dict(to_torch(net, params))
+    module = torch_twin(net, params)
     out, hidden = torch.tensor(h), []
     for i, layer in enumerate(module):
         out = layer(out)

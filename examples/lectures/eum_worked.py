@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from handgrad import verify, verify_update
-from handgrad.lecture import Number, System, autograd
+from handgrad.lecture import Number, System, autograd, torch_twin
 from handgrad.lectures.eum_signal import HALF
 from manual import Linear, Network, gradients, mlp, sgd
-from torch_ref import to_torch, twin
+from torch_ref import twin
 
 TOY = Network((Linear(1, 1),))
 X5, THREE = np.array([[5.0]]), np.array([[3.0]])
@@ -122,8 +122,7 @@ def named(params: Any) -> dict[str, Any]:
 @cache
 def training(sign: int, marks: tuple[int, ...] = (0, 1, 10, 100, 1000)) -> tuple[Any, Any]:
     """E after so many steps w - sign eta dE/dw: by hand, by torch.optim.SGD."""
-    module = twin(NET).double()
-    module.load_state_dict(to_torch(NET, PARAMS))
+    module = torch_twin(NET, PARAMS)
     optimizer = torch.optim.SGD(module.parameters(), lr=ETA, maximize=sign < 0)
     params, hand, auto = PARAMS, [], []
     for step in range(marks[-1] + 1):

@@ -24,10 +24,10 @@ import numpy as np
 import torch
 
 from handgrad import verify, verify_function, verify_update
-from handgrad.lecture import Number, System, autograd
+from handgrad.lecture import Number, System, autograd, torch_twin
 from handgrad.lecture_text import main
 from manual import Grads, HalfSquaredError, Params, gradients, mlp, sgd
-from torch_ref import to_torch, twin
+from torch_ref import twin
 
 NET, LOSS, LR = mlp([2, 2, 2], "sigmoid", "sigmoid"), HalfSquaredError(), 0.5
 X, TARGET = np.array([[0.05, 0.10]]), np.array([[0.01, 0.99]])
@@ -78,8 +78,7 @@ def late_gradients(rule: Any, params: Any, trace: Any, cache: Any) -> tuple[Grad
 
 def torch_train(biases: str, rounds: int) -> tuple[Any, Any, Any]:
     """The same by the twin, autograd and torch.optim.SGD; biases: "frozen", "shared", "per unit"."""
-    module, loss, x, t = twin(NET).double(), twin(LOSS), torch.tensor(X), torch.tensor(TARGET)
-    module.load_state_dict(to_torch(NET, PARAMS))
+    module, loss, x, t = torch_twin(NET, PARAMS), twin(LOSS), torch.tensor(X), torch.tensor(TARGET)
     all_b = [module[0].bias, module[2].bias]
     for b in all_b:
         b.requires_grad_(biases != "frozen")

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 
 from handgrad import verify
-from handgrad.lecture import Number, System
+from handgrad.lecture import Number, System, torch_twin
 from handgrad.lecture_text import main
 from manual import BinaryCrossEntropy, Params, Sigmoid, gradients, mlp, sgd
-from torch_ref import to_torch, twin
+from torch_ref import twin
 
 NET, LOSS, LR, ALPHA = mlp([3, 2, 1], "sigmoid"), BinaryCrossEntropy(), 0.1, 0.1
 X, TARGET = np.array([[0.6, 0.8, 0.7]]), np.array([[0.0]])
@@ -52,8 +52,7 @@ def regularized(dparams: Any) -> Any:
 
 def torch_run() -> dict[str, Any]:
     """The pass, the penalized gradients, the step and the second pass, by the twin, autograd and torch.optim.SGD."""
-    module = twin(NET).double()
-    module.load_state_dict(to_torch(NET, PARAMS))
+    module = torch_twin(NET, PARAMS)
     (W1, b1), (W2, b2) = ((module[i].weight, module[i].bias) for i in (0, 2))
     optimizer = torch.optim.SGD([{"params": [W1, W2], "weight_decay": ALPHA}, {"params": [b1, b2]}], lr=LR)
 

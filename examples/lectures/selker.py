@@ -21,7 +21,7 @@ import torch
 from torch.nn.functional import one_hot
 
 from handgrad import verify_update
-from handgrad.lecture import Number, System
+from handgrad.lecture import Number, System, torch_twin
 from handgrad.lecture_text import main
 from handgrad.lectures.selker_letters import LETTERS, encode, english, indices
 from handgrad.lectures.selker_network import (
@@ -33,14 +33,13 @@ from handgrad.lectures.selker_network import (
     judged,
     one_by_one,
     rounding_of,
-    torch_twin,
     train,
     train_by_torch,
     train_neurons,
     with_weights,
 )
 from handgrad.lectures.selker_trials import plot_trials, trials
-from manual import Neuron, Tanh, backprop, evaluate, gradients, mlp, sgd
+from manual import SGD, Neuron, Tanh, backprop, evaluate, gradients, mlp, sgd
 
 FIGURE_4 = np.array([[1.0, 0.5], [0.5, 2.0]]), np.array([[2.0, 1.0]])  # W1, W2
 FIGURE_4_INPUT = np.array([[0.5, 1.0]])
@@ -241,7 +240,7 @@ def training_loop() -> System:
     x, t = encode("abcd"), encode("bcda")
     net, start = with_weights(np.zeros((28, 28)))
     order = one_by_one(4, 100)
-    ours, auto = train(net, start, x, t, 1.0, order), train_by_torch(start, x, t, 1.0, order)
+    ours, auto = train(net, start, x, t, SGD(1.0), order), train_by_torch(start, x, t, 1.0, order)
     V, auto_W = (run.params[0]["W"] for run in (ours, auto))
     W, errors = train_neurons(np.zeros((28, 28)), x, t, 1.0, order)
     p = gradients(net, start, x[:1], t[:1], HALF)

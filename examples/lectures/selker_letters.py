@@ -20,10 +20,10 @@ from rich.table import Table
 from handgrad import verify
 from handgrad.console import wide_console
 from handgrad.datasets.text import LETTERS, cleaned, indices, read
-from handgrad.lecture import Number, System
+from handgrad.lecture import Number, System, torch_twin
 from handgrad.lecture_text import watched
-from handgrad.lectures.selker_network import HALF, Float, Ints, one_by_one, torch_twin, train, train_by_torch
-from manual import Network, Params, mlp
+from handgrad.lectures.selker_network import HALF, Float, Ints, one_by_one, train, train_by_torch
+from manual import SGD, Network, Params, mlp
 
 USED, FEWEST = 100_000, 1_000  # letters of a text that are used, and needed
 SOME = 20_000  # letters for the short version among the lecture's systems
@@ -119,7 +119,7 @@ def guessers(text: str, watch: Watch = lambda order, name: order) -> list[Guesse
         net = mlp(sizes, "tanh", "tanh", bias=False)
         (x, t), (u, s) = pairs(learned, context), pairs(held_back, context)
         name = f"{'-'.join(map(str, sizes))}, {context} letter{'s' if context > 1 else ''} before"
-        params = train(net, net.init(0), x, t, RATE, watch([*shuffled(len(x), 0)], name)).params
+        params = train(net, net.init(0), x, t, SGD(RATE), watch([*shuffled(len(x), 0)], name)).params
         right = (share_right(net.forward(params, a)[0], b) for a, b in ((x, t), (u, s)))
         found.append(Guesser(name, *right, net, params))
     return found
@@ -134,7 +134,7 @@ def english() -> System:
     x, t = pairs(SHORT)
     net, start = mlp([28, 28], "tanh", "tanh", bias=False), ({"W": np.zeros((28, 28))}, {})
     order = one_by_one(len(x), 50)
-    runs = train(net, start, x, t, 0.5, order), train_by_torch(start, x, t, 0.5, order)
+    runs = train(net, start, x, t, SGD(0.5), order), train_by_torch(start, x, t, 0.5, order)
     W, V = (run.params[0]["W"] for run in runs)
     o, by_torch = net.forward(runs[0].params, x)[0], torch_twin(net, runs[1].params)(torch.from_numpy(x))
     passes, by_torchs = (run.errors.reshape(50, -1).mean(1) for run in runs)

@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from handgrad import verify
-from handgrad.lecture import Number
+from handgrad.lecture import Number, torch_twin
 from handgrad.report import Report
 from manual import (
+    SGD,
     HalfSquaredError,
     Network,
     Neuron,
@@ -25,9 +26,7 @@ from manual import (
     gradients,
     mlp,
     output_names,
-    sgd,
 )
-from torch_ref import to_torch, twin
 
 Float = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -113,13 +112,6 @@ def by_autograd(net: Network, params: Sequence[Params], x: Float, t: Float | Non
     return {"loss": E.item()} | values | {f"d{k}": v.grad.numpy() for k, v in (found | weights).items()}
 
 
-def torch_twin(net: Network, params: Sequence[Params]) -> Any:
-    """The twin in float64 with these parameters."""
-    module = twin(net).double()
-    module.load_state_dict(to_torch(net, params))
-    return module
-
-
 def judged(W: Sequence[Float], x: Float, t: Float, name: str) -> Report:
     """The judge on the network with these weights."""
     net, params = with_weights(*W)
@@ -151,14 +143,14 @@ class Trained(NamedTuple):
     errors: Float
 
 
-def train(net: Network, params: Sequence[Params], x: Float, t: Float, lr: float, order: Iterable[Rows]) -> Trained:
-    """E = 1/2 sum (o - t)^2, W <- W - lr dE/dW."""
-    errors = []
+def train(net: Network, params: Sequence[Params], x: Float, t: Float, optimizer: SGD, order: Iterable[Rows]) -> Trained:
+    """E = 1/2 sum (o - t)^2, W <- W - lr dE/dW; he mentions momentum, which `optimizer` may have."""
+    errors, state = [], optimizer.initial(params)
     for rows in order:
         y, trace = net.forward(params, x[rows])
         E, cache = HALF.forward(y, t[rows])
         _, dparams = net.backward(params, trace, HALF.backward(cache, 1.0))
-        params = sgd(params, dparams, lr)
+        params, state = optimizer.step(params, dparams, state)
         errors.append(float(E))
     return Trained(params, np.array(errors))
 

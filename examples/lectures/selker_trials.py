@@ -6,9 +6,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from handgrad.lecture import Number, System
-from handgrad.lectures.selker_network import HALF, Float, rounding_of, torch_twin
-from manual import SGD, Params, mlp
+from handgrad.lecture import Number, System, torch_twin
+from handgrad.lectures.selker_network import HALF, Float, rounding_of, train
+from manual import SGD, mlp
 
 Error: TypeAlias = Callable[[Float], Float]
 
@@ -52,15 +52,7 @@ def descent(size: int, steps: int, optimizer: SGD) -> Float:
     """The error after every update of gradient descent on the same network."""
     net, x = mlp([size, size], "tanh", "tanh", bias=False), 0.5 * np.eye(size)
     t = np.roll(x, 1, axis=1)
-    params: tuple[Params, ...] = ({"W": np.zeros((size, size))}, {})
-    state, errors = optimizer.initial(params), []
-    for _ in range(steps + 1):
-        y, trace = net.forward(params, x)
-        E, cache = HALF.forward(y, t)
-        _, dparams = net.backward(params, trace, HALF.backward(cache, 1.0))
-        errors.append(float(E))
-        params, state = optimizer.step(params, dparams, state)
-    return np.array(errors[1:])
+    return train(net, ({"W": np.zeros((size, size))}, {}), x, t, optimizer, [slice(None)] * (steps + 1)).errors[1:]
 
 
 def torch_descent(size: int, steps: int, **options: float) -> Float:

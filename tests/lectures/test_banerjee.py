@@ -13,10 +13,10 @@ import torch
 from matplotlib.figure import Figure
 
 from handgrad import Verdict
-from handgrad.lecture import Number, System
+from handgrad.lecture import Number, System, torch_twin
 from handgrad.lectures import banerjee, banerjee_network
 from handgrad.lectures.banerjee_batches import batch
-from handgrad.lectures.banerjee_network import NET, PARAMS, PRINTED, X, Y, sigmoid_derivative, torch_twin
+from handgrad.lectures.banerjee_network import NET, PARAMS, PRINTED, X, Y, sigmoid_derivative
 from manual import HalfSquaredError, Network, Sigmoid
 from manual.sigmoid import sigmoid
 
