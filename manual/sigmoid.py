@@ -45,5 +45,5 @@ class Sigmoid(Elementwise):
         h = cache.h
         # forward: h = 1 / (1 + e^-z)
         # so:
-        dz = dh * (h * (1 - h))  # (N, n)  eq. sigmoid.dz
+        dz = dh * (1 - h) * h  # (N, n)  eq. sigmoid.dz  (in this order equal to torch's to the last bit)
         return dz, {}

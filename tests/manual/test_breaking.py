@@ -35,7 +35,7 @@ MUTANTS: dict[type, list[tuple[str, str]]] = {
         ("xp.sum(dz, axis=0)", "xp.sum(dz, axis=0, keepdims=True)"),
     ],
     manual.Identity: [("1 * dh", "-dh"), ("1 * dh", "0 * dh"), ("1 * dh", "dh / dh")],
-    manual.Sigmoid: [("h * (1 - h)", "h"), ("h * (1 - h)", "1 - h"), ("h * (1 - h)", "h * (1 + h)"), ("dh *", "1 *")],
+    manual.Sigmoid: [("(1 - h) * h", "h"), ("(1 - h) * h", "(1 - h)"), ("1 - h", "1 + h"), ("dh *", "1 *")],
     manual.Tanh: [
         ("1 - h * h", "1 - h"),
         ("1 - h * h", "h"),

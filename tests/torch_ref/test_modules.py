@@ -196,3 +196,10 @@ def test_losses_refuse_to_broadcast(loss: nn.Module) -> None:
 def test_constructors_refuse_what_manual_refuses(make: Callable[[], nn.Module], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_sigmoids_gradient_is_torchs_to_the_last_bit(dtype: torch.dtype) -> None:
+    h, dh = torch.rand(1000, 37, dtype=dtype), torch.randn(1000, 37, dtype=dtype)
+    ours = manual.Sigmoid().backward({}, manual.Sigmoid().forward({}, h)[1]._replace(h=h), dh)[0]
+    assert torch.equal(ours, torch.ops.aten.sigmoid_backward(dh, h))
