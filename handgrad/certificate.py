@@ -103,7 +103,8 @@ def certify(
         report = absent(name, reference) if name in missing else compare(name, s[name], reference, bounds[name], huge)
         if s[name].shape == () != reference.shape and not hasattr(given[name], "shape"):
             kind = type(given[name]).__name__
-            report = replace(report, reason=f"got a number of type {kind}, expected an array of shape {reference.shape}")
+            words = f"got a number of type {kind}, expected an array of shape {reference.shape}"
+            report = replace(report, reason=words)
         reports.append(report)
         evidence[name] = Evidence(s[name], reference, bounds[name])
     return StageReport(stage.name, tuple(reports)), evidence

@@ -185,12 +185,12 @@ def test_losses_refuse_to_broadcast(loss: nn.Module) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: torch_ref.Linear(0, 3), "n_in and n_out must be at least 1"),
+        (lambda: torch_ref.Linear(0, 3), "Linear: n_in is 0, expected a whole number, 1 or more"),
         (lambda: torch_ref.Linear(2, 3, mask=[[1, 0]]), r"mask has shape \(1, 2\), expected"),
-        (lambda: torch_ref.Dropout(1.0), "p must lie in"),
+        (lambda: torch_ref.Dropout(1.0), "Dropout: p is 1.0, expected a number"),
         (lambda: torch_ref.SquaredError("average"), "unknown reduction 'average'"),  # type: ignore[arg-type]
         (lambda: torch_ref.BinaryCrossEntropy("average"), "unknown reduction 'average'"),  # type: ignore[arg-type]
-        (lambda: torch_ref.SoftmaxCrossEntropy(label_smoothing=2.0), "label_smoothing must lie in"),
+        (lambda: torch_ref.SoftmaxCrossEntropy(label_smoothing=2.0), "label_smoothing is 2.0, expected a number"),
     ],
 )
 def test_constructors_refuse_what_manual_refuses(make: Callable[[], nn.Module], message: str) -> None:
