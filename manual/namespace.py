@@ -1,6 +1,5 @@
-"""The array library of an array. NumPy's, the ordinary case, is known at sight: a search costs as much as an operation.
-
-It is asked for at every call, not kept: one network runs on NumPy, torch and jax, and on the judge's own arrays.
+"""The array library of an array. It is asked for at every call: one network runs on NumPy, torch and jax, and on the
+judge's own arrays. A search costs as much as an operation, so the types of some are known at sight.
 """
 
 from typing import Any
@@ -11,6 +10,9 @@ from array_api_compat import numpy as numpy_namespace
 
 from manual.types import Array
 
+# torch_ref adds torch's. Nothing is added during a pass: torch.compile would see another table, and compile again.
+KNOWN: dict[type, Any] = {np.ndarray: numpy_namespace}
+
 
 def array_namespace(x: Array) -> Any:
     """The array API namespace of x. Raises TypeError for what is no array.
@@ -18,4 +20,5 @@ def array_namespace(x: Array) -> Any:
     >>> array_namespace(np.zeros(3)).sum(np.ones(3))
     np.float64(3.0)
     """
-    return numpy_namespace if type(x) is np.ndarray else array_api_compat.array_namespace(x)
+    found = KNOWN.get(type(x))
+    return array_api_compat.array_namespace(x) if found is None else found

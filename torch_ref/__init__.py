@@ -1,5 +1,9 @@
 """The PyTorch side: the same modules, differentiated by autograd."""
 
+import torch
+from array_api_compat import torch as torch_namespace
+
+from manual.namespace import KNOWN
 from torch_ref.batch_norm import BatchNorm1d
 from torch_ref.binary_cross_entropy import BinaryCrossEntropy
 from torch_ref.dropout import Dropout
@@ -21,6 +25,8 @@ from torch_ref.step import BinaryStep, Sign
 from torch_ref.tanh import Tanh
 from torch_ref.twin import Chain, twin
 from torch_ref.weights import from_torch, running_from_torch, to_torch
+
+KNOWN.update(dict.fromkeys((torch.Tensor, torch.nn.Parameter), torch_namespace))
 
 __all__ = [
     "GELU",
