@@ -21,7 +21,9 @@ def load(name: str) -> dict[str, Any]:
 
 
 def save(name: str, result: dict[str, Any], table: str) -> None:
-    """The result as JSON and its Markdown table on the page."""
+    """The result as JSON and its Markdown table on the page. ValueError where the page has no place for it."""
+    if section(name).search(PAGE.read_text()) is None:
+        raise ValueError(f"{PAGE.name}: has no lines '<!-- {name} -->' and '<!-- end {name} -->'; add them first")
     path = DOCS / "evidence" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({**result, "versions": versions()}, indent=1) + "\n")

@@ -69,15 +69,17 @@ def measure(case: Case, names: list[str], rounds: int, threads: int) -> dict[str
     with ExitStack() as stack:
         processes = {name: stack.enter_context(Process(name, case, threads)) for name in names}
         blocks: dict[str, list[float]] = {name: [] for name in names}
-        rates: list[float] = []
+        rates: dict[str, list[float]] = {name: [] for name in RATED if name in processes}
         for _ in range(rounds):
             for name, process in processes.items():
                 blocks[name].append(process.ask("run"))
-            rates += [processes[name].ask("rate") for name in RATED if name in processes]
+            for name, measured in rates.items():
+                measured.append(processes[name].ask("rate"))
         return {
             "title": case.title,
             "flops": case.flops,
-            "rate": max(rates, default=0.0),
+            "rate": max((max(measured) for measured in rates.values()), default=0.0),
+            "rates": {name: max(measured) for name, measured in rates.items()},
             "contenders": {
                 name: {
                     "seconds": median(blocks[name]) / case.steps,

@@ -37,6 +37,7 @@ CONTENDERS = {
     "manual under jax.jit": Contender("jax", "step_manual", "under_jit"),
     "manual under jax.lax.scan": Contender("jax", "step_manual", "under_scan"),
     "HandModule": Contender("torch", "step_torch", "hand_module"),
+    "HandModule, compiled": Contender("torch", "step_torch", "hand_module_compiled"),
     "torch autograd, eager": Contender("torch", "step_torch", "eager"),
     "torch autograd, eager, fused optimizer": Contender("torch", "step_torch", "fused"),
     "torch autograd, compiled": Contender("torch", "step_torch", "compiled"),

@@ -26,6 +26,7 @@ AIMS = (
     Aim("manual under jax.jit", ("jax.grad under jit",), NOT_MORE),
     Aim("manual under jax.lax.scan", ("jax.grad under scan",), NOT_MORE),
     Aim("HandModule", (EAGER,), NOT_MORE),
+    Aim("HandModule, compiled", (EAGER,), NOT_MORE),
     Aim("HandModule", (EAGER,), NOT_MORE, "kept"),
 )
 
@@ -70,6 +71,12 @@ def aims(found: dict[str, Any]) -> str:
     return markdown(["", *CASES], rows)
 
 
+def rates(case: dict[str, Any]) -> str:
+    """The rate that each library reaches, where it was recorded: a ratio between two of them holds that difference."""
+    found = case.get("rates", {})
+    return "".join(f"; {CONTENDERS[name].library} {rate / 1e9:.0f}" for name, rate in found.items())
+
+
 def one_case(case: dict[str, Any]) -> str:
     limit = case["flops"] / case["rate"]
     rows = [
@@ -85,6 +92,6 @@ def one_case(case: dict[str, Any]) -> str:
     ]
     return (
         f"{case['title']}: {case['flops']:,} operations in matrix products, at the best rate measured "
-        f"({case['rate'] / 1e9:.0f} GFLOP/s) {1e6 * limit:,.3g} us.\n\n"
+        f"({case['rate'] / 1e9:.0f} GFLOP/s{rates(case)}) {1e6 * limit:,.3g} us.\n\n"
         + markdown(["", "us / step", "time / that limit", "peak MB", "since its import", "autograd keeps kB"], rows)
     )

@@ -74,6 +74,11 @@ def hand_module(case: Case) -> Trained:
     return trained(case, module, torch.optim.SGD(module.parameters(), RATE))
 
 
+def hand_module_compiled(case: Case) -> Trained:
+    run = hand_module(case)
+    return run._replace(loss=torch.compile(run.loss, fullgraph=True))
+
+
 def with_loss(case: Case) -> tuple[torch.nn.Module, Loss]:
     """torch's own modules, and the loss of their output."""
     modules: list[torch.nn.Module] = []

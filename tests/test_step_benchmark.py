@@ -48,6 +48,7 @@ def names() -> list[str]:
         "manual under jax.jit",
         "manual under jax.lax.scan",
         HAND,
+        "HandModule, compiled",
         "torch autograd, eager, fused optimizer",
         "torch autograd, compiled",
         "torch autograd, compiled with its optimizer",
@@ -97,6 +98,9 @@ def test_a_contender_in_its_process(step: Any) -> None:
     assert all(0 < row["fastest"] <= row["seconds"] < 0.1 for row in rows.values())
     assert all(0 < row["before"] <= row["peak"] for row in rows.values())
     assert 1e8 < found["rate"] < 1e15
+    assert found["rates"].keys() == {NUMPY, EAGER}
+    assert found["rate"] == max(found["rates"].values())
+    assert "; numpy " in step.one_case(found)
     rows[NUMPY]["seconds"], rows[EAGER]["seconds"] = 4.0, 10.0
     whole = {"cpu": "a CPU", "threads": 1, "rounds": 2, "absent": {HAND: "it is not"}, "cases": {"3-2-1": found}}
     table = step.table(whole)
@@ -111,3 +115,10 @@ def test_the_page_shows_what_was_recorded(step: Any) -> None:
     shown = record.section("step").search(record.PAGE.read_text())
     assert shown is not None
     assert not found or shown[2] == step.table(found)
+
+
+def test_a_measurement_without_a_place_on_the_page(step: Any) -> None:
+    record = importlib.import_module("record")
+    with pytest.raises(ValueError, match="<!-- nowhere -->"):
+        record.save("nowhere", {}, "")
+    assert record.section("cuda").search(record.PAGE.read_text()) is not None
