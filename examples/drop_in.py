@@ -34,15 +34,14 @@ if __name__ == "__main__":
     autograd = train(plain, nn.CrossEntropyLoss())
 
     torch.manual_seed(0)
-    network, loss = manual.mlp([64, 32, 10], "tanh"), manual.SoftmaxCrossEntropy()
-    hand = HandModule(network)  # the model line
-    by_hand = train(hand, HandModule(loss))  # the loss line
+    hand = HandModule(network := manual.mlp([64, 32, 10], "tanh"))  # the model line
+    by_hand = train(hand, HandModule(loss := manual.SoftmaxCrossEntropy()))  # the loss line
 
     print("step   autograd     by hand")
     for step in (0, 1, 10, 50, 100, 199):
         print(f"{step:4}  {autograd[step]:.7f}  {by_hand[step]:.7f}")
     hand.load_state_dict(plain.state_dict())  # checkpoints go both ways
 
-    params = from_torch(network, hand.state_dict())
-    report = verify(network, params, X[:64].numpy(), T[:64].numpy(), loss, seed=0, name="the trained network")
+    params = from_torch(network, hand.state_dict(), xp=torch)  # judged on the module's own tensors
+    report = verify(network, params, X[:64], T[:64], loss, seed=0, name="the trained network")
     print(f"its gradients: {report.verdict.value}")

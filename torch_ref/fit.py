@@ -135,7 +135,9 @@ class Module:
 
 
 def placed(device: str | torch.device) -> torch.Tensor:
-    """An empty tensor on the device. ValueError where there is no such device."""
+    """An empty tensor on the device. ValueError where there is no such device, and for meta, which holds no numbers."""
+    if str(device).partition(":")[0] == "meta":
+        raise ValueError("device: meta holds shapes and no numbers, so nothing trains there; use device='cpu'")
     try:
         return torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:

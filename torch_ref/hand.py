@@ -151,6 +151,9 @@ class HandModule(nn.Module):
             raise ValueError(f"target: shape is {tuple(target.shape)}, expected {shape} for {loss}")
         if target.device != x.device:
             raise ValueError(f"target: is on {target.device}, but x is on {x.device}; move one of them with .to()")
+        weights = loss.class_weights if isinstance(loss, SoftmaxCrossEntropy) else None
+        if weights is not None and len(weights) != C:
+            raise ValueError(f"class_weights: {len(weights)} of them, expected {C}, one per class")
         if labels:
             check_labels(target, C)
 

@@ -206,6 +206,7 @@ META = torch.zeros(300, 64, dtype=torch.float64, device="meta")
     ("given", "error", "words"),
     [
         ({"side": "manual"}, ValueError, "side: is 'manual', expected 'hand' or 'autograd'; for NumPy there is manual"),
+        ({"device": "meta"}, ValueError, "device: meta holds shapes and no numbers"),
         ({"device": "warp"}, ValueError, "device: 'warp' is asked for, but not there"),
         ({"device": "cuda:99"}, ValueError, "device: 'cuda:99' is asked for, but not there .*; use device='cpu'"),
         ({"x": META}, ValueError, "x: on meta, but device is 'cpu'; pass device='meta', or move it"),

@@ -99,6 +99,10 @@ BAD: list[tuple[Any, str]] = [
     (lambda h, x, t: h(x, torch.rand(7, 1).double()), r"target: shape is \(7, 1\), expected \(7, 3\)"),
     (lambda h, x, t: h(x, t.to("meta")), r"target: is on meta, but x is on cpu; move one of them"),
     (lambda h, x, t: HandModule(manual.MeanSquaredError())(x[:, :1], x[:, 0]), r"shape is \(7,\), expected \(7, 1\)"),
+    (
+        lambda h, x, t: HandModule(manual.SoftmaxCrossEntropy(class_weights=(1.0, 2.0)))(x[:, :3], t),
+        r"class_weights: 2 of them, expected 3, one per class",
+    ),
     (lambda h, x, t: HandModule(manual.MeanSquaredError())(x), r"target: is missing"),
 ]
 
