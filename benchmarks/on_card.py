@@ -1,4 +1,4 @@
-"""On a CUDA card: is every gradient right in float32, with TF32 on, in float64 and bfloat16? And how long is a step?
+"""On a CUDA card: do its tests pass, is every gradient right in every precision, and how long is a step?
 
     python benchmarks/on_card.py                    writes docs/evidence/cuda.json, with the card's name
     python benchmarks/on_card.py --device cpu       the same way on the CPU, to try it; writes nothing
@@ -8,8 +8,11 @@ of the two unit roundoffs.
 """
 
 import argparse
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -26,6 +29,7 @@ from torch_ref import HandModule
 
 KINDS = {"float64": (torch.float64, False), "float32": (torch.float32, False), "float32, TF32": (torch.float32, True),
          "bfloat16": (torch.bfloat16, False)}  # fmt: skip
+STEPPED = ("float32", "float32, TF32", "bfloat16 autocast")
 STEPS = {
     "784-512-256-10, batch 128": ([784, 512, 256, 10], 128),
     "784-2048-2048-10, batch 512": ([784, 2048, 2048, 10], 512),
@@ -58,9 +62,9 @@ def verdict(problem: Problem, device: str, dtype: torch.dtype, slack: float) -> 
     return verify(problem.network, params, x, target, problem.loss, seed=0, slack=slack).verdict.value
 
 
-def steps(device: str) -> dict[str, dict[str, float]]:
-    """Milliseconds of a training step in float32, HandModule and torch eager in turn."""
-    torch.backends.cuda.matmul.allow_tf32 = False
+def steps(device: str, kind: str) -> dict[str, dict[str, float]]:
+    """Milliseconds of a training step, HandModule and torch eager in turn."""
+    torch.backends.cuda.matmul.allow_tf32 = kind == "float32, TF32"
     found = {}
     for name, (sizes, N) in STEPS.items():
         hand = HandModule(mlp(sizes, "relu"), SoftmaxCrossEntropy()).to(device)
@@ -76,7 +80,8 @@ def steps(device: str) -> dict[str, dict[str, float]]:
         optimizers = {side: torch.optim.SGD(module.parameters(), 0.01) for side, (module, _) in contenders.items()}
         for _ in range(30):
             for side, (_, loss) in contenders.items():
-                times[side].append(milliseconds(optimizers[side], loss, device))
+                with torch.autocast(device, torch.bfloat16, enabled=kind == "bfloat16 autocast"):
+                    times[side].append(milliseconds(optimizers[side], loss, device))
         found[name] = {side: median(found[5:]) for side, found in times.items()}
     return found
 
@@ -94,18 +99,26 @@ def milliseconds(optimizer: torch.optim.Optimizer, loss: Callable[[], Any], devi
     return (time.perf_counter() - start) / 20 * 1e3
 
 
+def tests() -> str:
+    """What pytest says last of the tests that need a card."""
+    command = [sys.executable, "-m", "pytest", "-m", "cuda", "tests"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    return done.stdout.strip().rpartition("\n")[2] or done.stderr.strip().rpartition("\n")[2]
+
+
 def table(found: dict[str, Any]) -> str:
-    """The verdicts, and the steps' ratio."""
+    """The tests, the verdicts, and the steps' ratio."""
     rows = [[kind, *counts.values()] for kind, counts in found["verdicts"].items()]
     times = [
-        [name, *(f"{row[s]:.3f}" for s in row), f"{row['hand'] / row['eager']:.2f}"]
-        for name, row in found["steps"].items()
+        [f"{name}, {kind}", *(f"{row[s]:.3f}" for s in row), f"{row['hand'] / row['eager']:.2f}"]
+        for kind, cases in found["steps"].items()
+        for name, row in cases.items()
     ]
     return "\n\n".join(
         (
-            found["card"],
+            f"{found['card']}; `pytest -m cuda`: {found['tests']}",
             markdown(["precision", "CERTIFIED", "REFUTED", "UNRESOLVED"], rows),
-            markdown(["step, float32", "HandModule, ms", "torch eager, ms", "ratio"], times),
+            markdown(["step", "HandModule, ms", "torch eager, ms", "ratio"], times),
         )
     )
 
@@ -117,7 +130,12 @@ if __name__ == "__main__":
     if device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda: torch sees no CUDA device here; --device cpu tries the command without one")
     card = torch.cuda.get_device_name() if device == "cuda" else "CPU"
-    result = {"card": card, "verdicts": {kind: judged(device, kind) for kind in KINDS}, "steps": steps(device)}
+    result = {
+        "card": card,
+        "tests": tests(),
+        "verdicts": {kind: judged(device, kind) for kind in KINDS},
+        "steps": {kind: steps(device, kind) for kind in STEPPED},
+    }
     if device == "cuda":
         save("cuda", result, table(result))
     print(table(result))

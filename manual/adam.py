@@ -35,7 +35,8 @@ class Adam:
 
     def __post_init__(self) -> None:
         check_numbers(self, "lr", "eps", "weight_decay")
-        if not (isinstance(self.betas, list | tuple) and len(self.betas) == 2 and all(0 <= b < 1 for b in self.betas)):
+        numbers = isinstance(self.betas, list | tuple) and all(isinstance(b, int | float) for b in self.betas)
+        if not (numbers and len(self.betas) == 2 and all(0 <= b < 1 for b in self.betas)):
             raise ValueError(f"{type(self).__name__}: betas is {self.betas!r}, expected two numbers in [0, 1)")
         object.__setattr__(self, "betas", tuple(float(b) for b in self.betas))
 

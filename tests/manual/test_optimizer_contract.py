@@ -153,6 +153,7 @@ BAD: dict[str, tuple[type, dict[str, Any], str]] = {
     "beta 1": (Adam, {"betas": (0.9, 1.0)}, r"Adam: betas is \(0.9, 1.0\), expected two numbers in \[0, 1\)"),
     "beta below 0": (AdamW, {"betas": (-0.1, 0.9)}, r"AdamW: betas is \(-0.1, 0.9\)"),
     "beta nan": (Adam, {"betas": (0.9, float("nan"))}, "Adam: betas is"),
+    "a beta in words": (Adam, {"betas": ("a", 0.9)}, r"Adam: betas is \('a', 0.9\), expected two numbers"),
     "one beta": (Adam, {"betas": 0.9}, "Adam: betas is 0.9, expected two numbers"),
     "three betas": (Adam, {"betas": (0.9, 0.9, 0.9)}, "Adam: betas is"),
 }  # fmt: skip

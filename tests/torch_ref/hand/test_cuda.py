@@ -34,6 +34,15 @@ def test_one_problem_in_every_precision(device: str) -> None:
     }
 
 
+def test_steps_are_timed_in_every_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_card, "STEPS", {"4-3-3-2, batch 5": ([4, 3, 3, 2], 5)})
+    steps = {kind: on_card.steps("cpu", kind) for kind in on_card.STEPPED}
+    shown = on_card.table({"card": "CPU", "tests": "1 passed", "verdicts": {}, "steps": steps})
+    for kind, cases in steps.items():
+        assert min(cases["4-3-3-2, batch 5"].values()) > 0
+        assert f"| 4-3-3-2, batch 5, {kind} |" in shown
+
+
 @pytest.mark.parametrize("kind", on_card.KINDS)
 @pytest.mark.parametrize("device", [card])
 def test_every_gradient_is_right(device: str, kind: str) -> None:
