@@ -49,12 +49,18 @@ class Mistake:
     undone: Mapping[str, Float] = field(default_factory=dict)
     undoing: str = ""  # "dividing by 64"
     specific: bool = True  # False for a description that any more telling name beats
+    rows: tuple[int, ...] = ()  # all that the name tells the first of
     freedom: int = 0  # how many numbers were fitted to the given result
     gain: float = 1.0  # how many times larger than the right result's the rounding is
     undone_gain: Any = 1.0  # the same for the undone result; a number or an array
     bound: Mapping[str, Float] = field(
         default_factory=dict
     )  # of the undone result, where the given one is of another shape
+
+    @property
+    def key(self) -> tuple[str, tuple[int, ...]]:
+        """What must be the same on a fresh draw."""
+        return self.name, self.rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,18 +80,18 @@ def confirmed(fits: Sequence[Fit], fresh: Iterator[Case]) -> list[Fit]:
 
     The first draw says nothing: numbers, rows and places were read off it.
     """
-    said = dict.fromkeys((f.mistake.name for f in fits), 0.0)
+    said = dict.fromkeys((f.mistake.key for f in fits), 0.0)
     for count, case in enumerate(fresh if fits else ()):
-        held: dict[str, dict[str, float]] = {}
+        held: dict[Any, dict[str, float]] = {}
         for f in fitting(case):
-            held.setdefault(f.mistake.name, {}).update(f.said)
-        kept = ({k: v for k, v in f.worst.items() if k in held.get(f.mistake.name, {})} for f in fits)
+            held.setdefault(f.mistake.key, {}).update(f.said)
+        kept = ({k: v for k, v in f.worst.items() if k in held.get(f.mistake.key, {})} for f in fits)
         fits = [replace(f, worst=worst) for f, worst in zip(fits, kept, strict=True) if worst]
-        for name in {f.mistake.name for f in fits}:
-            said[name] += sum(held[name].values())
-        if not fits or (count + 1 >= FEWEST_DRAWS and all(said[f.mistake.name] >= COINCIDENCE for f in fits)):
+        for key in {f.mistake.key for f in fits}:
+            said[key] += sum(held[key].values())
+        if not fits or (count + 1 >= FEWEST_DRAWS and all(said[f.mistake.key] >= COINCIDENCE for f in fits)):
             break
-    return [f for f in fits if said[f.mistake.name] >= COINCIDENCE]
+    return [f for f in fits if said[f.mistake.key] >= COINCIDENCE]
 
 
 def _all_nan(a: Float) -> bool:

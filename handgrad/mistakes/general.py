@@ -191,7 +191,7 @@ def left_out(case: Case) -> Iterator[Mistake]:
         if kept:
             which = ", ".join(map(str, lost[:5])) + (" and others" if len(lost) > 5 else "")
             why = f"It is zero in {what} {which} and right everywhere else: a loop or a slice stops short."
-            yield Mistake(f"{what} {which} of the gradient is left out", why, kept)
+            yield Mistake(f"{what} {which} of the gradient is left out", why, kept, rows=tuple(sorted(lost)))
 
 
 def summed(case: Case) -> Iterator[Mistake]:
