@@ -175,7 +175,7 @@ def main() -> int:
     top.add_argument("--text", type=Path, metavar="FILE", help="a UTF-8 text; default: the help texts of Python itself")
     args = top.parse_args()
     try:
-        text = read(args.text) if args.text else standard_text()
+        text = cleaned(read(args.text)) if args.text else standard_text()
     except (OSError, ValueError, ModuleNotFoundError) as error:
         top.error(str(error))
     if len(text) < FEWEST:

@@ -126,12 +126,13 @@ def test_what_only_the_other_branch_explains_is_unresolved():
 
 class LeakyDropout(Dropout):
     def backward(self, params, cache, dy):
-        return dy * np.where(cache.scale > 0, cache.scale, 0.3 + 0 * cache.scale), {}
+        scale = cache.mask / (1 - self.p)
+        return dy * np.where(scale > 0, scale, 0.3 + 0 * scale), {}
 
 
 class UnscaledDropout(Dropout):
     def backward(self, params, cache, dy):
-        return dy * (cache.scale > 0), {}
+        return dy * (cache.mask / (1 - self.p) > 0), {}
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

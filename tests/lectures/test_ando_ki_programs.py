@@ -129,7 +129,7 @@ def test_blowing_up_is_told_and_nothing_is_saved(
     [
         ("--lr -1", "lr is -1.0"),
         ("--iterations 0", "--iterations: got 0"),
-        ("--layers 0", "at least 1"),
+        ("--layers 0", "n_out is 0, expected a whole number, 1 or more"),
         ("--plot loss.pdf", "ends in .png"),
         ("--activation step", "invalid choice"),
         ("--seed -1", "eed must be"),
