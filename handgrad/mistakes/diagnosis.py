@@ -22,7 +22,7 @@ from handgrad.mistakes.unexplained import describe
 from handgrad.precision import dtype_name, to64
 from handgrad.stage import Arrays, Stage
 
-COINCIDENCE = 20  # bits: among the 100 or so mistakes tried on one tensor, one in 10,000 wrong results fits by chance
+COINCIDENCE = 20  # bits: of the 100 or so mistakes tried on one tensor, one in 10,000 wrong results fits by chance
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ def agreement(
         return None
     bound = e.bound if e.bound.shape == e.hand.shape else np.full(e.hand.shape, np.inf)
     right = e.reference if e.hand.shape == e.reference.shape else np.zeros(e.hand.shape)  # of another shape: none
+    if _undecided(e.hand, right, bound):
+        return None
     whole = (e.hand, wrong, right, bound)
     some = slice(None, None, 1 + e.hand.size // SAMPLE)  # most mistakes are off everywhere: a few entries say so
     for hand, mistaken, truth, size in ((a.reshape(-1)[some] for a in whole), whole):
@@ -67,6 +69,13 @@ def agreement(
     return share, bits(np.abs(e.hand - right), allowed, judged, freedom)
 
 
+def _undecided(hand: Float, right: Float, bound: Float) -> bool:
+    """Whether a bound is as large as the tensor: it holds two branches of the code, and any number agrees with it."""
+    sizes = np.abs(np.stack([hand, right]))
+    largest = np.max(sizes, initial=0.0, where=np.isfinite(sizes))
+    return bool(np.any(np.isfinite(bound) & (bound > largest / 2)))
+
+
 def _inside(hand: Float, wrong: Float, right: Float, bound: Float, relative: float, gain: float) -> bool:
     """Every entry within its bound of the mistaken result; entries without a bound or a right value do not count."""
     near = np.abs(hand - wrong) <= gain * bound + relative * np.abs(wrong)
@@ -74,14 +83,12 @@ def _inside(hand: Float, wrong: Float, right: Float, bound: Float, relative: flo
 
 
 def bits(error: Float, allowed: Float, judged: Any, freedom: int) -> float:
-    """How much the agreement says: log2(|hand - right| / allowed) of each entry, but one bit at most, added up.
+    """How much the agreement says: one bit for each entry that is off by twice what rounding allows, or more.
 
     An entry does not agree by itself: where a part of the formula is the mistake's, or where a mask leaves a zero, only
     the choice between this and that is by chance. freedom: how many entries a number was read off; they say nothing.
     """
-    ratio = np.where(judged & (error > allowed), error / np.where(allowed > 0, allowed, np.finfo(float).tiny), 1.0)
-    terms = np.minimum(np.log2(ratio), 1.0).reshape(-1)
-    return float(terms.sum() - (np.sort(terms)[-freedom:].sum() if freedom else 0.0))
+    return float(max(0, np.sum(judged & (error > 0) & (error >= 2 * allowed)) - freedom))
 
 
 def passes(case: Case, mistake: Mistake, name: str) -> bool:

@@ -140,6 +140,20 @@ def test_of_many_rows_left_out_every_one_must_be_the_same_again() -> None:
         assert not found.known, found
 
 
+def test_where_the_bound_holds_two_branches_nothing_agrees() -> None:
+    """g where g is its row's maximum: on balls either branch can be taken, so the bound is as large as g."""
+
+    def largest(out: Tensors, i: Any, d: Any) -> Tensors:
+        return {"dx": out["dx"] * (out["dx"] == array_namespace(i["x"]).max(out["dx"], axis=1, keepdims=True))}
+
+    for seed in range(10):
+        rng = np.random.default_rng([22, seed])
+        inputs = {"x": rng.normal(size=(5, 2)), "gamma": rng.normal(size=2), "beta": rng.normal(size=2)}
+        found = named(layer_stage("y", manual.BatchNorm1d(2)), inputs, rng.normal(size=(5, 2)), largest)
+        assert found is not None
+        assert not found.known, found
+
+
 def test_a_scalar_upstream_gradient_is_tried_with_both_signs() -> None:
     """Where the targets are 0 or 1, the negative entries are those of the ones; they are not where dE < 0."""
     t = (np.random.default_rng(20).random((9, 8)) < 0.5) * 1.0
