@@ -468,7 +468,7 @@ def test_script_alone() -> None:
 
 def test_letters_alone(tmp_path: Path) -> None:
     path = tmp_path / "mine.txt"
-    path.write_bytes(b"\xef\xbb\xbf" + (selker_letters.SHORT * 8).replace("_", "\r\n").encode())
+    path.write_bytes(b"\xef\xbb\xbf" + (selker_letters.SHORT * 8).replace("_", "\r\n").upper().encode())
     done = alone("selker_letters.py", "--text", str(path))
     assert done.returncode == 0, done.stderr
     assert "always ' '" in done.stdout
