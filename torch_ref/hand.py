@@ -10,7 +10,8 @@ from torch import nn
 from manual import BatchNorm1d, BinaryCrossEntropy, Dropout, Layer, Loss, Network, SoftmaxCrossEntropy, SquaredError
 from manual.network import widths
 from torch_ref.batch_norm import update_running
-from torch_ref.hand_function import Program, apply
+from torch_ref.hand_function import apply
+from torch_ref.program import Program
 from torch_ref.twin import twin
 from torch_ref.weights import TORCH_NAMES
 
