@@ -2,7 +2,8 @@
 
     python benchmarks/names.py
 
-On the stages of real networks on the digits, float64 and float32, at the start and trained. "right": the name given, or
+On the stages of real networks on the digits, float64 and float32, at the start and trained, and on single stages of a
+few entries. "right": the name given, or
 one of them where the judge says that several fit, is the planted mistake's. Writes docs/evidence/names.json and
 docs/evidence_mutants.md; exit code 1 where a name is wrong.
 """
@@ -13,12 +14,12 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 from mutants import TARGETS, judged, mutants_of, record
-from planted import CORRUPTIONS, MISTAKES, At, Gradients, broken, corrupted
+from planted import CORRUPTIONS, LAYERS, LOSSES, MISTAKES, NORMS, At, Gradients, broken, corrupted
 from record import markdown
 
 import manual
@@ -28,15 +29,17 @@ from handgrad.mistakes.diagnosis import diagnose
 from handgrad.stage import Stage, layer_stage, loss_stage
 from handgrad.survey import Problem, train
 
-SEEDS = (101, 202)
+SEEDS = (10007,)
 BATCHES = (13, 29)
-PAIRS, CORRUPTED = 8, 2  # per stage, and per stage and corruption
+SMALL = ((3, 2), (4, 3), (5, 2))  # samples and units
+PAIRS, CORRUPTED = 3, 1  # per stage, and per stage and corruption
 FACTOR = r"times the right one|the batch size|1/N|N-1"
 # What two mistakes may rightly be called together: a factor of a factor is one, the mean N times is the sum.
 TOGETHER = {
     (FACTOR, FACTOR): r"times the right one",
     ("N, the batch size", "mean over the batch"): "sum over the batch",
     ("1/N", "1/N"): r"times the right one",
+    (r"not of the logits", r"factor p"): r"only the diagonal",  # -q / p times p (1 - p)
 }
 
 # Mutants of the source whose name is clear: the function, its statement, and what the name must hold.
@@ -143,6 +146,20 @@ def places(seed: int) -> Iterator[Place]:
             yield Place(f"{dtype}, {when}", loss, target[batch], {"x": y}, dE)
 
 
+def small_places(seed: int) -> Iterator[Place]:
+    """Every kind of stage alone, of a few entries, on random numbers: where coincidences are likely."""
+    for N, n in SMALL:
+        rng = np.random.default_rng((seed, N, n))
+        layers = (kind(n) if kind in NORMS else kind(n, n) if kind is manual.Linear else kind() for kind in LAYERS)
+        for layer in layers:
+            params = {name: rng.normal(size=shape) for name, shape in layer.param_shapes.items()}
+            yield Place("small", layer, None, {"x": rng.normal(size=(N, n)), **params}, rng.normal(size=(N, n)))
+        for kind in LOSSES:
+            labels = kind is manual.SoftmaxCrossEntropy
+            target = rng.integers(0, n, N) if labels else rng.uniform(size=(N, n))
+            yield Place("small", kind(), target, {"x": rng.normal(size=(N, n))}, np.asarray(rng.uniform(0.5, 2)))
+
+
 def named(place: Place, *plants: Callable[[At], Gradients]) -> str | None:
     """The name given; None where the mistake cannot be made here or changes nothing."""
     stage = place.stage(*plants)
@@ -152,6 +169,11 @@ def named(place: Place, *plants: Callable[[At], Gradients]) -> str | None:
         return None
     found = diagnose(stage, place.inputs, place.dy, evidence)
     return found.name if found else None
+
+
+def at_two_units(place: Place) -> bool:
+    """Whether each row of dx is (a, -a)."""
+    return isinstance(place.subject, manual.LayerNorm | manual.Softmax) and place.inputs["x"].shape[1] == 2
 
 
 def verdict(name: str, *expected: str) -> str:
@@ -182,17 +204,20 @@ class Tally:
 
 def stages(tally: Tally, seed: int) -> None:
     """One mistake, two, and none, on every stage of every network."""
-    for i, place in enumerate(places(seed)):
+    for i, place in enumerate(chain(small_places(seed), places(seed))):
         rng = np.random.default_rng((seed, i))
         kind = type(place.subject)
         on = f"{kind.__name__}, {place.where}, seed {seed}"
         mine = [m for m in MISTAKES if kind in m.kinds]
         for m in mine:
-            tally.add(f"one mistake, {place.where}", on, m.name, named(place, m.plant), m.name)
+            # rows of two entries that add up to zero: exchanged, they are -1 times themselves
+            same = [r"-1 times"] if m.name == "columns are permuted" and at_two_units(place) else []
+            tally.add(f"one mistake, {place.where}", on, m.name, named(place, m.plant), m.name, *same)
         pairs = list(combinations(mine, 2))
         for at in rng.permutation(len(pairs))[:PAIRS]:
             a, b = pairs[at]
-            also = [extra for (p, q), extra in TOGETHER.items() if re.search(p, a.name) and re.search(q, b.name)]
+            also = [r"-1 times"] * (at_two_units(place) and "columns are permuted" in (a.name, b.name))
+            also += [extra for (p, q), extra in TOGETHER.items() if re.search(p, a.name) and re.search(q, b.name)]
             name = named(place, a.plant, b.plant)
             tally.add("two mistakes in one stage", on, f"{a.name} and {b.name}", name, a.name, b.name, *also)
         for which in CORRUPTIONS * CORRUPTED:
@@ -219,8 +244,9 @@ def report(tally: Tally) -> tuple[dict[str, Any], str]:
     header = ["planted", "right", "no name", "wrong"]
     rows = [[g, c["right"], c["abstained"], c["wrong"]] for g, c in [*tally.counts.items(), ("all", total)]]
     lines = [
-        "Names given to mistakes planted into the stages of five networks on the digits. Numbers that no mistake",
-        "explains must get none.",
+        "Names given to mistakes planted into the stages of five networks on the digits and into single stages of few",
+        f"entries ({', '.join(f'{N} x {n}' for N, n in SMALL)}), seed {', '.join(map(str, SEEDS))}. Numbers that no",
+        "mistake explains must get none.",
         "",
         markdown(header, rows),
         "",

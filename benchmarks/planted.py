@@ -230,14 +230,19 @@ def corrupted(rng: np.random.Generator, which: str) -> Callable[[At], Gradients]
             "one column": lambda: g * (1 + one),
             "an offset": lambda: g + 0.013 * (1 + noise * noise),
             "a power": lambda: g * g * g,
-            "some entries": lambda: g * (1 + 0.3 * np.round(noise)),
+            "some entries": lambda: g * (1 + 0.3 * np.round(noise) * (np.arange(g.size) > 0).reshape(shape)),
+            "negative entries zero": lambda: g * (g > 0),
+            "the largest of each row": lambda: g * (g == np.max(g, axis=-1, keepdims=True)),
         }
         return {k: changed[which]()}
 
     return plant
 
 
-CORRUPTIONS = ("noise", "other numbers", "one entry", "one row", "one column", "an offset", "a power", "some entries")
+MASKS = ("negative entries zero", "the largest of each row")
+CORRUPTIONS = (
+    "noise", "other numbers", "one entry", "one row", "one column", "an offset", "a power", "some entries", *MASKS,
+)  # fmt: skip
 
 
 def broken(layer: Any, *plants: Callable[[At], Gradients]) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from handgrad.cli import main
@@ -93,6 +94,16 @@ def test_names_given_to_planted_mistakes_are_never_wrong(names: Any) -> None:
     assert tally.wrong == []
     assert counts["right"] > 100
     assert counts["abstained"] < 10
+
+
+def test_a_mask_over_few_entries_gets_no_name(names: Any) -> None:
+    tally, rng = names.Tally(), np.random.default_rng(0)
+    with np.errstate(all="ignore"):
+        for place in itertools.islice(names.small_places(303), 14):
+            for which in importlib.import_module("planted").MASKS:
+                tally.add("masks", place.where, which, names.named(place, names.corrupted(rng, which)))
+    assert tally.wrong == []
+    assert tally.counts["masks"]["abstained"] > 20
 
 
 def test_a_name_that_is_not_the_mistakes_counts_as_wrong(names: Any) -> None:
