@@ -146,8 +146,8 @@ def forward_mistake(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str
 
 
 def telling(exact: Mapping[str, Float]) -> bool:
-    """Whether the inputs can tell mistakes apart: where all entries are equal (zeros), too many names fit."""
-    return any(np.ptp(value) > 0 for value in exact.values()) or all(value.size == 1 for value in exact.values())
+    """Whether the inputs can tell mistakes apart: where all entries are equal, or the only one is 0, too many fit."""
+    return any(np.ptp(value) > 0 for value in exact.values()) or all(v.size == 1 and v.any() for v in exact.values())
 
 
 def expected(reference: Reference, exact: Mapping[str, Float], huge: float) -> Float:

@@ -459,6 +459,16 @@ def test_no_diagnosis_where_all_inputs_are_equal():
     assert [row.name for row in report.stages if row.diagnosis] == ["kinks"]
 
 
+def test_no_diagnosis_at_a_single_zero():
+    """A mask by the output leaves 0 at 0, and so do many formulas; no fresh draw of a zero is another number."""
+    for seed in range(6):
+        report = verify_function(
+            lambda x: (np.tanh(x),) * 2, lambda dh, h: dh * (1 - h * h) * (h > 0), torch.tanh, [(1, 1)], seed=seed
+        )
+        assert report.verdict is Verdict.REFUTED
+        assert not any(row.diagnosis and row.diagnosis.known for row in report.stages), report.text()
+
+
 def test_an_unsummed_bias_gradient_of_one_sample_is_not_told_from_a_reshaped_one():
     x, W, b = (np.random.default_rng(2).normal(size=s) for s in ((1, 3), (3, 4), (4,)))
     report = refuted(
