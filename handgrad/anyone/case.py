@@ -1,24 +1,24 @@
 """One set of inputs judged: the code run once, its forward values first, then every gradient."""
 
-import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.anyone.calling import Code, WrongReturn
+from handgrad.anyone.expected import REPEATABLE, LeftOut, expected, expected_gradients, unlike
+from handgrad.anyone.failures import failed, forward_differs, raised, stopped
 from handgrad.anyone.opaque import ROUNDINGS, SIGMAS, certify_opaque
 from handgrad.anyone.quiet import duplicate, quiet
-from handgrad.anyone.reasons import explain, in_another_shape
+from handgrad.anyone.reasons import explain
 from handgrad.anyone.reference import Reference
 from handgrad.anyone.reference_noise import noise
 from handgrad.anyone.third_opinion import adjudicate
 from handgrad.anyone.worth import without_blind
 from handgrad.arrays.arithmetic import Arithmetic
-from handgrad.arrays.base import CannotEnter, refusal
+from handgrad.arrays.base import CannotEnter
 from handgrad.certificate import Evidence, StageReport, TensorReport, certify, compare, unmeasured
 from handgrad.contracts import contents
 from handgrad.mistakes.case import ABSENT
@@ -33,8 +33,6 @@ NOISE = (
     "by the noise of the reference (the code writes into buffers, or is opaque, or has no finite rounding bound, "
     "or rounding decides which branch it takes)"
 )
-CLOSE = 2.0**-30  # float32 rounding is larger, rounding in float64 far smaller
-REPEATABLE = "give one that repeats itself: a module in eval(), a random mask as an input"
 Float = NDArray[np.float64]
 
 
@@ -60,10 +58,6 @@ class Judged:
     dy: Any = None
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
     again: Mapping[str, Any] = field(default_factory=dict)
-
-
-class LeftOut(Exception):
-    """The reference has nothing to say at these inputs."""
 
 
 def judge(code: Code, reference: Reference, case: Case, rng: np.random.Generator, slack: float) -> Judged:
@@ -148,52 +142,6 @@ def forward_mistake(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str
 def telling(exact: Mapping[str, Float]) -> bool:
     """Whether the inputs can tell mistakes apart: where all entries are equal, or the only one is 0, too many fit."""
     return any(np.ptp(value) > 0 for value in exact.values()) or all(v.size == 1 and v.any() for v in exact.values())
-
-
-def expected(reference: Reference, exact: Mapping[str, Float], huge: float) -> Float:
-    """The reference's y, or LeftOut."""
-    try:
-        y = reference.value(exact)
-    except Exception as error:
-        called = ", ".join(f"{name} {np.shape(value)}" for name, value in exact.items())
-        raise LeftOut(f"the reference raised {type(error).__name__}: {error} (called with {called})") from error
-    if y.size == 0:
-        raise LeftOut("the reference gives an empty result")
-    if not (np.abs(y) <= huge).all():
-        raise LeftOut("the reference's own result is not finite")
-    return y
-
-
-def expected_gradients(reference: Reference, exact: Mapping[str, Float], dy: Float, y: Float) -> dict[str, Float]:
-    """The reference's gradients, or LeftOut; y is what it gave alone. Raises ValueError where it is random."""
-    try:
-        found, again = (reference.gradients(exact, dy) for _ in range(2))
-    except Exception as error:
-        raise LeftOut(f"the reference's backward pass raised {type(error).__name__}: {error}") from error
-    for name, one, other in [("y", y, found["y"]), *((name, found[name], again[name]) for name in found)]:
-        if words := unlike(one, other):
-            raise ValueError(f"the reference is random: two runs on the same inputs give {name}{words}; {REPEATABLE}")
-    if not all(np.isfinite(value).all() for value in found.values()):
-        raise LeftOut("the reference's own gradient is not finite")
-    return found
-
-
-def unlike(one: Float, other: Float) -> str:
-    """Where two runs on the same numbers differ by more than the order of a sum can do, in words; empty: nowhere."""
-    if one.shape != other.shape:
-        return f" of shapes {one.shape} and {other.shape}"
-    with np.errstate(all="ignore"):
-        gap = np.nan_to_num(np.abs(one - other), nan=0.0, posinf=0.0)  # what is not finite is judged as such
-        size = np.max(np.abs(one), initial=0.0, where=np.isfinite(one))
-    if not gap.any() or np.max(gap) <= CLOSE * size:
-        return ""
-    at = np.unravel_index(int(np.argmax(gap)), gap.shape)
-    return f"{index(at)} = {one[at]:.9g} and {other[at]:.9g}"
-
-
-def index(at: Sequence[Any]) -> str:
-    """[0,2], or nothing for a scalar."""
-    return f"[{','.join(str(int(i)) for i in at)}]" if len(at) else ""
 
 
 def upstream(rng: np.random.Generator, shape: tuple[int, ...]) -> Float:
@@ -281,54 +229,3 @@ def with_reference_noise(
     }
     tensors = tuple(compare(name, e.hand, e.reference, e.bound) for name, e in wider.items())
     return StageReport(stage.name, tensors), wider
-
-
-def forward_differs(t: TensorReport, e: Evidence) -> TensorReport:
-    """The forward value with why nothing is said about gradients.
-
-    UNRESOLVED where float64 values are so close that no other formula was meant, but a constant cut short, or a
-    reference that is itself inexact (torch's softplus is x above a threshold).
-    """
-    if e.hand.shape != e.reference.shape:
-        return replace(t, reason=f"the forward passes differ: {in_another_shape(e) or t.reason}")
-    at = index(t.index)
-    if not np.isfinite(e.hand).all():
-        words = f"y{at} is {t.hand:g}, the reference gives {t.reference:.9g}, {t.outside} of {t.entries} entries"
-        return replace(t, reason=f"forward gives values that are not finite: {words}")
-    words = f"y{at} is {t.hand:.17g}, the reference gives {t.reference:.17g}, {t.outside} of {t.entries} entries differ"
-    gap, size = np.max(np.abs(e.hand - e.reference)), np.max(np.abs(e.reference))
-    if gap <= CLOSE * size:
-        return replace(
-            t,
-            verdict=Verdict.UNRESOLVED,
-            reason=f"the forward passes differ by {gap / size:.1g} of their size, too much for rounding, too little "
-            f"for another formula: a constant cut short, or an inexact reference; {words}",
-        )
-    return replace(t, reason=f"the forward passes differ: {words}; the gradients are not judged")
-
-
-def stopped(case: str, tensor: str, y: Float, error: Exception | None) -> StageRow:
-    """The row of code that raised: UNRESOLVED; REFUTED where what it returned is the mistake."""
-    verdict = Verdict.REFUTED if isinstance(error, WrongReturn) else Verdict.UNRESOLVED
-    reason = (
-        str(error) if isinstance(error, WrongReturn) else f"{'forward' if tensor == 'y' else tensor} {raised(error)}"
-    )
-    return failed(case, tensor, verdict, reason)
-
-
-def failed(case: str, tensor: str, verdict: Verdict, reason: str, shape: tuple[int, ...] = ()) -> StageRow:
-    """A row about something that has no numbers to show."""
-    nan = float("nan")
-    t = TensorReport(tensor, shape, verdict, 0, 0, (), nan, nan, nan, nan, nan, nan, nan, reason)
-    return StageRow(case, StageReport(case, (t,)))
-
-
-def raised(error: Exception | None) -> str:
-    """Type, message, and the line of the user's code nearest to it."""
-    if refusal(error):
-        return "met an array of the judge's, kept since an earlier call: it keeps state between calls"
-    own = (str(Path(__file__).parent), "site-packages", "<")
-    frames = traceback.extract_tb(error.__traceback__) if error else []
-    user = [f for f in frames if not any(part in f.filename for part in own)]
-    where = f" ({user[-1].filename}:{user[-1].lineno})" if user else ""
-    return f"raised {type(error).__name__}: {error}{where}"

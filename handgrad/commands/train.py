@@ -15,6 +15,7 @@ import numpy as np
 from rich.console import Console
 
 from handgrad import distributed, plots, training_log
+from handgrad.commands.train_checks import check_files, check_room, checked
 from handgrad.console import wide_console
 from handgrad.datasets import Data
 from handgrad.distributed import Ranks
@@ -23,10 +24,9 @@ from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES
 from handgrad.trained import BATCH, HELD_BACK, HIDDEN, OPTIMIZERS, Plan, fresh, output, resumed, told
 from handgrad.training_text import Line, counted, heading, reached, table
 from manual import NonFiniteLossError, Training, loss_and_gradients
-from manual.atomic import check_writable
 from manual.batches import split
-from manual.checkpoint import packed, save
-from manual.task import begun, converted
+from manual.checkpoint import save
+from manual.task import converted
 
 INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 LARGE = 1_024  # samples behind a plot's gradient norms
@@ -202,58 +202,6 @@ def terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def checked(args: argparse.Namespace, ranks: Ranks) -> dict[str, Any]:
-    """What was given of a plan's options, None for the rest. ValueError for what fits none."""
-    sizes = None
-    if args.layers is not None:
-        try:
-            sizes = tuple(int(size) for size in args.layers.split(","))
-        except ValueError:
-            sizes = ()
-        if len(sizes) < 2 or min(sizes) < 1:
-            raise ValueError(f"--layers is {args.layers!r}, expected sizes such as 64,32,10")
-    for name, least in {"epochs": 1, "batch_size": 1, "seed": 0}.items():
-        value = getattr(args, name)
-        if value is not None and value < least:
-            raise ValueError(f"--{name.replace('_', '-')} is {value}, expected {least} or more")
-    for name in ("lr", "clip_norm"):
-        value = getattr(args, name)
-        if value is not None and not 0 < value < float("inf"):
-            raise ValueError(f"--{name.replace('_', '-')} is {value:g}, expected a positive number")
-    if args.array is not None and args.side != "manual":
-        raise ValueError(f"--array is {args.array}, but --side {args.side} runs on torch; leave --array out")
-    if args.side == "manual" and ranks.world > 1:
-        raise ValueError(
-            f"{ranks.world} processes train with --side hand or --side autograd; --side manual runs in one"
-        )
-    if args.resume and args.checkpoint is None:
-        raise ValueError("--resume needs --checkpoint FILE, the file to go on from")
-    names = ("data", "activation", "loss", "optimizer", "lr", "epochs", "batch_size", "seed", "dtype", "clip_norm")
-    return {"layers": sizes} | {name: getattr(args, name) for name in names}
-
-
-def check_files(args: argparse.Namespace) -> None:
-    """Whether everything can be written, before hours of work. Raises OSError and ValueError."""
-    files = {f"--{name}": getattr(args, name) for name in ("checkpoint", "log", "plot") if getattr(args, name)}
-    if len({path.resolve() for path in files.values()}) < len(files):
-        raise ValueError(f"{' and '.join(files)} name the same file; give each its own")
-    if args.checkpoint is not None and args.checkpoint.is_file() and not args.resume:
-        raise ValueError(
-            f"--checkpoint: {args.checkpoint} is there already; add --resume to go on from it, or give another name"
-        )
-    if args.plot is not None:
-        plots.check_path(args.plot)
-    for path in files.values():
-        check_writable(path)
-
-
-def check_room(path: Path, plan: Plan) -> None:
-    """OSError unless the disk takes the checkpoints: each is written beside the one before it, and replaces it."""
-    start = plan.resume or begun(plan.network, plan.params, plan.optimizer, plan.options.seed, None)
-    size = len(packed(plan.network, plan.loss, plan.optimizer, start, plan.extra))
-    check_writable(path, size if path.exists() else 2 * size)
 
 
 def say(console: Console, *lines: str) -> None:

@@ -1,0 +1,64 @@
+"""What is asked of `handgrad train`, checked before anything is done."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from handgrad import plots
+from handgrad.distributed import Ranks
+from handgrad.trained import Plan
+from manual.atomic import check_writable
+from manual.checkpoint import packed
+from manual.task import begun
+
+
+def checked(args: argparse.Namespace, ranks: Ranks) -> dict[str, Any]:
+    """What was given of a plan's options, None for the rest. ValueError for what fits none."""
+    sizes = None
+    if args.layers is not None:
+        try:
+            sizes = tuple(int(size) for size in args.layers.split(","))
+        except ValueError:
+            sizes = ()
+        if len(sizes) < 2 or min(sizes) < 1:
+            raise ValueError(f"--layers is {args.layers!r}, expected sizes such as 64,32,10")
+    for name, least in {"epochs": 1, "batch_size": 1, "seed": 0}.items():
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise ValueError(f"--{name.replace('_', '-')} is {value}, expected {least} or more")
+    for name in ("lr", "clip_norm"):
+        value = getattr(args, name)
+        if value is not None and not 0 < value < float("inf"):
+            raise ValueError(f"--{name.replace('_', '-')} is {value:g}, expected a positive number")
+    if args.array is not None and args.side != "manual":
+        raise ValueError(f"--array is {args.array}, but --side {args.side} runs on torch; leave --array out")
+    if args.side == "manual" and ranks.world > 1:
+        raise ValueError(
+            f"{ranks.world} processes train with --side hand or --side autograd; --side manual runs in one"
+        )
+    if args.resume and args.checkpoint is None:
+        raise ValueError("--resume needs --checkpoint FILE, the file to go on from")
+    names = ("data", "activation", "loss", "optimizer", "lr", "epochs", "batch_size", "seed", "dtype", "clip_norm")
+    return {"layers": sizes} | {name: getattr(args, name) for name in names}
+
+
+def check_files(args: argparse.Namespace) -> None:
+    """Whether everything can be written, before hours of work. Raises OSError and ValueError."""
+    files = {f"--{name}": getattr(args, name) for name in ("checkpoint", "log", "plot") if getattr(args, name)}
+    if len({path.resolve() for path in files.values()}) < len(files):
+        raise ValueError(f"{' and '.join(files)} name the same file; give each its own")
+    if args.checkpoint is not None and args.checkpoint.is_file() and not args.resume:
+        raise ValueError(
+            f"--checkpoint: {args.checkpoint} is there already; add --resume to go on from it, or give another name"
+        )
+    if args.plot is not None:
+        plots.check_path(args.plot)
+    for path in files.values():
+        check_writable(path)
+
+
+def check_room(path: Path, plan: Plan) -> None:
+    """OSError unless the disk takes the checkpoints: each is written beside the one before it, and replaces it."""
+    start = plan.resume or begun(plan.network, plan.params, plan.optimizer, plan.options.seed, None)
+    size = len(packed(plan.network, plan.loss, plan.optimizer, start, plan.extra))
+    check_writable(path, size if path.exists() else 2 * size)
