@@ -286,13 +286,13 @@ def _bytes(a: Any) -> bytes:
     return np.asarray(a).tobytes()
 
 
-def leaves(value: Any) -> Iterator[Any]:
-    """Every array in a nest of tuples, lists and mappings."""
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, tuple | list):
-        for part in value:
-            yield from leaves(part)
+def leaves(value: Any, around: tuple[Any, ...] = ()) -> Iterator[Any]:
+    """Every array in a nest of tuples, lists and mappings; what stands around it is not entered once more."""
+    if any(value is outer for outer in around):
+        return
+    if isinstance(value, Mapping | tuple | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from leaves(part, (*around, value))
     elif hasattr(value, "shape"):
         yield value
 

@@ -285,3 +285,16 @@ def test_a_loss_that_is_a_wrong_number_is_refuted():
     assert report.verdict is Verdict.REFUTED
     assert report.culprit.isolated.worst.hand == 1
     assert not report.culprit.diagnosis.known  # "only the sign is left"
+
+
+def test_gradients_that_hold_themselves_are_refuted(broken, batch):
+    def backward(self, params, cache, dy):
+        dx, dparams = LayerNorm.backward(self, params, cache, dy)
+        dparams["dbeta"] = dparams
+        return dx, dparams
+
+    net = Network((Linear(4, 3), broken(LayerNorm(3), backward)))
+    params, x, t = batch(net)
+    report = verify(net, params, x, t, HalfSquaredError())
+    assert report.verdict is Verdict.REFUTED
+    assert any("dbeta has shape ()" in complaint for complaint in report.complaints)
