@@ -23,11 +23,11 @@ import torch
 from record import markdown, save
 
 from handgrad import verify
-from handgrad.certificate import certify
-from handgrad.chain import noise, reference_chain
-from handgrad.network import SAMPLES, along_directions, contracts, stages_of
-from handgrad.precision import like
-from handgrad.run import Point, own_run
+from handgrad.arrays.precision import like
+from handgrad.judge.ball_bound import certify
+from handgrad.subjects.network.chain import noise, reference_chain
+from handgrad.subjects.network.network_run import Point, own_run
+from handgrad.subjects.network.verify import SAMPLES, along_directions, contracts, stages_of
 from manual import Network, Params, SoftmaxCrossEntropy, mlp
 from torch_ref import twin
 

@@ -14,7 +14,7 @@ import torch
 from record import load, markdown, save
 
 from handgrad import Report, Verdict, verify
-from handgrad.report import broken
+from handgrad.report.report import broken
 from manual import (
     ACTIVATIONS,
     BatchNorm1d,
@@ -37,7 +37,7 @@ from manual import (
     Tanh,
     sgd,
 )
-from manual.activations import NOT_DIFFERENTIABLE
+from manual.layers.activations import NOT_DIFFERENTIABLE
 
 SMOOTH = [f for f in ACTIVATIONS.values() if not isinstance(f, NOT_DIFFERENTIABLE)]
 CHUNK = 25

@@ -26,8 +26,8 @@ from mutation import Mutant, mutants, unbroken
 from record import DOCS, markdown, section, versions
 
 import manual
-from handgrad.network import verify
-from handgrad.verdict import Verdict
+from handgrad.judge.verdict import Verdict
+from handgrad.subjects.network.verify import verify
 
 PASSES = ("forward", "backward")
 TARGETS: dict[str, tuple[type, tuple[str, ...]]] = {

@@ -23,11 +23,11 @@ from planted import CORRUPTIONS, LAYERS, LOSSES, MISTAKES, NORMS, At, Gradients,
 from record import markdown
 
 import manual
-from handgrad.certificate import certify
-from handgrad.digits import digits
-from handgrad.mistakes.diagnosis import diagnose
-from handgrad.stage import Stage, layer_stage, loss_stage
-from handgrad.survey import Problem, train
+from handgrad.experiment.datasets.digits import digits
+from handgrad.explain.diagnosis import diagnose
+from handgrad.judge.ball_bound import certify
+from handgrad.judge.stage import Stage, layer_stage, loss_stage
+from handgrad.suite.run import Problem, train
 
 SEEDS = (10007,)
 BATCHES = (13, 29)

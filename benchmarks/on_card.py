@@ -22,8 +22,8 @@ from record import markdown, save
 from torch import nn
 
 from handgrad import verify
-from handgrad.digits import digits
-from handgrad.survey import DIFFERENTIABLE, LOSSES, Problem, other_layers_and_losses, problems
+from handgrad.experiment.datasets.digits import digits
+from handgrad.suite.run import DIFFERENTIABLE, LOSSES, Problem, other_layers_and_losses, problems
 from manual import Dropout, SoftmaxCrossEntropy, mlp
 from torch_ref import HandModule
 

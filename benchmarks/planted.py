@@ -11,7 +11,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 import manual
-from manual.reduction import divisor
+from manual.losses.reduction import divisor
 
 Gradients: TypeAlias = dict[str, Any]  # "dx" and the parameters'
 

@@ -8,7 +8,7 @@ from torch import nn
 
 import manual
 from handgrad import verify
-from handgrad.digits import digits
+from handgrad.experiment.datasets.digits import digits
 from torch_ref import HandModule, from_torch
 
 X, T = torch.tensor(digits().x, dtype=torch.float32), torch.tensor(digits().labels)

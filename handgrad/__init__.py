@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from handgrad.assertions import assert_verified
-    from handgrad.function import verify_function
-    from handgrad.network import verify
-    from handgrad.report import Report
-    from handgrad.update import UpdateReport, verify_update
-    from handgrad.verdict import Verdict
+    from handgrad.judge.verdict import Verdict
+    from handgrad.report.report import Report
+    from handgrad.subjects.function.verify import verify_function
+    from handgrad.subjects.network.verify import verify
+    from handgrad.subjects.update import UpdateReport, verify_update
 
 __version__ = "0.1.0"
 
 __all__ = ["Report", "UpdateReport", "Verdict", "assert_verified", "verify", "verify_function", "verify_update"]
 
 _HOMES = {
-    "Report": "report",
-    "UpdateReport": "update",
-    "Verdict": "verdict",
+    "Report": "report.report",
+    "UpdateReport": "subjects.update",
+    "Verdict": "judge.verdict",
     "assert_verified": "assertions",
-    "verify": "network",
-    "verify_function": "function",
-    "verify_update": "update",
+    "verify": "subjects.network.verify",
+    "verify_function": "subjects.function.verify",
+    "verify_update": "subjects.update",
 }
 
 

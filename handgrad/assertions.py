@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from handgrad.function import verify_function
-from handgrad.network import verify
-from handgrad.report import Report
-from handgrad.verdict import Verdict
+from handgrad.judge.verdict import Verdict
+from handgrad.report.report import Report
+from handgrad.subjects.function.verify import verify_function
+from handgrad.subjects.network.verify import verify
 from manual import Network
 
 

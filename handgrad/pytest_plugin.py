@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from handgrad.report import Report
+    from handgrad.report.report import Report
 
 KEY: pytest.StashKey[list[Any]] = pytest.StashKey()
 PROPERTY = "handgrad"
@@ -31,13 +31,13 @@ class Judge:
 
     def verify(self, *args: Any, **kwargs: Any) -> Report:
         """`handgrad.verify`."""
-        from handgrad.network import verify
+        from handgrad.subjects.network.verify import verify
 
         return self._keep(verify(*args, **kwargs))
 
     def verify_function(self, *args: Any, **kwargs: Any) -> Report:
         """`handgrad.verify_function`."""
-        from handgrad.function import verify_function
+        from handgrad.subjects.function.verify import verify_function
 
         return self._keep(verify_function(*args, **kwargs))
 

@@ -1,31 +1,31 @@
 """The hand-derived side: one formula, every array library. Knows arrays and nothing else."""
 
-from manual.activations import ACTIVATIONS, activation
-from manual.adam import Adam, AdamState, AdamW
-from manual.batch_norm import BatchNorm1d, Running
-from manual.binary_cross_entropy import BinaryCrossEntropy
-from manual.dropout import Dropout
-from manual.fit import fit
-from manual.gelu import GELU, GELUTanh
 from manual.gradients import Pass, gradients, loss_and_gradients
-from manual.identity import Identity
 from manual.initial import INITIALS
-from manual.layer_norm import LayerNorm
-from manual.linear import Linear
+from manual.layers.activations import ACTIVATIONS, activation
+from manual.layers.batch_norm import BatchNorm1d, Running
+from manual.layers.dropout import Dropout
+from manual.layers.gelu import GELU, GELUTanh
+from manual.layers.identity import Identity
+from manual.layers.layer_norm import LayerNorm
+from manual.layers.linear import Linear
+from manual.layers.relu import LeakyReLU, ReLU
+from manual.layers.sigmoid import Sigmoid
+from manual.layers.silu import SiLU
+from manual.layers.softmax import Softmax
+from manual.layers.softplus import Softplus
+from manual.layers.step import BinaryStep, Sign
+from manual.layers.tanh import Tanh
+from manual.losses.binary_cross_entropy import BinaryCrossEntropy
+from manual.losses.softmax_cross_entropy import SoftmaxCrossEntropy
+from manual.losses.squared_error import HalfSquaredError, MeanSquaredError, SquaredError
 from manual.names import output_names, param_names
 from manual.network import Network, Stage, StageGrads, mlp
 from manual.neuron import Neuron, backprop, evaluate
-from manual.relu import LeakyReLU, ReLU
-from manual.sgd import SGD, SGDState, sgd
-from manual.sigmoid import Sigmoid
-from manual.silu import SiLU
-from manual.softmax import Softmax
-from manual.softmax_cross_entropy import SoftmaxCrossEntropy
-from manual.softplus import Softplus
-from manual.squared_error import HalfSquaredError, MeanSquaredError, SquaredError
-from manual.step import BinaryStep, Sign
-from manual.tanh import Tanh
-from manual.training import NonFiniteLossError, Training
+from manual.optimizers.adam import Adam, AdamState, AdamW
+from manual.optimizers.sgd import SGD, SGDState, sgd
+from manual.training.fit import fit
+from manual.training.state import NonFiniteLossError, Training
 from manual.types import Array, Grads, Layer, Loss, NotDifferentiableError, Params
 
 __all__ = [

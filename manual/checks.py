@@ -5,14 +5,14 @@ from typing import Any
 
 from array_api_compat import array_namespace, device
 
-from manual.activations import NOT_DIFFERENTIABLE
-from manual.batch_norm import BatchNorm1d, Running
-from manual.binary_cross_entropy import BinaryCrossEntropy
-from manual.dropout import Dropout
+from manual.layers.activations import NOT_DIFFERENTIABLE
+from manual.layers.batch_norm import BatchNorm1d, Running
+from manual.layers.dropout import Dropout
+from manual.losses.binary_cross_entropy import BinaryCrossEntropy
+from manual.losses.softmax_cross_entropy import SoftmaxCrossEntropy
+from manual.losses.squared_error import SquaredError
 from manual.names import param_names
 from manual.network import Network, widths
-from manual.softmax_cross_entropy import SoftmaxCrossEntropy
-from manual.squared_error import SquaredError
 from manual.types import Array, Layer, Loss, NotDifferentiableError, Params
 
 

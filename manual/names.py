@@ -6,11 +6,11 @@ activation's, p a softmax's, n a normalised one, d a thinned (dropout) one.
 
 from collections.abc import Sequence
 
-from manual.batch_norm import BatchNorm1d
-from manual.dropout import Dropout
-from manual.layer_norm import LayerNorm
-from manual.linear import Linear
-from manual.softmax import Softmax
+from manual.layers.batch_norm import BatchNorm1d
+from manual.layers.dropout import Dropout
+from manual.layers.layer_norm import LayerNorm
+from manual.layers.linear import Linear
+from manual.layers.softmax import Softmax
 from manual.types import Layer
 
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from manual.activations import activation
 from manual.initial import Initial, constant, generator, initial
-from manual.linear import Linear
+from manual.layers.activations import activation
+from manual.layers.linear import Linear
 from manual.types import Array, Grads, Layer, Params
 
 FLOATS = ("float64", "float32", "bfloat16", "float16")

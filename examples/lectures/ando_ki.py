@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from handgrad import verify, verify_function
-from handgrad.lecture import Number, System, autograd, torch_twin
-from handgrad.lecture_text import main
+from handgrad.course.lecture import Number, System, autograd, torch_twin
+from handgrad.course.text import main
 from handgrad.lectures.ando_ki_autograd import train_by_torch
 from handgrad.lectures.ando_ki_inference import infer, load
 from handgrad.lectures.ando_ki_neurons import logistic, sequence_of_layers, single_neuron, two_neurons
@@ -48,7 +48,7 @@ from manual import (
     mlp,
     sgd,
 )
-from manual.weight_files import save_text
+from manual.files.weight_files import save_text
 
 SSE, HALF = SquaredError(), HalfSquaredError()
 NET = mlp([3, 4, 1], "sigmoid", "sigmoid", bias=False)  # the listing's

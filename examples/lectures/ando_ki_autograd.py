@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from handgrad.lecture import torch_twin
+from handgrad.course.lecture import torch_twin
 from handgrad.lectures.ando_ki_train import Float, Trained, X, Y
 from manual import Loss, Network, Params
 from torch_ref import from_torch, twin

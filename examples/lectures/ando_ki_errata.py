@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from handgrad import verify, verify_function
-from handgrad.lecture import Erratum
-from handgrad.lecture_text import errata_main
+from handgrad.course.lecture import Erratum
+from handgrad.course.text import errata_main
+from handgrad.judge.verdict import Verdict
 from handgrad.lectures.ando_ki_neurons import CHAIN, NEURON
 from handgrad.lectures.ando_ki_train import X, Y, start
-from handgrad.report import Report
-from handgrad.verdict import Verdict
+from handgrad.report.report import Report
 from manual import (
     Array,
     Grads,
@@ -28,9 +28,9 @@ from manual import (
     Tanh,
     mlp,
 )
-from manual.linear import LinearCache
-from manual.sigmoid import SigmoidCache, sigmoid
-from manual.tanh import TanhCache
+from manual.layers.linear import LinearCache
+from manual.layers.sigmoid import SigmoidCache, sigmoid
+from manual.layers.tanh import TanhCache
 
 SSE, HALF = SquaredError(), HalfSquaredError()
 LISTING = mlp([3, 4, 1], "sigmoid", "sigmoid", bias=False)

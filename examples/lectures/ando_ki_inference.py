@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from handgrad.lectures.ando_ki_train import Float, X
+from manual.files.weight_files import Weights, load_text
 from manual.network import widths
-from manual.weight_files import Weights, load_text
 
 
 def load(path: Path) -> Weights:

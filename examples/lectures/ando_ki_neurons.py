@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from handgrad import verify
-from handgrad.lecture import Number, System, autograd
+from handgrad.course.lecture import Number, System, autograd
 from handgrad.lectures.ando_ki_train import Float
 from manual import HalfSquaredError, Neuron, Params, SquaredError, backprop, evaluate, gradients, mlp
 

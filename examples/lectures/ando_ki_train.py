@@ -31,9 +31,9 @@ from manual import (
     SquaredError,
     mlp,
 )
-from manual.activations import NOT_DIFFERENTIABLE, activation
+from manual.files.weight_files import save_text
 from manual.initial import constant
-from manual.weight_files import save_text
+from manual.layers.activations import NOT_DIFFERENTIABLE, activation
 
 Float = NDArray[np.float64]
 
@@ -111,7 +111,7 @@ def main() -> int:
     if args.plot is not None and args.plot.suffix != ".png":
         top.error(f"argument --plot: got {args.plot}, expected a name that ends in .png")
     if args.plot is not None:
-        from handgrad.lecture_text import ready_to_draw  # loads torch, which training does without
+        from handgrad.course.text import ready_to_draw  # loads torch, which training does without
 
         try:
             ready_to_draw(args.plot.parent)
@@ -158,8 +158,8 @@ def main() -> int:
 
 def plot(losses: Float, path: Path) -> None:
     """The loss curve as a picture."""
-    from handgrad.console import wide_console
-    from handgrad.lecture_text import draw
+    from handgrad.course.text import draw
+    from handgrad.report.console import wide_console
 
     draw({path.stem: lambda ax: curve(ax, losses)}, path.parent, wide_console())
 

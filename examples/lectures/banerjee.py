@@ -17,8 +17,8 @@ from torch.autograd.functional import jacobian
 from torch.nn.functional import linear
 
 from handgrad import verify
-from handgrad.lecture import Number, System, autograd, torch_twin
-from handgrad.lecture_text import main
+from handgrad.course.lecture import Number, System, autograd, torch_twin
+from handgrad.course.text import main
 from handgrad.lectures.banerjee_batches import batches, epochs, left_out
 from handgrad.lectures.banerjee_network import (
     NET,

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 
 from handgrad import verify
-from handgrad.lecture import Number, System, autograd
+from handgrad.course.lecture import Number, System, autograd
 from handgrad.lectures.banerjee_network import NET, PARAMS, W1, Float, X, Y, b1, train, train_by_torch
 from manual import BatchNorm1d, Dropout, HalfSquaredError, Linear, MeanSquaredError, Network, Sigmoid, gradients
 

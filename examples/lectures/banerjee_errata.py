@@ -8,16 +8,16 @@ import numpy as np
 import torch
 
 from handgrad import verify, verify_function
-from handgrad.lecture import Erratum
-from handgrad.lecture_text import errata_main
+from handgrad.course.lecture import Erratum
+from handgrad.course.text import errata_main
 from handgrad.lectures.banerjee_batches import batch
 from handgrad.lectures.banerjee_network import NET, PARAMS, PRINTED, W1, Float, X, Y, b1, sigmoid_derivative
-from handgrad.report import Report
+from handgrad.report.report import Report
 from manual import Array, Grads, HalfSquaredError, Linear, MeanSquaredError, Network, Params, Sigmoid, StageGrads
-from manual.linear import LinearCache
+from manual.layers.linear import LinearCache
+from manual.layers.sigmoid import SigmoidCache, sigmoid
+from manual.losses.squared_error import SquaredErrorCache
 from manual.network import Stage
-from manual.sigmoid import SigmoidCache, sigmoid
-from manual.squared_error import SquaredErrorCache
 
 HALF, MEAN = HalfSquaredError(), MeanSquaredError()
 BATCH = batch(4)

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from handgrad.lecture import torch_twin
+from handgrad.course.lecture import torch_twin
 from manual import Array, Grads, Linear, Loss, Network, Params, Sigmoid, mlp, sgd
-from manual.linear import LinearCache
+from manual.layers.linear import LinearCache
 from torch_ref import from_torch, twin
 
 Float = NDArray[np.float64]

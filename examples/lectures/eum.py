@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from handgrad import verify, verify_function
-from handgrad.lecture import Number, System, autograd, torch_twin
-from handgrad.lecture_text import main
+from handgrad.course.lecture import Number, System, autograd, torch_twin
+from handgrad.course.text import main
 from handgrad.lectures.eum_signal import (
     HALF,
     initialisation,
@@ -28,7 +28,7 @@ from handgrad.lectures.eum_signal import (
     vanishing,
 )
 from handgrad.lectures.eum_worked import plot_update, toy, worked_example
-from handgrad.report import Report
+from handgrad.report.report import Report
 from manual import (
     BinaryStep,
     Linear,
@@ -43,8 +43,8 @@ from manual import (
     gradients,
     mlp,
 )
-from manual.activations import activation
-from manual.sigmoid import sigmoid
+from manual.layers.activations import activation
+from manual.layers.sigmoid import sigmoid
 
 ROWS = np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])  # in the order of the slide
 GATES = {"OR": ([1.0, 1.0], -0.5), "NAND": ([-1.0, -1.0], 1.5), "AND": ([1.0, 1.0], -1.5)}

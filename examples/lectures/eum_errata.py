@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from handgrad import verify, verify_function, verify_update
-from handgrad.lecture import Erratum, place_and_name
-from handgrad.lecture_text import errata_main
+from handgrad.course.lecture import Erratum, place_and_name
+from handgrad.course.text import errata_main
 from handgrad.lectures.eum import POINTS, judged, layer_of, quotients
 from handgrad.lectures.eum_signal import HALF
 from handgrad.lectures.eum_worked import (

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from handgrad import verify
-from handgrad.lecture import Number, System, autograd, torch_twin
-from handgrad.report import Report
+from handgrad.course.lecture import Number, System, autograd, torch_twin
+from handgrad.report.report import Report
 from manual import HalfSquaredError, Linear, Network, Sigmoid, gradients, mlp, sgd
-from manual.activations import activation
 from manual.initial import INITIALS
-from manual.sigmoid import sigmoid
+from manual.layers.activations import activation
+from manual.layers.sigmoid import sigmoid
 
 HALF = HalfSquaredError()
 

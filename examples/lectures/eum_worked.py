@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from handgrad import verify, verify_update
-from handgrad.lecture import Number, System, autograd, torch_twin
+from handgrad.course.lecture import Number, System, autograd, torch_twin
 from handgrad.lectures.eum_signal import HALF
 from manual import Linear, Network, gradients, mlp, sgd
 from torch_ref import twin

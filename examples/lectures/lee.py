@@ -16,8 +16,8 @@ import torch
 from torch.nn import functional as F
 
 from handgrad import verify
-from handgrad.lecture import Number, System, autograd
-from handgrad.lecture_text import main
+from handgrad.course.lecture import Number, System, autograd
+from handgrad.course.text import main
 from handgrad.lectures.lee_training import (
     COEFFICIENTS,
     LOSS,

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 
 from handgrad import Verdict, verify, verify_function
-from handgrad.lecture import Erratum
-from handgrad.lecture_text import errata_main
+from handgrad.course.lecture import Erratum
+from handgrad.course.text import errata_main
+from handgrad.experiment.two_trainings import Trajectory, compare_training
 from handgrad.lectures.lee import RULES_PARAMS, RULES_X
 from handgrad.lectures.lee_training import COEFFICIENTS, ELSEWHERE, LOSS, NET, PARAMS, T, X, train, unflat
-from handgrad.trajectory import Trajectory, compare_training
 from manual import Array, Grads, Linear, MeanSquaredError, Network, Params, Sigmoid, Tanh
-from manual.linear import LinearCache
-from manual.sigmoid import sigmoid
-from manual.squared_error import SquaredErrorCache
+from manual.layers.linear import LinearCache
+from manual.layers.sigmoid import sigmoid
+from manual.losses.squared_error import SquaredErrorCache
 
 
 @dataclass(frozen=True)

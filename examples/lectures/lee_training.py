@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.func import functional_call
 
-from handgrad.lecture import Number
+from handgrad.course.lecture import Number
 from manual import HalfSquaredError, Params, mlp, sgd
 from torch_ref import to_torch, twin
 

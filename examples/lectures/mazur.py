@@ -24,8 +24,8 @@ import numpy as np
 import torch
 
 from handgrad import verify, verify_function, verify_update
-from handgrad.lecture import Number, System, autograd, torch_twin
-from handgrad.lecture_text import main
+from handgrad.course.lecture import Number, System, autograd, torch_twin
+from handgrad.course.text import main
 from manual import Grads, HalfSquaredError, Params, gradients, mlp, sgd
 from torch_ref import twin
 

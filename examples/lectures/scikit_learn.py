@@ -23,8 +23,8 @@ import numpy as np
 import torch
 
 from handgrad import verify
-from handgrad.lecture import Number, System, torch_twin
-from handgrad.lecture_text import main
+from handgrad.course.lecture import Number, System, torch_twin
+from handgrad.course.text import main
 from manual import BinaryCrossEntropy, Params, Sigmoid, gradients, mlp, sgd
 from torch_ref import twin
 

@@ -21,8 +21,8 @@ import torch
 from torch.nn.functional import one_hot
 
 from handgrad import verify_update
-from handgrad.lecture import Number, System, torch_twin
-from handgrad.lecture_text import main
+from handgrad.course.lecture import Number, System, torch_twin
+from handgrad.course.text import main
 from handgrad.lectures.selker_letters import LETTERS, encode, english, indices
 from handgrad.lectures.selker_network import (
     HALF,

@@ -11,8 +11,8 @@ from math import atanh, exp, expm1, tanh
 import numpy as np
 import torch
 
-from handgrad.lecture import Number, System
-from handgrad.lecture_text import main
+from handgrad.course.lecture import Number, System
+from handgrad.course.text import main
 from handgrad.lectures.selker import DIAMOND, FIGURE_4, FIGURE_4_INPUT, ZERO, cycle
 from handgrad.lectures.selker_letters import LETTERS, encode, indices
 from handgrad.lectures.selker_network import by_autograd, one_by_one, train_by_torch, with_weights

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from handgrad import Report, UpdateReport, Verdict, verify_function, verify_update
-from handgrad.lecture import Erratum
-from handgrad.lecture_text import errata_main
+from handgrad.course.lecture import Erratum
+from handgrad.course.text import errata_main
 from handgrad.lectures.selker import FIGURE_4, FIGURE_4_INPUT, ZERO, as_printed
 from handgrad.lectures.selker_network import HALF, with_weights
 from manual import Grads, Linear, Network, Params, Tanh, gradients, sgd
-from manual.linear import LinearCache
+from manual.layers.linear import LinearCache
 
 NET, PARAMS = with_weights(*FIGURE_4)
 

@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from handgrad import verify
-from handgrad.console import wide_console
-from handgrad.datasets.text import LETTERS, cleaned, indices, read
-from handgrad.lecture import Number, System, torch_twin
-from handgrad.lecture_text import watched
+from handgrad.course.lecture import Number, System, torch_twin
+from handgrad.course.text import watched
+from handgrad.experiment.datasets.text import LETTERS, cleaned, indices, read
 from handgrad.lectures.selker_network import HALF, Float, Ints, one_by_one, train, train_by_torch
+from handgrad.report.console import wide_console
 from manual import SGD, Network, Params, mlp
 
 USED, FEWEST = 100_000, 1_000  # letters of a text that are used, and needed

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from handgrad import verify
-from handgrad.lecture import Number, torch_twin
-from handgrad.report import Report
+from handgrad.course.lecture import Number, torch_twin
+from handgrad.report.report import Report
 from manual import (
     SGD,
     HalfSquaredError,

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from handgrad.lecture import Number, System, torch_twin
+from handgrad.course.lecture import Number, System, torch_twin
 from handgrad.lectures.selker_network import HALF, Float, rounding_of, train
 from manual import SGD, mlp
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.compare import Comparison, compare
-from handgrad.console import wide_console, write_json
-from handgrad.digits import digits
-from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES
-from handgrad.trained import told
-from handgrad.trajectory import Trajectory, compare_training
+from handgrad.experiment.datasets.digits import digits
+from handgrad.experiment.plan import told
+from handgrad.experiment.side_by_side import Comparison, compare
+from handgrad.experiment.two_trainings import Trajectory, compare_training
+from handgrad.report.console import wide_console, write_json
+from handgrad.suite.run import DIFFERENTIABLE, DTYPES, LOSSES
 from manual import mlp
-from manual.atomic import check_writable
+from manual.files.atomic_write import check_writable
 
 
 def add(commands: Any) -> None:

@@ -14,10 +14,10 @@ import torch
 from rich.console import Console
 
 import handgrad
-from handgrad.console import wide_console
-from handgrad.lecture import Erratum, System, erratum_of, system_of
-from handgrad.lecture_text import cores, errata_line, errata_table, running, show, systems_line, table
-from handgrad.verdict import together
+from handgrad.course.lecture import Erratum, System, erratum_of, system_of
+from handgrad.course.text import cores, errata_line, errata_table, running, show, systems_line, table
+from handgrad.judge.verdict import together
+from handgrad.report.console import wide_console
 
 LECTURES = ("lee", "ando_ki", "banerjee", "eum", "selker")
 WORKED = ("mazur", "scikit_learn")  # hand-worked examples published with wrong digits

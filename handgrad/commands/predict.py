@@ -6,11 +6,11 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from handgrad.console import wide_console
-from handgrad.datasets import load
-from handgrad.prediction import Prediction, continued, predict, rows, score, table
-from handgrad.trained import located, read, told
-from manual.atomic import check_writable, replacing
+from handgrad.experiment.datasets import load
+from handgrad.experiment.plan import located, read, told
+from handgrad.experiment.prediction import Prediction, continued, predict, rows, score, table
+from handgrad.report.console import wide_console
+from manual.files.atomic_write import check_writable, replacing
 
 
 def add(commands: Any) -> None:

@@ -14,19 +14,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.console import Console
 
-from handgrad import distributed, plots, training_log
 from handgrad.commands.train_checks import check_files, check_room, checked
-from handgrad.console import wide_console
-from handgrad.datasets import Data
-from handgrad.distributed import Ranks
-from handgrad.sides import ARRAYS, DEVICES, SIDES, be_deterministic, device_for, fitted
-from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES
-from handgrad.trained import BATCH, HELD_BACK, HIDDEN, OPTIMIZERS, Plan, fresh, output, resumed, told
-from handgrad.training_text import Line, counted, heading, reached, table
+from handgrad.experiment import distributed, plots
+from handgrad.experiment import log as training_log
+from handgrad.experiment.backends import ARRAYS, DEVICES, SIDES, be_deterministic, device_for, fitted
+from handgrad.experiment.datasets import Data
+from handgrad.experiment.distributed import Ranks
+from handgrad.experiment.plan import BATCH, HELD_BACK, HIDDEN, OPTIMIZERS, Plan, fresh, output, resumed, told
+from handgrad.experiment.text import Line, counted, heading, reached, table
+from handgrad.report.console import wide_console
+from handgrad.suite.run import DIFFERENTIABLE, DTYPES, LOSSES
 from manual import NonFiniteLossError, Training, loss_and_gradients
-from manual.batches import split
-from manual.checkpoint import save
-from manual.task import converted
+from manual.files.checkpoint import save
+from manual.training.batches import split
+from manual.training.plan import converted
 
 INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 LARGE = 1_024  # samples behind a plot's gradient norms

@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from handgrad import plots
-from handgrad.distributed import Ranks
-from handgrad.trained import Plan
-from manual.atomic import check_writable
-from manual.checkpoint import packed
-from manual.task import begun
+from handgrad.experiment import plots
+from handgrad.experiment.distributed import Ranks
+from handgrad.experiment.plan import Plan
+from manual.files.atomic_write import check_writable
+from manual.files.checkpoint import packed
+from manual.training.plan import begun
 
 
 def checked(args: argparse.Namespace, ranks: Ranks) -> dict[str, Any]:

@@ -12,15 +12,15 @@ import torch
 from rich.progress import track
 
 import handgrad
-from handgrad.console import wide_console, write_json
-from handgrad.rows import STYLES
-from handgrad.survey import DIFFERENTIABLE, DTYPES, LOSSES, Case, neurons, other_layers_and_losses, problems, survey
-from handgrad.survey_text import show, summary
-from handgrad.trained import told
-from handgrad.trained_case import trained_case
-from handgrad.training_text import counted
-from handgrad.verdict import Verdict, together
-from manual.atomic import check_writable
+from handgrad.experiment.plan import told
+from handgrad.experiment.text import counted
+from handgrad.judge.verdict import Verdict, together
+from handgrad.report.console import wide_console, write_json
+from handgrad.report.stage_rows import STYLES
+from handgrad.suite.run import DIFFERENTIABLE, DTYPES, LOSSES, Case, neurons, other_layers_and_losses, problems, survey
+from handgrad.suite.text import show, summary
+from handgrad.suite.trained import trained_case
+from manual.files.atomic_write import check_writable
 
 
 def add(commands: Any) -> None:

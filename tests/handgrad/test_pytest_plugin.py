@@ -11,7 +11,7 @@ import torch
 
 from handgrad import pytest_plugin
 from handgrad.assertions import assert_verified
-from handgrad.function import verify_function
+from handgrad.subjects.function.verify import verify_function
 from manual import HalfSquaredError, mlp
 
 pytest_plugins = ["pytester"]

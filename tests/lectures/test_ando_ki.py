@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from handgrad.lecture import System
+from handgrad.arrays.precision import to64
+from handgrad.course.lecture import System
+from handgrad.judge.verdict import Verdict
 from handgrad.lectures import ando_ki, ando_ki_errata, ando_ki_train
 from handgrad.lectures.ando_ki_autograd import train_by_torch
 from handgrad.lectures.ando_ki_seeds import BIAS, CENTRED, EQUAL, LECTURE, RATES, TANH, ZERO, Setting, outcome
-from handgrad.precision import to64
-from handgrad.verdict import Verdict
 from manual import mlp
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handgrad.lecture import Erratum
+from handgrad.course.lecture import Erratum
+from handgrad.judge.verdict import Verdict
 from handgrad.lectures import ando_ki_errata, ando_ki_neurons, ando_ki_train
-from handgrad.verdict import Verdict
 from manual import gradients
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text(encoding="utf-8"))

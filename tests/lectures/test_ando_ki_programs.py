@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handgrad import lecture_text
+from handgrad.course import text as lecture_text
 from handgrad.lectures import ando_ki_inference, ando_ki_train
 from manual import mlp
-from manual.activations import ACTIVATIONS
-from manual.weight_files import save_text
+from manual.files.weight_files import save_text
+from manual.layers.activations import ACTIVATIONS
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "examples" / "lectures"

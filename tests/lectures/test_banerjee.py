@@ -13,12 +13,12 @@ import torch
 from matplotlib.figure import Figure
 
 from handgrad import Verdict
-from handgrad.lecture import Number, System, torch_twin
+from handgrad.course.lecture import Number, System, torch_twin
 from handgrad.lectures import banerjee, banerjee_network
 from handgrad.lectures.banerjee_batches import batch
 from handgrad.lectures.banerjee_network import NET, PARAMS, PRINTED, X, Y, sigmoid_derivative
 from manual import HalfSquaredError, Network, Sigmoid
-from manual.sigmoid import sigmoid
+from manual.layers.sigmoid import sigmoid
 
 GOLDEN = json.loads(Path(__file__).with_name("golden.json").read_text(encoding="utf-8"))
 CASES = {case["id"]: case for case in GOLDEN["cases"] if case["id"].startswith("B")}

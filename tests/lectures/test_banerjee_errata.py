@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from handgrad import Verdict, verify, verify_function
-from handgrad.lecture import Erratum
+from handgrad.course.lecture import Erratum
 from handgrad.lectures.banerjee_batches import batch
 from handgrad.lectures.banerjee_errata import ERRATA, NAlwaysTwo
 from handgrad.lectures.banerjee_network import NET, PARAMS, PRINTED, X, Y, sigmoid_derivative
-from handgrad.report import Report
+from handgrad.report.report import Report
 from manual import BinaryCrossEntropy, HalfSquaredError, gradients, mlp
-from manual.sigmoid import sigmoid
+from manual.layers.sigmoid import sigmoid
 
 GOLDEN = json.loads(Path(__file__).with_name("golden.json").read_text(encoding="utf-8"))["errata"]
 WRONG = {erratum["id"]: erratum["numbers"] for erratum in GOLDEN if erratum["id"].startswith("B-")}

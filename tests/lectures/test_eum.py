@@ -13,8 +13,8 @@ import torch
 from matplotlib.figure import Figure
 
 from handgrad import Verdict
+from handgrad.arrays.precision import to64
 from handgrad.lectures import eum, eum_errata, eum_signal, eum_worked
-from handgrad.precision import to64
 from manual import HalfSquaredError, Network, gradients, sgd
 from torch_ref import to_torch, twin
 

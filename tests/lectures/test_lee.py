@@ -13,8 +13,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from handgrad import Verdict, verify
-from handgrad.lecture import place_and_name
-from handgrad.lecture_text import errata_main
+from handgrad.course.lecture import place_and_name
+from handgrad.course.text import errata_main
 from handgrad.lectures import lee, lee_errata, lee_training
 from manual import HalfSquaredError, Linear, Network, Tanh, gradients, sgd
 

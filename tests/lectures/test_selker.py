@@ -15,10 +15,11 @@ import torch
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from handgrad import Verdict, lecture_text, verify_update
-from handgrad.lecture import Erratum, Number, System
+from handgrad import Verdict, verify_update
+from handgrad.arrays.precision import to64
+from handgrad.course import text as lecture_text
+from handgrad.course.lecture import Erratum, Number, System
 from handgrad.lectures import selker, selker_answers, selker_errata, selker_letters, selker_network
-from handgrad.precision import to64
 from manual import gradients, mlp
 
 HERE = Path(__file__).parent

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from handgrad import verify_update
-from handgrad.lecture import Number, System
+from handgrad.arrays.precision import to64
+from handgrad.course.lecture import Number, System
+from handgrad.judge.verdict import Verdict
 from handgrad.lectures import mazur, scikit_learn
-from handgrad.precision import to64
-from handgrad.verdict import Verdict
 from manual import gradients
 
 SCRIPTS = Path(__file__).parents[2] / "examples" / "lectures"

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import manual
-from manual.adam import unbiased
+from manual.optimizers.adam import unbiased
 
 needs_jax = pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
 

@@ -1,6 +1,0 @@
-"""A reader's own data: .npz, .csv, MNIST's idx files and plain text, and the bundled digits, in one form."""
-
-from handgrad.datasets.form import Data, DataError, Form, Scaling
-from handgrad.datasets.load import load
-
-__all__ = ["Data", "DataError", "Form", "Scaling", "load"]

@@ -1,0 +1,94 @@
+"""Inputs: bytes are pixels, divided by the largest; all else is brought column by column to mean 0 and variance 1."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handgrad.experiment.datasets.form import DataError, Float, Form, Raw, Scaling
+
+NAMED = 8  # columns that one warning names
+
+
+def check(path: str, raw: Raw, fewest: int) -> None:
+    """DataError unless x is (N, n) finite real numbers, N >= fewest, with as many targets."""
+    x = raw.x
+    if x.dtype.kind not in "buif":
+        raise DataError(f"{path}: the inputs are {x.dtype}, expected real numbers")
+    if len(x) < fewest:
+        raise DataError(f"{path}: {_count(len(x), 'row')} of data, expected {fewest} or more")
+    if x.shape[1] == 0:
+        raise DataError(f"{path}: no inputs beside the target, expected one column or more")
+    if raw.target is not None and len(raw.target) != len(x):
+        raise DataError(f"{path}: {len(x)} inputs but {len(raw.target)} labels, expected as many of both")
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        i, j = np.argwhere(~np.isfinite(x))[0].tolist()
+        what = "a missing value (nan)" if np.isnan(x[i, j]) else f"{x[i, j]}"
+        raise DataError(f"{path}, {raw.where(i, j)}: {what}, expected a finite number; fill it in or leave the row out")
+
+
+def scaled(path: str, raw: Raw) -> tuple[Float, Scaling]:
+    """The inputs as a network takes them, and what brought them there. Warns of constant columns."""
+    if raw.x.dtype == np.uint8:
+        scaling = Scaling((0.0,), (float(raw.x.max()) or 1.0,))
+        return scaling(raw.x), scaling
+    x, scaling, constant = standardised(path, raw.x, raw)
+    if constant:
+        names = ", ".join(map(repr, constant[:NAMED])) + (", ..." if len(constant) > NAMED else "")
+        warnings.warn(
+            f"{path}: {_count(len(constant), 'input')} the same in every row: {names}; kept, but nothing can be "
+            "learned from them",
+            UserWarning,
+            stacklevel=4,
+        )
+    return x, scaling
+
+
+def standardised(path: str, raw: NDArray[Any], names: Raw) -> tuple[Float, Scaling, list[str]]:
+    """(raw - mean) / standard deviation per column, and the constant columns, which become 0.
+
+    Raises DataError where the numbers are too large or too small to be squared.
+    """
+    least, most = raw.min(0), raw.max(0)
+    same = least == most
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        # the mean of equal numbers is rounded: without the first choice a constant column would not become 0
+        shift = np.where(same, least, raw.mean(0, dtype=np.float64))
+        x = np.subtract(raw, shift, dtype=np.float64)
+        scale = np.where(same, 1.0, np.sqrt(np.einsum("ij,ij->j", x, x) / len(x)))
+        bad = np.flatnonzero(~(np.isfinite(scale) & (scale > 0)))
+    if len(bad):
+        j = int(bad[0])
+        raise DataError(
+            f"{path}, {_name(names, j)!r}: its numbers reach from {least[j]:g} to {most[j]:g}, which cannot be brought "
+            "to variance 1; write them in other units"
+        )
+    x /= scale
+    return (
+        x,
+        Scaling(tuple(shift.tolist()), tuple(scale.tolist())),
+        [_name(names, int(j)) for j in np.flatnonzero(same)],
+    )
+
+
+def as_form(path: str, raw: Raw, form: Form) -> Float:
+    """The inputs scaled as the form says. DataError where their number differs."""
+    if raw.x.shape[1] != form.n_in:
+        raise DataError(f"{path}: {_count(raw.x.shape[1], 'input')}, expected {form.n_in} as in the data learned from")
+    with np.errstate(over="ignore"):
+        x = form.scaling(raw.x)
+    if not np.isfinite(x).all():
+        i, j = np.argwhere(~np.isfinite(x))[0].tolist()
+        raise DataError(
+            f"{path}, {raw.where(i, j)}: {raw.x[i, j]:g} is too large for the scale of what was learned from"
+        )
+    return x
+
+
+def _name(raw: Raw, j: int) -> str:
+    return raw.columns[j] if raw.columns else f"input {j + 1}"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"

@@ -1,0 +1,97 @@
+"""A file of any kind that is understood, as data to train on; with the form of a training, as data to predict from."""
+
+import warnings
+from collections.abc import Callable
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from handgrad.experiment.datasets import arrays, idx, inputs, table, targets, text
+from handgrad.experiment.datasets.form import Data, DataError, Form, Raw, Scaling
+
+FEWEST = 4  # rows to learn from
+CONTEXT = 5  # letters of a text that the next one is guessed from
+FEWEST_LETTERS, MOST_LETTERS = 1_000, 100_000  # of a text: needed, and used (each is 140 numbers)
+FOREIGN = 0.1  # of a text's letters may be none of a to z without a word about it
+READERS: dict[str, Callable[[Path, Form | None], Raw]] = {".npz": arrays.read, ".csv": table.read, ".tsv": table.read}
+TEXTS = (".txt", ".text", ".md")
+
+
+def load(source: str | Path, form: Form | None = None, *, fit: bool = False) -> Data:
+    """The data of "digits" (bundled), of an .npz, .csv, .tsv or idx file, of a folder with idx files, or of a text.
+
+    Inputs: bytes are divided by the largest, other numbers brought per column to mean 0 and variance 1 over all rows.
+    Targets: words and few whole numbers are classes 0 .. K-1, other numbers are brought to mean 0 and variance 1;
+    with `fit` all numbers of a table or an .npz are, while the labels of images stay classes, and words too. With
+    the form of the data that a network learned from: its columns, scaling and classes, and the target may be missing.
+    Raises OSError where the file cannot be read, DataError (a ValueError) where it cannot be used.
+
+    >>> digits = load("digits")
+    >>> digits.x.shape, digits.target.shape, digits.title
+    ((1797, 64), (1797,), 'digits: 1797 rows, 64 inputs, 10 classes (0, 1, 2, 3, 4, 5, 6, 7, ...)')
+    """
+    if source == "digits":
+        with as_file(files("handgrad.experiment.datasets") / "data/digits.npz") as path:
+            return _numbers("digits", "digits", arrays.read(path, form), form)
+    path = Path(source)
+    if path.suffix.lower() in TEXTS:
+        return _letters(path, form)
+    reader = _reader(path)
+    return _numbers(str(path), path.name, reader(path, form), form, fit=fit and reader is not idx.read)
+
+
+def _reader(path: Path) -> Callable[[Path, Form | None], Raw]:
+    known = READERS.get(path.suffix.lower())
+    if known is not None:
+        return known
+    if path.is_dir() or idx.is_idx(path):
+        return idx.read
+    endings = ", ".join((*READERS, *TEXTS))
+    raise DataError(f"{path}: the ending {path.suffix!r} is not known; expected {endings}, or MNIST's idx files")
+
+
+def _numbers(path: str, name: str, raw: Raw, form: Form | None, *, fit: bool = False) -> Data:
+    inputs.check(path, raw, 1 if form else FEWEST)
+    rows = f"{name}: {len(raw.x)} row{'s' if len(raw.x) > 1 else ''}"
+    if form is not None:
+        if form.context:
+            raise DataError(f"{path}: numbers, but the network was trained on text; expected {', '.join(TEXTS)}")
+        x = inputs.as_form(path, raw, form)
+        target = None if raw.target is None else targets.as_form(path, raw, form)
+        return Data(x, target, form, f"{rows}, {_outputs(form)}")
+    if raw.target is None:
+        raise DataError(f"{path}: has no target, expected a label in every row")
+    found = targets.target_of(path, raw, fit=fit)
+    x, scaling = inputs.scaled(path, raw)
+    form = Form(x.shape[1], raw.columns, raw.target_name, found.classes, scaling, found.scaling)
+    return Data(x, found.values, form, f"{rows}, {form.n_in} input{'s' if form.n_in > 1 else ''}, {_outputs(form)}")
+
+
+def _outputs(form: Form) -> str:
+    if form.classes is None:
+        return f"{form.target_name or 'numbers'} to be fitted"
+    shown = ", ".join(form.classes[: targets.SHOWN]) + (", ..." if len(form.classes) > targets.SHOWN else "")
+    return f"{len(form.classes)} classes ({shown})"
+
+
+def _letters(path: Path, form: Form | None) -> Data:
+    """The next letter from those before it; the first letters of a long text."""
+    if form is not None and not form.context:
+        raise DataError(f"{path}: text, but the network was trained on numbers; expected {', '.join(READERS)} or idx")
+    written = text.read(path)
+    letters, foreign = text.cleaned(written), text.foreign(written)
+    others = f"{path}: {100 * foreign:.0f} % of its letters are not a to z, and each of those becomes an underscore"
+    if foreign > 0.5:
+        raise DataError(f"{others}; expected text in Latin letters, with or without accents")
+    if foreign > FOREIGN and form is None:
+        warnings.warn(others, UserWarning, stacklevel=3)
+    context = form.context if form else CONTEXT
+    fewest = context + 1 if form else FEWEST_LETTERS
+    if len(letters) < fewest:
+        raise DataError(f"{path}: {len(letters)} letters after cleaning, expected {fewest} or more")
+    used = letters[:MOST_LETTERS]
+    if form is None and len(set(used)) == 1:
+        raise DataError(f"{path}: every letter is {used[0]!r} after cleaning, expected two or more different ones")
+    x, target = text.next_letters(used, context)
+    form = form or Form(x.shape[1], (), "", tuple(text.LETTERS), Scaling(), None, context)
+    of = f" of {len(letters)}" if len(used) < len(letters) else ""
+    return Data(x, target, form, f"{path.name}: {len(used)}{of} letters, the next one from {context} before it")

@@ -1,0 +1,195 @@
+"""Training in several processes: torch's launcher starts them, its DistributedDataParallel averages their gradients.
+
+    torchrun --nproc-per-node 2 -m handgrad train
+
+Every process holds the whole network and the data and works on its share of each batch, so the curve is that of one
+process with the whole batch, to rounding. With unequal shares each process's loss counts as much as it has samples.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DistributedSampler
+
+from manual import Array, BatchNorm1d, Grads, Loss, Network, Params, SoftmaxCrossEntropy, Training
+from manual.training.loop import train
+from manual.training.plan import Task, converted, prepared
+from manual.training.settings import Settings
+from torch_ref import HandModule
+from torch_ref.training.fit import Module, moved, placed
+
+TIMEOUT = 600.0  # seconds that one process waits for the others: rank 0 evaluates and writes meanwhile
+
+
+class Ranks(NamedTuple):
+    """Which of how many processes this one is, as torch's launcher says."""
+
+    rank: int = 0
+    world: int = 1
+    local: int = 0  # among those of this machine, so the number of its GPU
+
+    @staticmethod
+    def here() -> "Ranks":
+        """From the launcher's environment variables; one process alone where there are none."""
+        return Ranks(*(int(os.environ.get(name, "")) for name in NAMES)) if NAMES[1] in os.environ else Ranks()
+
+
+NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+
+
+@contextmanager
+def connected(device: str, timeout: float = TIMEOUT) -> Iterator[None]:
+    """The processes connected by nccl for a CUDA device, by gloo for the CPU, until the block ends."""
+    # DistributedDataParallel imports it too, but with a group at hand its functions' defaults keep that group, and
+    # its threads, for ever: one that still drops a tensor while the interpreter ends aborts the process.
+    import torch.distributed.nn.functional
+
+    backend = "nccl" if device.startswith("cuda") else "gloo"
+    if backend == "nccl":
+        torch.cuda.set_device(device)
+    dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def check_same(**what: Any) -> None:
+    """ValueError, in every process, unless all have the same: else they would wait for each other for ever."""
+    found: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(found, what)
+    for rank, other in enumerate(found):
+        if names := [name for name in what if other[name] != found[0][name]]:
+            raise ValueError(
+                f"rank {rank} has another {' and '.join(names)} than rank 0; give all processes the same files"
+            )
+
+
+def fit(
+    network: Network,
+    params: Sequence[Params],
+    x: Array,
+    target: Array,
+    loss: Loss,
+    optimizer: Any,
+    *,
+    side: str = "hand",
+    device: str = "cpu",
+    epochs: int = 10,
+    batch_size: int = 32,
+    seed: int = 0,
+    validation: float | tuple[Array, Array] | None = None,
+    metrics: Sequence[str] = (),
+    clip_norm: float | None = None,
+    callbacks: Sequence[Callable[[Training], Any]] = (),
+    on_step: Callable[[float, int], Any] | None = None,
+    resume: Training | None = None,
+) -> Training:
+    """torch_ref.fit in every process of the group that is connected, with the same arguments in each.
+
+    batch_size counts all processes' samples together. callbacks and on_step may differ: usually rank 0 alone has some.
+    Ctrl-C in any process ends all of them after the same step. Raises what torch_ref.fit raises; ValueError for a
+    network with batch norm, whose statistics would be those of a share, and for class weights in a mean; RuntimeError
+    where another process is lost.
+    """
+    check_shares(network, loss)
+    settings = Settings(epochs, batch_size, seed, validation, metrics, None, None, clip_norm, callbacks, on_step)
+    here = converted(tuple(params), placed(device))
+    task = prepared(network, here, *moved(x, target, placed(device)), loss, optimizer, settings, resume)
+    return train(Shared(network, loss, optimizer, side, task), task)
+
+
+def check_shares(network: Network, loss: Loss) -> None:
+    """ValueError for what is not the same in shares as in a whole batch."""
+    for i, layer in enumerate(network.layers):
+        if isinstance(layer, BatchNorm1d):
+            raise ValueError(
+                f"layer {i} is {layer}: in several processes it would normalise each share of the batch by itself; "
+                "use layer norm, or one process"
+            )
+    if isinstance(loss, SoftmaxCrossEntropy) and loss.class_weights is not None and loss.reduction == "mean":
+        raise ValueError("class_weights: a mean over them is no mean of shares; use reduction='sum', or one process")
+
+
+def share(N: int, rank: int, world: int) -> tuple[list[int], int]:
+    """The rows of a batch of N that torch's sampler gives this rank, and how many of them count.
+
+    The sampler fills up with rows it gives others as well, so that all have equally many; those count for nothing. A
+    rank whose only row is such a one keeps it, for it must take part in the averaging.
+
+    >>> share(5, 0, 2), share(5, 1, 2), share(1, 1, 2)
+    (([0, 2, 4], 3), ([1, 3], 2), ([0], 0))
+    """
+    sampler: DistributedSampler[int] = DistributedSampler(range(N), world, rank, shuffle=False)  # type: ignore[arg-type]
+    rows = list(sampler)
+    counted = len(range(rank, N, world))
+    return rows[: max(1, counted)], counted
+
+
+class Shared(Module):
+    """The torch side of the loop, on a share of each batch; gradients and loss are those of the whole batch."""
+
+    def __init__(self, network: Network, loss: Loss, optimizer: Any, side: str, task: Task) -> None:
+        like = next(a for layer in task.start.params for a in layer.values())
+        super().__init__(network, loss, optimizer, side, task.start, like)
+        self.rank, self.world, self.sums = dist.get_rank(), dist.get_world_size(), task.loss_sums
+        self.parallel = DistributedDataParallel(self.module, device_ids=[like.device] if like.is_cuda else None)
+        self.wish = Wish()
+
+    def gradients(self, x: torch.Tensor, target: torch.Tensor, states: Any) -> tuple[float, Sequence[Grads]]:
+        self.wish.take_over()
+        rows, counted = share(len(x), self.rank, self.world)
+        weight = float(counted > 0) if self.sums else counted / len(x)
+        own = [state if state is None else state[rows] for state in states] if states is not None else None
+        self.optimizer.zero_grad()
+        with torch.enable_grad():
+            if isinstance(self.module, HandModule):
+                E = self.parallel(x[rows], target[rows], own)
+            else:
+                E = self.E(self.parallel(x[rows], own), target[rows])
+            (self.world * weight * E).backward()  # the gradients are averaged here
+        together = torch.stack([weight * E.detach(), E.new_tensor(float(self.wish.asked))])
+        dist.all_reduce(together)
+        total, asked = together.tolist()
+        if asked:
+            self.wish.grant()
+        return total, ({"d" + name: p.grad for name, p in self.parameters.items()},)
+
+
+class Wish:
+    """Ctrl-C, kept until all processes know of it: one that stopped alone would leave the others waiting.
+
+    The loop ends after the step in which its own handler is called. So this takes that handler's place, and calls it
+    in every process in the same step.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.outer = signal.getsignal(signal.SIGINT)
+        self.loops: Any = None  # the loop's own handler
+
+    def take_over(self) -> None:
+        """To be called inside the loop, where its handler is in place."""
+        if self.loops is not None or threading.current_thread() is not threading.main_thread():
+            return
+        self.loops = signal.getsignal(signal.SIGINT)
+        if self.loops is self.outer:  # it has been called already, or signals are ignored
+            self.asked = self.outer is not signal.SIG_IGN
+        else:
+            signal.signal(signal.SIGINT, self.note)
+
+    def note(self, number: int, frame: Any) -> None:
+        self.asked = True
+
+    def grant(self) -> None:
+        """Lets the loop end after this step."""
+        if self.loops is not self.outer and callable(self.loops):
+            self.loops(signal.SIGINT, None)

@@ -1,0 +1,133 @@
+"""What a trained network says of data, in the words and numbers of the data's own file."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+from rich.text import Text
+
+from handgrad.experiment.datasets import Data, DataError
+from handgrad.experiment.datasets.text import LETTERS, cleaned, next_letters
+from handgrad.experiment.plan import HELD_BACK, Trained, digest, output
+from handgrad.experiment.plots import plain
+from handgrad.experiment.text import counted
+from manual import Softmax
+from manual.training.batches import split
+
+SHOWN, GUESSES = 10, 5  # rows of the table, guesses in a row
+WRITTEN = 200  # letters by which a prompt is continued
+
+
+class Prediction(NamedTuple):
+    """y (N, n_out): probabilities where the loss makes them, scores of classes, or numbers as the file has them."""
+
+    trained: Trained
+    data: Data
+    y: NDArray[Any]
+    target: NDArray[Any] | None  # class indices, or numbers as the file has them
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which rows' class is predicted, where the data have classes."""
+        right: NDArray[np.bool_] = self.y.argmax(1) == self.target
+        return right
+
+
+def predict(trained: Trained, data: Data) -> Prediction:
+    """The network's output for every row of data in the form of its training."""
+    y, scaling, target = probabilities(trained, data.x), trained.form.target_scaling, data.target
+    if scaling is not None:
+        y, target = scaling.undo(y), None if target is None else scaling.undo(target)
+    return Prediction(trained, data, y, target)
+
+
+def probabilities(trained: Trained, x: NDArray[Any]) -> NDArray[Any]:
+    """y (N, n_out), after softmax where the network was trained by cross-entropy."""
+    network, training = trained.checkpoint.network, trained.checkpoint.training
+    y = output(network, training.params, training.running, x)
+    p: NDArray[Any] = Softmax().forward({}, y)[0] if trained.options.loss == "cross_entropy" else y
+    return p
+
+
+def rows(found: Prediction) -> Iterator[tuple[Any, ...]]:
+    """A header, then per row of the data what is predicted, how surely, and what the data say, if they do."""
+    form, target = found.trained.form, found.target
+    name, known = form.target_name or "label", target is not None
+    if form.classes is None:
+        ends = [""] if form.n_out == 1 else [f" {k + 1}" for k in range(form.n_out)]
+        yield ("row", *(f"predicted{end}" for end in ends), *(f"{name}{end}" for end in ends if known))
+        for i, y in enumerate(found.y.tolist()):
+            yield (i + 1, *y, *(() if target is None else target[i].tolist()))
+        return
+    sure = "probability" if found.trained.options.loss == "cross_entropy" else "score"
+    yield ("row", "predicted", sure, *([name] if known else ()))
+    for i, k in enumerate(found.y.argmax(1).tolist()):
+        own = () if target is None else (form.classes[target[i]],)
+        yield (i + 1, form.classes[k], found.y[i, k].item(), *own)
+
+
+def table(found: Prediction) -> Table:
+    """The first rows; of a text, its first letters with the guesses of each next one."""
+    header, *shown = islice(guesses(found) if found.trained.form.context else rows(found), SHOWN + 1)
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for title in header:
+        grid.add_column(title, overflow="fold")
+    for row in shown:
+        grid.add_row(*(Text(plain(v) if isinstance(v, str) else f"{v:.4g}") for v in row))
+    return grid
+
+
+def guesses(found: Prediction) -> Iterator[tuple[str, ...]]:
+    """A header, then per run of letters the likeliest next ones, and the one that came."""
+    yield ("letters", *(f"guess {k + 1}" for k in range(GUESSES)), "came")
+    width, target = len(LETTERS), found.target
+    for i, y in enumerate(found.y):
+        x = found.data.x[i]
+        before = "".join(LETTERS[int(x[at : at + width].argmax())] for at in range(0, len(x), width))
+        likely = (f"{plain(LETTERS[k])} {100 * y[k]:.1f} %" for k in np.argsort(-y)[:GUESSES])
+        yield (repr(before), *likely, "" if target is None else LETTERS[target[i]])
+
+
+def score(found: Prediction) -> list[str]:
+    """How good the predictions are, where the data have labels; and on the rows that were held back from training."""
+    trained, target = found.trained, found.target
+    if target is None:
+        return []
+    if trained.form.classes is None:
+        error = np.sqrt(np.mean((found.y - target) ** 2, axis=0))
+        said = f"off by {', '.join(f'{e:.4g}' for e in error)} (root mean square) on {counted(len(target), 'row')}"
+        if (target == target[0]).all():  # no variance to be explained
+            return [said]
+        explained = 1 - np.sum((found.y - target) ** 2) / np.sum((target - target.mean(0)) ** 2)
+        return [f"{said}, {100 * explained:.2f} % of variance explained"]
+    lines = [share(found.right, "")]
+    if digest(found.data) == trained.digest:
+        held_back = split(found.data.x, target, HELD_BACK, trained.options.seed)[1].rows
+        lines.append(share(found.right[held_back], " that were held back from its training"))
+    return lines
+
+
+def share(right: NDArray[np.bool_], which: str) -> str:
+    """
+    >>> share(np.array([True, True, False, True]), "")
+    '75.00 % of 4 right (3)'
+    """
+    return f"{100 * right.mean():.2f} % of {len(right)}{which} right ({right.sum()})"
+
+
+def continued(trained: Trained, prompt: str, seed: int) -> str:
+    """The prompt and the letters that follow, each drawn by its probability. DataError where that cannot be."""
+    context = trained.form.context
+    if not context or trained.options.loss != "cross_entropy":
+        raise DataError("--prompt: the network was not trained on text with cross_entropy; use --data")
+    letters, rng = cleaned(prompt), np.random.default_rng(seed)
+    if len(letters) < context:
+        raise DataError(f"--prompt: {len(letters)} letters after cleaning, expected {context} or more")
+    for _ in range(WRITTEN):
+        x, _ = next_letters(letters[-context:] + " ", context)  # the last letter is its target
+        p = probabilities(trained, x)[0].astype(np.float64)
+        letters += LETTERS[rng.choice(len(p), p=p / p.sum())]
+    return letters

@@ -1,0 +1,141 @@
+"""How a training is shown: one line that moves while it runs, then a table of its epochs and the number reached."""
+
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Self
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from handgrad.experiment.datasets import Form
+from handgrad.experiment.plan import Options, Plan
+from handgrad.report.console import wide_console
+from manual.training.state import Record
+
+ROWS = 12  # epochs in the table
+SECONDS = 10  # at least, between two lines where there is no terminal
+SMOOTH = 0.98  # of the loss shown stays from one step to the next
+COLUMNS = {
+    "epoch": "epoch",
+    "loss": "loss",
+    "val_loss": "held-back loss",
+    "accuracy": "right",
+    "val_accuracy": "held-back right",
+    "lr": "rate",
+    "grad_norm": "gradient norm",
+}  # of a history's records, and their titles
+
+
+class Line:
+    """Loss, rate, speed and remaining time while the block runs. To be called after each step.
+
+    On a terminal one line that moves; elsewhere a line after an epoch, if none came in the last seconds.
+    """
+
+    def __init__(self, plan: Plan, samples: int, *, show: bool) -> None:
+        self.show, self.told = show, perf_counter()
+        self.samples, self.batches = samples, -(-samples // plan.options.batch_size)
+        self.begun, self.loss = plan.resume.step if plan.resume else 0, 0.0
+        self.epochs, self.lr = plan.options.epochs, plan.options.lr
+        console = wide_console(stderr=True)
+        text = f"loss {{task.fields[loss]:.4g}}  rate {self.lr:g}  {{task.fields[speed]:,.0f}} samples/s  "
+        self.progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(),
+            TextColumn(text),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=console,
+            transient=True,
+            disable=not (show and console.is_terminal),
+        )
+        fields: dict[str, Any] = {"epoch": 0, "epochs": self.epochs, "loss": float("nan"), "speed": 0.0}
+        self.task = self.progress.add_task("", total=self.epochs * self.batches, completed=self.begun, **fields)
+
+    def __call__(self, E: float, step: int) -> None:
+        """The loss of a step, and how many are made."""
+        done = step - self.begun
+        keep = SMOOTH * (1 - SMOOTH ** (done - 1)) / (1 - SMOOTH**done)  # a mean of all, the late ones weighing more
+        self.loss = keep * self.loss + (1 - keep) * E
+        elapsed = self.progress.tasks[0].elapsed or float("inf")
+        speed = done * self.samples / self.batches / elapsed
+        epoch = -(-step // self.batches)
+        if self.progress.disable:
+            if self.show and step % self.batches == 0 and perf_counter() >= self.told + SECONDS:
+                self.told = perf_counter()
+                left = timedelta(seconds=round(elapsed / done * (self.epochs * self.batches - step)))
+                line = f"epoch {epoch}/{self.epochs}  loss {self.loss:.4g}  rate {self.lr:g}  {speed:,.0f} samples/s"
+                print(f"{line}  {left} left", file=sys.stderr, flush=True)
+            return
+        self.progress.update(self.task, completed=step, epoch=epoch, loss=self.loss, speed=speed)
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.progress.stop()
+
+
+def heading(options: Options, where: str, processes: int) -> str:
+    """What is trained, and where."""
+    net = "-".join(map(str, options.layers))
+    many = f" in {processes} processes" if processes > 1 else ""
+    return (
+        f"{net} {options.activation}, {options.loss}, {options.optimizer} at {options.lr:g}, batches of "
+        f"{options.batch_size}, seed {options.seed}; {where}, {options.dtype}{many}"
+    )
+
+
+def table(history: Sequence[Record]) -> Table:
+    """A line an epoch; of many epochs some, the first and the last among them."""
+    found = [key for key in COLUMNS if any(key in record for record in history)]
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for key in found:
+        grid.add_column(COLUMNS[key], justify="right")
+    for record in some(history):
+        grid.add_row(*(cell(key, record.get(key)) for key in found))
+    return grid
+
+
+def some(history: Sequence[Record]) -> list[Record]:
+    """At most ROWS of them, evenly spread."""
+    last, count = len(history) - 1, min(ROWS, len(history))
+    return [history[round(i * last / max(1, count - 1))] for i in range(count)]
+
+
+def cell(key: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if key.endswith("accuracy"):
+        return f"{value:.2%}"
+    return f"{value}" if key == "epoch" else f"{value:.4g}"
+
+
+def counted(n: int, what: str) -> str:
+    """
+    >>> counted(1, "epoch"), counted(2, "epoch")
+    ('1 epoch', '2 epochs')
+    """
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
+def reached(record: Record, held_back: int, form: Form, source: str) -> str:
+    """The number reached on samples held back, in words.
+
+    >>> from handgrad.experiment.datasets import load
+    >>> reached({"val_accuracy": 0.975, "val_loss": 0.1}, 200, load("digits").form, "digits")
+    '97.50 % of 200 held-back digits right (195)'
+    """
+    things = "digits" if source == "digits" else "next letters" if form.context else "samples"
+    if "val_accuracy" in record:
+        right = round(record["val_accuracy"] * held_back)
+        return f"{100 * record['val_accuracy']:.2f} % of {held_back} held-back {things} right ({right})"
+    scaling = form.target_scaling
+    root = f"{record['val_loss'] ** 0.5:.4g} standard deviations"
+    if scaling is not None and len(scaling.scale) == 1:
+        root = f"{record['val_loss'] ** 0.5 * scaling.scale[0]:.4g} {form.target_name}".rstrip()
+    return f"off by {root} (root mean square) on {held_back} held-back {things}"

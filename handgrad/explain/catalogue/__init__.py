@@ -1,0 +1,19 @@
+"""The catalogue of mistakes: every source takes a Case and yields what each mistake would have given."""
+
+from collections.abc import Callable, Iterator
+
+from handgrad.explain.catalogue.activations import ACTIVATIONS
+from handgrad.explain.catalogue.general import GENERAL
+from handgrad.explain.catalogue.linear import LINEAR
+from handgrad.explain.catalogue.losses import LOSSES
+from handgrad.explain.catalogue.network import NETWORK
+from handgrad.explain.catalogue.norms import NORMS
+from handgrad.explain.catalogue.overflow import OVERFLOW
+from handgrad.explain.catalogue.shapes import SHAPES
+from handgrad.explain.catalogue.softmax import SOFTMAX
+from handgrad.explain.catalogue.upstream import UPSTREAM
+from handgrad.explain.failed_trial import Case, Mistake
+
+CATALOGUE: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
+    *GENERAL, *SHAPES, *UPSTREAM, *ACTIVATIONS, *LINEAR, *SOFTMAX, *NORMS, *LOSSES, *OVERFLOW, *NETWORK,
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""What kind of stage failed, read off its values; never a mistake."""

@@ -1,0 +1,1 @@
+"""One trial in, one judgement out: bounds, contracts, the planted error; never the name of a mistake."""

@@ -1,0 +1,44 @@
+"""The negative control: before a verdict is believed, one planted error must be caught."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from handgrad.judge.ball_bound import Evidence, StageReport, compare
+from handgrad.judge.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Control:
+    """One error of twice the detection floor in one entry, and whether the judge saw it there and nowhere else."""
+
+    stage: str
+    tensor: str
+    index: tuple[int, ...]
+    relative: float
+    caught: bool
+
+
+def plant(
+    judged: Sequence[tuple[StageReport, Mapping[str, Evidence]]],
+    names: Sequence[Mapping[str, str]],
+    rng: np.random.Generator,
+) -> Control | None:
+    """An error in a randomly drawn entry of a randomly drawn tensor. None where no tensor has a bound and a value."""
+    choices = [
+        (report.name, names[i].get(key, key), e)
+        for i, (report, evidence) in enumerate(judged)
+        for key, e in evidence.items()
+        if np.isfinite(e.bound).all() and np.isfinite(e.reference).all() and e.bound.any() and e.reference.any()
+    ]
+    if not choices:
+        return None
+    stage, tensor, e = choices[rng.integers(len(choices))]
+    at = tuple(int(k) for k in rng.choice(np.argwhere(e.reference)))
+    planted = e.reference.copy()
+    error = 4 * float(e.bound[at]) + 4 * float(np.spacing(abs(e.reference[at])))
+    planted[at] += rng.choice((-1, 1)) * error
+    seen = compare(tensor, planted, e.reference, e.bound)
+    caught = seen.verdict is Verdict.REFUTED and seen.outside == 1 and seen.index == at
+    return Control(stage, tensor, at, abs(error / float(e.reference[at])), caught)

@@ -1,0 +1,185 @@
+"""What the judge found, as an object, as text and as JSON, all three with the same content."""
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from enum import Enum
+from io import StringIO
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from handgrad.judge.ball_bound import StageReport, TensorReport
+from handgrad.judge.contracts import Contract
+from handgrad.judge.planted_error import Control
+from handgrad.judge.verdict import Verdict, together
+from handgrad.report.stage_rows import STYLES, StageRow, Stages
+from handgrad.subjects.network.chain import DirectionsReport
+
+
+@dataclass(frozen=True)
+class StageContracts:
+    """What one stage's backward pass must keep besides being right."""
+
+    stage: str
+    contracts: tuple[Contract, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The judgement of one run. `verdict` is the whole's; `notes` say what else a reader must know.
+
+    chain: the stages are one after the other; else they are one and the same at other inputs.
+    """
+
+    name: str
+    dtype: str
+    library: str
+    device: str
+    seed: int
+    stages: tuple[StageRow, ...]
+    slack: float = 1.0
+    wiring: tuple[str, ...] = ()
+    directions: DirectionsReport | None = None
+    control: Control | None = None
+    contracts: tuple[StageContracts, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+    chain: bool = True
+
+    @property
+    def verdict(self) -> Verdict:
+        """Refuted by a stage, wiring, contract or direction; certified only if the planted error was caught as well."""
+        parts = [row.isolated.verdict for row in self.stages]
+        parts += [Verdict.REFUTED] if self.wiring or any(broken(self)) else []
+        parts += [self.directions.verdict] if self.directions else []
+        parts += [Verdict.UNRESOLVED] if self.control and not self.control.caught else []
+        return together(parts)
+
+    @property
+    def complaints(self) -> tuple[str, ...]:
+        """What refutes the run besides a stage: wiring, contracts, directions."""
+        contracts = [f"{where}: {c.name}: {c.detail}" for where, c in broken(self)]
+        along = self.directions is not None and self.directions.verdict is Verdict.REFUTED
+        return (*self.wiring, *contracts, *(["the directions disagree"] if along else []))
+
+    @property
+    def culprit(self) -> StageRow | None:
+        """The wrong stage to look at; None if all are right.
+
+        Of a chain the one nearest the loss, where the backward pass goes wrong first; else the first whose mistake has
+        a name, or the first.
+        """
+        wrong = [row for row in self.stages if row.isolated.verdict is Verdict.REFUTED]
+        if self.chain:
+            return wrong[-1] if wrong else None
+        return min(
+            wrong, key=lambda row: (row.diagnosis is None, not (row.diagnosis and row.diagnosis.known)), default=None
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and lists; values that are not finite as the strings "nan", "inf", "-inf"."""
+        plain: dict[str, Any] = as_plain(self)
+        return {"verdict": self.verdict.value, **plain}
+
+    def to_json(self) -> str:
+        """`to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=1)
+
+    def text(self, *, color: bool = False, width: int = 140) -> str:
+        """The report as a terminal shows it."""
+        return render(self.renderable(), color=color, width=width)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def renderable(self) -> RenderableType:
+        """The report for a rich console."""
+        parts: list[RenderableType] = [headline(self)]
+        parts += [Padding(Stages(self.stages), (0, 0, 0, 2))] if self.stages else []
+        parts += [Padding(line, (0, 0, 0, 2)) for line in remarks(self)]
+        return Group(*parts)
+
+
+def headline(report: Report) -> Text:
+    """The verdict and what it is about."""
+    where = f"{report.dtype}, {report.library} on {report.device}, seed {report.seed}"
+    text = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {report.name}  ({where})")
+    return text if report.slack == 1 else text.append(f"  slack {report.slack:g}: bounds and floors that much wider")
+
+
+def remarks(report: Report) -> list[Text]:
+    """Everything below the table: reasons, the mistake's name, wiring, directions, control, notes."""
+    lines = [Text(f"wiring: {problem}", "bold red") for problem in report.wiring]
+    lines += [Text(f"contract broken: {where}: {c.name}: {c.detail}", "bold red") for where, c in broken(report)]
+    for row in report.stages:
+        for t in row.isolated.tensors:
+            if t.verdict is not Verdict.CERTIFIED:
+                lines.append(reason(row, t))
+        if row.diagnosis is not None:
+            d = row.diagnosis
+            equation = f" (eq. {d.equation})" if d.equation else ""
+            lines.append(Text(f"{row.name}: {d.name}{equation}. {d.explanation} {d.proof}".rstrip(), "bold"))
+    lines += [Text(f"{row.name} sees from (median / 90 %): {floors(row)}") for row in report.stages]
+    if report.contracts:
+        checked = [c for stage in report.contracts for c in stage.contracts if c.held is not None]
+        lines.append(Text(f"contracts: {sum(c.held is True for c in checked)} of {len(checked)} kept"))
+    if report.directions is not None:
+        lines.append(directions_line(report.directions))
+    if report.control is not None:
+        k = report.control
+        word = "caught" if k.caught else "NOT CAUGHT, so nothing here can be believed"
+        at = f"[{','.join(map(str, k.index))}]" if k.index else ""
+        lines.append(Text(f"control: an error of {k.relative:.1e} planted in {k.tensor}{at} of {k.stage} was {word}"))
+    return lines + [Text(f"note: {note}") for note in report.notes]
+
+
+def floors(row: StageRow) -> str:
+    """Every tensor's detection floor: the relative error surely seen, in half and in nine tenths of its entries."""
+    return ", ".join(f"{t.name} {t.floor_median:.0e} / {t.floor_p90:.0e}" for t in row.isolated.tensors)
+
+
+def directions_line(c: DirectionsReport) -> Text:
+    """Test C in one line."""
+    if c.verdict is Verdict.UNRESOLVED:
+        return Text("directions: nothing follows: no finite bound", STYLES[c.verdict])
+    text = f"directions: {c.directions - c.outside} of {c.directions} random directions agree with dual numbers, "
+    text += f"worst {c.worst_ratio:.2g} of bound; an error beyond it escapes with p = {c.miss_probability:.0e}"
+    return Text(text, "" if c.verdict is Verdict.CERTIFIED else STYLES[c.verdict])
+
+
+def broken(report: Report) -> list[tuple[str, Contract]]:
+    """Every contract that was not kept, with its stage."""
+    return [(stage.stage, c) for stage in report.contracts for c in stage.contracts if c.held is False]
+
+
+def reason(row: StageRow, t: TensorReport) -> Text:
+    """Why a tensor is not certified, in one line."""
+    at = f"[{','.join(map(str, t.index))}]" if t.index else ""
+    text = f"{row.name}: {t.name}{at} is {t.hand:.9g}, autograd {t.reference:.9g}: "
+    text += f"apart {t.difference:.2g}, rounding explains {t.bound:.2g}"
+    text += f"; {t.outside} of {t.entries} entries outside" if t.outside else ""
+    return Text(text if not t.reason else f"{row.name}: {t.name}: {t.reason}", STYLES[t.verdict])
+
+
+def render(what: RenderableType, *, color: bool, width: int) -> str:
+    """A rich renderable as a string."""
+    console = Console(file=StringIO(), width=width, force_terminal=color, no_color=not color, highlight=False)
+    console.print(what)
+    file = console.file
+    assert isinstance(file, StringIO)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+
+
+def as_plain(value: Any) -> Any:
+    """Dataclasses, enums and tuples as dictionaries, strings and lists; what is not finite as a string."""
+    if isinstance(value, Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        extra = {"verdict": value.verdict.value} if isinstance(value, StageReport) else {}
+        return {**extra, **{f.name: as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}}
+    if isinstance(value, tuple | list):
+        return [as_plain(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,113 @@
+"""One stage in a report, and how stages are shown: a table where it fits, three lines a stage where it does not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from handgrad.explain.diagnosis import Diagnosis
+from handgrad.judge.ball_bound import StageReport, TensorReport
+from handgrad.judge.verdict import Verdict
+
+STYLES = {Verdict.CERTIFIED: "green", Verdict.REFUTED: "bold red", Verdict.UNRESOLVED: "yellow"}
+WIDE = 126  # columns; a narrower table would cut numbers short
+
+
+@dataclass(frozen=True)
+class Chained:
+    """One tensor of the whole pass, fed our own upstream gradients, against the reference's whole pass."""
+
+    name: str
+    status: str  # "ok", "WRONG" (this stage), "inherited" (from another), "drift" (rounding, every stage certified)
+    difference: float
+    sigmas: float  # difference in standard deviations of the pass's rounding
+
+    @property
+    def agrees(self) -> bool:
+        return self.status == "ok"
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """One stage: fed the reference's upstream gradient (isolated) and our own (chained)."""
+
+    name: str
+    isolated: StageReport
+    chained: tuple[Chained, ...] = ()
+    diagnosis: Diagnosis | None = None
+
+
+@dataclass(frozen=True)
+class Stages:
+    """For a rich console: every stage with its worst tensor, or one that fails. runs: which run each line is from."""
+
+    rows: Sequence[StageRow]
+    runs: Sequence[str] = ()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if options.max_width >= WIDE:
+            yield stage_table(self.rows, self.runs)
+            return
+        for i, row in enumerate(self.rows):
+            yield from three_lines(row, *self.runs[i : i + 1])
+
+
+def stage_table(rows: Sequence[StageRow], runs: Sequence[str]) -> Table:
+    """One line a stage."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("stage", "tensor", "shape", "worst at", "hand", "autograd", "difference", "of bound", "sees from"):
+        left = title in ("stage", "tensor", "shape", "worst at")
+        table.add_column(title, justify="left" if left else "right", no_wrap=True)
+    for title in ("isolated", "chained", *(["worst in"] if runs else [])):
+        table.add_column(title, no_wrap=True, min_width=len(title) + 1)
+    for i, row in enumerate(rows):
+        t = row.isolated.worst
+        table.add_row(
+            row.name,
+            t.name,
+            shape_word(t),
+            index_word(t),
+            f"{t.hand:.8g}",
+            f"{t.reference:.8g}",
+            f"{t.difference:.2g}",
+            f"{t.ratio:.2g}",
+            f"{t.floor_median:.0e}",
+            isolated_word(t),
+            chained_word(row.chained),
+            *runs[i : i + 1],
+        )
+    return table
+
+
+def three_lines(row: StageRow, run: str = "") -> list[Text]:
+    """The same content below each other."""
+    t = row.isolated.worst
+    first = Text.assemble(
+        f"{row.name:<24}  {t.name} ({shape_word(t)})  ", isolated_word(t), ", chained ", chained_word(row.chained)
+    )
+    second = f"  at {index_word(t)}: {t.hand:.8g}, autograd {t.reference:.8g}, apart {t.difference:.2g}"
+    third = f"  {t.ratio:.2g} of bound, sees from {t.floor_median:.0e}" + (f" ({run})" if run else "")
+    return [first, Text(second), Text(third)]
+
+
+def shape_word(t: TensorReport) -> str:
+    return "x".join(map(str, t.shape)) or ("scalar" if t.entries else "-")
+
+
+def index_word(t: TensorReport) -> str:
+    return ",".join(map(str, t.index)) or "-"
+
+
+def isolated_word(t: TensorReport) -> Text:
+    """The verdict on the stage by itself."""
+    return Text({"CERTIFIED": "ok", "REFUTED": "WRONG"}.get(t.verdict.value, "unresolved"), STYLES[t.verdict])
+
+
+def chained_word(chained: Sequence[Chained]) -> Text:
+    """The worst status of the stage's tensors in the chained pass."""
+    for status, style in (("WRONG", "bold red"), ("inherited", "magenta"), ("drift", "yellow")):
+        if any(t.status == status for t in chained):
+            return Text(status, style)
+    return Text("ok", "green") if chained else Text("-")

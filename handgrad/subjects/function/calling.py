@@ -1,0 +1,204 @@
+"""How somebody's forward and backward pass are called, whatever way they were written.
+
+    y, cache = forward(*inputs)        grads = backward(dy, cache)
+    y        = forward(*inputs)        grads = backward(dy, *inputs), or backward(dy) of an object that keeps its state
+
+A backward pass that takes no upstream gradient (of a loss, of an activation) is multiplied by dy here.
+"""
+
+import copy
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from handgrad.arrays.base import JudgedArray
+from handgrad.judge.isolation import duplicate
+from handgrad.judge.stage import Arrays, plain
+
+Outputs = dict[str, Any]
+
+
+class WrongReturn(Exception):
+    """What the code returned, or how it can be called, is itself the mistake; the message says which."""
+
+
+@dataclass(frozen=True, eq=False)
+class Code:
+    """A forward and a backward pass by the names of their inputs.
+
+    names      all arguments of forward, in order
+    constants  those of them that have no gradient: integers, booleans, anything that is no floating-point array
+    """
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any] | None
+    names: tuple[str, ...]
+    constants: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The inputs that have a gradient."""
+        return tuple(name for name in self.names if name not in self.constants)
+
+    def arguments(self, inputs: Arrays) -> list[Any]:
+        """All arguments in order; the judge's own arrays take the constants as plain NumPy."""
+        judged = any(isinstance(value, JudgedArray) for value in inputs.values())
+        own = duplicate(self.constants)  # code that writes into them must not spoil the next run
+        return [inputs[n] if n in inputs else _plain(own[n]) if judged else own[n] for n in self.names]
+
+    def apart(self) -> "Code":
+        """The same code on a copy of the object it belongs to, if to any, so that nothing a run leaves there stays."""
+        try:
+            forward, backward = copy.deepcopy((self.forward, self.backward))
+        except Exception:  # an object that cannot be copied is used as it is
+            return self
+        return replace(self, forward=forward, backward=backward)
+
+    def run_forward(self, args: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
+        """y, and a tuple that holds the cache if forward returns one."""
+        out = self.forward(*args)
+        if isinstance(out, Mapping) or (isinstance(out, list) and not _numbers(out)):
+            kind = type(out).__name__
+            raise WrongReturn(f"forward returned a {kind} of {len(out)}, expected an array y or the tuple (y, cache)")
+        if isinstance(out, tuple) and len(out) != 2:
+            raise WrongReturn(f"forward returned {len(out)} values, expected y or (y, cache)")
+        y, cache = (out[0], (out[1],)) if isinstance(out, tuple) else (out, ())
+        if y is None:
+            raise WrongReturn(
+                f"forward returned {'(None, cache)' if cache else None}, expected an array y or (y, cache)"
+            )
+        return y, cache
+
+    def run_backward(self, args: Sequence[Any], y: Any, cache: tuple[Any, ...], dy: Any) -> Outputs:
+        """{"dx": ..., ...}, without the inputs whose gradient is None."""
+        assert self.backward is not None
+        rest = cache or tuple(args)
+        word = call_word(self, bool(cache))
+        if word == "no upstream":
+            grads = self._by_name(self.backward(*rest))
+            shapes = {tuple(g.shape) for g in grads.values()}
+            if _shape(y) != () and (len(grads) != 1 or shapes != {_shape(y)}):
+                raise WrongReturn(
+                    f"backward takes no upstream gradient and y has shape {_shape(y)}: expected backward(dy, cache); "
+                    "without dy only the gradient of a scalar or the derivative of an elementwise function is judged"
+                )
+            return {name: g * dy for name, g in grads.items()}
+        return self._by_name(self.backward(dy) if word == "state" else self.backward(dy, *rest))
+
+    def _by_name(self, grads: Any) -> Outputs:
+        variables = self.variables
+        if isinstance(grads, Mapping):
+            missing = [n for n in variables if n not in grads and f"d{n}" not in grads]
+            if missing:
+                raise WrongReturn(
+                    f"backward returned no gradient for {', '.join(missing)} (keys: {', '.join(map(str, grads))}); "
+                    "give None where it is zero"
+                )
+            found = {n: grads[f"d{n}"] if f"d{n}" in grads else grads[n] for n in variables}
+        elif isinstance(grads, tuple | list) and not (len(variables) == 1 and _array_of_lists(grads)):
+            names = self.names if len(grads) == len(self.names) else variables
+            if len(grads) != len(names):
+                raise WrongReturn(
+                    f"backward returned {len(grads)} gradients, expected {len(names)}, for {', '.join(names)}; "
+                    "give None where it is zero"
+                )
+            found = {n: g for n, g in zip(names, grads, strict=True) if n in variables}
+        else:
+            found = {variables[0]: grads}
+        return {f"d{n}": np.asarray(g) if isinstance(g, list) else g for n, g in found.items() if g is not None}
+
+
+def call_word(code: Code, cached: bool) -> str:
+    """Which way backward is called: "full", "no upstream", or "state" for one that takes dy alone."""
+    assert code.backward is not None
+    n = 1 if cached else len(code.names)
+    try:
+        kinds = inspect.signature(code.backward).parameters.values()
+    except (TypeError, ValueError):  # some builtins have none
+        return "full"
+    positional = [p for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = sum(p.default is p.empty for p in positional)
+    most = float("inf") if any(p.kind is p.VAR_POSITIONAL for p in kinds) else len(positional)
+    if needed <= n + 1 <= most:
+        return "full"
+    upstream = bool(positional) and positional[0].name.startswith(("d", "g", "up"))
+    if needed <= 1 <= most and upstream and not cached:
+        return "state"
+    if needed <= n <= most:
+        return "no upstream"
+    expected = "backward(dy, cache)" if cached else f"backward(dy, {', '.join(code.names)})"
+    raise WrongReturn(f"backward takes {len(positional)} arguments, expected {expected}")
+
+
+def by_autograd(forward: Callable[..., Any], names: tuple[str, ...], constants: Mapping[str, Any]) -> Code:
+    """Torch code as forward and backward: the cache is the graph, the backward pass whatever autograd finds in it."""
+
+    def run(*args: Any) -> tuple[Any, Any]:
+        leaves = [
+            a.detach().clone().requires_grad_() if n not in constants else a for n, a in zip(names, args, strict=True)
+        ]
+        y = forward(*leaves)
+        if not isinstance(y, torch.Tensor):
+            raise WrongReturn(f"forward returned a {type(y).__name__}, expected one torch.Tensor")
+        return y, [leaf for n, leaf in zip(names, leaves, strict=True) if n not in constants]
+
+    def backward(dy: Any, cache: tuple[Any, Any]) -> Any:
+        y, leaves = cache
+        if not y.requires_grad:
+            raise WrongReturn("the result of forward does not require a gradient: the graph is cut inside")
+        return torch.autograd.grad(y, leaves, dy.reshape(y.shape), retain_graph=True, allow_unused=True)
+
+    def both(*args: Any) -> tuple[Any, Any]:
+        y, leaves = run(*args)
+        return y.detach(), (y, leaves)
+
+    return Code(both, backward, names, constants)
+
+
+def input_names(forward: Callable[..., Any], count: int) -> tuple[str, ...]:
+    """The names of forward's first `count` arguments: x, W, b, so that gradients are dx, dW, db."""
+    try:
+        kinds = list(signature(forward).parameters.values())
+    except (TypeError, ValueError):
+        kinds = []
+    named = [p.name for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][:count]
+    if len(named) < count:
+        named = ["x"] if count == 1 else [f"x{i}" for i in range(count)]
+    return tuple(named)
+
+
+def signature(called: Callable[..., Any]) -> inspect.Signature:
+    """What it takes; of the apply of a torch.autograd.Function what its forward takes, without ctx.
+
+    Raises TypeError or ValueError where that is not known (some builtins).
+    """
+    own = getattr(called, "__self__", None)
+    if not (isinstance(own, type) and issubclass(own, torch.autograd.Function)):
+        return inspect.signature(called)
+    given = list(inspect.signature(own.forward).parameters.values())
+    apart = own.setup_context is not torch.autograd.Function.setup_context  # then forward takes no ctx
+    return inspect.Signature(given if apart else given[1:])
+
+
+def _plain(constant: Any) -> Any:
+    return (
+        plain(constant) if hasattr(constant, "dtype") and str(constant.dtype).rpartition(".")[2] != "bool" else constant
+    )
+
+
+def _numbers(value: Any) -> bool:
+    """Whether a nest of lists holds plain numbers only: an array written as lists."""
+    return all(_numbers(v) for v in value) if isinstance(value, list) else isinstance(value, int | float | np.number)
+
+
+def _array_of_lists(grads: Any) -> bool:
+    """Whether what came for a single input is its gradient as lists, and not a list of one gradient."""
+    return _numbers(grads) and (len(grads) != 1 or isinstance(grads[0], list))
+
+
+def _shape(array: Any) -> tuple[int, ...]:
+    return tuple(getattr(array, "shape", ()))

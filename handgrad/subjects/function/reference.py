@@ -1,0 +1,62 @@
+"""The reference: any torch callable, run on float64 tensors and differentiated by autograd."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from handgrad.judge.isolation import quiet
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """forward(*arguments in the order of names) -> y, one tensor; constants are passed as they are, on the CPU.
+
+    Raises TypeError where forward returns anything but one floating-point tensor.
+    """
+
+    forward: Callable[..., Any]
+    names: tuple[str, ...]
+    constants: Mapping[str, Any]
+
+    def value(self, inputs: Mapping[str, Float]) -> Float:
+        """y."""
+        with torch.no_grad(), quiet():
+            return as_float64(self._run({n: torch.tensor(a, dtype=torch.float64) for n, a in inputs.items()}))
+
+    def gradients(self, inputs: Mapping[str, Float], dy: Float) -> dict[str, Any]:
+        """{"y": ..., "dx": ..., ...}: zero where y does not depend on an input."""
+        leaves = {n: torch.tensor(a, dtype=torch.float64, requires_grad=True) for n, a in inputs.items()}
+        with quiet():  # its warnings are for those who call it
+            y = self._run(leaves)
+        found: dict[str, Any] = {"y": as_float64(y)}
+        if not y.requires_grad:
+            return found | {f"d{n}": np.zeros(leaf.shape) for n, leaf in leaves.items()}
+        upstream = torch.as_tensor(np.asarray(dy), dtype=y.dtype).reshape(y.shape)
+        grads = torch.autograd.grad(y, list(leaves.values()), upstream, allow_unused=True)
+        for n, g in zip(leaves, grads, strict=True):
+            found[f"d{n}"] = np.zeros(leaves[n].shape) if g is None else as_float64(g)
+        return found
+
+    def _run(self, leaves: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        y = self.forward(*(leaves[n] if n in leaves else as_constant(self.constants[n]) for n in self.names))
+        if not isinstance(y, torch.Tensor) or not y.is_floating_point():
+            raise TypeError(f"reference returned a {type(y).__name__}, expected one floating-point torch.Tensor")
+        return y
+
+
+def as_float64(tensor: torch.Tensor) -> Float:
+    """The numbers of a tensor."""
+    return tensor.detach().double().numpy()
+
+
+def as_constant(value: Any) -> Any:
+    """Arrays of integers and booleans as tensors, everything else as it is."""
+    if isinstance(value, torch.Tensor):
+        return value.cpu()
+    return torch.as_tensor(np.asarray(value)) if isinstance(value, np.ndarray | np.generic) else value

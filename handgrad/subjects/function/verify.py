@@ -1,0 +1,214 @@
+"""Judge anyone's backward pass: two functions of NumPy, array API or torch, a torch.autograd.Function, a module.
+
+The forward passes are compared first: gradients of two different functions have nothing to say to each other. Then
+every gradient is judged by balls (certificate.py) where the code lets them in, and by the noise of the reference
+(opaque.py) where it does not.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from handgrad.arrays.precision import dtype_name, to64
+from handgrad.judge.isolation import duplicate, quiet
+from handgrad.judge.planted_error import Control, plant
+from handgrad.judge.verdict import Verdict
+from handgrad.report.report import Report, StageContracts
+from handgrad.report.stage_rows import StageRow
+from handgrad.subjects.function.calling import Code, call_word, input_names, signature
+from handgrad.subjects.function.case import Case, judge
+from handgrad.subjects.function.inputs import cases, is_float_array, is_shape
+from handgrad.subjects.function.prepare import model_of, plain_forward, prepare
+from handgrad.subjects.function.side_effects import KEEPS, offences
+
+SIZES = ("sizes", "batch")
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+
+def verify_function(
+    forward: Any,
+    backward: Callable[..., Any] | None = None,
+    reference: Callable[..., Any] | None = None,
+    inputs: Sequence[Any] | Mapping[str, Any] = (),
+    *,
+    seed: int | None = None,
+    slack: float = 1.0,
+    name: str = "",
+) -> Report:
+    """Certify a hand-written backward pass against a torch function, whatever it is written with.
+
+        y, cache = forward(*inputs)    grads = backward(dy, cache)
+        y        = forward(*inputs)    grads = backward(dy, *inputs), or backward(dy) of an object that keeps its state
+
+    grads: one array, a tuple in the order of the inputs, or a dict by name ("dW" or "W"); None where the gradient is
+    zero, and for an input that is meant to have none if the reference detaches it. A backward pass that takes no dy
+    (the gradient of a loss, the derivative of an activation) is multiplied by dy here, and the report says so. Without
+    `backward`, forward is torch code that brings its own: a torch.autograd.Function or its apply, any function that
+    uses one, or an nn.Module (whose parameters are judged as well; reference is then a module with the same parameter
+    names, or a function of the inputs and the parameters).
+
+    reference: any callable of float64 torch tensors in the order of the inputs, returning y.
+    inputs: arrays, or shapes (tuples of sizes; () is a scalar) from which ordinary and special inputs (tiny, large,
+    zeros, ties, kinks, saturated, one-hot, sparse) are drawn, at several sizes; a list, or a dict by the argument names
+    of forward. Integer and boolean arrays, and whatever is no array, are passed on as constants. For shapes, NumPy
+    float64 arrays are drawn, or torch tensors where there is no backward or forward asks for them.
+
+    Raises TypeError or ValueError for arguments that cannot be judged. What the code itself raises is reported.
+
+    >>> import torch
+    >>> def forward(x):
+    ...     h = np.tanh(x)
+    ...     return h, h
+    >>> verify_function(forward, lambda dh, h: dh * (1 - h**2), torch.tanh, [(3, 4)]).verdict
+    <Verdict.CERTIFIED: 'CERTIFIED'>
+    >>> verify_function(forward, lambda dh, h: dh * (1 - h), torch.tanh, [(3, 4)]).verdict
+    <Verdict.REFUTED: 'REFUTED'>
+    """
+    given = check_arguments(forward, backward, reference, inputs, slack)
+    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+    rng = np.random.default_rng(seed)
+    code, oracle, given = prepare(forward, backward, reference, given)
+    model = model_of(code, given, oracle, rng)
+    rows: list[StageRow] = []
+    notes: list[str] = []
+    control: Control | None = None
+    contracts: tuple[StageContracts, ...] = ()
+    ways: dict[str, list[str]] = {}
+    for case in cases(given, code.constants, model, oracle, rng):
+        judged = judge(code, oracle, case, rng, slack)
+        notes += judged.notes
+        if judged.row is None:
+            continue
+        first = not rows
+        rows.append(judged.row)
+        if judged.way:
+            ways.setdefault(judged.way, []).append(case.name)
+        if first:
+            notes += admissions(code, case, judged.row)
+        if judged.evidence and control is None:
+            control = plant([(judged.row.isolated, judged.evidence)], [{}], rng)
+        if first and judged.evidence:
+            found, remarks = offences(code, oracle, case, judged, rng, slack)
+            contracts = (StageContracts(case.name, found),)
+            notes += remarks
+            if any(c.held is False and KEEPS in c.detail for c in found):
+                break  # what is kept from one case would be found wrong in the next
+        if first and judged.row.isolated.verdict is not Verdict.CERTIFIED:
+            break  # wrong where everything is ordinary: special inputs add nothing
+    rows = without_repeats(rows)
+    notes += size_note(rows)
+    notes += [f"judged {way}" + (f": {', '.join(names)}" if len(ways) > 1 else "") for way, names in ways.items()]
+    return Report(
+        name=name or title(forward),
+        dtype=dtype_name(model),
+        library=type(model).__module__.partition(".")[0],
+        device=str(getattr(model, "device", "cpu")),
+        seed=seed,
+        slack=slack,
+        stages=tuple(rows),
+        control=control,
+        contracts=contracts,
+        notes=tuple(dict.fromkeys(notes)),
+        chain=False,
+    )
+
+
+def admissions(code: Code, case: Case, row: StageRow) -> list[str]:
+    """What a report must not hide: inputs without a gradient, and a backward pass that had to be completed."""
+    judged = {t.name for t in row.isolated.tensors}
+    if len(judged) == 1:
+        return []  # the forward passes differ, or the code did not run
+    missing = [n for n in code.variables if f"d{n}" not in judged]
+    found = [f"backward gives no gradient for {', '.join(missing)}, where the reference's is zero"] if missing else []
+    with quiet():
+        _y, cache = code.run_forward(code.arguments(duplicate(case.inputs)))
+    word = call_word(code, bool(cache))
+    if word == "no upstream":
+        found.append("backward takes no upstream gradient: what it gives, times a random dy, was judged")
+    if word == "state":
+        found.append("backward(dy) was called right after its forward: it keeps its state and cannot go back twice")
+    return found
+
+
+def without_repeats(rows: Sequence[StageRow]) -> list[StageRow]:
+    """The rows, where the kinks have a name, without the diagnoses that give it again among other names."""
+    told = next((r.diagnosis.name for r in rows if r.name == "kinks" and r.diagnosis and r.diagnosis.known), None)
+    if told is None:
+        return list(rows)
+    repeats = (r.name != "kinks" and r.diagnosis is not None and told in r.diagnosis.name for r in rows)
+    return [replace(r, diagnosis=None) if again else r for r, again in zip(rows, repeats, strict=True)]
+
+
+def size_note(rows: Sequence[StageRow]) -> list[str]:
+    """Whether only other sizes than those given are wrong."""
+    wrong = [row.name for row in rows if row.isolated.verdict is Verdict.REFUTED]
+    only = bool(wrong) and all(name.startswith(SIZES) for name in wrong)
+    return [f"right at the sizes given only: wrong at {', '.join(wrong)}"] if only else []
+
+
+def check_arguments(forward: Any, backward: Any, reference: Any, inputs: Any, slack: float) -> dict[str, Any]:
+    """The inputs by name, after what can be wrong with them has been said."""
+    for label, value in {"forward": forward, "reference": reference}.items():
+        if not callable(value):
+            raise TypeError(f"{label}: got {type(value).__name__}, expected a callable")
+    if backward is not None and not callable(backward):
+        raise TypeError(f"backward: got {type(backward).__name__}, expected a callable, or None for torch code")
+    if not isinstance(slack, int | float | np.number):
+        raise TypeError(
+            f"slack: got {type(slack).__name__} {slack!r}, expected a number, 1 (the derived bound) or more"
+        )
+    if not slack >= 1:
+        raise ValueError(f"slack: got {slack}, expected 1 (the derived bound) or more")
+    if isinstance(inputs, Mapping):
+        given = dict(inputs)
+    elif isinstance(inputs, list | tuple) and not (is_shape(inputs) and inputs):
+        given = dict(zip(input_names(plain_forward(forward), len(inputs)), inputs, strict=True))
+    else:
+        raise TypeError(
+            f"inputs: got {inputs if isinstance(inputs, tuple) else type(inputs).__name__}, expected a list of arrays "
+            "or shapes, one per argument of forward; wrap a single one in a list"
+        )
+    floats = {n: dtype_name(v) for n, v in given.items() if is_float_array(v)}
+    for n, dtype in floats.items():
+        if dtype not in DTYPES:
+            raise TypeError(f"inputs: {n} is {dtype}, expected one of {', '.join(DTYPES)}")
+    if len(set(floats.values())) > 1:
+        raise TypeError(
+            f"inputs: different precisions ({', '.join(f'{n} {d}' for n, d in floats.items())}), expected one"
+        )
+    for n in floats:
+        lost = int((~np.isfinite(to64(given[n]))).sum())
+        if lost:
+            raise ValueError(f"inputs: {n} has {lost} values that are not finite, expected finite ones")
+    own = isinstance(forward, torch.nn.Module) and any(p.is_floating_point() for p in forward.parameters())
+    if not own and not floats and not any(is_shape(v) for v in given.values()):
+        raise ValueError("inputs: no floating-point array or shape among them, so there is no gradient to judge")
+    check_counts(forward, reference, given)
+    return given
+
+
+def check_counts(forward: Any, reference: Any, given: Mapping[str, Any]) -> None:
+    """Raise TypeError where forward or the reference does not take as many arguments as there are inputs."""
+    parameters = sum(1 for _ in forward.parameters()) if isinstance(forward, torch.nn.Module) else 0
+    more = 0 if isinstance(reference, torch.nn.Module) else parameters
+    for label, called, extra in (("forward", forward, 0), ("reference", reference, more)):
+        try:
+            takes = signature(plain_forward(called))
+        except (TypeError, ValueError):  # some builtins have none
+            continue
+        try:
+            takes.bind(*given, *range(extra))
+        except TypeError as error:
+            and_more = f" and {extra} parameters of forward" if extra else ""
+            raise TypeError(
+                f"inputs: got {len(given)} ({', '.join(given)}){and_more}, but {label} takes "
+                f"{takes}: {error}; give one input per argument"
+            ) from error
+
+
+def title(forward: Any) -> str:
+    """A name for the report."""
+    return str(getattr(forward, "__qualname__", type(forward).__name__)).replace("<locals>.", "")

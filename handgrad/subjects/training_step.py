@@ -1,0 +1,173 @@
+"""Judge one step of training on its own numbers: every stage of its pass certified, its update within its roundings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from handgrad.arrays.arithmetic import Arithmetic
+from handgrad.arrays.precision import dtype_name, to64
+from handgrad.explain.diagnosis import Diagnosis, diagnose
+from handgrad.judge.ball_bound import TensorReport, certify, radii, renamed
+from handgrad.judge.contracts import copied
+from handgrad.judge.planted_error import Control, plant
+from handgrad.judge.stage import Arrays, Stage
+from handgrad.judge.verdict import Verdict
+from handgrad.report.report import Report, broken, reason
+from handgrad.report.stage_rows import StageRow
+from handgrad.subjects.network.network_run import Point, Run, own_run
+from handgrad.subjects.network.verify import OVERWRITES, raised, stages_of, tensor_names, verify
+from handgrad.subjects.update import verify_update
+from manual import Grads, Params, param_names
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The first thing that is wrong in a training run."""
+
+    step: int
+    where: str  # the stage ("h1 = Tanh"), "the update", or "the pass" where its stages do not hang together
+    tensor: str
+    words: str
+    diagnosis: Diagnosis | None = None
+    report: Report | None = None  # `verify` on this step's parameters and batch
+
+
+class Judged(NamedTuple):
+    """One pass: what is wrong in it, or what could not be judged."""
+
+    failure: Failure | None = None
+    open: str = ""
+
+
+def run_on_copies(point: Point) -> Run:
+    """The pass by hand on arrays of its own: what it writes into is neither the caller's nor what it is judged by."""
+    params = [copied(layer) for layer in point.params]
+    with np.errstate(all="ignore"):
+        return own_run(*point._replace(params=params, x=copied(point.x), target=copied(point.target)))
+
+
+def judge_pass(step: int, point: Point, run: Run, seed: int) -> Judged:
+    """Every stage certified as it ran: its own input and upstream gradient, its own output and gradients.
+
+    The upstream gradients are the run's, for it trains with what comes of them; each stage answers for its own alone.
+    """
+    if run.wiring:
+        return Judged(explained(step, point, seed, None, "; ".join(run.wiring)))
+    doubt = ""
+    for i, stage, inputs, dy in reversed(parts(point, run)):  # backward goes wrong first in the stage nearest the loss
+        try:
+            if surely_right(stage, inputs, dy, run.outputs(i)):
+                continue
+            certificate, evidence = certify(stage, inputs, dy, hand=run.outputs(i))
+        except Exception as error:  # it ran on its own arrays, but not on balls
+            certificate, evidence = raised(stage, error, Verdict.UNRESOLVED), {}
+        row = StageRow(stage.name, renamed(certificate, tensor_names(point.network)[i]))
+        if certificate.verdict is Verdict.REFUTED:
+            row = replace(row, diagnosis=diagnose(stage, copied(inputs), copied(dy), evidence))
+            return Judged(explained(step, point, seed, row), doubt)
+        if certificate.verdict is Verdict.UNRESOLVED:
+            doubt = f"step {step}, {stage.name}: {told(row)}"
+    return Judged(None, doubt)
+
+
+def told(row: StageRow) -> str:
+    """The worst tensor of a stage that is not certified."""
+    return reason(row, row.isolated.worst).plain.removeprefix(f"{row.name}: ")
+
+
+def parts(point: Point, run: Run) -> list[tuple[int, Stage, dict[str, Any], Any]]:
+    """Every stage with its number, inputs and upstream gradient in this run, the loss last."""
+    back = run.back or ()
+    params = (*point.params, {})
+    inputs = [{"x": run.trace[i].x if i else point.x, **params[i]} for i in range(len(back))]
+    return [(i, stage, inputs[i], back[i].dy) for i, stage in zip(range(len(back)), stages_of(point), strict=False)]
+
+
+def surely_right(stage: Stage, inputs: Arrays, dy: Any, hand: Arrays) -> bool:
+    """Whether every entry is inside tau alone. `certify` adds the reference's bound to it: it would say so too."""
+    exact, dy64 = {key: to64(value) for key, value in inputs.items()}, to64(dy)
+    S = stage.reference(exact, dy64)
+    tau = radii(stage, exact, dy64, Arithmetic.of(dtype_name(dy), both=False))
+    for name, right in S.items():
+        s = to64(hand[name])
+        if not (s.shape == right.shape == tau[name].shape and np.isfinite(tau[name]).all()):
+            return False
+        if not (np.abs(s - right) <= tau[name]).all():
+            return False
+    return True
+
+
+def power(point: Point, run: Run, rng: np.random.Generator) -> tuple[Control | None, tuple[TensorReport, ...]]:
+    """An error planted in this pass, and what the certificate of each of its gradients sees."""
+    names = tensor_names(point.network)
+    try:
+        judged = [certify(stage, inputs, dy, hand=run.outputs(i)) for i, stage, inputs, dy in parts(point, run)]
+    except Exception:  # judge_pass has said so
+        return None, ()
+    tensors = [t for own, (report, _) in zip(names, judged, strict=True) for t in renamed(report, own).tensors]
+    gradients = {f"d{name}" for own in param_names(point.network.layers) for name in own.values()}
+    return plant(judged, names, rng), tuple(t for t in tensors if t.name in gradients)
+
+
+def explained(step: int, point: Point, seed: int, row: StageRow | None, wiring: str = "") -> Failure:
+    """What `verify` says of the pass that failed, and of the stage that failed in it, where it is known already."""
+    params = [copied(layer) for layer in point.params]
+    report = verify(point.network, params, copied(point.x), copied(point.target), point.loss, seed=seed)
+    for where, contract in broken(report):
+        if contract.name in OVERWRITES:  # no number after it can be blamed on a formula
+            return Failure(step, where, "", f"{contract.name}: {contract.detail}", None, report)
+    if (row := row or report.culprit) is None:
+        return Failure(step, "the pass", "", wiring, None, report)
+    return Failure(step, row.name, row.isolated.worst.name, told(row), row.diagnosis, report)
+
+
+def judge_update(
+    step: int, point: Point, dparams: Sequence[Grads], updated: Sequence[Params], lr: float
+) -> Failure | None:
+    """W - lr dW of the run's own dW, within the rounding of the product, the difference, and lr in this precision."""
+    if problem := misfit(point, updated):
+        return Failure(step, "the update", *problem)
+    arithmetic, wide = Arithmetic.of(dtype_name(point.x)), np.longdouble
+    u, names = arithmetic.u, param_names(point.network.layers)
+    products = 1 if float(np.asarray(lr, dtype_name(point.x))) == lr else 2
+    wrong = []
+    for layer, grads, after, called in zip(point.params, dparams, updated, names, strict=True):
+        for key, name in called.items():
+            W, dW, new = (to64(a).astype(wide) for a in (layer[key], grads[f"d{key}"], after[key]))
+            with np.errstate(all="ignore"):
+                change = wide(lr) * dW
+                right = W - change
+                bound = u * np.abs(new) + products * u * (1 + 4 * u) * np.abs(change) + arithmetic.tiny
+                bound += np.finfo(wide).eps * (np.abs(W) + 2 * np.abs(change))  # what `right` itself rounds
+                apart = np.abs(new - right)
+                outside = ~(apart <= bound) & (np.abs(right) <= arithmetic.huge)  # nan is outside
+                share = np.where(outside, np.nan_to_num(apart / bound, nan=np.inf, posinf=np.inf), 0)
+            at = tuple(int(i) for i in np.unravel_index(int(np.argmax(share)), share.shape))
+            if outside.any():
+                words = (
+                    f"{name}[{','.join(map(str, at))}] becomes {new[at]:.9g}, {name} - lr d{name} is {right[at]:.9g}: "
+                )
+                wrong.append((share[at], name, f"{words}apart {apart[at]:.2g}, rounding explains {bound[at]:.2g}"))
+    if not wrong:
+        return None
+    _, name, words = max(wrong)
+    told = verify_update(point.network, point.params, point.x, point.target, point.loss, updated)
+    rate = f" at rate {told.rate:.6g}, lr is {lr:.6g}" if isfinite(told.rate) else ""
+    return Failure(step, "the update", name, f"{words}; {told.words}{rate}")
+
+
+def misfit(point: Point, updated: Sequence[Params]) -> tuple[str, str] | None:
+    """The first parameter that did not come back in its shape and precision, and what came."""
+    if not isinstance(updated, list | tuple) or len(updated) != len(point.params):
+        return "", f"it gives {type(updated).__name__}, expected a sequence of {len(point.params)} dictionaries"
+    for layer, after, names in zip(point.params, updated, param_names(point.network.layers), strict=True):
+        for key, name in names.items():
+            if key not in after:
+                return name, f"{name} is not there"
+            (had, kind), (has, became) = ((tuple(np.shape(a)), dtype_name(a)) for a in (layer[key], after[key]))
+            if (had, kind) != (has, became):
+                return name, f"{name} becomes {became} of shape {has}, was {kind} of shape {had}"
+    return None

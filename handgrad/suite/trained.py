@@ -1,0 +1,43 @@
+"""A trained network judged on its own data, as the survey judges fresh ones."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from handgrad.experiment.datasets import load
+from handgrad.experiment.plan import located, read, target_for
+from handgrad.subjects.network.verify import verify
+from handgrad.suite.run import BATCH, LOSSES, Case
+from manual.training.batches import masks
+
+
+def trained_case(
+    path: str | Path, source: str | None, dtypes: Sequence[str], *, seed: int, slack: float = 1.0
+) -> Iterator[Case]:
+    """The network in the checkpoint, with the weights it was trained to, on a batch of its data (or of `source`).
+
+    Everything is read before the first case is asked for. Raises OSError, CheckpointError and DataError.
+    """
+    trained = read(path)
+    options, form, (network, _, _, training, _) = trained.options, trained.form, trained.checkpoint
+    source = options.data if source is None else located(source)
+    try:
+        data = load(source, form)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"--data: there is no {source}; say where the data are, as --data PATH") from error
+    rows = np.random.default_rng(seed).permutation(len(data.x))[:BATCH]
+
+    def cases() -> Iterator[Case]:
+        reports = []
+        for dtype in dtypes:
+            params = [{name: array.astype(dtype) for name, array in layer.items()} for layer in training.params]
+            x = data.x[rows].astype(dtype)
+            target = target_for(options.loss, form, data.target, dtype)[rows]
+            states, loss = masks(network, x, seed, 0), LOSSES[options.loss]
+            name = f"{Path(path).name}, {dtype}, step {training.step}"
+            report = verify(network, params, x, target, loss, states=states, seed=seed, slack=slack, name=name)
+            reports.append(report)
+        yield Case(f"{Path(path).name} after step {training.step}, {data.title}", tuple(reports))
+
+    return cases()

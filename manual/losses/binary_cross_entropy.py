@@ -1,0 +1,39 @@
+"""Binary cross-entropy from logits: -t log s - (1 - t) log(1 - s), s = sigmoid(z), summed or averaged.
+
+Written softplus(z) - t z, which neither overflows nor takes the logarithm of zero.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from manual.layers.sigmoid import sigmoid
+from manual.layers.softplus import softplus
+from manual.losses.reduction import Reduction, check_reduction, divisor
+from manual.namespace import array_namespace
+from manual.types import Array
+
+
+class BinaryCrossEntropyCache(NamedTuple):
+    z: Array  # (N, n)
+    t: Array  # (N, n)
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy:
+    """E = sum (softplus(z) - t z) / D. Shapes: z, t (N, n), t in [0, 1]. Raises ValueError for an unknown reduction."""
+
+    reduction: Reduction = "mean"
+
+    def __post_init__(self) -> None:
+        check_reduction(self.reduction)
+
+    def forward(self, z: Array, t: Array) -> tuple[Array, BinaryCrossEntropyCache]:
+        E = array_namespace(z).sum(softplus(z) - t * z) / divisor(self.reduction, z)  # ()  eq. binary_cross_entropy.E
+        return E, BinaryCrossEntropyCache(z, t)
+
+    def backward(self, cache: BinaryCrossEntropyCache, dE: Array) -> Array:
+        z, t = cache
+        # forward: E = sum (log(1 + e^z) - t z) / D
+        # so:
+        dz = dE * ((sigmoid(z) - t) / divisor(self.reduction, z))  # (N, n)  eq. binary_cross_entropy.dz
+        return dz

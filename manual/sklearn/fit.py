@@ -1,0 +1,87 @@
+"""How scikit-learn trains a multilayer perceptron, as far as it differs from manual/fit.py: the penalty and the end."""
+
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Any
+
+from manual.layers.dropout import Dropout
+from manual.layers.linear import Linear
+from manual.network import Network
+from manual.training.fit import Hand
+from manual.training.state import Training
+from manual.types import Array, Grads, Layer, Loss, Params
+
+
+class Penalised(Hand):
+    """The hand-derived side with the penalty alpha / (2 N) sum W^2, N the samples of the batch; biases go free."""
+
+    def __init__(self, network: Network, loss: Loss, optimizer: Any, start: Training, alpha: float) -> None:
+        super().__init__(network, loss, optimizer, start)
+        self.alpha = float(alpha)
+
+    def gradients(self, x: Array, target: Array, states: Sequence[Any] | None) -> tuple[float, Sequence[Grads]]:
+        E, dparams = super().gradients(x, target, states)
+        strength = self.alpha / x.shape[0]
+        # forward: E = loss + strength / 2 sum W^2
+        # so:      dW = dloss/dW + strength W
+        E += strength / 2 * sum(float((p["W"] * p["W"]).sum()) for p in self.params if p)
+        return E, tuple(
+            d | {"dW": d["dW"] + strength * p["W"]} if p else d for p, d in zip(self.params, dparams, strict=True)
+        )
+
+
+class Watch:
+    """A callback that ends a training once `patience` epochs have not bettered its loss, or its score, by tol.
+
+    measure: the score of parameters on samples held back; then the parameters of the best one are kept.
+    """
+
+    def __init__(self, tol: float, patience: float) -> None:
+        self.tol, self.patience = tol, patience
+        self.measure: Callable[[Sequence[Params]], float] | None = None
+        self.scores: list[float] = []
+        self.best: tuple[Params, ...] = ()
+        self.ended = False
+
+    def __call__(self, training: Training) -> bool:
+        costs = [record["loss"] for record in training.history]
+        if self.measure:
+            score, highest = self.measure(training.params), max(self.scores, default=-inf)
+            self.best = training.params if score > highest or not self.best else self.best
+            self.scores.append(score)
+            costs = [-score for score in self.scores]
+        self.ended = stalled(costs, self.tol) > self.patience
+        return self.ended
+
+
+def said(training: Training) -> None:
+    """A callback that prints the epoch's loss, in scikit-learn's words."""
+    print(f"Iteration {training.epoch}, loss = {training.history[-1]['loss']:.8f}")
+
+
+def perceptron(n_in: int, hidden: Sequence[tuple[int, Layer, float]], n_out: int) -> Network:
+    """Linear layers; after each hidden one its activation, and dropout where its rate is not 0."""
+    layers: list[Layer] = []
+    for n, activation, rate in hidden:
+        layers += [Linear(n_in, n), activation, *([Dropout(rate)] if rate else [])]
+        n_in = n
+    return Network((*layers, Linear(n_in, n_out)))
+
+
+def as_params(network: Network, coefs: Sequence[Array], intercepts: Sequence[Array]) -> tuple[Params, ...]:
+    """scikit-learn's weights (n_in, n_out) and biases as the network takes them, W (n_out, n_in). Views, no copies."""
+    weights = iter([{"W": W.T, "b": b} for W, b in zip(coefs, intercepts, strict=True)])
+    return tuple(next(weights, {}) if isinstance(layer, Linear) else {} for layer in network.layers)
+
+
+def stalled(costs: Sequence[float], tol: float) -> int:
+    """For how many epochs, up to the last one, no cost was lower by tol than the lowest before it.
+
+    >>> stalled([3.0, 2.0, 1.99, 1.98], 0.1), stalled([3.0, 2.0, 1.0], 0.1)
+    (2, 0)
+    """
+    lowest, count = inf, 0
+    for cost in costs:
+        count = count + 1 if cost > lowest - tol else 0
+        lowest = min(lowest, cost)
+    return count

@@ -1,0 +1,55 @@
+"""Which samples make a batch, and what is drawn for it. All of it follows from (seed, epoch, step): nothing is kept."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from array_api_compat import device
+from numpy.typing import NDArray
+
+from manual.layers.dropout import Dropout
+from manual.namespace import array_namespace
+from manual.network import Network, widths
+from manual.types import Array
+
+ORDER, MASKS, SPLIT = range(3)  # each purpose has a stream of random numbers of its own
+
+
+class Samples(NamedTuple):
+    """Some rows of x and target. The rows are read batch by batch and never copied as a whole."""
+
+    x: Array  # (N, n_in)
+    target: Array  # (N,) or (N, n_out)
+    rows: NDArray[np.int64]
+
+    def take(self, rows: NDArray[np.int64]) -> tuple[Array, Array]:
+        """These rows of x and target."""
+        xp = array_namespace(self.x)
+        at = xp.asarray(rows, device=device(self.x))
+        return xp.take(self.x, at, axis=0), xp.take(self.target, at, axis=0)
+
+
+def split(x: Array, target: Array, fraction: float, seed: int) -> tuple[Samples, Samples]:
+    """The samples to train on, and a random fraction of all, at least one, to validate on."""
+    N = x.shape[0]
+    rows = np.random.default_rng((seed, SPLIT)).permutation(N)
+    held_back = max(1, round(fraction * N))
+    return Samples(x, target, rows[held_back:]), Samples(x, target, rows[:held_back])
+
+
+def shuffled(rows: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
+    """The order in which an epoch (from 0) visits the rows."""
+    return rows[np.random.default_rng((seed, ORDER, epoch)).permutation(len(rows))]
+
+
+def masks(network: Network, x: Array, seed: int, step: int) -> list[Any] | None:
+    """Per layer, dropout's mask for this batch at this step (from 0), or None; None alone without any dropout."""
+    if not any(isinstance(layer, Dropout) for layer in network.layers):
+        return None
+    rng = np.random.default_rng((seed, MASKS, step))
+    xp, (N, n) = array_namespace(x), x.shape
+    states: list[Any] = []
+    for layer in network.layers:
+        like = xp.empty((N, n), dtype=x.dtype, device=device(x)) if isinstance(layer, Dropout) else None
+        states.append(layer.draw(rng, like) if isinstance(layer, Dropout) else None)
+        n = widths(layer)[1] or n
+    return states

@@ -1,0 +1,141 @@
+"""`handgrad lectures` as a user meets it: rows, exit codes, what fails and why, JSON."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import manual
+from handgrad.cli import main
+from handgrad.commands import lectures
+from handgrad.course.lecture import Number, System
+from handgrad.lectures import scikit_learn
+
+
+def test_the_table_has_a_row_for_each_system_of_each_lecture(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the systems give is held by tests/lectures; here each is a stub, run in this process."""
+
+    def stub(name: str, run: Callable[[], System]) -> Callable[[], System]:
+        return lambda: System(f"{name}.{run.__name__}", "stub", [Number("n", 1.0, 1.0)])
+
+    script = lectures.script
+    monkeypatch.setattr(lectures, "cores", lambda: 1)
+    monkeypatch.setattr(
+        lectures, "script", lambda name: SimpleNamespace(SYSTEMS=[stub(name, run) for run in script(name).SYSTEMS])
+    )
+    assert main(["lectures"]) == 0
+    out = capsys.readouterr().out
+    rows = [line.split()[0].partition(".")[0] for line in out.splitlines() if " stub " in line]
+    counts = {name: rows.count(name) for name in lectures.NAMES}
+    assert counts == {"lee": 7, "ando_ki": 8, "banerjee": 9, "eum": 10, "selker": 10, "mazur": 3, "scikit_learn": 2}
+    assert rows == [name for name, n in counts.items() for _ in range(n)]
+    assert out.splitlines()[-1] == "CERTIFIED  44 systems of the lectures, 5 worked examples"
+
+
+@pytest.fixture(scope="module")
+def all_errata(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    file = tmp_path_factory.mktemp("errata") / "errata.json"
+    return main(["lectures", "--errata", "--json", str(file)]), json.loads(file.read_text())
+
+
+def test_every_mistake_is_refuted_and_exits_with_0(all_errata: Any) -> None:
+    code, found = all_errata
+    assert (code, found["verdict"]) == (0, "CERTIFIED")
+    for mistake in found["mistakes"]:
+        assert mistake["verdict"] == "CERTIFIED"
+        assert mistake["finding"]["verdict"] == "REFUTED"
+        assert mistake["right_finding"]["verdict"] == "CERTIFIED"
+        assert mistake["says"]
+    ids = {mistake["id"] for mistake in found["mistakes"]}
+    golden = json.loads((Path(__file__).parents[2] / "lectures" / "golden.json").read_text(encoding="utf-8"))
+    listed = {e["id"] for e in golden["errata"] if "wrong" in e["main_class"]}
+    assert listed <= ids
+
+
+def test_the_table_of_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lectures", "selker", "--errata"]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines() if line.startswith("S-E")] == ["S-E1", "S-E3", "S-E4", "S-E5"]
+    assert out.splitlines()[-1] == "4 of 4 mistakes in print refuted"
+
+
+@pytest.fixture
+def wrong_digit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One printed digit of scikit-learn's example changed."""
+
+    def planted() -> System:
+        found = scikit_learn.one_pass()
+        numbers = [replace(n, printed=["0.0375"]) if n.name == "d12" else n for n in found.numbers]
+        return replace(found, numbers=numbers)
+
+    monkeypatch.setattr(scikit_learn, "SYSTEMS", (planted, scikit_learn.one_step))
+
+
+@pytest.mark.usefixtures("wrong_digit")
+def test_one_wrong_digit_exits_with_1_and_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["lectures", "scikit_learn", "--json", str(tmp_path / "found.json")]) == 1
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] == "1 of 2 REFUTED: K-S1 (d12: print differs)"
+    (row,) = [line for line in out.splitlines() if line.strip().startswith("d12 ")]
+    assert "DIFFERS" in row
+    first, second = json.loads((tmp_path / "found.json").read_text())["systems"]
+    assert (first["verdict"], first["reason"], second["verdict"]) == ("REFUTED", "d12: print differs", "CERTIFIED")
+
+
+def test_json_has_every_number(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["lectures", "scikit_learn", "--json", str(tmp_path / "found.json")]) == 0
+    out = capsys.readouterr().out
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert (found["verdict"], set(found["versions"])) == ("CERTIFIED", {"handgrad", "python", "numpy", "torch"})
+    assert [s["id"] for s in found["systems"]] == ["K-S1", "K-S2"]
+    for system in found["systems"]:
+        assert f"CERTIFIED  {system['id']}  {system['title']}" in out
+        for number in system["numbers"]:
+            assert number["name"] in out
+            assert all(digits in out for digits in number["printed"])
+        assert [r["verdict"] for r in system["reports"]] == ["CERTIFIED"]
+    (prob,) = [n for n in found["systems"][1]["numbers"] if n["name"] == "prob"]
+    assert prob["ours"][0][0] == pytest.approx(0.739, abs=5e-4)
+    assert prob["ours"][0] == pytest.approx(prob["autograd"][0])
+    assert out.splitlines()[-1] == "CERTIFIED  2 worked examples"
+
+
+def test_a_backward_pass_that_raises_is_a_refuted_row_and_the_others_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def slip(self: Any, params: Any, cache: Any, dh: Any) -> Any:
+        raise TypeError("student slip")
+
+    monkeypatch.setattr(manual.Tanh, "backward", slip)
+    assert main(["lectures", "lee"]) == 1
+    out = capsys.readouterr().out
+    heads = [line.split()[:2] for line in out.splitlines() if line.startswith(("CERTIFIED  ", "REFUTED  "))]
+    assert heads == [
+        ["REFUTED", "lee.activations"], ["REFUTED", "U-S2"], ["CERTIFIED", "U-S3"], ["CERTIFIED", "U-S4"],
+        ["REFUTED", "lee.regression"], ["REFUTED", "lee.one_step"], ["REFUTED", "lee.thousand"],
+    ]  # fmt: skip
+    assert "5 of 7 REFUTED: lee.activations (TypeError: student slip (test_lectures_command.py, line" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["lectures", "rosenblatt"], "invalid choice: 'rosenblatt' (choose from"),
+        (["lectures", "mazur", "--errata"], "--errata: mazur has no list of mistakes; its wrong digits:"),
+        (["lectures", "mazur", "--json", "/no/such/folder/x.json"], "--json: there is no folder /no/such/folder"),
+        (["lectures", "mazur", "--json", "/"], "--json: / is a folder, expected a file"),
+    ],
+)
+def test_bad_usage_returns_2_and_says_what_to_do(
+    argv: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(argv)
+    assert stop.value.code == 2
+    assert says in capsys.readouterr().err

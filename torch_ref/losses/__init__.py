@@ -1,0 +1,1 @@
+"""The twin of each loss of manual, under the same file name, differentiated by autograd; no backward pass by hand."""

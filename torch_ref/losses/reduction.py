@@ -1,0 +1,12 @@
+"""The twin of manual/reduction.py, by torch's own sum and mean: the reference shares no code with what it judges."""
+
+import torch
+
+from manual.losses.reduction import Reduction
+
+
+def reduce(values: torch.Tensor, reduction: Reduction) -> torch.Tensor:
+    """The elements of `values` (N, n) as one number: their sum, their mean, or the mean over the batch of row sums."""
+    if reduction == "sum":
+        return values.sum()
+    return values.mean() if reduction == "mean" else values.sum(1).mean()
