@@ -24,10 +24,13 @@ from record import markdown, save
 
 from handgrad import verify
 from handgrad.arrays.precision import like
-from handgrad.judge.ball_bound import certify
+from handgrad.judge.judge import judge
+from handgrad.judge.trial import Trial
 from handgrad.subjects.network.chain import noise, reference_chain
-from handgrad.subjects.network.network_run import Point, own_run
-from handgrad.subjects.network.verify import SAMPLES, along_directions, contracts, stages_of
+from handgrad.subjects.network.end_to_end import check_directions
+from handgrad.subjects.network.network_run import Point, run_by_hand
+from handgrad.subjects.network.stages import list_stages
+from handgrad.subjects.network.verify import SAMPLES, check_stage_contracts
 from manual import Network, Params, SoftmaxCrossEntropy, mlp
 from torch_ref import twin
 
@@ -58,19 +61,19 @@ def step(problem: Problem, dtype: torch.dtype) -> Callable[[], Any]:
 def pieces(problem: Problem) -> dict[str, Callable[[], Any]]:
     """The parts of a verdict, each by itself."""
     point = Point(*problem, LOSS, (None,) * len(problem[0].layers), 1.3)
-    few, run, reference = point.first(SAMPLES), own_run(*point), reference_chain(*point)
+    few, run, reference = point.first(SAMPLES), run_by_hand(point), reference_chain(point)
 
     def certificates() -> None:
-        for i, (stage, params) in enumerate(zip(stages_of(point), (*point.params, {}), strict=True)):
+        for i, (stage, params) in enumerate(zip(list_stages(point), (*point.params, {}), strict=True)):
             dy = like(reference.upstream(i, np.asarray(point.dE)), run.trace[i].y)
-            certify(stage, {"x": run.trace[i].x, **params}, dy)
+            judge(Trial(stage, {"x": run.trace[i].x, **params}, dy))
 
     return {
-        "reference pass": lambda: reference_chain(*point),
+        "reference pass": lambda: reference_chain(point),
         "Test A, certificates": certificates,
-        "Test B, noise": lambda: noise(*point, "float32"),
-        "Test C, directions": lambda: along_directions(few, "float32", np.random.default_rng(0), 1.0),
-        "contracts": lambda: contracts(few, np.random.default_rng(0)),
+        "Test B, noise": lambda: noise(point, "float32"),
+        "Test C, directions": lambda: check_directions(few, "float32", np.random.default_rng(0), 1.0),
+        "contracts": lambda: check_stage_contracts(few, np.random.default_rng(0)),
     }
 
 

@@ -25,8 +25,10 @@ from record import markdown
 import manual
 from handgrad.experiment.datasets.digits import digits
 from handgrad.explain.diagnosis import diagnose
-from handgrad.judge.ball_bound import certify
-from handgrad.judge.stage import Stage, layer_stage, loss_stage
+from handgrad.judge.judge import judge
+from handgrad.judge.stage import Stage
+from handgrad.judge.trial import Trial
+from handgrad.subjects.network.stages import layer_stage, loss_stage
 from handgrad.suite.run import Problem, train
 
 SEEDS = (10007,)
@@ -164,7 +166,7 @@ def named(place: Place, *plants: Callable[[At], Gradients]) -> str | None:
     """The name given; None where the mistake cannot be made here or changes nothing."""
     stage = place.stage(*plants)
     try:
-        _, evidence = certify(stage, place.inputs, place.dy)
+        evidence = judge(Trial(stage, place.inputs, place.dy)).evidence
     except ValueError:  # shapes that do not fit: W^T where W is not square
         return None
     found = diagnose(stage, place.inputs, place.dy, evidence)

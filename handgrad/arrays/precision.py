@@ -29,6 +29,12 @@ def like(array: NDArray[np.float64], model: Any) -> Any:
     return array_namespace(model).asarray(array, dtype=model.dtype, device=device(model))
 
 
+def plain(array: Any) -> Any:
+    """A target or mask as NumPy: class indices stay integers, everything else becomes float64."""
+    kind = str(getattr(array, "dtype", ""))
+    return np.asarray(array.cpu() if isinstance(array, torch.Tensor) else array) if "int" in kind else to64(array)
+
+
 def dtype_name(array: Any) -> str:
     """'float64', 'float32', 'bfloat16' or 'float16', whatever the library.
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from handgrad.arrays.precision import to64
-from handgrad.judge.stage import layer_twin, plain
+from handgrad.arrays.precision import plain, to64
+from handgrad.subjects.network.stages import layer_twin
 from manual import Loss, Network, Params
 from torch_ref import Chain, to_torch, twin
 

@@ -19,7 +19,8 @@ from handgrad.arrays.precision import dtype_name, to64
 from handgrad.experiment.summation import Dot, fused, how_summed
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report, headline, render
-from handgrad.subjects.network.verify import tensor_names, verify
+from handgrad.subjects.network.stages import name_tensors
+from handgrad.subjects.network.verify import verify
 from manual import Layer, Linear, Loss, Network, Params, Tanh, gradients, output_names
 from torch_ref import gradients as by_autograd
 from torch_ref import twin
@@ -98,7 +99,7 @@ def compare(
     hand = gradients(network, params, x, target, loss)
     auto = by_autograd(network, params, x, target, loss)
     judged = {t.name: t.verdict for row in report.stages for t in row.isolated.tensors}
-    names = tensor_names(network)
+    names = name_tensors(network)
     wrong = {name for name, verdict in judged.items() if verdict is Verdict.REFUTED}
     open = {own[kind] for own in names for kind in own if judged.get(own[kind]) is not Verdict.CERTIFIED} - wrong
     lines = []
@@ -120,7 +121,7 @@ def compare(
 
 def in_order(network: Network) -> list[tuple[int, str, str]]:
     """Forward and then backward: the stage, what it is there ("y", "dx", "dW", ...), and its name in the pass."""
-    names = [{**own} for own in tensor_names(network)]
+    names = [{**own} for own in name_tensors(network)]
     names[-1]["y"] = "loss"
     forward = [(i, "y", own["y"]) for i, own in enumerate(names)]
     kinds = [(i, kind, own[kind]) for i, own in reversed(list(enumerate(names))) for kind in own if kind != "y"]

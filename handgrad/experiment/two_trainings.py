@@ -16,11 +16,11 @@ import torch
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.experiment.curvature import largest_curvature
 from handgrad.experiment.two_trainings_text import Step, Trajectory
-from handgrad.judge.ball_bound import TensorReport
-from handgrad.judge.contracts import copied
-from handgrad.judge.stage import layer_twin
+from handgrad.judge.compare import TensorReport
+from handgrad.judge.isolation import duplicate
 from handgrad.subjects.network.network_run import Point
-from handgrad.subjects.training_step import Failure, judge_pass, judge_update, misfit, power, run_on_copies
+from handgrad.subjects.network.stages import layer_twin
+from handgrad.subjects.training_step import Failure, judge_pass, judge_update, misfit, run_on_copies, show_power
 from manual import SGD, Grads, Loss, Network, Params, param_names, sgd
 from manual.checks import check_batch, check_differentiable, check_params, check_target
 from torch_ref import Chain, from_torch, to_torch, twin
@@ -91,13 +91,13 @@ def compare_training(
                 failure, doubt = judge_pass(k, point, run, seed)
                 open = open or doubt
             if k == 1 and failure is None:
-                control, sees = power(point, run, rng)
+                control, sees = show_power(point, run, rng)
             if run.back is None:
                 raise ValueError(f"step {k}: {run.stopped}")
             E = number(run.trace[-1].y)
             check_finite(f"step {k}: the loss by hand is {E:g}", lr, E)
             dparams = [stage.dparams for stage in run.back[:-1]]
-            own = update([copied(p) for p in own], [copied(d) for d in dparams], lr)
+            own = update([duplicate(p) for p in own], [duplicate(d) for d in dparams], lr)
             if failure is None:
                 failure = judge_update(k, point, dparams, own, lr)
             if problem := misfit(point, own):

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from handgrad.judge.ball_bound import TensorReport
+from handgrad.judge.compare import TensorReport
 from handgrad.judge.planted_error import Control
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import as_plain, render

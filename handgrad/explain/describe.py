@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.judge.ball_bound import Evidence
+from handgrad.judge.compare import Evidence
 
 LARGEST_SVD = 300
 

@@ -16,9 +16,9 @@ from handgrad.arrays.precision import dtype_name, to64
 from handgrad.explain.catalogue import CATALOGUE
 from handgrad.explain.describe import describe
 from handgrad.explain.failed_trial import Case, equation, outside
-from handgrad.explain.fresh_draws import FEWEST_DRAWS, draws, measured
+from handgrad.explain.fresh_draws import FEWEST_DRAWS, draws
 from handgrad.explain.match import Fit, compare, passes
-from handgrad.judge.ball_bound import Evidence, Float
+from handgrad.judge.compare import Evidence, Float
 from handgrad.judge.isolation import duplicate, quiet
 from handgrad.judge.stage import Arrays, Stage
 
@@ -42,10 +42,9 @@ def diagnose(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evide
 
     One mistake that explains all failing tensors is preferred to one for each.
     """
-    judged = measured(stage, inputs, dy, evidence)
     absent = tuple(name for name, e in evidence.items() if _all_nan(e.hand) and _not_given(stage, inputs, dy, name))
     tiny = Arithmetic.of(dtype_name(dy)).tiny
-    case = Case(stage, {key: to64(value) for key, value in inputs.items()}, to64(dy), judged, absent, tiny)
+    case = Case(stage, {key: to64(value) for key, value in inputs.items()}, to64(dy), evidence, absent, tiny)
     if not case.failing:
         return None
     with np.errstate(all="ignore"):

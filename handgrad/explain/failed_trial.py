@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import manual
-from handgrad.judge.ball_bound import Evidence, Float
+from handgrad.judge.compare import Evidence, Float
 from handgrad.judge.stage import Stage
 
 EPS = 2.0**-53

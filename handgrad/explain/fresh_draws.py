@@ -1,17 +1,18 @@
 """Fresh draws of a stage that failed: a name read off the first draw must hold on every other."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from handgrad.arrays.precision import dtype_name, like, to64
+from handgrad.arrays.precision import like, to64
 from handgrad.explain.failed_trial import Case
-from handgrad.judge.ball_bound import Evidence, Float, certify, stage_bounds
-from handgrad.judge.isolation import duplicate, quiet
-from handgrad.judge.noise_bound import certify_opaque
+from handgrad.judge.bound import bound
+from handgrad.judge.compare import Evidence, Float
+from handgrad.judge.isolation import quiet
 from handgrad.judge.stage import Arrays, Stage
+from handgrad.judge.trial import Trial
 
 FEWEST_DRAWS, MOST_DRAWS = 2, 20  # a tensor of one entry that is zero says one bit a draw
 MOST_NUMBERS = 1_000_000
@@ -35,7 +36,7 @@ def draws(case: Case, inputs: Arrays, dy: Any) -> Iterator[Case]:
             at = {k: like(change(v), inputs[k]) if f"d{k}" in case.right else inputs[k] for k, v in case.inputs.items()}
             try:
                 with quiet():
-                    evidence = judged(case.stage, at, upstream, rng)
+                    evidence = find_evidence(case.stage, at, upstream)
             except Exception:
                 continue
             if all(np.isfinite(e.reference).all() for e in evidence.values()):
@@ -56,25 +57,6 @@ def turned(a: Float, rng: np.random.Generator) -> Float:
     return np.asarray(a * rng.choice((-1.0, 1.0), a.shape))
 
 
-def judged(stage: Stage, inputs: Arrays, dy: Any, rng: np.random.Generator) -> dict[str, Evidence]:
-    """What the code gives, what is right, and the bound: by balls where they enter, else by the reference's noise."""
-    hand = stage.hand(duplicate(inputs), duplicate(dy))
-    try:
-        evidence = certify(stage, inputs, dy, hand=hand)[1]
-    except Exception:
-        evidence = certify_opaque(stage, inputs, dy, hand, rng)[1]
-    return measured(stage, inputs, dy, evidence)
-
-
-def measured(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evidence]) -> dict[str, Evidence]:
-    """The evidence, with the bound of the given result itself where that has another shape than the right one."""
-    odd = [k for k, e in evidence.items() if e.hand.shape != e.reference.shape and not np.isfinite(e.bound).any()]
-    if not odd:
-        return dict(evidence)
-    exact, dy64 = {key: to64(value) for key, value in inputs.items()}, to64(dy)
-    S = {k: e.reference for k, e in evidence.items()}
-    try:
-        bounds = stage_bounds(stage, exact, dy64, dtype_name(dy), 1.0, S)
-    except Exception:  # code that balls cannot enter: these tensors stay without a bound and without a name
-        return dict(evidence)
-    return {k: replace(e, bound=bounds[k]) if k in odd else e for k, e in evidence.items()}
+def find_evidence(stage: Stage, inputs: Arrays, dy: Any) -> dict[str, Evidence]:
+    """What the code gives, what is right, and the bound."""
+    return dict(bound(Trial(stage, inputs, dy)).evidence)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.explain.failed_trial import ABSENT, Case, Mistake
-from handgrad.judge.ball_bound import Evidence, Float
+from handgrad.judge.compare import Evidence, Float
 
 SAMPLE = 4096
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handgrad.judge.ball_bound import Evidence, StageReport, compare
+from handgrad.judge.compare import compare
+from handgrad.judge.judgement import Judgement
 from handgrad.judge.verdict import Verdict
 
 
 @dataclass(frozen=True)
 class Control:
-    """One error of twice the detection floor in one entry, and whether the judge saw it there and nowhere else."""
+    """One error of twice the smallest detectable error in one entry, and whether it was seen there alone."""
 
     stage: str
     tensor: str
@@ -20,17 +21,22 @@ class Control:
     caught: bool
 
 
-def plant(
-    judged: Sequence[tuple[StageReport, Mapping[str, Evidence]]],
-    names: Sequence[Mapping[str, str]],
-    rng: np.random.Generator,
+def plant_error(
+    judgements: Sequence[Judgement], names: Sequence[Mapping[str, str]], rng: np.random.Generator
 ) -> Control | None:
-    """An error in a randomly drawn entry of a randomly drawn tensor. None where no tensor has a bound and a value."""
+    """An error in a randomly drawn entry of a randomly drawn tensor. None where no tensor has a bound and a value.
+
+    names: per judgement, other names for its tensors.
+    """
     choices = [
-        (report.name, names[i].get(key, key), e)
-        for i, (report, evidence) in enumerate(judged)
-        for key, e in evidence.items()
-        if np.isfinite(e.bound).all() and np.isfinite(e.reference).all() and e.bound.any() and e.reference.any()
+        (found.report.name, names[i].get(key, key), e)
+        for i, found in enumerate(judgements)
+        for key, e in found.evidence.items()
+        if e.bound.shape == e.reference.shape
+        and np.isfinite(e.bound).all()
+        and np.isfinite(e.reference).all()
+        and e.bound.any()
+        and e.reference.any()
     ]
     if not choices:
         return None

@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from handgrad.judge.ball_bound import StageReport, TensorReport
+from handgrad.judge.compare import StageReport, TensorReport
 from handgrad.judge.contracts import Contract
 from handgrad.judge.planted_error import Control
 from handgrad.judge.verdict import Verdict, together

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from handgrad.explain.diagnosis import Diagnosis
-from handgrad.judge.ball_bound import StageReport, TensorReport
+from handgrad.judge.compare import StageReport, TensorReport
 from handgrad.judge.verdict import Verdict
 
 STYLES = {Verdict.CERTIFIED: "green", Verdict.REFUTED: "bold red", Verdict.UNRESOLVED: "yellow"}

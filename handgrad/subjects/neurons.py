@@ -1,4 +1,4 @@
-"""The scalar floor judged: networks of single neurons, in Python floats, against autograd of the same network."""
+"""Networks of single neurons, in Python floats, against autograd of the same network."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,15 +7,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from handgrad.explain.diagnosis import diagnose
-from handgrad.judge.ball_bound import Evidence, StageReport
-from handgrad.judge.noise_bound import certify_opaque
-from handgrad.judge.planted_error import plant
-from handgrad.judge.stage import Arrays, Stage, autograd
-from handgrad.judge.verdict import Verdict
+from handgrad.explain.notes import explain
+from handgrad.judge.judge import judge
+from handgrad.judge.judgement import Way
+from handgrad.judge.planted_error import plant_error
+from handgrad.judge.stage import Arrays, Stage
+from handgrad.judge.trial import Trial
 from handgrad.report.report import Report
 from handgrad.report.stage_rows import StageRow
-from handgrad.subjects.function.case import NOISE
+from handgrad.subjects.network.stages import autograd
 from manual import ACTIVATIONS, Neuron, backprop, evaluate
 from manual.neuron import SCALAR
 from torch_ref import twin
@@ -24,16 +24,13 @@ SIZES = (3, 4, 2)
 
 
 def judge_neurons(seed: int, slack: float = 1.0) -> Report:
-    """Every activation of the scalar floor, in a network of four neurons between three inputs and two outputs."""
+    """Every activation of `manual.neuron`, in a network of four neurons between three inputs and two outputs."""
     rng = np.random.default_rng(seed)
-    rows: list[StageRow] = []
-    judged: list[tuple[StageReport, dict[str, Evidence]]] = []
+    found = []
     for activation in SCALAR:
-        stage, (inputs, dy) = neuron_stage(activation), draw(rng)
-        report, evidence = certify_opaque(stage, inputs, dy, stage.hand(inputs, dy), rng, slack)
-        wrong = report.verdict is Verdict.REFUTED
-        rows.append(StageRow(stage.name, report, (), diagnose(stage, inputs, dy, evidence) if wrong else None))
-        judged.append((report, evidence))
+        inputs, dy = draw(rng)
+        found.append(judge(Trial(neuron_stage(activation), inputs, dy, slack, int(rng.integers(2**63)))))
+    words = [explain(judgement) for judgement in found]
     return Report(
         name="neuron by neuron, start",
         dtype="float64",
@@ -41,9 +38,9 @@ def judge_neurons(seed: int, slack: float = 1.0) -> Report:
         device="cpu",
         seed=seed,
         slack=slack,
-        stages=tuple(rows),
-        control=plant(judged, [{}] * len(judged), rng),
-        notes=(f"judged {NOISE}",),
+        stages=tuple(StageRow(w.report.name, w.report, (), w.diagnosis) for w in words),
+        control=plant_error(found, [{}] * len(found), rng),
+        notes=(*(note for w in words for note in w.notes), f"judged {Way.NOISE.value}"),
     )
 
 

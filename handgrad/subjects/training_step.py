@@ -1,24 +1,29 @@
 """Judge one step of training on its own numbers: every stage of its pass certified, its update within its roundings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.precision import dtype_name, to64
-from handgrad.explain.diagnosis import Diagnosis, diagnose
-from handgrad.judge.ball_bound import TensorReport, certify, radii, renamed
-from handgrad.judge.contracts import copied
-from handgrad.judge.planted_error import Control, plant
-from handgrad.judge.stage import Arrays, Stage
+from handgrad.explain.diagnosis import Diagnosis
+from handgrad.explain.notes import explain
+from handgrad.judge.ball_bound import radii
+from handgrad.judge.compare import TensorReport, rename
+from handgrad.judge.contracts import OVERWRITES
+from handgrad.judge.isolation import attempt, duplicate
+from handgrad.judge.judge import judge
+from handgrad.judge.planted_error import Control, plant_error
+from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report, broken, reason
 from handgrad.report.stage_rows import StageRow
-from handgrad.subjects.network.network_run import Point, Run, own_run
-from handgrad.subjects.network.verify import OVERWRITES, raised, stages_of, tensor_names, verify
+from handgrad.subjects.network.network_run import Point, Run, run_by_hand
+from handgrad.subjects.network.stages import list_stages, name_tensors
+from handgrad.subjects.network.verify import describe_raised, verify
 from handgrad.subjects.update import verify_update
 from manual import Grads, Params, param_names
 
@@ -35,7 +40,7 @@ class Failure:
     report: Report | None = None  # `verify` on this step's parameters and batch
 
 
-class Judged(NamedTuple):
+class PassVerdict(NamedTuple):
     """One pass: what is wrong in it, or what could not be judged."""
 
     failure: Failure | None = None
@@ -44,55 +49,60 @@ class Judged(NamedTuple):
 
 def run_on_copies(point: Point) -> Run:
     """The pass by hand on arrays of its own: what it writes into is neither the caller's nor what it is judged by."""
-    params = [copied(layer) for layer in point.params]
+    params = [duplicate(layer) for layer in point.params]
     with np.errstate(all="ignore"):
-        return own_run(*point._replace(params=params, x=copied(point.x), target=copied(point.target)))
+        return run_by_hand(point._replace(params=params, x=duplicate(point.x), target=duplicate(point.target)))
 
 
-def judge_pass(step: int, point: Point, run: Run, seed: int) -> Judged:
-    """Every stage certified as it ran: its own input and upstream gradient, its own output and gradients.
+def judge_pass(step: int, point: Point, run: Run, seed: int) -> PassVerdict:
+    """Every stage judged as it ran: its own input and upstream gradient, its own output and gradients.
 
     The upstream gradients are the run's, for it trains with what comes of them; each stage answers for its own alone.
     """
     if run.wiring:
-        return Judged(explained(step, point, seed, None, "; ".join(run.wiring)))
+        return PassVerdict(explain_failure(step, point, seed, None, "; ".join(run.wiring)))
     doubt = ""
-    for i, stage, inputs, dy in reversed(parts(point, run)):  # backward goes wrong first in the stage nearest the loss
-        try:
-            if surely_right(stage, inputs, dy, run.outputs(i)):
-                continue
-            certificate, evidence = certify(stage, inputs, dy, hand=run.outputs(i))
-        except Exception as error:  # it ran on its own arrays, but not on balls
-            certificate, evidence = raised(stage, error, Verdict.UNRESOLVED), {}
-        row = StageRow(stage.name, renamed(certificate, tensor_names(point.network)[i]))
-        if certificate.verdict is Verdict.REFUTED:
-            row = replace(row, diagnosis=diagnose(stage, copied(inputs), copied(dy), evidence))
-            return Judged(explained(step, point, seed, row), doubt)
-        if certificate.verdict is Verdict.UNRESOLVED:
-            doubt = f"step {step}, {stage.name}: {told(row)}"
-    return Judged(None, doubt)
+    for i, trial in reversed(list_trials(point, run)):  # backward goes wrong first in the stage nearest the loss
+        if attempt(surely_right, trial).value:
+            continue
+        judged = attempt(judge, trial)
+        if judged.value is None:
+            report, diagnosis = describe_raised(trial.stage, judged.error, Verdict.UNRESOLVED), None
+        else:
+            words = explain(judged.value)
+            report, diagnosis = words.report, words.diagnosis
+        row = StageRow(report.name, rename(report, name_tensors(point.network)[i]), (), diagnosis)
+        if report.verdict is Verdict.REFUTED:
+            return PassVerdict(explain_failure(step, point, seed, row), doubt)
+        if report.verdict is Verdict.UNRESOLVED:
+            doubt = f"step {step}, {row.name}: {worst_words(row)}"
+    return PassVerdict(None, doubt)
 
 
-def told(row: StageRow) -> str:
+def worst_words(row: StageRow) -> str:
     """The worst tensor of a stage that is not certified."""
     return reason(row, row.isolated.worst).plain.removeprefix(f"{row.name}: ")
 
 
-def parts(point: Point, run: Run) -> list[tuple[int, Stage, dict[str, Any], Any]]:
-    """Every stage with its number, inputs and upstream gradient in this run, the loss last."""
-    back = run.back or ()
-    params = (*point.params, {})
-    inputs = [{"x": run.trace[i].x if i else point.x, **params[i]} for i in range(len(back))]
-    return [(i, stage, inputs[i], back[i].dy) for i, stage in zip(range(len(back)), stages_of(point), strict=False)]
+def list_trials(point: Point, run: Run) -> list[tuple[int, Trial]]:
+    """Every stage with its number, at its inputs, upstream gradient and results in this run, the loss last."""
+    back, params = run.back or (), (*point.params, {})
+    return [
+        (
+            i,
+            Trial(
+                stage, {"x": run.trace[i].x if i else point.x, **params[i]}, back[i].dy, given=run.outputs(i), seed=i
+            ),
+        )
+        for i, stage in zip(range(len(back)), list_stages(point), strict=False)
+    ]
 
 
-def surely_right(stage: Stage, inputs: Arrays, dy: Any, hand: Arrays) -> bool:
-    """Whether every entry is inside tau alone. `certify` adds the reference's bound to it: it would say so too."""
-    exact, dy64 = {key: to64(value) for key, value in inputs.items()}, to64(dy)
-    S = stage.reference(exact, dy64)
-    tau = radii(stage, exact, dy64, Arithmetic.of(dtype_name(dy), both=False))
-    for name, right in S.items():
-        s = to64(hand[name])
+def surely_right(trial: Trial) -> bool:
+    """Whether every entry is inside tau alone: the judge adds the reference's bound to it, and would certify it too."""
+    tau = radii(trial, Arithmetic.of(trial.dtype, both=False))
+    for name, right in trial.reference.items():
+        s = trial.results[name]
         if not (s.shape == right.shape == tau[name].shape and np.isfinite(tau[name]).all()):
             return False
         if not (np.abs(s - right) <= tau[name]).all():
@@ -100,28 +110,27 @@ def surely_right(stage: Stage, inputs: Arrays, dy: Any, hand: Arrays) -> bool:
     return True
 
 
-def power(point: Point, run: Run, rng: np.random.Generator) -> tuple[Control | None, tuple[TensorReport, ...]]:
-    """An error planted in this pass, and what the certificate of each of its gradients sees."""
-    names = tensor_names(point.network)
-    try:
-        judged = [certify(stage, inputs, dy, hand=run.outputs(i)) for i, stage, inputs, dy in parts(point, run)]
-    except Exception:  # judge_pass has said so
+def show_power(point: Point, run: Run, rng: np.random.Generator) -> tuple[Control | None, tuple[TensorReport, ...]]:
+    """An error planted in this pass, and the smallest error that the judge would see in each of its gradients."""
+    names = name_tensors(point.network)
+    found = attempt(lambda: [judge(trial) for _, trial in list_trials(point, run)]).value
+    if found is None:  # judge_pass has said so
         return None, ()
-    tensors = [t for own, (report, _) in zip(names, judged, strict=True) for t in renamed(report, own).tensors]
+    tensors = [t for own, judged in zip(names, found, strict=True) for t in rename(judged.report, own).tensors]
     gradients = {f"d{name}" for own in param_names(point.network.layers) for name in own.values()}
-    return plant(judged, names, rng), tuple(t for t in tensors if t.name in gradients)
+    return plant_error(found, names, rng), tuple(t for t in tensors if t.name in gradients)
 
 
-def explained(step: int, point: Point, seed: int, row: StageRow | None, wiring: str = "") -> Failure:
+def explain_failure(step: int, point: Point, seed: int, row: StageRow | None, wiring: str = "") -> Failure:
     """What `verify` says of the pass that failed, and of the stage that failed in it, where it is known already."""
-    params = [copied(layer) for layer in point.params]
-    report = verify(point.network, params, copied(point.x), copied(point.target), point.loss, seed=seed)
+    params = [duplicate(layer) for layer in point.params]
+    report = verify(point.network, params, duplicate(point.x), duplicate(point.target), point.loss, seed=seed)
     for where, contract in broken(report):
         if contract.name in OVERWRITES:  # no number after it can be blamed on a formula
             return Failure(step, where, "", f"{contract.name}: {contract.detail}", None, report)
     if (row := row or report.culprit) is None:
         return Failure(step, "the pass", "", wiring, None, report)
-    return Failure(step, row.name, row.isolated.worst.name, told(row), row.diagnosis, report)
+    return Failure(step, row.name, row.isolated.worst.name, worst_words(row), row.diagnosis, report)
 
 
 def judge_update(

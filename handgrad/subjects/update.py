@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from handgrad.arrays.arithmetic import EPS, Arithmetic
 from handgrad.arrays.precision import dtype_name, to64
-from handgrad.judge.stage import layer_stage
+from handgrad.judge.constants import DRIFT_SIGMAS
 from handgrad.judge.verdict import Verdict
-from handgrad.subjects.network.chain import SIGMAS, ChainValues, noise, reference_chain
+from handgrad.subjects.network.chain import ChainValues, noise, reference_chain
+from handgrad.subjects.network.network_run import Point
+from handgrad.subjects.network.stages import layer_stage
 from manual import Loss, Network, Params, param_names
 from manual.checks import check_batch, check_differentiable, check_params, check_target
 
@@ -161,14 +163,14 @@ def verify_update(
     check_target(network, params, x, target, loss)
     check_updated(network, updated)
     given = tuple(states) if states is not None else (None,) * len(network.layers)
-    point = (network, params, x, target, loss, given)
+    point = Point(network, params, x, target, loss, given, 1.0)
     name = name or " - ".join(type(f).__name__ for f in (*network.layers, loss))
-    before = reference_chain(*point, 1.0)
+    before = reference_chain(point)
     if not all(np.isfinite(to64(a)).all() for layer in updated for a in layer.values()):
         E = float(before.stages[-1]["y"])
         return UpdateReport(name, Verdict.REFUTED, "the update gives values that are not finite", nan, nan, E, nan, ())
-    after = reference_chain(network, updated, x, target, loss, given, 1.0)
-    steps = measured(params, updated, before, noise(*point, 1.0, dtype_name(x)), dtype_name(x))
+    after = reference_chain(point._replace(params=updated))
+    steps = measured(params, updated, before, noise(point, dtype_name(x)), dtype_name(x))
     names = param_names(network.layers)
     verdict, words, rate = judged(steps, names, late_gradient(network, x, params, updated, given, before))
     tensors = tuple(
@@ -191,7 +193,7 @@ def measured(
         g = {k: before.stages[i][f"d{k}"] for k in old}
         found.step.append({k: new[k] - old[k] for k in old})
         found.gradient.append(g)
-        passes = {k: SIGMAS * (sigma.stages[i][f"d{k}"] + EPS * np.abs(g[k])) for k in old}
+        passes = {k: DRIFT_SIGMAS * (sigma.stages[i][f"d{k}"] + EPS * np.abs(g[k])) for k in old}
         found.per_rate.append({k: passes[k] + u * np.abs(g[k]) for k in old})
         found.fixed.append({k: u * np.abs(new[k]) + EPS * np.abs(new[k] - old[k]) + tiny for k in old})
     return found

@@ -9,7 +9,7 @@ import numpy as np
 
 import manual
 from handgrad.explain.failed_trial import EPS, Case, Mistake
-from handgrad.judge.ball_bound import Float
+from handgrad.judge.compare import Float
 from manual.layers.sigmoid import sigmoid
 
 FORMULAS = {k: f for k, f in manual.ACTIVATIONS.items() if k not in ("identity", "step", "sign")}

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 import manual
 from handgrad.explain.failed_trial import ABSENT, Case, Mistake
-from handgrad.judge.ball_bound import Float
+from handgrad.judge.compare import Float
 
 
 def factors(case: Case) -> dict[str, tuple[float, str]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from handgrad.explain.catalogue.upstream import closest_term
 from handgrad.explain.failed_trial import EPS, Case, Mistake
-from handgrad.judge.ball_bound import Float
+from handgrad.judge.compare import Float
 
 MOST_INPUTS = 16  # up to here every pair of them is tried
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 import manual
+from handgrad.arrays.precision import plain
 from handgrad.explain.failed_trial import EPS, Case, Mistake
-from handgrad.judge.ball_bound import Float
-from handgrad.judge.stage import plain
+from handgrad.judge.compare import Float
 from manual.layers.sigmoid import sigmoid
 from manual.losses.reduction import divisor
 

@@ -12,7 +12,7 @@ import numpy as np
 from handgrad.explain.catalogue.linear import fitted, orders, short
 from handgrad.explain.failed_trial import Case, Mistake, outside
 from handgrad.explain.recognise.network import F, Link, Net, f_of, network_stage, slope
-from handgrad.judge.ball_bound import Float
+from handgrad.judge.compare import Float
 
 MOST_UNITS = 16
 GAIN = 4.0  # the whole pass is computed here along another way than in the code judged

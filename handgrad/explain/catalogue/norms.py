@@ -7,7 +7,7 @@ import numpy as np
 
 import manual
 from handgrad.explain.failed_trial import EPS, Case, Mistake
-from handgrad.judge.ball_bound import Float
+from handgrad.judge.compare import Float
 
 USUAL_EPS = (1e-5, 1e-6, 1e-8, 1e-12, 1e-3, 0.0)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from handgrad.explain.failed_trial import EPS, PARAMETER, Case, Mistake
-from handgrad.judge.ball_bound import Float
+from handgrad.judge.compare import Float
 
 MEANS: dict[str, Callable[..., Float]] = {"sum": np.sum, "mean": np.mean}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from handgrad.explain.failed_trial import Case, Mistake
-from handgrad.judge.ball_bound import Float
+from handgrad.judge.compare import Float
 
 MOST_SAMPLES = 32
 MOST_NUMBERS = 1_000_000

@@ -14,7 +14,7 @@ import numpy as np
 import manual
 from handgrad.explain.catalogue.activations import FORMULAS
 from handgrad.explain.failed_trial import Case
-from handgrad.judge.ball_bound import Float
+from handgrad.judge.compare import Float
 
 F = {**FORMULAS, "identity": manual.Identity()}
 Lines: TypeAlias = Mapping[int, Callable[[Float], Float]]

@@ -10,16 +10,26 @@ import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from typing import Any
 
 import numpy as np
 import torch
 
 from handgrad.arrays.base import JudgedArray
-from handgrad.judge.isolation import duplicate
-from handgrad.judge.stage import Arrays, plain
+from handgrad.arrays.precision import plain
+from handgrad.judge.isolation import attempt, duplicate
+from handgrad.judge.stage import Arrays
 
 Outputs = dict[str, Any]
+
+
+class Way(Enum):
+    """How a backward pass is called."""
+
+    FULL = auto()  # with dy, and the cache or the inputs
+    NO_UPSTREAM = auto()  # without dy, by which its result is multiplied here
+    STATE = auto()  # with dy alone: it keeps its state in an object
 
 
 class WrongReturn(Exception):
@@ -50,13 +60,12 @@ class Code:
         own = duplicate(self.constants)  # code that writes into them must not spoil the next run
         return [inputs[n] if n in inputs else _plain(own[n]) if judged else own[n] for n in self.names]
 
-    def apart(self) -> "Code":
+    def copy_object(self) -> "Code":
         """The same code on a copy of the object it belongs to, if to any, so that nothing a run leaves there stays."""
-        try:
-            forward, backward = copy.deepcopy((self.forward, self.backward))
-        except Exception:  # an object that cannot be copied is used as it is
+        copied = attempt(lambda: copy.deepcopy((self.forward, self.backward))).value
+        if copied is None:  # an object that cannot be copied is used as it is
             return self
-        return replace(self, forward=forward, backward=backward)
+        return replace(self, forward=copied[0], backward=copied[1])
 
     def run_forward(self, args: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         """y, and a tuple that holds the cache if forward returns one."""
@@ -73,21 +82,21 @@ class Code:
             )
         return y, cache
 
-    def run_backward(self, args: Sequence[Any], y: Any, cache: tuple[Any, ...], dy: Any) -> Outputs:
-        """{"dx": ..., ...}, without the inputs whose gradient is None."""
+    def run_backward(self, args: Sequence[Any], shape: tuple[int, ...], cache: tuple[Any, ...], dy: Any) -> Outputs:
+        """{"dx": ..., ...}, without the inputs whose gradient is None; shape: that of forward's result."""
         assert self.backward is not None
         rest = cache or tuple(args)
-        word = call_word(self, bool(cache))
-        if word == "no upstream":
+        way = find_way(self, cached=bool(cache))
+        if way is Way.NO_UPSTREAM:
             grads = self._by_name(self.backward(*rest))
             shapes = {tuple(g.shape) for g in grads.values()}
-            if _shape(y) != () and (len(grads) != 1 or shapes != {_shape(y)}):
+            if shape != () and (len(grads) != 1 or shapes != {shape}):
                 raise WrongReturn(
-                    f"backward takes no upstream gradient and y has shape {_shape(y)}: expected backward(dy, cache); "
+                    f"backward takes no upstream gradient and y has shape {shape}: expected backward(dy, cache); "
                     "without dy only the gradient of a scalar or the derivative of an elementwise function is judged"
                 )
             return {name: g * dy for name, g in grads.items()}
-        return self._by_name(self.backward(dy) if word == "state" else self.backward(dy, *rest))
+        return self._by_name(self.backward(dy) if way is Way.STATE else self.backward(dy, *rest))
 
     def _by_name(self, grads: Any) -> Outputs:
         variables = self.variables
@@ -112,24 +121,25 @@ class Code:
         return {f"d{n}": np.asarray(g) if isinstance(g, list) else g for n, g in found.items() if g is not None}
 
 
-def call_word(code: Code, cached: bool) -> str:
-    """Which way backward is called: "full", "no upstream", or "state" for one that takes dy alone."""
+def find_way(code: Code, *, cached: bool) -> Way:
+    """Which way backward is called, read off its signature."""
     assert code.backward is not None
     n = 1 if cached else len(code.names)
     try:
         kinds = inspect.signature(code.backward).parameters.values()
     except (TypeError, ValueError):  # some builtins have none
-        return "full"
+        return Way.FULL
     positional = [p for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     needed = sum(p.default is p.empty for p in positional)
     most = float("inf") if any(p.kind is p.VAR_POSITIONAL for p in kinds) else len(positional)
     if needed <= n + 1 <= most:
-        return "full"
+        return Way.FULL
+    # A guess, and an honest one: dy, dout, grad, g, upstream are how people call what comes from above.
     upstream = bool(positional) and positional[0].name.startswith(("d", "g", "up"))
     if needed <= 1 <= most and upstream and not cached:
-        return "state"
+        return Way.STATE
     if needed <= n <= most:
-        return "no upstream"
+        return Way.NO_UPSTREAM
     expected = "backward(dy, cache)" if cached else f"backward(dy, {', '.join(code.names)})"
     raise WrongReturn(f"backward takes {len(positional)} arguments, expected {expected}")
 
@@ -198,7 +208,3 @@ def _numbers(value: Any) -> bool:
 def _array_of_lists(grads: Any) -> bool:
     """Whether what came for a single input is its gradient as lists, and not a list of one gradient."""
     return _numbers(grads) and (len(grads) != 1 or isinstance(grads[0], list))
-
-
-def _shape(array: Any) -> tuple[int, ...]:
-    return tuple(getattr(array, "shape", ()))

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.arrays.precision import dtype_name, like
-from handgrad.subjects.function.case import Case
+from handgrad.judge.isolation import attempt
+from handgrad.subjects.function.case import Case, Kind
 from handgrad.subjects.function.reference import Reference
 
 Float = NDArray[np.float64]
@@ -24,6 +25,14 @@ def one_hot(rng: np.random.Generator, shape: Shape) -> Float:
     return out
 
 
+def kinks(draw: Draw, rng: np.random.Generator, shape: Shape) -> Float:
+    """Half of the entries where functions have their kinks: 0, -1 and 1 in turn, in random places."""
+    values = rng.normal(size=int(np.prod(shape)))
+    half = -(-values.size // 2)
+    values[:half] = np.resize((0.0, -1.0, 1.0), half)
+    return np.asarray(rng.permutation(values).reshape(shape))
+
+
 # What an input may look like when nobody says; the first that the reference accepts is the ordinary one.
 ORDINARY: dict[str, Draw] = {
     "ordinary": lambda rng, shape: rng.normal(size=shape),
@@ -36,9 +45,7 @@ SPECIAL: dict[str, Callable[[Draw, np.random.Generator, Shape], Float]] = {
     "large (1e4)": lambda draw, rng, shape: 1e4 * draw(rng, shape),
     "zeros": lambda draw, rng, shape: np.zeros(shape),
     "ties": lambda draw, rng, shape: rng.choice(draw(rng, (3,)), size=shape),
-    "kinks": lambda draw, rng, shape: np.where(
-        rng.random(shape) < 0.5, rng.choice((-1.0, 0.0, 1.0), shape), rng.normal(size=shape)
-    ),
+    "kinks": kinks,
     "saturated": lambda draw, rng, shape: rng.choice((-1, 1), size=shape) * rng.uniform(20, 800, size=shape),
     "one-hot": lambda draw, rng, shape: one_hot(rng, shape),
     "sparse": lambda draw, rng, shape: draw(rng, shape) * (rng.random(shape) < 0.2),
@@ -81,22 +88,22 @@ def cases(
     arrays = {n: v for n, v in given.items() if is_float_array(v)}
     shapes: dict[str, Shape] = {n: v for n, v in given.items() if is_shape(v)}
 
-    def case(name: str, draws: Mapping[str, Any], optional: bool, shapes: Mapping[str, Shape] = shapes) -> Case:
+    def case(name: str, draws: Mapping[str, Any], kind: Kind, shapes: Mapping[str, Shape] = shapes) -> Case:
         drawn = {n: like(draws[n](rng, shape), model) for n, shape in shapes.items()}
-        return Case(name, {n: drawn.get(n, arrays.get(n)) for n in given if n not in constants}, optional)
+        return Case(name, {n: drawn.get(n, arrays.get(n)) for n in given if n not in constants}, kind)
 
     if not shapes:
-        yield Case("given", arrays)
+        yield Case("given", arrays, Kind.GIVEN)
         return
     draws = ordinary_draws(shapes, arrays, reference, rng)
-    yield case("ordinary", draws, optional=False)
+    yield case("ordinary", draws, Kind.ORDINARY)
     for name, special in SPECIAL.items():
-        yield case(name, {n: partial(special, draw) for n, draw in draws.items()}, optional=True)
+        kind = Kind.KINKS if special is kinks else Kind.SPECIAL
+        yield case(name, {n: partial(special, draw) for n, draw in draws.items()}, kind)
     if not arrays and not any(hasattr(v, "dtype") for v in constants.values()):
         for name, others in sizes(shapes):
-            yield case(
-                f"{name}: {'; '.join('x'.join(map(str, s)) or 'scalar' for s in others.values())}", draws, True, others
-            )
+            words = "; ".join("x".join(map(str, s)) or "scalar" for s in others.values())
+            yield case(f"{name}: {words}", draws, Kind.SIZES, others)
 
 
 def ordinary_draws(
@@ -108,9 +115,8 @@ def ordinary_draws(
     ways[1:1] = [dict.fromkeys(first, ORDINARY["ordinary"]) | {last: draw} for draw in list(ORDINARY.values())[1:]]
     for draws in ways:
         values = {n: np.asarray(draws[n](rng, shape)) for n, shape in shapes.items()}
-        try:
-            if np.isfinite(reference.value({**{n: np.asarray(v, float) for n, v in arrays.items()}, **values})).all():
-                return draws
-        except Exception:
-            continue
+        whole = {**{n: np.asarray(v, float) for n, v in arrays.items()}, **values}
+        y = attempt(reference.value, whole).value
+        if y is not None and np.isfinite(y).all():
+            return draws
     return ways[0]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.func import functional_call
 
-from handgrad.judge.isolation import duplicate, quiet
+from handgrad.judge.isolation import attempt, duplicate
 from handgrad.subjects.function.calling import Code, by_autograd
 from handgrad.subjects.function.inputs import cases, is_float_array, is_shape
 from handgrad.subjects.function.reference import Reference
@@ -70,15 +70,11 @@ def model_of(code: Code, given: Mapping[str, Any], reference: Reference, rng: np
     if any(isinstance(v, torch.Tensor) for v in code.constants.values()):
         return torch.zeros((), dtype=torch.float64)
     ordinary = next(cases(given, code.constants, np.zeros(()), reference, copy.deepcopy(rng)))
-    try:
-        with quiet():
-            code.forward(*duplicate(dict(enumerate(code.arguments(ordinary.inputs)))).values())
-    except (TypeError, AttributeError) as error:
-        if "ensor" in str(error) or "numpy" in str(error):
-            return torch.zeros((), dtype=torch.float64)
-    except Exception:
-        pass  # it is reported when it is judged
-    return np.zeros(())
+    args = [duplicate(arg) for arg in code.arguments(ordinary.inputs)]
+    error = attempt(lambda: code.forward(*args)).error  # any other error is reported when the code is judged
+    # A guess, and an honest one: torch and NumPy say so in their messages when they meet the other's arrays.
+    wants_torch = isinstance(error, TypeError | AttributeError) and ("ensor" in str(error) or "numpy" in str(error))
+    return torch.zeros((), dtype=torch.float64) if wants_torch else np.zeros(())
 
 
 def plain_forward(forward: Any) -> Callable[..., Any]:

@@ -1,11 +1,10 @@
 """Judge anyone's backward pass: two functions of NumPy, array API or torch, a torch.autograd.Function, a module.
 
 The forward passes are compared first: gradients of two different functions have nothing to say to each other. Then
-every gradient is judged by balls (certificate.py) where the code lets them in, and by the noise of the reference
-(opaque.py) where it does not.
+every gradient goes through the judge like any other stage.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,17 +13,17 @@ import torch
 
 from handgrad.arrays.precision import dtype_name, to64
 from handgrad.judge.isolation import duplicate, quiet
-from handgrad.judge.planted_error import Control, plant
+from handgrad.judge.planted_error import plant_error
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report, StageContracts
 from handgrad.report.stage_rows import StageRow
-from handgrad.subjects.function.calling import Code, call_word, input_names, signature
-from handgrad.subjects.function.case import Case, judge
+from handgrad.subjects.function.calling import Code, Way, find_way, input_names, signature
+from handgrad.subjects.function.case import Case, Kind, Tried, try_case
 from handgrad.subjects.function.inputs import cases, is_float_array, is_shape
 from handgrad.subjects.function.prepare import model_of, plain_forward, prepare
-from handgrad.subjects.function.side_effects import KEEPS, offences
+from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.side_effects import KEEPS_STATE, check_side_effects
 
-SIZES = ("sizes", "batch")
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 
@@ -72,35 +71,8 @@ def verify_function(
     rng = np.random.default_rng(seed)
     code, oracle, given = prepare(forward, backward, reference, given)
     model = model_of(code, given, oracle, rng)
-    rows: list[StageRow] = []
-    notes: list[str] = []
-    control: Control | None = None
-    contracts: tuple[StageContracts, ...] = ()
-    ways: dict[str, list[str]] = {}
-    for case in cases(given, code.constants, model, oracle, rng):
-        judged = judge(code, oracle, case, rng, slack)
-        notes += judged.notes
-        if judged.row is None:
-            continue
-        first = not rows
-        rows.append(judged.row)
-        if judged.way:
-            ways.setdefault(judged.way, []).append(case.name)
-        if first:
-            notes += admissions(code, case, judged.row)
-        if judged.evidence and control is None:
-            control = plant([(judged.row.isolated, judged.evidence)], [{}], rng)
-        if first and judged.evidence:
-            found, remarks = offences(code, oracle, case, judged, rng, slack)
-            contracts = (StageContracts(case.name, found),)
-            notes += remarks
-            if any(c.held is False and KEEPS in c.detail for c in found):
-                break  # what is kept from one case would be found wrong in the next
-        if first and judged.row.isolated.verdict is not Verdict.CERTIFIED:
-            break  # wrong where everything is ordinary: special inputs add nothing
-    rows = without_repeats(rows)
-    notes += size_note(rows)
-    notes += [f"judged {way}" + (f": {', '.join(names)}" if len(ways) > 1 else "") for way, names in ways.items()]
+    tried, side = try_cases(code, oracle, cases(given, code.constants, model, oracle, rng), rng, slack)
+    judged = [t for t in tried if t.judgement is not None]
     return Report(
         name=name or title(forward),
         dtype=dtype_name(model),
@@ -108,45 +80,84 @@ def verify_function(
         device=str(getattr(model, "device", "cpu")),
         seed=seed,
         slack=slack,
-        stages=tuple(rows),
-        control=control,
-        contracts=contracts,
-        notes=tuple(dict.fromkeys(notes)),
+        stages=tuple(list_rows(tried)),
+        control=plant_error([t.judgement for t in judged[:1] if t.judgement], [{}], rng),
+        contracts=side,
+        notes=tuple(dict.fromkeys(list_notes(tried))),
         chain=False,
     )
 
 
-def admissions(code: Code, case: Case, row: StageRow) -> list[str]:
+def try_cases(
+    code: Code, reference: Reference, todo: Iterator[Case], rng: np.random.Generator, slack: float
+) -> tuple[list[Tried], tuple[StageContracts, ...]]:
+    """Every case until one is wrong where everything is ordinary, or keeps something that would spoil the next.
+
+    The contracts are checked on the first case that has a row.
+    """
+    tried: list[Tried] = []
+    side: tuple[StageContracts, ...] = ()
+    for case in todo:
+        found = try_case(code, reference, case, rng, slack)
+        first = all(t.row is None for t in tried)
+        tried.append(found)
+        if found.row is None or not first:
+            continue
+        if found.judgement is not None:
+            kept = check_side_effects(code, reference, case, found.judgement, rng)
+            side = (StageContracts(case.name, kept.contracts),)
+            tried[-1] = replace(found, notes=(*found.notes, *admit(code, found), *kept.notes))
+        if found.row.isolated.verdict is not Verdict.CERTIFIED or keeps_state(side):
+            break
+    return tried, side
+
+
+def keeps_state(side: Sequence[StageContracts]) -> bool:
+    """Whether something is kept from one case that would be found wrong in the next."""
+    return any(c.held is False and c.name in KEEPS_STATE for stage in side for c in stage.contracts)
+
+
+def admit(code: Code, tried: Tried) -> list[str]:
     """What a report must not hide: inputs without a gradient, and a backward pass that had to be completed."""
-    judged = {t.name for t in row.isolated.tensors}
-    if len(judged) == 1:
-        return []  # the forward passes differ, or the code did not run
-    missing = [n for n in code.variables if f"d{n}" not in judged]
+    assert tried.judgement is not None
+    missing = [n for n in code.variables if f"d{n}" not in tried.judgement.evidence]
     found = [f"backward gives no gradient for {', '.join(missing)}, where the reference's is zero"] if missing else []
     with quiet():
-        _y, cache = code.run_forward(code.arguments(duplicate(case.inputs)))
-    word = call_word(code, bool(cache))
-    if word == "no upstream":
+        _y, cache = code.run_forward(code.arguments(duplicate(tried.case.inputs)))
+    way = find_way(code, cached=bool(cache))
+    if way is Way.NO_UPSTREAM:
         found.append("backward takes no upstream gradient: what it gives, times a random dy, was judged")
-    if word == "state":
+    if way is Way.STATE:
         found.append("backward(dy) was called right after its forward: it keeps its state and cannot go back twice")
     return found
 
 
-def without_repeats(rows: Sequence[StageRow]) -> list[StageRow]:
-    """The rows, where the kinks have a name, without the diagnoses that give it again among other names."""
-    told = next((r.diagnosis.name for r in rows if r.name == "kinks" and r.diagnosis and r.diagnosis.known), None)
-    if told is None:
-        return list(rows)
-    repeats = (r.name != "kinks" and r.diagnosis is not None and told in r.diagnosis.name for r in rows)
-    return [replace(r, diagnosis=None) if again else r for r, again in zip(rows, repeats, strict=True)]
+def list_rows(tried: Sequence[Tried]) -> Iterator[StageRow]:
+    """The rows; where the kinks have a name, without the diagnoses that give it again among other names.
+
+    A ReLU whose derivative at 0 is 1 is wrong at the kinks and at the zeros: it is told once, where it shows best.
+    """
+    at_kinks = [t.row.diagnosis for t in tried if t.row and t.row.diagnosis and t.case.kind is Kind.KINKS]
+    name = next((d.name for d in at_kinks if d.known), None)
+    for t in tried:
+        if t.row is None:
+            continue
+        again = name is not None and t.case.kind is not Kind.KINKS and t.row.diagnosis and name in t.row.diagnosis.name
+        yield replace(t.row, diagnosis=None) if again else t.row
 
 
-def size_note(rows: Sequence[StageRow]) -> list[str]:
-    """Whether only other sizes than those given are wrong."""
-    wrong = [row.name for row in rows if row.isolated.verdict is Verdict.REFUTED]
-    only = bool(wrong) and all(name.startswith(SIZES) for name in wrong)
-    return [f"right at the sizes given only: wrong at {', '.join(wrong)}"] if only else []
+def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
+    """What else must be said, and how each case was judged."""
+    for t in tried:
+        yield from t.notes
+    wrong = [t for t in tried if t.row and t.row.isolated.verdict is Verdict.REFUTED]
+    if wrong and all(t.case.kind is Kind.SIZES for t in wrong):
+        yield f"right at the sizes given only: wrong at {', '.join(t.case.name for t in wrong)}"
+    ways: dict[str, list[str]] = {}
+    for t in tried:
+        if t.row and t.judgement and t.judgement.way:
+            ways.setdefault(t.judgement.way.value, []).append(t.case.name)
+    yield from (f"judged {way}" + (f": {', '.join(names)}" if len(ways) > 1 else "") for way, names in ways.items())
 
 
 def check_arguments(forward: Any, backward: Any, reference: Any, inputs: Any, slack: float) -> dict[str, Any]:

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.ball import Ball
 from handgrad.arrays.dual import Dual
-from handgrad.arrays.precision import to64
-from handgrad.judge.stage import layer_twin, meeting, plain
+from handgrad.arrays.precision import plain, to64
+from handgrad.judge.constants import DRIFT_SIGMAS
 from handgrad.judge.verdict import Verdict
-from manual import Loss, Network, Params
+from handgrad.subjects.network.network_run import Point
+from handgrad.subjects.network.stages import as_run, convert, layer_twin
 from torch_ref import twin
 from torch_ref.weights import TORCH_NAMES
 
 Float = NDArray[np.float64]
 
-SIGMAS = 16  # measured: correct networks exceed it only where the numbers are extreme (docs/evidence.md)
 DIRECTIONS = 20  # the probability to miss an error is at most 2^-20
 
 
@@ -39,10 +39,9 @@ class ChainValues:
         return dE if i + 1 == len(self.stages) else self.stages[i + 1]["dx"]
 
 
-def reference_chain(
-    network: Network, params: Sequence[Params], x: Any, target: Any, loss: Loss, states: Sequence[Any], dE: float
-) -> ChainValues:
+def reference_chain(point: Point) -> ChainValues:
     """The whole pass by the twins and float64 autograd."""
+    network, params, x, target, loss, states, dE = point
     leaves = [{k: torch.tensor(to64(v), requires_grad=True) for k, v in layer.items()} for layer in params]
     h = torch.tensor(to64(x), requires_grad=True)
     between = [h]
@@ -63,26 +62,17 @@ def reference_chain(
     return ChainValues(tuple(stages))
 
 
-def noise(
-    network: Network,
-    params: Sequence[Params],
-    x: Any,
-    target: Any,
-    loss: Loss,
-    states: Sequence[Any],
-    dE: float,
-    dtype: str,
-    both: bool = True,
-) -> ChainValues:
+def noise(point: Point, dtype: str, both: bool = True) -> ChainValues:
     """The standard deviation that rounding gives each entry of the whole pass: one run on balls that add as squares.
 
     both: with the jump where rounding could put a unit on the other side of a kink.
     """
+    network, params, x, target, loss, states, dE = point
     arithmetic = Arithmetic.of(dtype, rms=True, both=both)
     exact = [{k: Ball.exact(to64(v), arithmetic) for k, v in layer.items()} for layer in params]
     h = Ball.exact(to64(x), arithmetic)
-    y, trace = network.forward(exact, h, [meeting(h, s) for s in states])
-    E, cache = loss.forward(y, meeting(y, target))
+    y, trace = network.forward(exact, h, [as_run(h, s) for s in states])
+    E, cache = loss.forward(y, as_run(y, target))
     dy = loss.backward(cache, Ball.exact(dE, arithmetic))
     back = network.backward_trace(exact, trace, dy)
     stages: list[Mapping[str, Float]] = [
@@ -105,13 +95,7 @@ class DirectionsReport:
 
 
 def directions(
-    network: Network,
-    params: Sequence[Params],
-    x: Any,
-    target: Any,
-    loss: Loss,
-    states: Sequence[Any],
-    dE: float,
+    point: Point,
     grads: Sequence[Mapping[str, Float]],
     sigmas: Sequence[Mapping[str, Float]],
     rng: np.random.Generator,
@@ -123,13 +107,14 @@ def directions(
     moves by more than the bound is wide, so not both signs can pass. The directional derivative comes from dual numbers
     through the forward pass alone: neither the backward pass under judgement nor autograd takes part.
     """
+    network, params, x, target, loss, states, dE = point
     exact = [{k: to64(v) for k, v in layer.items()} for layer in params]
-    x64, given = to64(x), [None if s is None else _map(s, plain) for s in states]
+    x64, given = to64(x), [None if s is None else convert(s, plain) for s in states]
     # sigma takes the roundings of the N samples for independent; those of equal samples are equal, and add up sqrt(N)
     # times as far.
     spread = sqrt(len(x64) * sum(float(np.sum(s**2)) for s in _entries(sigmas)))
     g = [grads[0]["dx"], *(d[f"d{k}"] for d, layer in zip(grads, exact, strict=True) for k in layer)]
-    rounding = SIGMAS * spread + 1e-14 * sum(float(np.sum(np.abs(a))) for a in g)
+    rounding = DRIFT_SIGMAS * spread + 1e-14 * sum(float(np.sum(np.abs(a))) for a in g)
     vx, v = np.empty(x64.shape), [{k: np.empty(a.shape) for k, a in layer.items()} for layer in exact]
     signs = [vx, *(step[k] for step in v for k in step)]  # one memory for all directions, filled anew for each
     outside, worst, finite = 0, 0.0, True
@@ -160,9 +145,5 @@ def _entries(layers: Sequence[Mapping[str, Float]]) -> list[Float]:
     return [layers[0]["dx"], *own]
 
 
-def _map(state: Any, to: Any) -> Any:
-    return type(state)(*(to(part) for part in state)) if isinstance(state, tuple) else to(state)
-
-
 def _torch(state: Any) -> Any:
-    return _map(state, lambda a: torch.as_tensor(to64(a)))
+    return convert(state, lambda a: torch.as_tensor(to64(a)))

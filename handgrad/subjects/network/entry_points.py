@@ -7,14 +7,14 @@ The judge follows `Network.backward_trace`, whose every quantity it can see. `Ne
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from handgrad.judge.contracts import contents
+from handgrad.judge.isolation import attempt, contents
 from handgrad.subjects.network.network_run import Point
 from manual import gradients, loss_and_gradients, param_names
 
 Named = dict[str, Any]
 
 
-def doors(point: Point) -> tuple[str, ...]:
+def check_entry_points(point: Point) -> tuple[str, ...]:
     """What is wrong with them, in words, on this batch; nothing where the stages themselves do not run."""
     network, params, x, target, loss, states, _dE = point
     names = param_names(network.layers)
@@ -27,14 +27,17 @@ def doors(point: Point) -> tuple[str, ...]:
             for short, name in called.items()
         }
 
-    try:
+    def run_stages() -> tuple[Any, Any, Named]:
         y, trace = network.forward(params, x, states)
         E, cache = loss.forward(y, target)
         dy = loss.backward(cache, 1.0)
         stages = network.backward_trace(params, trace, dy)
-        right = {"loss": E, "dx": stages[0].dx, **named([stage.dparams for stage in stages])}
-    except Exception:  # the run under judgement has said so
+        return trace, dy, {"loss": E, "dx": stages[0].dx, **named([stage.dparams for stage in stages])}
+
+    ran = attempt(run_stages).value
+    if ran is None:  # the run under judgement has said so
         return ()
+    trace, dy, right = ran
 
     def backward() -> Named:
         dx, dparams = network.backward(params, trace, dy)
@@ -57,14 +60,13 @@ def doors(point: Point) -> tuple[str, ...]:
         "loss_and_gradients": training_step,
         "gradients": by_name,
     }
-    return tuple(problem for door, call in ways.items() for problem in compared(door, call, right))
+    return tuple(problem for entry, call in ways.items() for problem in compare_values(entry, call, right))
 
 
-def compared(door: str, call: Callable[[], Named], right: Mapping[str, Any]) -> list[str]:
-    """What the door gives that is not what the stages give."""
-    try:
-        found = call()
-    except Exception as error:
-        return [f"{door} stopped with {type(error).__name__}: {error}"]
-    other = [name for name, value in found.items() if contents([value]) != contents([right[name]])]
-    return [f"{door}: other values than the stages of the same pass give, in {', '.join(other)}"] if other else []
+def compare_values(entry: str, call: Callable[[], Named], right: Mapping[str, Any]) -> list[str]:
+    """What this way to the gradient gives that is not what the stages give."""
+    found = attempt(call)
+    if found.value is None:
+        return [f"{entry} stopped with {type(found.error).__name__}: {found.error}"]
+    other = [name for name, value in found.value.items() if contents([value]) != contents([right[name]])]
+    return [f"{entry}: other values than the stages of the same pass give, in {', '.join(other)}"] if other else []

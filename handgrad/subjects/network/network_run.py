@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handgrad.arrays.precision import like
-from handgrad.judge.contracts import contents, copied
+from handgrad.judge.isolation import attempt, contents, duplicate
 from manual import Dropout, Loss, Network, Params, StageGrads
 from manual import Stage as Trace
 
@@ -70,10 +70,7 @@ class Run:
         """What the whole backward pass gives must be, bit for bit, what each stage's own backward pass gives."""
         problems = []
         for i, own in enumerate(self.back or ()):
-            try:
-                alone = self.backward(i, copied(own.dy))
-            except Exception:  # the stage says so itself
-                continue
+            alone = attempt(self.backward, i, duplicate(own.dy)).value or {}  # the stage says so itself
             given = {"dx": own.dx, **own.dparams}
             changed = [k for k in alone if k in given and contents(alone[k]) != contents(given[k])]
             if changed and i < len(self.trace) - 1:
@@ -81,10 +78,9 @@ class Run:
         return problems
 
 
-def own_run(
-    network: Network, params: Sequence[Params], x: Any, target: Any, loss: Loss, states: Sequence[Any], dE: float
-) -> Run:
+def run_by_hand(point: Point) -> Run:
     """Forward and backward by the code under judgement, nothing changed or copied on the way."""
+    network, params, x, target, loss, states, dE = point
     y, trace = network.forward(params, x, states)
     E, cache = loss.forward(y, target)
     scalar = like(np.asarray(dE), x)
@@ -95,9 +91,7 @@ def own_run(
         dx, dparams = network.layers[i].backward(params[i], trace[i].cache, dy)
         return {"dx": dx, **dparams}
 
-    stages = (*trace, Trace(y, E, cache))
-    expected = (*({f"d{name}" for name in layer} for layer in params), set[str]())
-    try:
+    def whole_pass() -> tuple[StageGrads, ...]:
         dy = loss.backward(cache, scalar)
         back = (*network.backward_trace(params, trace, dy), StageGrads(scalar, dy, {}))
         if len(back) != len(stages):
@@ -106,7 +100,10 @@ def own_run(
             if not isinstance(own.dparams, dict):
                 kind = type(own.dparams).__name__
                 raise TypeError(f"stage {i} gives the gradients of its parameters as {kind}, expected a dictionary")
-    except Exception as error:  # a wrong shape half-way: the isolated stages say where
-        stopped = f"the chained backward pass stopped with {type(error).__name__}: {error}"
-        return Run(x, stages, None, backward, expected, stopped)
-    return Run(x, stages, back, backward, expected)
+        return back
+
+    stages = (*trace, Trace(y, E, cache))
+    expected = (*({f"d{name}" for name in layer} for layer in params), set[str]())
+    back = attempt(whole_pass)  # a wrong shape half-way: the isolated stages say where
+    stopped = f"the chained backward pass stopped with {type(back.error).__name__}: {back.error}" if back.error else ""
+    return Run(x, stages, back.value, backward, expected, stopped)

@@ -15,7 +15,7 @@ from handgrad.experiment import two_trainings as trajectory
 from handgrad.experiment.datasets.digits import digits
 from handgrad.experiment.two_trainings import compare_training
 from handgrad.experiment.two_trainings_text import Trajectory
-from handgrad.judge import ball_bound
+from handgrad.judge.compare import compare
 from handgrad.judge.verdict import Verdict
 from manual import (
     BatchNorm1d,
@@ -484,9 +484,7 @@ def test_what_balls_cannot_enter_is_unresolved(broken: Callable[..., Any]) -> No
 
 
 def test_a_planted_error_that_is_not_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "handgrad.judge.planted_error.compare", lambda name, s, S, bound: ball_bound.compare(name, S, S, bound)
-    )
+    monkeypatch.setattr("handgrad.judge.planted_error.compare", lambda name, s, S, bound: compare(name, S, S, bound))
     found = compare_training(*small(Tanh()), 0.05, seed=0)
     assert found.verdict is Verdict.UNRESOLVED
     assert "was not caught" in found.words

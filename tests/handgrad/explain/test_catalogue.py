@@ -10,9 +10,11 @@ import pytest
 
 import manual
 from handgrad.explain.diagnosis import Diagnosis, diagnose
-from handgrad.judge.ball_bound import certify
-from handgrad.judge.stage import Stage, layer_stage, loss_stage
+from handgrad.judge.judge import judge
+from handgrad.judge.stage import Stage
+from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
+from handgrad.subjects.network.stages import layer_stage, loss_stage
 from manual import ACTIVATIONS
 from manual.layers.gelu import tanh_of_cubic
 from manual.layers.sigmoid import sigmoid
@@ -58,7 +60,9 @@ def layer_case(
 
 
 def named(made: Made) -> Diagnosis | None:
-    report, evidence = certify(*made)
+    judged = judge(Trial(*made))
+    report = judged.report
+    evidence = judged.evidence
     if report.verdict is Verdict.CERTIFIED:
         return None
     return diagnose(*made, evidence)

@@ -13,8 +13,11 @@ from array_api_compat import array_namespace
 import manual
 from handgrad.explain import diagnosis
 from handgrad.explain.diagnosis import Diagnosis, diagnose
-from handgrad.judge.ball_bound import Evidence, certify
-from handgrad.judge.stage import Stage, autograd, layer_stage, loss_stage
+from handgrad.judge.compare import Evidence
+from handgrad.judge.judge import judge
+from handgrad.judge.stage import Stage
+from handgrad.judge.trial import Trial
+from handgrad.subjects.network.stages import autograd, layer_stage, loss_stage
 
 Tensors = dict[str, Any]
 
@@ -28,7 +31,8 @@ def linear(rng: np.random.Generator, N: int, n_in: int, n_out: int, dtype: Any =
 def named(stage: Stage, inputs: Any, dy: Any, change: Callable[[Tensors, Any, Any], Tensors]) -> Diagnosis | None:
     """The diagnosis of the stage whose results go through change(out, inputs, dy) -> what is different."""
     wrong = replace(stage, hand=lambda i, d: {**(out := stage.hand(i, d)), **change(out, i, d)})
-    _, evidence = certify(wrong, inputs, dy)
+    judged = judge(Trial(wrong, inputs, dy))
+    evidence = judged.evidence
     return diagnose(wrong, inputs, dy, evidence)
 
 
@@ -177,7 +181,8 @@ def test_a_gradient_of_zeros_is_told_in_the_simplest_words() -> None:
 def test_code_that_cannot_be_run_again_gets_no_name() -> None:
     stage, inputs, dy = linear(np.random.default_rng(19), 6, 4, 3)
     wrong = replace(stage, hand=lambda i, d: {**(out := stage.hand(i, d)), "dW": -out["dW"]})
-    _, evidence = certify(wrong, inputs, dy)
+    judged = judge(Trial(wrong, inputs, dy))
+    evidence = judged.evidence
     once = replace(wrong, hand=lambda i, d: 1 / 0)
     for given, known in ((wrong, True), (once, False)):
         found = diagnose(given, inputs, dy, evidence)

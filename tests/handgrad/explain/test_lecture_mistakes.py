@@ -12,8 +12,11 @@ import torch
 import manual
 from handgrad import Verdict, verify
 from handgrad.explain.diagnosis import Diagnosis, diagnose
-from handgrad.judge.ball_bound import Evidence, certify
-from handgrad.judge.stage import Stage, autograd, layer_stage, loss_stage
+from handgrad.judge.compare import Evidence
+from handgrad.judge.judge import judge
+from handgrad.judge.stage import Stage
+from handgrad.judge.trial import Trial
+from handgrad.subjects.network.stages import autograd, layer_stage, loss_stage
 from manual.layers.sigmoid import sigmoid
 
 Change = Callable[[Any, Any, Any], Any]
@@ -30,7 +33,9 @@ def linear(N: int, n_in: int, n_out: int, dtype: Any = np.float64, seed: int = 1
 def named(stage: Stage, inputs: Any, dy: Any, change: Change) -> str:
     """The name of change(out, inputs, dy); empty for none."""
     wrong = replace(stage, hand=lambda i, d: {**(out := stage.hand(i, d)), **change(out, i, d)})
-    report, evidence = certify(wrong, inputs, dy)
+    judged = judge(Trial(wrong, inputs, dy))
+    report = judged.report
+    evidence = judged.evidence
     assert report.verdict is Verdict.REFUTED, report
     found = diagnose(wrong, inputs, dy, evidence)
     assert found is not None
@@ -77,7 +82,7 @@ def test_a_wrong_product_is_named(key: str, dtype: Any) -> None:
     stage, inputs, dy = linear(*sizes, dtype)
     if expected == "^$":
         wrong = replace(stage, hand=lambda i, d: {**(out := stage.hand(i, d)), **change(out, i, d)})
-        assert certify(wrong, inputs, dy)[0].verdict is Verdict.CERTIFIED
+        assert judge(Trial(wrong, inputs, dy)).verdict is Verdict.CERTIFIED
         return
     assert re.search(expected, named(stage, inputs, dy, change))
 

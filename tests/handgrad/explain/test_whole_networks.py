@@ -10,8 +10,9 @@ import torch
 
 from handgrad import Report, Verdict, verify_function
 from handgrad.explain.diagnosis import diagnose
-from handgrad.judge.ball_bound import Evidence
-from handgrad.judge.stage import Stage, autograd
+from handgrad.judge.compare import Evidence
+from handgrad.judge.stage import Stage
+from handgrad.subjects.network.stages import autograd
 
 Sigmoid, Tanh = (lambda z: 1 / (1 + np.exp(-z)), lambda h: h * (1 - h)), (np.tanh, lambda h: 1 - h * h)
 TORCH = {id(Sigmoid): torch.sigmoid, id(Tanh): torch.tanh}

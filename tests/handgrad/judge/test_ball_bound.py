@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
-from handgrad.judge.ball_bound import certify, compare, longest_sum
-from handgrad.judge.stage import Stage, layer_stage
+from handgrad.judge.ball_bound import longest_sum
+from handgrad.judge.compare import compare
+from handgrad.judge.judge import judge
+from handgrad.judge.stage import Stage
+from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict, together
+from handgrad.subjects.network.stages import layer_stage
 from manual import ACTIVATIONS, LayerNorm, Linear
 
 
@@ -63,7 +67,9 @@ def test_an_error_of_twice_the_bound_is_always_seen_and_the_right_code_never(dty
         inputs |= {k: rng.normal(size=shape).astype(dtype) for k, shape in layer.param_shapes.items()}
         y = stage.hand(inputs, inputs["x"][:, :5] if isinstance(layer, Linear) else inputs["x"])["y"]
         dy = rng.normal(size=y.shape).astype(dtype)
-        report, evidence = certify(stage, inputs, dy)
+        judged = judge(Trial(stage, inputs, dy))
+        report = judged.report
+        evidence = judged.evidence
         assert report.verdict is Verdict.CERTIFIED
         for name, e in evidence.items():
             planted = e.hand + 2.01 * e.bound * rng.choice((-1, 1), e.bound.shape)
@@ -75,8 +81,8 @@ def test_slack_widens_the_bound(monkeypatch):
     right = layer_stage("s", layer)
     wrong = Stage("s", lambda i, dy: {k: 1.0000001 * v for k, v in right.hand(i, dy).items()}, right.reference)
     x = np.linspace(-2, 2, 12).reshape(3, 4)
-    assert certify(wrong, {"x": x}, x)[0].verdict is Verdict.REFUTED
-    assert certify(wrong, {"x": x}, x, slack=1e10)[0].verdict is Verdict.CERTIFIED
+    assert judge(Trial(wrong, {"x": x}, x)).verdict is Verdict.REFUTED
+    assert judge(Trial(wrong, {"x": x}, x, slack=1e10)).verdict is Verdict.CERTIFIED
 
 
 def test_longest_sum_counts_the_terms_of_the_longest_axis():

@@ -10,10 +10,11 @@ from torch.nn import functional as F
 from handgrad import Verdict, verify, verify_function
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.ball import Ball
-from handgrad.judge.ball_bound import certify
+from handgrad.judge.ball_bound import by_balls
 from handgrad.judge.stage import Stage
+from handgrad.judge.trial import Trial
+from handgrad.subjects.network.end_to_end import check_directions
 from handgrad.subjects.network.network_run import Point
-from handgrad.subjects.network.verify import along_directions
 from manual import Dropout, HalfSquaredError, Linear, Network, ReLU
 
 KEPT = np.random.default_rng(0).random((4, 3)) > 0.4
@@ -116,12 +117,13 @@ def test_what_only_the_other_branch_explains_is_unresolved():
         right = {"y": np.maximum(x, 0), "dx": dy * (x > 0)}
         return Stage("relu", hand, lambda inputs, dy: right)
 
-    assert certify(stage(0.0), {"x": x}, dy)[0].verdict is Verdict.CERTIFIED
-    report, evidence = certify(stage(0.5), {"x": x}, dy)
+    assert by_balls(Trial(stage(0.0), {"x": x}, dy)).verdict is Verdict.CERTIFIED
+    judged = by_balls(Trial(stage(0.5), {"x": x}, dy))
+    report, evidence = judged.report, judged.evidence
     assert report.verdict is Verdict.UNRESOLVED
     assert np.isinf(evidence["dx"].bound).tolist() == [True, False]
     assert "which branch" in report.worst.reason
-    assert certify(stage(2.5), {"x": x}, dy)[0].verdict is Verdict.REFUTED  # further off than the other branch
+    assert by_balls(Trial(stage(2.5), {"x": x}, dy)).verdict is Verdict.REFUTED  # further off than the other branch
 
 
 class LeakyDropout(Dropout):
@@ -181,7 +183,7 @@ def test_the_directions_take_no_room_from_the_other_branch(leak):
     net = Network((Linear(3, 8), AbsoluteReLU(leak), Linear(8, 2)))
     x, target = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
     point = Point(net, net.init(0), x, target, HalfSquaredError(), (None,) * 3, 1.0)
-    found, why = along_directions(point, "float64", rng, 1.0)
+    found, why = check_directions(point, "float64", rng, 1.0)
     verdict = verify(net, net.init(0), x, target, HalfSquaredError(), seed=0).verdict
     assert verdict is (Verdict.REFUTED if leak else Verdict.CERTIFIED)
     if leak == 0:

@@ -9,9 +9,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from handgrad.arrays.arithmetic import Arithmetic
-from handgrad.judge.noise_bound import apart, certify_opaque
+from handgrad.judge.noise_bound import by_noise, difference
 from handgrad.judge.reference_noise import Rounding, noise, shake
 from handgrad.judge.stage import Stage
+from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 from handgrad.subjects.function.verify import verify_function
 
@@ -426,8 +427,8 @@ def test_every_term_of_the_bound_is_needed():
 
 def test_what_does_not_repeat_itself_excuses_nothing():
     g, wide = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.5, 3.5], np.longdouble)
-    assert apart(g, np.array([1.0, 2.0, 4.0]), wide).tolist() == [0.0, 0.5, 0.0]
-    assert apart(g, g, np.array([np.nan, np.inf, 3.0])).tolist() == [0.0, 0.0, 0.0]
+    assert difference(g, np.array([1.0, 2.0, 4.0]), wide).tolist() == [0.0, 0.5, 0.0]
+    assert difference(g, g, np.array([np.nan, np.inf, 3.0])).tolist() == [0.0, 0.0, 0.0]
 
 
 def test_the_floor_is_near_rounding():
@@ -442,15 +443,15 @@ def test_the_floor_is_near_rounding():
 def test_one_entry_beyond_its_bound_is_found():
     right, rng = matmul_stage(), np.random.default_rng(3)
     inputs, dy = {"A": rng.normal(size=(6, 5)), "B": rng.normal(size=(5, 4))}, rng.normal(size=(6, 4))
-    report, evidence = certify_opaque(right, inputs, dy, right.hand(inputs, dy), rng)
-    assert report.verdict is Verdict.CERTIFIED
+    judged = by_noise(Trial(right, inputs, dy))
+    assert judged.verdict is Verdict.CERTIFIED
 
     def hand(inputs, dy):
         found = right.hand(inputs, dy)
-        found["dB"][3, 2] += 3 * evidence["dB"].bound[3, 2]
+        found["dB"][3, 2] += 3 * judged.evidence["dB"].bound[3, 2]
         return found
 
-    report, _ = certify_opaque(replace(right, hand=hand), inputs, dy, hand(inputs, dy), rng)
+    report = by_noise(Trial(replace(right, hand=hand), inputs, dy)).report
     assert (report.worst.name, report.worst.index, report.worst.outside) == ("dB", (3, 2), 1)
 
 

@@ -6,6 +6,7 @@ import pytest
 from handgrad.arrays.precision import to64
 from handgrad.judge.verdict import Verdict
 from handgrad.subjects.network.chain import DIRECTIONS, directions, noise, reference_chain
+from handgrad.subjects.network.network_run import Point
 from manual import HalfSquaredError, SoftmaxCrossEntropy, mlp
 
 
@@ -28,7 +29,7 @@ def point(batch):
 def test_the_reference_pass_is_the_hand_pass_to_rounding(point):
     net, params, x, t, loss, states, dE = point
     own = whole_pass(net, params, x, t, loss, dE)
-    reference = reference_chain(net, params, x, t, loss, states, dE)
+    reference = reference_chain(Point(net, params, x, t, loss, states, dE))
     for mine, theirs in zip(own, reference.stages, strict=True):
         assert mine.keys() == theirs.keys()
         for name in mine:
@@ -42,8 +43,8 @@ def test_noise_is_the_size_of_the_rounding_that_happens(batch):
         params, x, t = batch(net, 40, "float32", seed)
         states = (None,) * len(net.layers)
         own = whole_pass(net, params, x, t, loss, np.float32(1.3))
-        exact = reference_chain(net, params, x, t, loss, states, float(np.float32(1.3)))
-        sigma = noise(net, params, x, t, loss, states, float(np.float32(1.3)), "float32")
+        exact = reference_chain(Point(net, params, x, t, loss, states, float(np.float32(1.3))))
+        sigma = noise(Point(net, params, x, t, loss, states, float(np.float32(1.3))), "float32")
         for mine, theirs, s in zip(own, exact.stages, sigma.stages, strict=True):
             ratios += [np.abs(mine[k] - theirs[k]).ravel() / s[k].ravel() for k in mine if s[k].all()]
     z = np.concatenate(ratios)
@@ -54,8 +55,8 @@ def test_noise_is_the_size_of_the_rounding_that_happens(batch):
 def test_right_gradients_pass_every_direction(point):
     net, params, x, t, loss, states, dE = point
     own = whole_pass(net, params, x, t, loss, dE)[:-1]
-    sigma = noise(net, params, x, t, loss, states, dE, "float64").stages[:-1]
-    report = directions(*point, own, sigma, np.random.default_rng(0))
+    sigma = noise(Point(net, params, x, t, loss, states, dE), "float64").stages[:-1]
+    report = directions(Point(*point), own, sigma, np.random.default_rng(0))
     assert report.verdict is Verdict.CERTIFIED
     assert report.directions == DIRECTIONS == 20
     assert report.entries == sum(a.size for layer in params for a in layer.values()) + x.size
@@ -65,13 +66,13 @@ def test_right_gradients_pass_every_direction(point):
 @pytest.mark.parametrize("name", ["dW", "db"])
 def test_one_wrong_entry_escapes_half_of_the_directions_at_most(point, name):
     net, params, x, t, loss, states, dE = point
-    sigma = noise(net, params, x, t, loss, states, dE, "float64").stages[:-1]
+    sigma = noise(Point(net, params, x, t, loss, states, dE), "float64").stages[:-1]
     escaped = []
     for seed in range(10):
         own = whole_pass(net, params, x, t, loss, dE)[:-1]
         own[2][name] = own[2][name].copy()
         own[2][name].flat[seed % own[2][name].size] += 1e-9
-        report = directions(*point, own, sigma, np.random.default_rng(seed))
+        report = directions(Point(*point), own, sigma, np.random.default_rng(seed))
         assert report.verdict is Verdict.REFUTED
         escaped.append(report.directions - report.outside)
     assert np.mean(escaped) <= 10
@@ -80,6 +81,6 @@ def test_one_wrong_entry_escapes_half_of_the_directions_at_most(point, name):
 def test_the_input_gradient_takes_part(point):
     net, params, x, t, loss, states, dE = point
     own = whole_pass(net, params, x, t, loss, dE)[:-1]
-    sigma = noise(net, params, x, t, loss, states, dE, "float64").stages[:-1]
+    sigma = noise(Point(net, params, x, t, loss, states, dE), "float64").stages[:-1]
     own[0]["dx"] = -own[0]["dx"]
-    assert directions(*point, own, sigma, np.random.default_rng(1)).verdict is Verdict.REFUTED
+    assert directions(Point(*point), own, sigma, np.random.default_rng(1)).verdict is Verdict.REFUTED

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import handgrad.subjects.network.entry_points
 from handgrad import Verdict, verify
+from handgrad.subjects.network import entry_points
 from manual import Dropout, HalfSquaredError, Linear, MeanSquaredError, Network, Tanh, mlp
 from manual.gradients import gradients, loss_and_gradients
 
@@ -75,21 +75,21 @@ class Doubled:
 
 
 @pytest.mark.parametrize(
-    ("door", "wrong", "names"),
+    ("entry", "wrong", "names"),
     [
         ("gradients", lambda *a, **k: Doubled(gradients(*a, **k)), "dx, dW1, db1, dW2, db2"),
         ("loss_and_gradients", lambda n, p, x, t, e, **k: loss_and_gradients(n, p, 2 * x, t, e), "loss, dW1, db1, dW2"),
     ],
 )
-def test_the_front_door_is_checked(
-    door: str, wrong: Callable[..., Any], names: str, monkeypatch: pytest.MonkeyPatch
+def test_every_way_to_the_gradient_is_checked(
+    entry: str, wrong: Callable[..., Any], names: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handgrad.doors, door, wrong)
+    monkeypatch.setattr(entry_points, entry, wrong)
     (problem,) = judged(Network(LAYERS)).wiring
-    assert problem.startswith(f"{door}: other values than the stages of the same pass give, in {names}")
+    assert problem.startswith(f"{entry}: other values than the stages of the same pass give, in {names}")
 
 
-def test_right_doors_of_a_network_with_states_and_frozen_stages() -> None:
+def test_right_ways_of_a_network_with_states_and_frozen_stages() -> None:
     rng = np.random.default_rng(0)
     net = Network((Linear(4, 3), Dropout(0.5), Linear(3, 2, bias=False)))
     x = rng.normal(size=(20, 4))

@@ -7,8 +7,10 @@ from array_api_compat import array_namespace
 from handgrad import Verdict, verify
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.ball import Ball
-from handgrad.judge.ball_bound import certify, compare
-from handgrad.judge.stage import layer_stage
+from handgrad.judge.compare import compare
+from handgrad.judge.judge import judge
+from handgrad.judge.trial import Trial
+from handgrad.subjects.network.stages import layer_stage
 from manual import Dropout, HalfSquaredError, mlp
 
 F32 = Arithmetic.of("float32")
@@ -24,7 +26,7 @@ def test_a_mask_divided_by_the_rate_is_rounded():
     scales = np.float32(1) / (1 - rates).astype(np.float32)
     p = rates[np.argmax(np.abs(scales * (1 - rates) - 1))]  # where m / (1 - p) rounds most
     layer, x = Dropout(float(p)), single(rng, 60, 60)
-    report, _ = certify(layer_stage("d", layer, layer.draw(rng, x)), {"x": x}, single(rng, 60, 60))
+    report = judge(Trial(layer_stage("d", layer, layer.draw(rng, x)), {"x": x}, single(rng, 60, 60))).report
     assert report.verdict is Verdict.CERTIFIED
 
 

@@ -1,0 +1,27 @@
+"""The bound of a trial: by interval arithmetic where balls enter the code, else by the noise of the reference."""
+
+from handgrad.judge.ball_bound import by_balls
+from handgrad.judge.compare import StageReport
+from handgrad.judge.isolation import attempt
+from handgrad.judge.judgement import Judgement
+from handgrad.judge.noise_bound import by_noise
+from handgrad.judge.trial import Trial
+from handgrad.judge.verdict import Verdict
+
+
+def bound(trial: Trial) -> Judgement:
+    """Every tensor inside the bound that the two ways give; raises what the reference raises."""
+    return bound_by_noise(bound_by_balls(Judgement(trial, StageReport(trial.stage.name, ()), {})))
+
+
+def bound_by_balls(found: Judgement) -> Judgement:
+    """Balls run through the code itself and carry how far rounding can move every value: that bound is derived."""
+    trial = found.trial
+    if trial.stage.subject is None and not trial.repeats:
+        return found  # code that gives something else every time has no rounding of its own
+    return attempt(by_balls, trial).value or found
+
+
+def bound_by_noise(found: Judgement) -> Judgement:
+    """Balls do not enter, find no finite bound, or rounding decides the branch: the reference's noise is the bound."""
+    return by_noise(found.trial) if found.verdict is Verdict.UNRESOLVED else found

@@ -1,0 +1,157 @@
+"""One tensor against its reference, entry by entry and no entry excepted: |hand - reference| <= bound."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handgrad.judge.verdict import Verdict, together
+
+Float = NDArray[np.float64]
+ENOUGH = 2**14  # entries for a median
+ABSENT = "the gradient is absent (None), and it is not zero"
+
+
+@dataclass(frozen=True)
+class TensorReport:
+    """One tensor of one stage against its bound."""
+
+    name: str
+    shape: tuple[int, ...]
+    verdict: Verdict
+    entries: int
+    outside: int
+    index: tuple[int, ...]  # of the worst entry, by difference over bound
+    hand: float
+    reference: float
+    difference: float
+    bound: float
+    ratio: float  # difference over bound, at the worst entry
+    floor_median: float  # smallest relative error surely seen: median and 90th percentile of 2 bound / |reference|
+    floor_p90: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """The arrays behind a TensorReport, for naming the mistake. hand is all nan where the gradient is absent."""
+
+    hand: Float
+    reference: Float
+    bound: Float
+
+    @property
+    def outside(self) -> NDArray[np.bool_]:
+        """Where the given result is not inside its bound; a single True if its shape is wrong."""
+        if self.hand.shape != self.reference.shape:
+            return np.ones(1, bool)
+        with np.errstate(all="ignore"):
+            unknown = np.isfinite(self.hand) & ~(np.isfinite(self.reference) & np.isfinite(self.bound))
+            return ~(np.abs(self.hand - self.reference) <= self.bound) & ~unknown
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """All tensors of a stage."""
+
+    name: str
+    tensors: tuple[TensorReport, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        return together(t.verdict for t in self.tensors)
+
+    @property
+    def worst(self) -> TensorReport:
+        """The tensor to show: one that fails before one that passes, then the largest difference over bound."""
+        order = (Verdict.CERTIFIED, Verdict.UNRESOLVED, Verdict.REFUTED)
+        return max(self.tensors, key=lambda t: (order.index(t.verdict), t.ratio))
+
+
+def compare(name: str, s: Float, S: Float, bound: Float, huge: float = float(np.finfo(float).max)) -> TensorReport:
+    """One tensor, entry by entry. A wrong shape or a value that is not finite is refuted, never skipped.
+
+    Only where the right value is not finite itself, or beyond `huge`, the largest number of the precision, nothing can
+    be said.
+    """
+    if s.shape != S.shape:
+        return unmeasured(name, s.shape, Verdict.REFUTED, S.size, f"shape is {s.shape}, expected {S.shape}")
+    if S.size == 0:
+        return unmeasured(name, S.shape, Verdict.UNRESOLVED, 0, "no entries: nothing to judge")
+    with np.errstate(all="ignore"):
+        difference = np.abs(s - S)
+        inside = difference <= bound  # False for nan
+        ratio = np.divide(difference, bound, out=np.zeros(S.shape), where=difference != 0)
+        lost = unknown = wrong = np.zeros(S.shape, bool)
+        if not (inside.all() and np.isfinite(bound).all()):
+            ratio = np.nan_to_num(ratio, nan=np.inf, posinf=np.inf)
+            lost = ~np.isfinite(s) & (np.abs(S) <= huge)
+            unknown = ~lost & ~(np.isfinite(bound) & np.isfinite(S))
+            wrong = lost | (~unknown & ~inside)
+            rank = np.where(lost, 3, np.where(wrong, 2, np.where(unknown, 1, 0)))
+            worst = np.argmax(np.where(rank == rank.max(), ratio, -1))
+        else:
+            worst = np.argmax(ratio)
+    at = np.unravel_index(int(worst), S.shape)
+    floors = detection_floor(S, bound)
+    verdict, reason = Verdict.CERTIFIED, ""
+    if wrong.any():
+        verdict = Verdict.REFUTED
+        reason = f"{int(lost.sum())} values are not finite" if lost.any() else ""
+    elif unknown.any():
+        verdict = Verdict.UNRESOLVED
+        reason = (
+            f"{int(unknown.sum())} entries without a finite bound or reference: the computation may overflow, "
+            "or rounding decides which branch it takes"
+        )
+    return TensorReport(
+        name=name,
+        shape=S.shape,
+        verdict=verdict,
+        entries=S.size,
+        outside=int(wrong.sum()),
+        index=tuple(int(i) for i in at),
+        hand=float(s[at]),
+        reference=float(S[at]),
+        difference=float(difference[at]),
+        bound=float(bound[at]),
+        ratio=float(ratio[at]),
+        floor_median=floors[0],
+        floor_p90=floors[1],
+        reason=reason,
+    )
+
+
+def detection_floor(S: Float, bound: Float) -> list[float]:
+    """Median and 90th percentile of 2 bound / |S| where S is not zero; of large tensors, over evenly spread entries."""
+    some = slice(None, None, 1 + S.size // ENOUGH)
+    S, bound = S.reshape(-1)[some], bound.reshape(-1)[some]
+    with np.errstate(all="ignore"):
+        floor = 2 * bound[S != 0] / np.abs(S[S != 0])
+        return np.quantile(floor, (0.5, 0.9)).tolist() if floor.size else [float("inf")] * 2
+
+
+def absent(name: str, S: Float) -> TensorReport:
+    """A gradient that was not given at all."""
+    return unmeasured(name, S.shape, Verdict.REFUTED, S.size, ABSENT)
+
+
+def unmeasured(name: str, shape: tuple[int, ...], verdict: Verdict, outside: int, reason: str) -> TensorReport:
+    """A tensor whose verdict comes before any value is compared."""
+    nan, inf = float("nan"), float("inf")
+    return TensorReport(name, shape, verdict, outside, outside, (), nan, nan, nan, nan, inf, inf, inf, reason)
+
+
+def rename(report: StageReport, names: Mapping[str, str]) -> StageReport:
+    """The same report with the tensors under the lectures' names ("dW" becomes "dW1")."""
+    return replace(report, tensors=tuple(replace(t, name=names.get(t.name, t.name)) for t in report.tensors))
+
+
+def index_words(index: Sequence[int]) -> str:
+    """The place of an entry as Python writes it; nothing for a scalar.
+
+    >>> index_words((0, 2)), index_words(())
+    ('[0,2]', '')
+    """
+    return f"[{','.join(str(int(i)) for i in index)}]" if len(index) else ""

@@ -1,0 +1,110 @@
+"""A trial: one stage at one set of numbers, with all that a judgement of it needs, each computed once."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from handgrad.arrays.arithmetic import Arithmetic
+from handgrad.arrays.precision import dtype_name, to64
+from handgrad.judge.compare import Float
+from handgrad.judge.isolation import contents, duplicate, quiet
+from handgrad.judge.reference_noise import noise
+from handgrad.judge.stage import Arrays, Outputs, Stage
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What a stage gives at these inputs for this upstream gradient, beside what is right there.
+
+    inputs, dy   arrays of any library, in the precision that is judged
+    slack        multiplies every bound
+    seed         of the imitated roundings
+    given        what the run under judgement gave; None: the stage is run here, on copies
+    given_again  what a second run gave
+    drawn        dy was drawn at random, so that a bound as large as the gradient itself says that nothing was tested;
+                 in a network dy is what the run has, and may be zero
+    optional     a special case: what cannot be judged in it is left out
+    """
+
+    stage: Stage
+    inputs: Arrays
+    dy: Any
+    slack: float = 1.0
+    seed: int = 0
+    given: Outputs | None = None
+    given_again: Outputs | None = None
+    drawn: bool = False
+    optional: bool = False
+    _noise: dict[Arithmetic, dict[str, Float]] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def exact(self) -> dict[str, Float]:
+        """The inputs in float64, without losing a bit."""
+        return {name: to64(value) for name, value in self.inputs.items()}
+
+    @cached_property
+    def dy64(self) -> Float:
+        """The upstream gradient in float64."""
+        return to64(self.dy)
+
+    @cached_property
+    def dtype(self) -> str:
+        """The precision judged: "float64", "float32", "bfloat16" or "float16"."""
+        return dtype_name(self.dy)
+
+    @cached_property
+    def arithmetic(self) -> Arithmetic:
+        """The rounding of that precision."""
+        return Arithmetic.of(self.dtype)
+
+    @cached_property
+    def hand(self) -> Outputs:
+        """What the code gave, in its own library and precision."""
+        return self.run() if self.given is None else self.given
+
+    @cached_property
+    def again(self) -> Outputs:
+        """What the code gave on the same numbers the second time."""
+        return self.run() if self.given_again is None else self.given_again
+
+    @cached_property
+    def repeats(self) -> bool:
+        """Whether two runs give the same, bit for bit."""
+        hand, again = self.hand, self.again
+        return hand.keys() == again.keys() and all(contents(hand[n]) == contents(again[n]) for n in hand)
+
+    @cached_property
+    def reference(self) -> dict[str, Float]:
+        """What is right, by the reference in float64."""
+        return self.stage.reference(self.exact, self.dy64)
+
+    @cached_property
+    def missing(self) -> tuple[str, ...]:
+        """The names the reference has and the code does not give, or gives as None."""
+        return tuple(name for name in self.reference if self.hand.get(name) is None)
+
+    @cached_property
+    def results(self) -> dict[str, Float]:
+        """What the code gave in float64; all nan where it gave nothing."""
+        return {
+            name: np.full(right.shape, np.nan) if name in self.missing else to64(self.hand[name])
+            for name, right in self.reference.items()
+        }
+
+    def run(self) -> Outputs:
+        """The code on copies of the inputs and of dy, without its warnings."""
+        with quiet():
+            return dict(self.stage.hand(duplicate(self.inputs), duplicate(self.dy)))
+
+    def at(self, **numbers: Any) -> Self:
+        """The same stage at other inputs or another dy."""
+        return replace(self, **numbers, given=None, given_again=None)
+
+    def noise(self, arithmetic: Arithmetic) -> dict[str, Float]:
+        """How much rounding in this arithmetic moves each result of the reference: a standard deviation per entry."""
+        if arithmetic not in self._noise:
+            rng = np.random.default_rng(self.seed)
+            self._noise[arithmetic] = noise(self.stage.reference, self.exact, self.dy64, arithmetic, rng)
+        return self._noise[arithmetic]
