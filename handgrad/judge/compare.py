@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from handgrad.judge.verdict import Verdict, together
 
 Float = NDArray[np.float64]
 ENOUGH = 2**14  # entries for a median
+NO_BOUND = "entries without a finite bound or reference: the computation may overflow, or rounding decides the branch"
 ABSENT = "the gradient is absent (None), and it is not zero"
 
 
@@ -28,7 +30,7 @@ class TensorReport:
     difference: float
     bound: float
     ratio: float  # difference over bound, at the worst entry
-    floor_median: float  # smallest relative error surely seen: median and 90th percentile of 2 bound / |reference|
+    floor_median: float  # smallest detectable error, relative: median and 90th percentile of 2 bound / |reference|
     floor_p90: float
     reason: str = ""
 
@@ -79,51 +81,67 @@ def compare(name: str, s: Float, S: Float, bound: Float, huge: float = float(np.
         return unmeasured(name, s.shape, Verdict.REFUTED, S.size, f"shape is {s.shape}, expected {S.shape}")
     if S.size == 0:
         return unmeasured(name, S.shape, Verdict.UNRESOLVED, 0, "no entries: nothing to judge")
-    with np.errstate(all="ignore"):
-        difference = np.abs(s - S)
-        inside = difference <= bound  # False for nan
-        ratio = np.divide(difference, bound, out=np.zeros(S.shape), where=difference != 0)
-        lost = unknown = wrong = np.zeros(S.shape, bool)
-        if not (inside.all() and np.isfinite(bound).all()):
-            ratio = np.nan_to_num(ratio, nan=np.inf, posinf=np.inf)
-            lost = ~np.isfinite(s) & (np.abs(S) <= huge)
-            unknown = ~lost & ~(np.isfinite(bound) & np.isfinite(S))
-            wrong = lost | (~unknown & ~inside)
-            rank = np.where(lost, 3, np.where(wrong, 2, np.where(unknown, 1, 0)))
-            worst = np.argmax(np.where(rank == rank.max(), ratio, -1))
-        else:
-            worst = np.argmax(ratio)
-    at = np.unravel_index(int(worst), S.shape)
-    floors = detection_floor(S, bound)
+    found = sort_entries(s, S, bound, huge)
+    lost, wrong = int(found.lost.sum()), int(found.wrong.sum())
+    at = np.unravel_index(found.worst, S.shape)
+    floors = smallest_detectable(S, bound)
     verdict, reason = Verdict.CERTIFIED, ""
-    if wrong.any():
-        verdict = Verdict.REFUTED
-        reason = f"{int(lost.sum())} values are not finite" if lost.any() else ""
-    elif unknown.any():
-        verdict = Verdict.UNRESOLVED
-        reason = (
-            f"{int(unknown.sum())} entries without a finite bound or reference: the computation may overflow, "
-            "or rounding decides which branch it takes"
-        )
+    if wrong:
+        verdict, reason = Verdict.REFUTED, f"{lost} values are not finite" if lost else ""
+    elif found.unknown.any():
+        verdict, reason = Verdict.UNRESOLVED, f"{int(found.unknown.sum())} {NO_BOUND}"
     return TensorReport(
         name=name,
         shape=S.shape,
         verdict=verdict,
         entries=S.size,
-        outside=int(wrong.sum()),
+        outside=wrong,
         index=tuple(int(i) for i in at),
         hand=float(s[at]),
         reference=float(S[at]),
-        difference=float(difference[at]),
+        difference=float(found.difference[at]),
         bound=float(bound[at]),
-        ratio=float(ratio[at]),
+        ratio=float(found.ratio[at]),
         floor_median=floors[0],
         floor_p90=floors[1],
         reason=reason,
     )
 
 
-def detection_floor(S: Float, bound: Float) -> list[float]:
+class Entries(NamedTuple):
+    """Every entry of a tensor: how far it is from the right one, and what follows from it."""
+
+    difference: Float
+    ratio: Float  # difference over bound
+    lost: NDArray[np.bool_]  # not finite, where the right one is a number of this precision
+    unknown: NDArray[np.bool_]  # without a finite bound or reference
+    wrong: NDArray[np.bool_]  # lost, or outside a finite bound
+
+    @property
+    def worst(self) -> int:
+        """The flat index of the entry to show: lost before wrong before unknown, then by difference over bound."""
+        if not (self.wrong.any() or self.unknown.any()):
+            return int(np.argmax(self.ratio))
+        rank = np.where(self.lost, 3, np.where(self.wrong, 2, np.where(self.unknown, 1, 0)))
+        return int(np.argmax(np.where(rank == rank.max(), self.ratio, -1)))
+
+
+def sort_entries(s: Float, S: Float, bound: Float, huge: float) -> Entries:
+    """The entries of a result of the right shape."""
+    with np.errstate(all="ignore"):
+        difference = np.abs(s - S)
+        inside = difference <= bound  # False for nan
+        ratio = np.divide(difference, bound, out=np.zeros(S.shape), where=difference != 0)
+        if inside.all() and np.isfinite(bound).all():  # the usual case, and a large one costs
+            nowhere = np.zeros(S.shape, bool)
+            return Entries(difference, ratio, nowhere, nowhere, nowhere)
+        lost = ~np.isfinite(s) & (np.abs(S) <= huge)
+        unknown = ~lost & ~(np.isfinite(bound) & np.isfinite(S))
+        ratio = np.nan_to_num(ratio, nan=np.inf, posinf=np.inf)
+        return Entries(difference, ratio, lost, unknown, lost | (~unknown & ~inside))
+
+
+def smallest_detectable(S: Float, bound: Float) -> list[float]:
     """Median and 90th percentile of 2 bound / |S| where S is not zero; of large tensors, over evenly spread entries."""
     some = slice(None, None, 1 + S.size // ENOUGH)
     S, bound = S.reshape(-1)[some], bound.reshape(-1)[some]

@@ -46,7 +46,7 @@ class Promise(StrEnum):
 
 
 OVERWRITES = (Promise.INPUTS_UNCHANGED, Promise.CACHE_UNCHANGED)  # after these no number can be blamed on a formula
-NOT_APART = "forward and backward were not given apart"
+ONE_FUNCTION = "forward and backward were not given as two functions"
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def inputs_unchanged(trial: Trial) -> Contract:
 def cache_unchanged(trial: Trial) -> Contract:
     """The cache holds the same bytes after the backward pass, so that a second one is right as well."""
     if trial.stage.halves is None:
-        return Contract(Promise.CACHE_UNCHANGED, None, NOT_APART)
+        return Contract(Promise.CACHE_UNCHANGED, None, ONE_FUNCTION)
     forward, backward = trial.stage.halves
     inputs = duplicate(trial.inputs)
     _, cache = forward(inputs)
@@ -149,7 +149,7 @@ def repeatable(trial: Trial) -> Contract:
 def no_stale_cache(trial: Trial, rng: np.random.Generator) -> Contract:
     """Forward A, forward B, backward A: it must be A's gradient, so nothing may be kept outside the cache."""
     if trial.stage.halves is None:
-        return Contract(Promise.OWN_CACHE, None, NOT_APART)
+        return Contract(Promise.OWN_CACHE, None, ONE_FUNCTION)
     forward, backward = trial.stage.halves
     inputs = duplicate(trial.inputs)
     other = {key: like(to64(v) * rng.uniform(0.5, 2), v) for key, v in trial.inputs.items()}

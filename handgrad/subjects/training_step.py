@@ -151,21 +151,23 @@ def judge_update(
                 right = W - change
                 bound = u * np.abs(new) + products * u * (1 + 4 * u) * np.abs(change) + arithmetic.tiny
                 bound += np.finfo(wide).eps * (np.abs(W) + 2 * np.abs(change))  # what `right` itself rounds
-                apart = np.abs(new - right)
-                outside = ~(apart <= bound) & (np.abs(right) <= arithmetic.huge)  # nan is outside
-                share = np.where(outside, np.nan_to_num(apart / bound, nan=np.inf, posinf=np.inf), 0)
+                difference = np.abs(new - right)
+                outside = ~(difference <= bound) & (np.abs(right) <= arithmetic.huge)  # nan is outside
+                share = np.where(outside, np.nan_to_num(difference / bound, nan=np.inf, posinf=np.inf), 0)
             at = tuple(int(i) for i in np.unravel_index(int(np.argmax(share)), share.shape))
             if outside.any():
                 words = (
                     f"{name}[{','.join(map(str, at))}] becomes {new[at]:.9g}, {name} - lr d{name} is {right[at]:.9g}: "
                 )
-                wrong.append((share[at], name, f"{words}apart {apart[at]:.2g}, rounding explains {bound[at]:.2g}"))
+                wrong.append(
+                    (share[at], name, f"{words}difference {difference[at]:.2g}, rounding bound {bound[at]:.2g}")
+                )
     if not wrong:
         return None
     _, name, words = max(wrong)
-    told = verify_update(point.network, point.params, point.x, point.target, point.loss, updated)
-    rate = f" at rate {told.rate:.6g}, lr is {lr:.6g}" if isfinite(told.rate) else ""
-    return Failure(step, "the update", name, f"{words}; {told.words}{rate}")
+    descent = verify_update(point.network, point.params, point.x, point.target, point.loss, updated)
+    rate = f" at learning rate {descent.rate:.6g}, lr is {lr:.6g}" if isfinite(descent.rate) else ""
+    return Failure(step, "the update", name, f"{words}; {descent.words}{rate}")
 
 
 def misfit(point: Point, updated: Sequence[Params]) -> tuple[str, str] | None:

@@ -124,7 +124,7 @@ class Steps(NamedTuple):
         return bool(self.step[i][key].any())
 
     def bound(self, i: int, key: str, c: float) -> Float:
-        """What rounding explains of step + c gradient, entry by entry."""
+        """The rounding bound of step + c gradient, entry by entry."""
         return c * self.per_rate[i][key] + self.fixed[i][key]
 
 
@@ -170,9 +170,9 @@ def verify_update(
         E = float(before.stages[-1]["y"])
         return UpdateReport(name, Verdict.REFUTED, "the update gives values that are not finite", nan, nan, E, nan, ())
     after = reference_chain(point._replace(params=updated))
-    steps = measured(params, updated, before, noise(point, dtype_name(x)), dtype_name(x))
+    steps = measure_steps(params, updated, before, noise(point, dtype_name(x)), dtype_name(x))
     names = param_names(network.layers)
-    verdict, words, rate = judged(steps, names, late_gradient(network, x, params, updated, given, before))
+    verdict, words, rate = judge_steps(steps, names, late_gradient(network, x, params, updated, given, before))
     tensors = tuple(
         TensorStep(short, steps.rates(i, key).shortest, steps.rise(i, key), steps.moved(i, key))
         for i, key, short in tensors_of(names)
@@ -182,7 +182,7 @@ def verify_update(
     return UpdateReport(name, verdict, words, rate, rise, *losses, tensors)
 
 
-def measured(
+def measure_steps(
     params: Sequence[Params], updated: Sequence[Params], before: ChainValues, sigma: ChainValues, dtype: str
 ) -> Steps:
     """Every tensor's step beside its gradient, with the rounding of p - c dp: of the pass, the product, the sum."""
@@ -204,7 +204,7 @@ def tensors_of(names: Sequence[dict[str, str]]) -> list[Tensor]:
     return [(i, key, name) for i, layer in enumerate(names) for key, name in layer.items()]
 
 
-def judged(
+def judge_steps(
     steps: Steps, names: Sequence[dict[str, str]], late: Sequence[dict[str, Float]]
 ) -> tuple[Verdict, str, float]:
     """Verdict, what the step is, and its rate."""
@@ -219,13 +219,13 @@ def judged(
             return Verdict.UNRESOLVED, "the gradient is zero within rounding and nothing moved: every rate fits", nan
         return Verdict.REFUTED, "no parameter is updated", 0.0
     if 0.0 in one:
-        return Verdict.UNRESOLVED, "the step is no larger than what rounding explains", nan
+        return Verdict.UNRESOLVED, "the step is no larger than its rounding bound", nan
     if one.some and one.low > 0:
         return Verdict.CERTIFIED, "gradient descent", one.shortest
     if one.some:
         return Verdict.REFUTED, f"{CLIMBS}: {TOWARDS.format('W')}", one.shortest
     climbs = [CLIMBS] if sum(rise.values()) > 0 else []
-    if named := mistakes(steps, tensors, rates, late):
+    if named := name_mistakes(steps, tensors, rates, late):
         return Verdict.REFUTED, ": ".join([*climbs, "; ".join(named)]), nan
     if climbs:
         return Verdict.REFUTED, f"{CLIMBS}, in {', '.join(name for name, r in rise.items() if r > 0)}", nan
@@ -235,7 +235,7 @@ def judged(
     return Verdict.UNRESOLVED, "the update descends, but not along the gradient: another optimizer, or a mistake", nan
 
 
-def mistakes(
+def name_mistakes(
     steps: Steps, tensors: Sequence[Tensor], rates: dict[str, Rates], late: Sequence[dict[str, Float]]
 ) -> list[str]:
     """The names of what went wrong, each only where every entry agrees with it."""

@@ -190,8 +190,8 @@ def signature(called: Callable[..., Any]) -> inspect.Signature:
     if not (isinstance(own, type) and issubclass(own, torch.autograd.Function)):
         return inspect.signature(called)
     given = list(inspect.signature(own.forward).parameters.values())
-    apart = own.setup_context is not torch.autograd.Function.setup_context  # then forward takes no ctx
-    return inspect.Signature(given if apart else given[1:])
+    without_ctx = own.setup_context is not torch.autograd.Function.setup_context
+    return inspect.Signature(given if without_ctx else given[1:])
 
 
 def _plain(constant: Any) -> Any:

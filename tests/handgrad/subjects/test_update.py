@@ -214,7 +214,7 @@ def test_a_gradient_below_rounding():
     report = verify_update(mlp([1, 1]), params, x, third * x, LOSS, updated)
     assert (report.verdict, report.words) == (
         Verdict.UNRESOLVED,
-        "the step is no larger than what rounding explains",
+        "the step is no larger than its rounding bound",
     )
 
 
