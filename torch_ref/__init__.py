@@ -3,6 +3,7 @@
 import torch
 from array_api_compat import torch as torch_namespace
 
+from manual.lent import LENT
 from manual.namespace import KNOWN
 from torch_ref import layers, losses
 from torch_ref.gradients import gradients
@@ -11,8 +12,9 @@ from torch_ref.layers import *  # noqa: F403
 from torch_ref.losses import *  # noqa: F403
 from torch_ref.training.fit import fit
 from torch_ref.twin import Chain, twin
-from torch_ref.weights import from_torch, running_from_torch, to_torch
+from torch_ref.weights import from_torch, running_from_torch, to_module, to_torch
 
+LENT["to_module"] = to_module
 KNOWN.update(dict.fromkeys((torch.Tensor, torch.nn.Parameter), torch_namespace))
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "from_torch",
     "gradients",
     "running_from_torch",
+    "to_module",
     "to_torch",
     "twin",
 ]

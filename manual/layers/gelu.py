@@ -1,15 +1,16 @@
 """GELU, h = z Phi(z), exact and in its tanh approximation: two functions, each with its own derivative.
 
 Phi is the standard normal distribution function, phi its density. Phi is taken from erfc: the usual (1 + erf) / 2
-cancels for z far below zero. The array API has no error function: the array's own library's is used, else SciPy's.
+cancels for z far below zero. The array API has no error function: that of
+the array's own library is used (in its namespace, or in its `scipy`), else SciPy's.
 """
 
 import math
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from math import pi, sqrt
-from typing import ClassVar, NamedTuple
-
-from array_api_compat import is_jax_namespace
+from typing import Any, ClassVar, NamedTuple
 
 from manual.layers.tanh import Tanh
 from manual.namespace import array_namespace
@@ -26,14 +27,22 @@ def erfc(x: Array) -> Array:
     xp = array_namespace(x)
     if hasattr(xp, "erfc"):
         return xp.erfc(x)
-    if is_jax_namespace(xp):
-        from jax.scipy.special import erfc as jax_erfc
-
-        return jax_erfc(x)
+    special = special_functions(xp.__name__.partition(".")[0])
+    if special is not None:
+        return special.erfc(x)
     import numpy as np
     from scipy.special import erfc as scipy_erfc
 
     return xp.asarray(scipy_erfc(np.asarray(x)))
+
+
+@cache
+def special_functions(library: str) -> Any:
+    """The special functions that an array library has for its own arrays, beside its namespace; None if it has none."""
+    try:
+        return import_module(f"{library}.scipy.special")
+    except ModuleNotFoundError:
+        return None
 
 
 def normal_cdf(z: Array) -> Array:

@@ -1,4 +1,4 @@
-"""What the classifier and the regressor of manual/sklearn.py share: arguments, training and the way to torch."""
+"""What the classifier and the regressor share: arguments, training and the way to torch."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -12,6 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from manual.lent import borrow
 from manual.network import Network
 from manual.sklearn.fit import Penalised, Watch, as_params, perceptron, said
 from manual.sklearn.parameters import check_parameters, hidden_layers, optimizer
@@ -92,18 +93,14 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         return as_params(self.network_, self.coefs_, self.intercepts_)
 
     def to_torch(self) -> Any:
-        """The same network with the same weights as an nn.Module in evaluation mode.
+        """The same network with the same weights as an nn.Module in evaluation mode. Needs `import torch_ref` before.
 
-        The one place where `manual` asks for the PyTorch side, when called and not before. The module gives what
-        `predict` gives for a regressor, and logits for a classifier (of one column for two classes). It keeps the dtype
-        and shares no memory with the estimator. Raises NotFittedError before fit.
+        The module gives what `predict` gives for a regressor, and logits for a classifier (of one column for two
+        classes). It keeps the dtype and shares no memory with the estimator. Raises NotFittedError before fit,
+        ImportError where nothing has imported torch_ref yet.
         """
-        import torch_ref
-
         check_is_fitted(self)
-        module = torch_ref.twin(self.network_)
-        module.load_state_dict(torch_ref.to_torch(self.network_, self.params_), assign=True)  # copying would cast
-        return module.eval()
+        return borrow("to_module", "to_torch makes a module of PyTorch")(self.network_, self.params_)
 
     def fit(self, X: Any, y: Any) -> Self:
         """Trains for max_iter epochs, or until nothing improves. With warm_start, from the weights there are.

@@ -6,7 +6,7 @@ what its own perceptrons do not have:
 activation    any of ACTIVATIONS by name ("logistic" is "sigmoid"), a layer such as LeakyReLU(0.2), or a list with one
               per hidden layer
 dropout       the probability to drop a hidden unit in training, or a list with one per hidden layer
-to_torch      the trained network as an nn.Module
+to_torch      the trained network as an nn.Module, once torch_ref is imported
 network_, params_   the trained network as every other part of `manual` takes it
 
 hidden_layer_sizes, solver ("adam", "sgd"), alpha (L2 penalty of the weights), batch_size, learning_rate_init, max_iter,
