@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS: dict[str, list[str]] = {
     "manual": [
         "types initial lent",  # the contract of layers and losses
-        "namespace arguments",
+        "namespace arguments tree",
         "layers optimizers",
         "losses names network neuron",
         "checks",

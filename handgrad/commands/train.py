@@ -29,7 +29,7 @@ from manual.files.checkpoint import save
 from manual.layers.activations import DIFFERENTIABLE
 from manual.losses import NAMED_LOSSES
 from manual.training.batches import split
-from manual.training.plan import converted
+from manual.training.plan import convert_arrays
 
 INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 LARGE = 1_024  # samples behind a plot's gradient norms
@@ -244,7 +244,7 @@ DEFAULTS = {"side": "manual", "array": None, "device": "cpu"}
 
 def pictures(plan: Plan, latest: Training, rows: Any) -> tuple[plots.Plot, ...]:
     """The history's curves, the norms of the gradients before and after, and what came of the samples held back."""
-    params, running = converted((latest.params, latest.running), np.empty(0))
+    params, running = convert_arrays((latest.params, latest.running), np.empty(0))
     begin = "before" if plan.resume is None else f"at step {plan.resume.step}"
     grads = {
         name: loss_and_gradients(plan.network, p, plan.x[:LARGE], plan.target[:LARGE], plan.loss)[1]

@@ -63,12 +63,12 @@ def save(
 
     Raises what `packed` raises, OSError where writing fails; then what stood at `path` is as it was.
     """
-    data = packed(network, loss, optimizer, training, extra)
+    data = pack(network, loss, optimizer, training, extra)
     with replacing(path) as file:
         file.write(data)
 
 
-def packed(
+def pack(
     network: Network, loss: Loss, optimizer: Any, training: Training, extra: Mapping[str, str] | None = None
 ) -> bytes:
     """The bytes of the checkpoint: their number is that of every later one too, but for the history.

@@ -14,13 +14,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from manual.lent import borrow
 from manual.network import Network
-from manual.sklearn.fit import Penalised, Watch, as_params, perceptron, said
+from manual.sklearn.fit import Penalised, Watch, as_params, perceptron, print_epoch
 from manual.sklearn.parameters import check_parameters, hidden_layers, optimizer
 from manual.training.loop import train
 from manual.training.metrics import Metric
-from manual.training.plan import prepared, shapes
+from manual.training.plan import make_plan
 from manual.training.settings import Settings
 from manual.training.state import Training
+from manual.tree import shapes
 from manual.types import Array, Loss, Params
 
 FLOATS = (np.float64, np.float32)  # both stay what they are, anything else becomes float64
@@ -151,14 +152,14 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
             watch.measure = lambda params: score(network.forward(params, x_val)[0], target_val)
         epochs = 1 if once else int(self.max_iter)
         batch_size = min(200, len(x)) if self.batch_size == "auto" else self.batch_size
-        callbacks = (said, watch) if self.verbose else (watch,)
+        callbacks = (print_epoch, watch) if self.verbose else (watch,)
         settings = Settings(epochs, batch_size, self._seed, None, (), None, None, None, callbacks, None)
         state = descent.initial(params)
         if once and go_on and shapes(self._optimizer_state) == shapes(state):  # else another solver, or other dropout
             state = self._optimizer_state
         start = Training(params, (None,) * len(params), state, (), 0, 0, self._seed)
-        task = prepared(network, params, x, target, loss, descent, settings, start)
-        training = train(Penalised(network, loss, descent, task.start, self.alpha), task)
+        plan = make_plan(network, params, x, target, loss, descent, settings, start)
+        training = train(Penalised(network, loss, descent, plan.start, self.alpha), plan)
         self._keep(network, training, watch, [] if not go_on else self.loss_curve_)
         self.t_ = (self.t_ if go_on else 0) + self.n_iter_ * len(x)  # samples seen
         if training.epoch < epochs and not watch.ended:
