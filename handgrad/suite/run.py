@@ -122,7 +122,7 @@ def judge(problem: Problem, data: Digits, dtype: str, seed: int, slack: float) -
 
 
 def neurons(seed: int, slack: float = 1.0) -> Case:
-    """The scalar floor, one sample at a time."""
+    """The scalar reference, one sample at a time."""
     return Case("neuron by neuron, every activation", (judge_neurons(seed, slack),), batch=1)
 
 

@@ -1,6 +1,6 @@
 """A checkpoint: a training with its network, loss and optimizer, in one safetensors file.
 
-Arrays lie under the names of `manual.flatten`; the rest is JSON, the entry "handgrad" of the file's header:
+Arrays lie under the names of `manual.files.serialise`; the rest is JSON, the entry "handgrad" of the file's header:
 format_version, handgrad_version, network, loss, optimizer, training (seed, epoch, step, history, ...), extra, and the
 sha256 of everything. One entry, because safetensors writes several in an order of its own: so equal trainings make
 equal files.

@@ -1,8 +1,8 @@
 """The logistic sigmoid, h = 1 / (1 + e^-z).
 
 The exponential is only ever taken of -|z|, so it cannot overflow; the derivative comes from the output,
-h (1 - h), which is finite everywhere (e^-z / (1 + e^-z)^2 is nan below z = -709 in float64). As in torch it is right to
-rounding of h: where h has become 1 it is 0, which keeping z besides would mend.
+h (1 - h), which is finite everywhere (e^-z / (1 + e^-z)^2 is nan below z = -709 in float64). Once h rounds to 1
+(z above about 37) this is exactly 0, as in torch; caching z would avoid that.
 """
 
 import math

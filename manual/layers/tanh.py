@@ -1,6 +1,6 @@
 """The hyperbolic tangent, h = tanh z; its derivative comes from the output, 1 - h^2.
 
-As in torch it is right to rounding of h: where h has become 1 or -1 it is 0, which keeping z besides would mend.
+Once h rounds to 1 or -1 (|z| above about 19 in float64) this is exactly 0, as in torch; caching z would avoid that.
 """
 
 import math

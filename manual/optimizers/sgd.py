@@ -106,7 +106,7 @@ def as_count(step: Any) -> Any:
 
 
 def check_numbers(optimizer: Any, *names: str) -> None:
-    """A positive rate; the others finite and not negative."""
+    """ValueError unless lr is positive and the others are not negative, all of them finite."""
     for name in names:
         if name == "lr":
             check_number(optimizer, name, "a finite number, positive", lambda lr: lr > 0)

@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -34,7 +35,7 @@ class Problem(NamedTuple):
     target: Array  # as the loss takes it
     n_out: int
     loss: Loss
-    strata: Array  # (N,) classes, to be held back in their shares; None for numbers
+    strata: Array  # (N,) classes, of which validation takes equal shares; None for numbers
 
 
 class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no types
@@ -141,15 +142,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         target = target if target.ndim == 1 else target.astype(x.dtype, copy=False)
         watch = Watch(self.tol, self.n_iter_no_change)
         if self.early_stopping:
-            x, x_val, target, target_val = train_test_split(
-                x, target, test_size=self.validation_fraction, stratify=strata, random_state=self._seed
-            )
-            if len(x_val) < 2:
-                raise ValueError(
-                    f"validation_fraction: {self.validation_fraction} holds one sample back, expected two or more"
-                )
-            score = self._metric(loss)
-            watch.measure = lambda params: score(network.forward(params, x_val)[0], target_val)
+            x, target, watch.measure = self._split(x, target, strata, network, loss)
         epochs = 1 if once else int(self.max_iter)
         batch_size = min(200, len(x)) if self.batch_size == "auto" else self.batch_size
         callbacks = (print_epoch, watch) if self.verbose else (watch,)
@@ -169,6 +162,20 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
                 f"max_iter: {epochs} epochs were made before the loss settled; raise it, or tol", ConvergenceWarning, 3
             )
         return self
+
+    def _split(
+        self, x: Array, target: Array, strata: Array, network: Network, loss: Loss
+    ) -> tuple[Array, Array, Callable[[Sequence[Params]], float]]:
+        """The samples to train on, and the score of parameters on those to validate on."""
+        x, x_val, target, target_val = train_test_split(
+            x, target, test_size=self.validation_fraction, stratify=strata, random_state=self._seed
+        )
+        if len(x_val) < 2:
+            raise ValueError(
+                f"validation_fraction: {self.validation_fraction} holds one sample back, expected two or more"
+            )
+        score = self._metric(loss)
+        return x, target, lambda params: score(network.forward(params, x_val)[0], target_val)
 
     def _keep(self, network: Network, training: Training, watch: Watch, before: list[float]) -> None:
         """The attributes that scikit-learn's users look for, and what training goes on from."""

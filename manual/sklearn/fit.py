@@ -1,4 +1,4 @@
-"""How scikit-learn trains a multilayer perceptron, as far as it differs from manual/fit.py: the penalty and the end."""
+"""How scikit-learn's training differs from manual/training/fit.py: the penalty, and when it ends."""
 
 from collections.abc import Callable, Sequence
 from math import inf
@@ -33,7 +33,7 @@ class Penalised(Hand):
 class Watch:
     """A callback that ends a training once `patience` epochs have not bettered its loss, or its score, by tol.
 
-    measure: the score of parameters on samples held back; then the parameters of the best one are kept.
+    measure: the score of parameters on validation samples; if it is set, the parameters with the best score are kept.
     """
 
     def __init__(self, tol: float, patience: float) -> None:

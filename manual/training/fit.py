@@ -38,7 +38,7 @@ def fit(
     """Minibatch gradient descent: params <- optimizer(params, dE/dparams), batch after batch, epoch after epoch.
 
     Shapes: x (N, n_in), target (N, n_out) or class indices (N,), all arrays of one library, dtype and device. What
-    `Training` holds is told there; nothing that came in is changed.
+    `Training` holds is listed there; nothing that came in is changed.
 
     epochs       counted from the beginning, those of `resume` among them
     validation   samples never trained on: a fraction of these, or (x, target)
@@ -102,7 +102,7 @@ class Hand:
 def update_running(
     network: Network, running: tuple[Running | None, ...], trace: Sequence[Stage]
 ) -> tuple[Running | None, ...]:
-    """Every batch norm's running statistics, moved towards those of the batch that left this trace."""
+    """Move every batch norm's running statistics towards those of the batch that left this trace."""
     return tuple(
         layer.update_running(kept, stage.cache) if isinstance(layer, BatchNorm1d) and kept else kept
         for layer, kept, stage in zip(network.layers, running, trace, strict=True)

@@ -41,7 +41,7 @@ class NonFiniteLossError(ArithmeticError):
 
 
 def likely_reason(x: Array, lr: float, norms: Sequence[float]) -> str:
-    """Why a loss is not finite, judged by the batch, the rate and the norms of the first and the last good gradient."""
+    """Why a loss is not finite, by the batch, the learning rate and the norms of the first and last good gradient."""
     xp = array_namespace(x)
     largest = float(xp.max(xp.abs(x)))
     if largest > UNSCALED:

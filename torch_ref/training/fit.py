@@ -1,7 +1,7 @@
-"""The twin of manual/fit.py: the same loop around a torch module, with torch.optim's optimizer.
+"""The twin of manual/training/fit.py: the same loop around a torch module, with torch.optim's optimizer.
 
-The module differentiates by hand (HandModule) or by autograd (the twin); batches, masks, rates and clipping are the
-same ones, so all curves begin equal and part only by rounding.
+The module differentiates by hand (HandModule) or by autograd (the twin); batches, masks, learning rates and clipping
+are the same, so all curves begin equal and part only by rounding.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ def fit(
     on_step: Callable[[float, int], Any] | None = None,
     resume: Training | None = None,
 ) -> Training:
-    """manual.fit with a torch module and torch's optimizer, on any device; all other arguments are told there.
+    """manual.fit with a torch module and torch's optimizer, on any device; all other arguments are described there.
 
     side: "hand", HandModule with hand-derived gradients, or "autograd", the twin. Arrays are NumPy's, torch's or JAX's
     and are moved to the device; the Training comes back in the library of `params`, tensors on the device. Raises what
