@@ -1,24 +1,12 @@
 """The hand-derived side: one formula, every array library. Knows arrays and nothing else."""
 
+from manual import layers, losses
 from manual.gradients import Pass, gradients, loss_and_gradients
 from manual.initial import INITIALS
+from manual.layers import *  # noqa: F403
 from manual.layers.activations import ACTIVATIONS, activation
-from manual.layers.batch_norm import BatchNorm1d, Running
-from manual.layers.dropout import Dropout
-from manual.layers.gelu import GELU, GELUTanh
-from manual.layers.identity import Identity
-from manual.layers.layer_norm import LayerNorm
-from manual.layers.linear import Linear
-from manual.layers.relu import LeakyReLU, ReLU
-from manual.layers.sigmoid import Sigmoid
-from manual.layers.silu import SiLU
-from manual.layers.softmax import Softmax
-from manual.layers.softplus import Softplus
-from manual.layers.step import BinaryStep, Sign
-from manual.layers.tanh import Tanh
-from manual.losses.binary_cross_entropy import BinaryCrossEntropy
-from manual.losses.softmax_cross_entropy import SoftmaxCrossEntropy
-from manual.losses.squared_error import HalfSquaredError, MeanSquaredError, SquaredError
+from manual.layers.batch_norm import Running
+from manual.losses import *  # noqa: F403
 from manual.names import output_names, param_names
 from manual.network import Network, Stage, StageGrads, mlp
 from manual.neuron import Neuron, backprop, evaluate
@@ -30,46 +18,25 @@ from manual.types import Array, Grads, Layer, Loss, NotDifferentiableError, Para
 
 __all__ = [
     "ACTIVATIONS",
-    "GELU",
     "INITIALS",
     "SGD",
     "Adam",
     "AdamState",
     "AdamW",
     "Array",
-    "BatchNorm1d",
-    "BinaryCrossEntropy",
-    "BinaryStep",
-    "Dropout",
-    "GELUTanh",
     "Grads",
-    "HalfSquaredError",
-    "Identity",
     "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
     "Loss",
-    "MeanSquaredError",
     "Network",
     "Neuron",
     "NonFiniteLossError",
     "NotDifferentiableError",
     "Params",
     "Pass",
-    "ReLU",
     "Running",
     "SGDState",
-    "SiLU",
-    "Sigmoid",
-    "Sign",
-    "Softmax",
-    "SoftmaxCrossEntropy",
-    "Softplus",
-    "SquaredError",
     "Stage",
     "StageGrads",
-    "Tanh",
     "Training",
     "activation",
     "backprop",
@@ -82,3 +49,5 @@ __all__ = [
     "param_names",
     "sgd",
 ]
+__all__ += layers.__all__
+__all__ += losses.__all__

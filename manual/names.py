@@ -6,12 +6,8 @@ activation's, p a softmax's, n a normalised one, d a thinned (dropout) one.
 
 from collections.abc import Sequence
 
-from manual.layers.batch_norm import BatchNorm1d
-from manual.layers.dropout import Dropout
-from manual.layers.layer_norm import LayerNorm
 from manual.layers.linear import Linear
-from manual.layers.softmax import Softmax
-from manual.types import Layer
+from manual.types import Layer, facts_of
 
 
 def output_names(layers: Sequence[Layer]) -> tuple[str, ...]:
@@ -25,23 +21,14 @@ def output_names(layers: Sequence[Layer]) -> tuple[str, ...]:
     l = 0  # noqa: E741  the lectures' letter
     for layer in layers:
         l += isinstance(layer, Linear)  # noqa: E741
-        base = name = f"{_letter(layer)}{l}"
+        facts = facts_of(layer)
+        base = name = f"{facts.letter if facts else 'h'}{l}"
         count = 1
         while name in names:
             count += 1
             name = f"{base}_{count}"
         names.append(name)
     return tuple(names)
-
-
-def _letter(layer: Layer) -> str:
-    kinds: dict[str, tuple[type, ...]] = {
-        "z": (Linear,),
-        "p": (Softmax,),
-        "n": (LayerNorm, BatchNorm1d),
-        "d": (Dropout,),
-    }
-    return next((letter for letter, kind in kinds.items() if isinstance(layer, kind)), "h")
 
 
 def param_names(layers: Sequence[Layer]) -> tuple[dict[str, str], ...]:

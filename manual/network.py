@@ -6,7 +6,6 @@ the upstream gradient of stage l the very downstream gradient of stage l + 1 (th
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from inspect import signature
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ import numpy as np
 from manual.initial import Initial, constant, generator, initial
 from manual.layers.activations import activation
 from manual.layers.linear import Linear
-from manual.types import Array, Grads, Layer, Params
+from manual.types import Array, Grads, Layer, Params, takes_needs
 
 FLOATS = ("float64", "float32", "bfloat16", "float16")
 
@@ -62,7 +61,7 @@ class Network:
             if width is not None and n_in is not None and n_in != width:
                 raise ValueError(f"Network: layer {i} ({layer}) takes {n_in} inputs, but {width} come out before it")
             width = n_out or width
-        object.__setattr__(self, "spares_dx", "needs" in signature(self.layers[0].backward).parameters)
+        object.__setattr__(self, "spares_dx", takes_needs(self.layers[0]))
 
     @property
     def param_shapes(self) -> tuple[dict[str, tuple[int, ...]], ...]:

@@ -1,4 +1,4 @@
-"""The scalar floor: one neuron at a time, plain Python floats, no linear algebra. It must agree with the layers.
+"""The scalar reference: one neuron at a time, plain Python floats, no linear algebra. It must agree with the layers.
 
 A neuron is a list of connections (where from, which weight), a bias and an activation. A network is the list of its
 output neurons; the others are reached through their connections. Nothing is stored on a neuron: `evaluate` returns what
@@ -7,10 +7,13 @@ each one computed, `backprop` what each one is to blame for.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import erfc, exp, log1p, pi, sqrt, tanh
 from typing import NamedTuple, TypeAlias
 
+from manual.layers.activations import ACTIVATIONS
+
 Source: TypeAlias = "Neuron | int"  # an upstream neuron, or the index of a network input
+
+SCALAR = {name: layer.scalar for name, layer in ACTIVATIONS.items() if hasattr(layer, "scalar")}  # z -> (f(z), f'(z))
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,61 +122,3 @@ def _in_order(outputs: Sequence[Neuron]) -> list[Neuron]:
         stack.append((neuron, True))
         stack += [(s, False) for s in reversed(neuron.sources) if isinstance(s, Neuron)]
     return list(order)
-
-
-# Each activation as (f(z), f'(z)).
-
-
-def _identity(z: float) -> tuple[float, float]:
-    return z, 1.0
-
-
-def _sigmoid(z: float) -> tuple[float, float]:
-    e = exp(-abs(z))
-    h = (1.0 if z >= 0 else e) / (1 + e)
-    return h, h * (1 - h)
-
-
-def _tanh(z: float) -> tuple[float, float]:
-    h = tanh(z)
-    return h, 1 - h * h
-
-
-def _leaky_relu(z: float, slope: float = 0.01) -> tuple[float, float]:
-    return (z, 1.0) if z > 0 else (slope * z, slope)
-
-
-def _relu(z: float) -> tuple[float, float]:
-    return (z, 1.0) if z > 0 else (0.0, 0.0)
-
-
-def _softplus(z: float) -> tuple[float, float]:
-    return max(z, 0.0) + log1p(exp(-abs(z))), _sigmoid(z)[0]
-
-
-def _silu(z: float) -> tuple[float, float]:
-    s, ds = _sigmoid(z)
-    return z * s, s + z * ds
-
-
-def _gelu(z: float) -> tuple[float, float]:
-    Phi = 0.5 * erfc(z * -sqrt(0.5))
-    return z * Phi, Phi + z * exp(-0.5 * z * z) / sqrt(2 * pi)
-
-
-def _gelu_tanh(z: float) -> tuple[float, float]:
-    t, dt = _tanh(sqrt(2 / pi) * (z + 0.044715 * z**3))
-    return 0.5 * z * (1 + t), 0.5 * (1 + t) + 0.5 * z * dt * sqrt(2 / pi) * (1 + 3 * 0.044715 * z * z)
-
-
-SCALAR = {
-    "identity": _identity,
-    "sigmoid": _sigmoid,
-    "tanh": _tanh,
-    "relu": _relu,
-    "leaky_relu": _leaky_relu,
-    "softplus": _softplus,
-    "silu": _silu,
-    "gelu": _gelu,
-    "gelu_tanh": _gelu_tanh,
-}

@@ -9,9 +9,13 @@
 `params` maps names to arrays ({"W": ..., "b": ...}), `dparams` maps the same names with a d in front
 ({"dW": ..., "db": ...}).  Nothing is stored on the layer and nothing passed in is changed.  A layer whose
 forward pass takes something besides x (a dropout mask, running statistics) takes it as a third argument.
+
+A layer can save work where not all gradients are needed: if its backward pass has a keyword argument `needs`, it is
+told the names that are, such as needs=("W",). It returns those in dparams, and None for dx unless "x" is among them.
 """
 
-from typing import Any, Protocol, TypeAlias
+from inspect import signature
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 Array: TypeAlias = Any  # any array of the Python array API standard
 Params: TypeAlias = dict[str, Array]
@@ -22,8 +26,33 @@ class NotDifferentiableError(TypeError):
     """The gradient of a function that has none was asked for."""
 
 
+class Facts(NamedTuple):
+    """What is known of a layer or a loss besides its formulas: told once, in its class, as `facts = Facts("tanh")`.
+
+    A layer or loss of the user's needs none. One that derives from a class of ours has the facts of that class.
+    """
+
+    tag: str  # its equations are tag.h, tag.dz, ...; an activation's name is its tag
+    y: str = "h"  # the letter of its output in those tags
+    x: str = "z"  # the letter of its input there
+    letter: str = "h"  # the letter of its output in a network, where h1 is the first
+    autocast: Literal["lower", "float32", "as it comes"] = "as it comes"  # as torch's autocast has it
+    differentiable: bool = True
+    name: str = ""  # a loss that the command line offers is called so
+
+
+def facts_of(thing: Any) -> Facts | None:
+    """The facts of a layer or a loss, None where its class tells none.
+
+    >>> facts_of("a layer of the user's") is None
+    True
+    """
+    facts = getattr(type(thing), "facts", None)
+    return facts if isinstance(facts, Facts) else None
+
+
 class Layer(Protocol):
-    """Anything with a forward pass and the backward pass derived from it."""
+    """Anything with a forward pass and the backward pass derived from it (see above for the optional `needs`)."""
 
     @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]: ...
@@ -39,8 +68,22 @@ class Loss(Protocol):
 
 
 class Elementwise:
-    """What all activations share: they have no parameters."""
+    """A layer without parameters, as wide as its input."""
 
     @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
         return {}
+
+
+class Activation(Elementwise):
+    """h = f(z), entry by entry. Those among `manual.layers` are offered by name, which is the tag of their facts.
+
+    scalar(z), which not all have, is (f(z), f'(z)) of one Python float: `manual.neuron` computes with it.
+    """
+
+    facts: ClassVar[Facts]
+
+
+def takes_needs(layer: Layer) -> bool:
+    """Whether the layer's backward pass can leave gradients out."""
+    return "needs" in signature(layer.backward).parameters

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from manual import Array, Dropout, Loss, Network, Params, output_names, param_names
+from manual.tree import map_arrays
 from torch_ref.twin import twin
 from torch_ref.weights import TORCH_NAMES, to_torch
 
@@ -37,14 +38,9 @@ def gradients(
     for i, (layer, module) in enumerate(zip(network.layers, modules.children(), strict=True)):
         module.train(not isinstance(layer, Dropout))  # without a mask dropout is off, as in manual
         state = None if states is None else states[i]
-        h = found[outputs[i]] = module(h) if state is None else module(h, tensors(state))
+        h = found[outputs[i]] = module(h) if state is None else module(h, map_arrays(torch.as_tensor, state))
         found |= {name: module.get_parameter(TORCH_NAMES[short]) for short, name in names[i].items()}
     E = twin(loss)(h, torch.as_tensor(target))
     back = torch.autograd.grad(E, list(found.values()))
     found |= {"d" + name: d for name, d in zip(tuple(found), back, strict=True)}
     return {name: value.detach() for name, value in {**found, "loss": E}.items()}
-
-
-def tensors(state: Any) -> Any:
-    """A mask, or running statistics, as tensors."""
-    return tuple(map(torch.as_tensor, state)) if isinstance(state, tuple) else torch.as_tensor(state)

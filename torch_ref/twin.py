@@ -7,48 +7,17 @@ from typing import Any
 import torch
 from torch import nn
 
-import manual
+import manual.layers
+import manual.losses
+import torch_ref.layers
+import torch_ref.losses
 from manual import Layer, Loss, Network
-from torch_ref.layers.batch_norm import BatchNorm1d
-from torch_ref.layers.dropout import Dropout
-from torch_ref.layers.gelu import GELU, GELUTanh
-from torch_ref.layers.identity import Identity
-from torch_ref.layers.layer_norm import LayerNorm
-from torch_ref.layers.linear import Linear
-from torch_ref.layers.relu import LeakyReLU, ReLU
-from torch_ref.layers.sigmoid import Sigmoid
-from torch_ref.layers.silu import SiLU
-from torch_ref.layers.softmax import Softmax
-from torch_ref.layers.softplus import Softplus
-from torch_ref.layers.step import BinaryStep, Sign
-from torch_ref.layers.tanh import Tanh
-from torch_ref.losses.binary_cross_entropy import BinaryCrossEntropy
-from torch_ref.losses.softmax_cross_entropy import SoftmaxCrossEntropy
-from torch_ref.losses.squared_error import HalfSquaredError, MeanSquaredError, SquaredError
 
-# A twin's constructor takes the fields of the manual dataclass.
+# The class of the same name on the other side. Its constructor takes the fields of the manual dataclass.
 TWINS: dict[type[Any], type[nn.Module]] = {
-    manual.Identity: Identity,
-    manual.Sigmoid: Sigmoid,
-    manual.Tanh: Tanh,
-    manual.ReLU: ReLU,
-    manual.LeakyReLU: LeakyReLU,
-    manual.Softplus: Softplus,
-    manual.SiLU: SiLU,
-    manual.GELU: GELU,
-    manual.GELUTanh: GELUTanh,
-    manual.BinaryStep: BinaryStep,
-    manual.Sign: Sign,
-    manual.Linear: Linear,
-    manual.Dropout: Dropout,
-    manual.LayerNorm: LayerNorm,
-    manual.BatchNorm1d: BatchNorm1d,
-    manual.Softmax: Softmax,
-    manual.SquaredError: SquaredError,
-    manual.HalfSquaredError: HalfSquaredError,
-    manual.MeanSquaredError: MeanSquaredError,
-    manual.BinaryCrossEntropy: BinaryCrossEntropy,
-    manual.SoftmaxCrossEntropy: SoftmaxCrossEntropy,
+    kind: getattr(twins, kind.__name__)
+    for kinds, twins in ((manual.layers.LAYERS, torch_ref.layers), (manual.losses.LOSSES, torch_ref.losses))
+    for kind in kinds
 }
 
 

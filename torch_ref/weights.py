@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 from array_api_compat import is_numpy_array, is_numpy_namespace, is_torch_array, is_torch_namespace
+from torch import nn
 from torch.utils.dlpack import from_dlpack
 
 from manual import Array, BatchNorm1d, Network, Params, Running
+from torch_ref.twin import twin
 
 TORCH_NAMES = {"W": "weight", "b": "bias", "gamma": "weight", "beta": "bias"}
 
@@ -58,6 +60,21 @@ def to_torch(
                 state[f"{i}.running_{name}"] = _tensor(array)
             state[f"{i}.num_batches_tracked"] = torch.tensor(0, device=state[f"{i}.running_mean"].device)
     return state
+
+
+def to_module(network: Network, params: Sequence[Params], running: Sequence[Running | None] | None = None) -> nn.Module:
+    """The network with these weights as a module of its own in evaluation mode, differentiated by autograd.
+
+    Values, dtype and device stay. Raises what `to_torch` raises.
+
+    >>> import manual
+    >>> net = manual.mlp([2, 1])
+    >>> to_module(net, net.init(0))(torch.zeros(3, 2, dtype=torch.float64)).shape
+    torch.Size([3, 1])
+    """
+    module = twin(network)
+    module.load_state_dict(to_torch(network, params, running), assign=True)  # copying would cast
+    return module.eval()
 
 
 def from_torch(network: Network, state_dict: Mapping[str, torch.Tensor], *, xp: Any = np) -> tuple[Params, ...]:

@@ -11,9 +11,11 @@ from handgrad.experiment.plan import told
 from handgrad.experiment.side_by_side import Comparison, compare
 from handgrad.experiment.two_trainings import Trajectory, compare_training
 from handgrad.report.console import wide_console, write_json
-from handgrad.suite.run import DIFFERENTIABLE, DTYPES, LOSSES
+from handgrad.suite.run import DTYPES
 from manual import mlp
 from manual.files.atomic_write import check_writable
+from manual.layers.activations import DIFFERENTIABLE
+from manual.losses import NAMED_LOSSES
 
 
 def add(commands: Any) -> None:
@@ -27,8 +29,8 @@ def add(commands: Any) -> None:
     command.add_argument("--layers", default="64,32,10", help="sizes, the first 64, the last 10 (64,32,10)")
     command.add_argument("--activation", choices=DIFFERENTIABLE, default="tanh", metavar="NAME",
                          help=f"between the layers: {', '.join(DIFFERENTIABLE)} (tanh)")  # fmt: skip
-    command.add_argument("--loss", choices=tuple(LOSSES), default="cross_entropy", metavar="NAME",
-                         help=f"{', '.join(LOSSES)} (cross_entropy)")  # fmt: skip
+    command.add_argument("--loss", choices=tuple(NAMED_LOSSES), default="cross_entropy", metavar="NAME",
+                         help=f"{', '.join(NAMED_LOSSES)} (cross_entropy)")  # fmt: skip
     command.add_argument(
         "--dtype", choices=DTYPES, default="float32", metavar="NAME", help="float32 or float64 (float32)"
     )
@@ -43,7 +45,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """`handgrad compare`."""
     sizes = sizes_of(args)
-    network, loss, rng = mlp(sizes, args.activation), LOSSES[args.loss], np.random.default_rng(args.seed)
+    network, loss, rng = mlp(sizes, args.activation), NAMED_LOSSES[args.loss], np.random.default_rng(args.seed)
     params, data, console = network.init(rng, dtype=args.dtype), digits(), wide_console()
     target = data.labels if args.loss == "cross_entropy" else data.one_hot.astype(args.dtype)
     picks = [rng.permutation(len(data.x))[: args.batch_size] for _ in range(args.steps or 1)]

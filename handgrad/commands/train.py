@@ -23,11 +23,13 @@ from handgrad.experiment.distributed import Ranks
 from handgrad.experiment.plan import BATCH, HELD_BACK, HIDDEN, OPTIMIZERS, Plan, fresh, output, resumed, told
 from handgrad.experiment.text import Line, counted, heading, reached, table
 from handgrad.report.console import wide_console
-from handgrad.suite.run import DIFFERENTIABLE, DTYPES, LOSSES
+from handgrad.suite.run import DTYPES
 from manual import NonFiniteLossError, Training, loss_and_gradients
 from manual.files.checkpoint import save
+from manual.layers.activations import DIFFERENTIABLE
+from manual.losses import NAMED_LOSSES
 from manual.training.batches import split
-from manual.training.plan import converted
+from manual.training.plan import convert_arrays
 
 INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 LARGE = 1_024  # samples behind a plot's gradient norms
@@ -49,8 +51,9 @@ def add(commands: Any) -> None:
         "--layers", metavar="N,N,...", help=f"sizes, inputs first, classes last ({'-'.join(map(str, HIDDEN))} between)"
     )
     option("--activation", choices=DIFFERENTIABLE, metavar="NAME", help=f"{', '.join(DIFFERENTIABLE)} (relu)")
-    option("--loss", choices=tuple(LOSSES), metavar="NAME", help=f"{', '.join(LOSSES)} (what fits the data); mse "
-           "fits a table's numbers, also whole ones, which are classes otherwise")  # fmt: skip
+    option("--loss", choices=tuple(NAMED_LOSSES), metavar="NAME",
+           help=f"{', '.join(NAMED_LOSSES)} (what fits the data); mse fits a table's numbers, also whole ones, "
+           "which are classes otherwise")  # fmt: skip
     option("--optimizer", choices=tuple(OPTIMIZERS), metavar="NAME", help=f"{', '.join(OPTIMIZERS)} (adamw)")
     option("--lr", type=float, help=f"learning rate ({', '.join(f'{k} {v.lr:g}' for k, v in OPTIMIZERS.items())})")
     option("--clip-norm", type=float, metavar="X", help="longer gradients are scaled down to this norm (not clipped)")
@@ -241,7 +244,7 @@ DEFAULTS = {"side": "manual", "array": None, "device": "cpu"}
 
 def pictures(plan: Plan, latest: Training, rows: Any) -> tuple[plots.Plot, ...]:
     """The history's curves, the norms of the gradients before and after, and what came of the samples held back."""
-    params, running = converted((latest.params, latest.running), np.empty(0))
+    params, running = convert_arrays((latest.params, latest.running), np.empty(0))
     begin = "before" if plan.resume is None else f"at step {plan.resume.step}"
     grads = {
         name: loss_and_gradients(plan.network, p, plan.x[:LARGE], plan.target[:LARGE], plan.loss)[1]

@@ -8,8 +8,8 @@ from handgrad.experiment import plots
 from handgrad.experiment.distributed import Ranks
 from handgrad.experiment.plan import Plan
 from manual.files.atomic_write import check_writable
-from manual.files.checkpoint import packed
-from manual.training.plan import begun
+from manual.files.checkpoint import pack
+from manual.training.plan import begin
 
 
 def checked(args: argparse.Namespace, ranks: Ranks) -> dict[str, Any]:
@@ -59,6 +59,6 @@ def check_files(args: argparse.Namespace) -> None:
 
 def check_room(path: Path, plan: Plan) -> None:
     """OSError unless the disk takes the checkpoints: each is written beside the one before it, and replaces it."""
-    start = plan.resume or begun(plan.network, plan.params, plan.optimizer, plan.options.seed, None)
-    size = len(packed(plan.network, plan.loss, plan.optimizer, start, plan.extra))
+    start = plan.resume or begin(plan.network, plan.params, plan.optimizer, plan.options.seed, None)
+    size = len(pack(plan.network, plan.loss, plan.optimizer, start, plan.extra))
     check_writable(path, size if path.exists() else 2 * size)

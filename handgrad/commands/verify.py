@@ -17,10 +17,12 @@ from handgrad.experiment.text import counted
 from handgrad.judge.verdict import Verdict, together
 from handgrad.report.console import wide_console, write_json
 from handgrad.report.stage_rows import STYLES
-from handgrad.suite.run import DIFFERENTIABLE, DTYPES, LOSSES, Case, neurons, other_layers_and_losses, problems, survey
+from handgrad.suite.run import DTYPES, Case, neurons, other_layers_and_losses, problems, survey
 from handgrad.suite.text import show, summary
 from handgrad.suite.trained import trained_case
 from manual.files.atomic_write import check_writable
+from manual.layers.activations import DIFFERENTIABLE
+from manual.losses import NAMED_LOSSES
 
 
 def add(commands: Any) -> None:
@@ -34,8 +36,8 @@ def add(commands: Any) -> None:
     )
     verify.add_argument("--activation", nargs="+", choices=DIFFERENTIABLE, metavar="NAME",
                         help=f"only these, between linear layers: {', '.join(DIFFERENTIABLE)}")  # fmt: skip
-    verify.add_argument("--loss", nargs="+", choices=tuple(LOSSES), metavar="NAME",
-                        help=f"only these: {', '.join(LOSSES)}")  # fmt: skip
+    verify.add_argument("--loss", nargs="+", choices=tuple(NAMED_LOSSES), metavar="NAME",
+                        help=f"only these: {', '.join(NAMED_LOSSES)}")  # fmt: skip
     verify.add_argument("--checkpoint", type=Path, metavar="FILE", help="judge this trained network, of handgrad train")
     verify.add_argument(
         "--data", metavar="digits|PATH", help="other data for --checkpoint than those it was trained on"
@@ -67,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         if args.data is not None:
             args.parser.error("--data is for --checkpoint: which network is to be judged on these data?")
-        todo = problems(args.activation or DIFFERENTIABLE, args.loss or tuple(LOSSES))
+        todo = problems(args.activation or DIFFERENTIABLE, args.loss or tuple(NAMED_LOSSES))
         every = not (args.activation or args.loss)
         todo += other_layers_and_losses() if every else []
         count, found = len(todo) + every, survey(todo, args.dtype, seed=seed, slack=args.slack)

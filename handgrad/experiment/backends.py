@@ -15,8 +15,8 @@ from handgrad.experiment import distributed
 from handgrad.experiment.distributed import Ranks
 from handgrad.experiment.plan import HELD_BACK, Plan
 from manual import Training
-from manual.training.plan import converted
-from torch_ref.training.fit import placed
+from manual.training.plan import convert_arrays
+from torch_ref.training.fit import empty_on
 
 SMALL = 1 << 18  # multiplications of one product, which OpenBLAS still does in one thread
 SIDES, ARRAYS, DEVICES = ("manual", "hand", "autograd"), ("numpy", "torch", "jax"), ("cpu", "cuda", "auto")
@@ -55,7 +55,7 @@ def chosen(plan: Plan, side: str, library: str, device: str, ranks: Ranks, how: 
         if library == "jax" and target.dtype.kind == "i":
             target = target.astype(np.int32)  # JAX has no others unless told
         with doubles(library == "jax" and options.dtype == "float64"):
-            params, x, target = converted((params, x, target), first_array(library, device, options.dtype))
+            params, x, target = convert_arrays((params, x, target), first_array(library, device, options.dtype))
             return manual.fit(plan.network, params, x, target, plan.loss, plan.optimizer, **how)
     fit: Any = torch_ref.fit if ranks.world == 1 else distributed.fit
     found: Training = fit(plan.network, params, x, target, plan.loss, plan.optimizer, side=side, device=device, **how)
@@ -84,7 +84,7 @@ def first_array(library: str, device: str, dtype: str) -> Any:
     if library == "numpy":
         return np.empty(0, dtype)
     if library == "torch":
-        return placed(device)
+        return empty_on(device)
     import jax
 
     return jax.numpy.zeros(0, device=jax.devices(device)[0])

@@ -21,10 +21,10 @@ from torch.utils.data import DistributedSampler
 
 from manual import Array, BatchNorm1d, Grads, Loss, Network, Params, SoftmaxCrossEntropy, Training
 from manual.training.loop import train
-from manual.training.plan import Task, converted, prepared
+from manual.training.plan import TrainingPlan, convert_arrays, make_plan
 from manual.training.settings import Settings
 from torch_ref import HandModule
-from torch_ref.training.fit import Module, moved, placed
+from torch_ref.training.fit import Module, empty_on, move_batch
 
 TIMEOUT = 600.0  # seconds that one process waits for the others: rank 0 evaluates and writes meanwhile
 
@@ -102,8 +102,8 @@ def fit(
     """
     check_shares(network, loss)
     settings = Settings(epochs, batch_size, seed, validation, metrics, None, None, clip_norm, callbacks, on_step)
-    here = converted(tuple(params), placed(device))
-    task = prepared(network, here, *moved(x, target, placed(device)), loss, optimizer, settings, resume)
+    here = convert_arrays(tuple(params), empty_on(device))
+    task = make_plan(network, here, *move_batch(x, target, empty_on(device)), loss, optimizer, settings, resume)
     return train(Shared(network, loss, optimizer, side, task), task)
 
 
@@ -137,7 +137,7 @@ def share(N: int, rank: int, world: int) -> tuple[list[int], int]:
 class Shared(Module):
     """The torch side of the loop, on a share of each batch; gradients and loss are those of the whole batch."""
 
-    def __init__(self, network: Network, loss: Loss, optimizer: Any, side: str, task: Task) -> None:
+    def __init__(self, network: Network, loss: Loss, optimizer: Any, side: str, task: TrainingPlan) -> None:
         like = next(a for layer in task.start.params for a in layer.values())
         super().__init__(network, loss, optimizer, side, task.start, like)
         self.rank, self.world, self.sums = dist.get_rank(), dist.get_world_size(), task.loss_sums

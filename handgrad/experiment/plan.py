@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.experiment.datasets import Data, Form, load
-from handgrad.suite.run import LOSSES
 from manual import SGD, Adam, AdamW, Loss, Network, Params, Running, Training, mlp
 from manual.files.checkpoint import Checkpoint, CheckpointError
 from manual.files.checkpoint import load as load_checkpoint
+from manual.losses import NAMED_LOSSES
 
 OPTIMIZERS: dict[str, Any] = {"sgd": SGD(0.1), "adam": Adam(1e-3), "adamw": AdamW(1e-3)}
 # With He's weights, ReLU and AdamW: 97.2 % of the held-back digits or more in ten of ten random splits. The products
@@ -59,7 +59,7 @@ class Plan(NamedTuple):
 
     @property
     def loss(self) -> Loss:
-        return LOSSES[self.options.loss]
+        return NAMED_LOSSES[self.options.loss]
 
     @property
     def extra(self) -> dict[str, str]:

@@ -11,32 +11,12 @@ import numpy as np
 import manual
 from handgrad.judge.compare import Evidence, Float
 from handgrad.judge.stage import Stage
+from manual.types import facts_of
 
 EPS = 2.0**-53
 PARAMETER = re.compile(r"[WwUuVb]_?\d*|theta\d*|weights?\d*|bias(es)?\d*|gamma|beta")
 ABSENT = "the gradient is absent"  # the one mistake that a tensor which was not given can have
 NOTHING: Mapping[str, Float] = {}
-
-# The equation tags of `manual`: stem, and the names of y and dx in that file where they differ.
-EQUATIONS: dict[type, tuple[str, str, str]] = {
-    manual.Linear: ("linear", "z", "dx"),
-    manual.LayerNorm: ("layer_norm", "y", "dx"),
-    manual.BatchNorm1d: ("batch_norm", "y", "dx"),
-    manual.Dropout: ("dropout", "y", "dx"),
-    manual.Softmax: ("softmax", "p", "dz"),
-    manual.Identity: ("identity", "h", "dz"),
-    manual.Sigmoid: ("sigmoid", "h", "dz"),
-    manual.Tanh: ("tanh", "h", "dz"),
-    manual.ReLU: ("relu", "h", "dz"),
-    manual.LeakyReLU: ("leaky_relu", "h", "dz"),
-    manual.Softplus: ("softplus", "h", "dz"),
-    manual.SiLU: ("silu", "h", "dz"),
-    manual.GELU: ("gelu", "h", "dz"),
-    manual.GELUTanh: ("gelu_tanh", "h", "dz"),
-    manual.SoftmaxCrossEntropy: ("softmax_cross_entropy", "E", "dz"),
-    manual.BinaryCrossEntropy: ("binary_cross_entropy", "E", "dz"),
-    manual.SquaredError: ("squared_error", "E", "dy"),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,9 +162,9 @@ def usual(e: Evidence) -> float:
 
 def equation(subject: Any, constants: Any, tensor: str) -> str | None:
     """The tag of the equation in `manual` that gives this tensor, or None for other people's code."""
-    for cls in type(subject).__mro__:
-        if cls in EQUATIONS:
-            stem, y, dx = EQUATIONS[cls]
-            dx = "dx_frozen" if cls is manual.BatchNorm1d and constants is not None else dx
-            return f"{stem}.{ {'y': y, 'dx': dx}.get(tensor, tensor) }"
-    return None
+    facts = facts_of(subject)
+    if facts is None:
+        return None
+    frozen = isinstance(subject, manual.BatchNorm1d) and constants is not None
+    letters = {"y": facts.y, "dx": "dx_frozen" if frozen else f"d{facts.x}"}
+    return f"{facts.tag}.{letters.get(tensor, tensor)}"

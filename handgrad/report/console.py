@@ -34,6 +34,6 @@ def wide_console(*, stderr: bool = False, quiet: bool = False) -> Console:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """The content as a whole, or OSError and what stood there before. `manual.atomic.check_writable` asks first."""
+    """The content as a whole, or OSError and what stood there before. `check_writable` asks first."""
     with replacing(path) as file:
         file.write(json.dumps(content, indent=1).encode())

@@ -1,4 +1,4 @@
-"""Networks of single neurons, in Python floats, against autograd of the same network."""
+"""The scalar reference judged: networks of single neurons, in Python floats, against autograd of the same network."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ SIZES = (3, 4, 2)
 
 
 def judge_neurons(seed: int, slack: float = 1.0) -> Report:
-    """Every activation of `manual.neuron`, in a network of four neurons between three inputs and two outputs."""
+    """Every activation of the scalar reference, in a network of four neurons between three inputs and two outputs."""
     rng = np.random.default_rng(seed)
     found = []
     for activation in SCALAR:

@@ -12,7 +12,6 @@ from handgrad.report.report import Report
 from handgrad.subjects.network.verify import verify
 from handgrad.subjects.neurons import judge_neurons
 from manual import (
-    ACTIVATIONS,
     BatchNorm1d,
     BinaryCrossEntropy,
     Dropout,
@@ -20,7 +19,6 @@ from manual import (
     LayerNorm,
     Linear,
     Loss,
-    MeanSquaredError,
     Network,
     Params,
     ReLU,
@@ -32,10 +30,8 @@ from manual import (
     mlp,
     sgd,
 )
-from manual.layers.activations import NOT_DIFFERENTIABLE
+from manual.losses import NAMED_LOSSES
 
-DIFFERENTIABLE = tuple(name for name, f in ACTIVATIONS.items() if not isinstance(f, NOT_DIFFERENTIABLE))
-LOSSES: dict[str, Loss] = {"cross_entropy": SoftmaxCrossEntropy(), "mse": MeanSquaredError()}
 DTYPES = ("float64", "float32")
 SIZES, BATCH, STEPS, RATE = (64, 32, 10), 32, 100, 0.2
 
@@ -67,7 +63,7 @@ class Case:
 def problems(activations: Sequence[str], losses: Sequence[str]) -> list[Problem]:
     """One problem per activation and loss."""
     return [
-        Problem(f"{activation}, {loss}", mlp(SIZES, activation), LOSSES[loss], labels=loss == "cross_entropy")
+        Problem(f"{activation}, {loss}", mlp(SIZES, activation), NAMED_LOSSES[loss], labels=loss == "cross_entropy")
         for activation in activations
         for loss in losses
     ]
@@ -126,7 +122,7 @@ def judge(problem: Problem, data: Digits, dtype: str, seed: int, slack: float) -
 
 
 def neurons(seed: int, slack: float = 1.0) -> Case:
-    """The scalar floor, one sample at a time."""
+    """The scalar reference, one sample at a time."""
     return Case("neuron by neuron, every activation", (judge_neurons(seed, slack),), batch=1)
 
 

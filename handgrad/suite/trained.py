@@ -8,7 +8,8 @@ import numpy as np
 from handgrad.experiment.datasets import load
 from handgrad.experiment.plan import located, read, target_for
 from handgrad.subjects.network.verify import verify
-from handgrad.suite.run import BATCH, LOSSES, Case
+from handgrad.suite.run import BATCH, Case
+from manual.losses import NAMED_LOSSES
 from manual.training.batches import masks
 
 
@@ -34,7 +35,7 @@ def trained_case(
             params = [{name: array.astype(dtype) for name, array in layer.items()} for layer in training.params]
             x = data.x[rows].astype(dtype)
             target = target_for(options.loss, form, data.target, dtype)[rows]
-            states, loss = masks(network, x, seed, 0), LOSSES[options.loss]
+            states, loss = masks(network, x, seed, 0), NAMED_LOSSES[options.loss]
             name = f"{Path(path).name}, {dtype}, step {training.step}"
             report = verify(network, params, x, target, loss, states=states, seed=seed, slack=slack, name=name)
             reports.append(report)

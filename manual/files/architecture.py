@@ -13,35 +13,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from manual.layers.batch_norm import BatchNorm1d
-from manual.layers.dropout import Dropout
-from manual.layers.gelu import GELU, GELUTanh
-from manual.layers.identity import Identity
-from manual.layers.layer_norm import LayerNorm
-from manual.layers.linear import Linear
-from manual.layers.relu import LeakyReLU, ReLU
-from manual.layers.sigmoid import Sigmoid
-from manual.layers.silu import SiLU
-from manual.layers.softmax import Softmax
-from manual.layers.softplus import Softplus
-from manual.layers.step import BinaryStep, Sign
-from manual.layers.tanh import Tanh
-from manual.losses.binary_cross_entropy import BinaryCrossEntropy
-from manual.losses.softmax_cross_entropy import SoftmaxCrossEntropy
-from manual.losses.squared_error import HalfSquaredError, MeanSquaredError, SquaredError
+from manual.layers import LAYERS
+from manual.losses import LOSSES
 from manual.network import Network
 from manual.optimizers.adam import Adam, AdamW
 from manual.optimizers.sgd import SGD
 
 Plain: TypeAlias = dict[str, dict[str, Any]]  # one kind, and its numbers by name
 
-LAYERS: tuple[type, ...] = (
-    *(Linear, LayerNorm, BatchNorm1d, Dropout, Identity, Sigmoid, Tanh, ReLU, LeakyReLU, Softplus, SiLU),
-    *(GELU, GELUTanh, Softmax, BinaryStep, Sign),
-)
-LOSSES: tuple[type, ...] = (
-    *(SquaredError, HalfSquaredError, MeanSquaredError, BinaryCrossEntropy, SoftmaxCrossEntropy),
-)
 OPTIMIZERS: tuple[type, ...] = (SGD, Adam, AdamW)
 NOT_FINITE = ("nan", "inf", "-inf")  # JSON has no such numbers; these words stand for them
 

@@ -40,7 +40,7 @@ def check_writable(path: str | Path, size: int = PROBE) -> None:
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, f"{path}: is write-protected; make it writable or choose another name")
     temporary = _temporary(target)
-    with _explained(path):
+    with _explain(path):
         try:
             with temporary.open("xb") as file:
                 for written in range(0, size, PART):
@@ -57,7 +57,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     The permissions of what stood there stay. Raises OSError as check_writable does; what stood there is then unchanged.
     """
     target = _target(path)
-    with _explained(path):
+    with _explain(path):
         _sweep(target)
         temporary = _temporary(target)
         try:
@@ -82,7 +82,7 @@ def _target(path: str | Path) -> Path:
     """The file meant, links followed: what a link points to is replaced, not the link."""
     target = Path(os.path.realpath(path))
     mode = 0  # of what stands there; nothing so far
-    with _explained(path), suppress(FileNotFoundError):
+    with _explain(path), suppress(FileNotFoundError):
         mode = target.stat().st_mode
     if not mode and not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, f"{path}: there is no folder {target.parent}; make it first")
@@ -112,7 +112,7 @@ def _force(file: BinaryIO) -> None:
 
 
 @contextmanager
-def _explained(path: str | Path) -> Iterator[None]:
+def _explain(path: str | Path) -> Iterator[None]:
     """Says which file could not be written, why, and what helps."""
     try:
         yield

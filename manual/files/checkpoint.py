@@ -1,6 +1,6 @@
 """A checkpoint: a training with its network, loss and optimizer, in one safetensors file.
 
-Arrays lie under the names of `manual.flatten`; the rest is JSON, the entry "handgrad" of the file's header:
+Arrays lie under the names of `manual.files.serialise`; the rest is JSON, the entry "handgrad" of the file's header:
 format_version, handgrad_version, network, loss, optimizer, training (seed, epoch, step, history, ...), extra, and the
 sha256 of everything. One entry, because safetensors writes several in an order of its own: so equal trainings make
 equal files.
@@ -63,12 +63,12 @@ def save(
 
     Raises what `packed` raises, OSError where writing fails; then what stood at `path` is as it was.
     """
-    data = packed(network, loss, optimizer, training, extra)
+    data = pack(network, loss, optimizer, training, extra)
     with replacing(path) as file:
         file.write(data)
 
 
-def packed(
+def pack(
     network: Network, loss: Loss, optimizer: Any, training: Training, extra: Mapping[str, str] | None = None
 ) -> bytes:
     """The bytes of the checkpoint: their number is that of every later one too, but for the history.

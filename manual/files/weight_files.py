@@ -107,9 +107,9 @@ def load_text(path: str | Path) -> Weights:
     Raises OSError where there is no such file, ValueError with the line where it is damaged.
     """
     lines = _Lines(path)
-    count = lines.understood(int, lines.after(HEAD))
-    plain = [lines.understood(json.loads, lines.after(f"layer {i}: ")) for i in range(count)]
-    network = lines.understood(network_from_plain, plain)
+    count = lines.parse(int, lines.after(HEAD))
+    plain = [lines.parse(json.loads, lines.after(f"layer {i}: ")) for i in range(count)]
+    network = lines.parse(network_from_plain, plain)
     arrays: Named = {}
     names = _lecture_names(network)
     for key, shape in weight_shapes(network).items():
@@ -149,7 +149,7 @@ class _Lines:
             raise self.wrong(f"{start!r}")
         return line.removeprefix(start).strip()
 
-    def understood(self, f: Callable[[Any], Any], given: Any) -> Any:
+    def parse(self, f: Callable[[Any], Any], given: Any) -> Any:
         """f of what was given; its ValueError, with the line."""
         try:
             return f(given)
@@ -159,8 +159,8 @@ class _Lines:
     def numbers(self, count: int, dtype: str) -> NDArray[Any]:
         """The next line as `count` finite numbers."""
         words = self.after("").split()
-        with np.errstate(over="ignore"):  # a number too large for its dtype is told as infinite
-            row = np.array(self.understood(lambda words: [float(word) for word in words], words)).astype(dtype)
+        with np.errstate(over="ignore"):  # a number too large for its dtype is reported as infinite
+            row = np.array(self.parse(lambda words: [float(word) for word in words], words)).astype(dtype)
         if len(row) != count or not np.isfinite(row).all():
             raise self.wrong(f"{count} finite numbers")
         return row

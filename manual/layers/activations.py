@@ -1,30 +1,15 @@
 """The activations by name, as `mlp` and the command line know them."""
 
-from manual.layers.gelu import GELU, GELUTanh
-from manual.layers.identity import Identity
-from manual.layers.relu import LeakyReLU, ReLU
-from manual.layers.sigmoid import Sigmoid
-from manual.layers.silu import SiLU
-from manual.layers.softplus import Softplus
-from manual.layers.step import BinaryStep, Sign
-from manual.layers.tanh import Tanh
-from manual.types import Layer
+from typing import Any
 
-ACTIVATIONS: dict[str, Layer] = {
-    "identity": Identity(),
-    "sigmoid": Sigmoid(),
-    "tanh": Tanh(),
-    "relu": ReLU(),
-    "leaky_relu": LeakyReLU(),
-    "softplus": Softplus(),
-    "silu": SiLU(),
-    "gelu": GELU(),
-    "gelu_tanh": GELUTanh(),
-    "step": BinaryStep(),
-    "sign": Sign(),
-}
+from manual.layers import LAYERS
+from manual.types import Activation, Layer
 
-NOT_DIFFERENTIABLE = (BinaryStep, Sign)
+_KINDS: tuple[Any, ...] = tuple(kind for kind in LAYERS if issubclass(kind, Activation))
+
+ACTIVATIONS: dict[str, Layer] = {kind.facts.tag: kind() for kind in _KINDS}
+NOT_DIFFERENTIABLE = tuple(kind for kind in _KINDS if not kind.facts.differentiable)
+DIFFERENTIABLE = tuple(kind.facts.tag for kind in _KINDS if kind.facts.differentiable)  # the names of all others
 
 
 def activation(name: str | Layer) -> Layer:

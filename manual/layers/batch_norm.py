@@ -6,11 +6,11 @@ In evaluation the running statistics take the batch's place and are constants, s
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from manual.arguments import check_number, check_sizes
 from manual.namespace import array_namespace
-from manual.types import Array, Grads, Params
+from manual.types import Array, Facts, Grads, Params
 
 
 class Running(NamedTuple):
@@ -39,6 +39,8 @@ class BatchNorm1d:
     Shapes: x, y (N, n); gamma, beta, running.mean, running.var (n,). Source: Ioffe, Szegedy 2015.
     Raises ValueError for n below 1, eps not positive, momentum outside [0, 1].
     """
+
+    facts: ClassVar[Facts] = Facts("batch_norm", "y", "x", letter="n", autocast="float32")
 
     n: int
     eps: float = 1e-5

@@ -1,14 +1,14 @@
 """Inverted dropout, y = x o m / (1 - p): a unit is dropped with probability p, the others are scaled up."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from array_api_compat import device
 
 from manual.arguments import check_number
 from manual.namespace import array_namespace
-from manual.types import Array, Elementwise, Grads, Params
+from manual.types import Array, Elementwise, Facts, Grads, Params
 
 
 class DropoutCache(NamedTuple):
@@ -22,6 +22,8 @@ class Dropout(Elementwise):
     The randomness is an argument: `draw` makes the mask from a generator, `forward` takes it.
     Raises ValueError unless 0 <= p < 1. Source: Srivastava et al. 2014.
     """
+
+    facts: ClassVar[Facts] = Facts("dropout", "y", "x", letter="d")
 
     p: float = 0.5
 

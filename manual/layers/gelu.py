@@ -1,17 +1,20 @@
 """GELU, h = z Phi(z), exact and in its tanh approximation: two functions, each with its own derivative.
 
 Phi is the standard normal distribution function, phi its density. Phi is taken from erfc: the usual (1 + erf) / 2
-cancels for z far below zero. The array API has no error function: the array's own library's is used, else SciPy's.
+cancels for z far below zero. The array API has no error function: that of
+the array's own library is used (in its namespace, or in its `scipy`), else SciPy's.
 """
 
+import math
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from math import pi, sqrt
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from array_api_compat import is_jax_namespace
-
+from manual.layers.tanh import Tanh
 from manual.namespace import array_namespace
-from manual.types import Array, Elementwise, Grads, Params
+from manual.types import Activation, Array, Facts, Grads, Params
 
 
 def erfc(x: Array) -> Array:
@@ -24,14 +27,22 @@ def erfc(x: Array) -> Array:
     xp = array_namespace(x)
     if hasattr(xp, "erfc"):
         return xp.erfc(x)
-    if is_jax_namespace(xp):
-        from jax.scipy.special import erfc as jax_erfc
-
-        return jax_erfc(x)
+    special = special_functions(xp.__name__.partition(".")[0])
+    if special is not None:
+        return special.erfc(x)
     import numpy as np
     from scipy.special import erfc as scipy_erfc
 
     return xp.asarray(scipy_erfc(np.asarray(x)))
+
+
+@cache
+def special_functions(library: str) -> Any:
+    """The special functions that an array library has for its own arrays, beside its namespace; None if it has none."""
+    try:
+        return import_module(f"{library}.scipy.special")
+    except ModuleNotFoundError:
+        return None
 
 
 def normal_cdf(z: Array) -> Array:
@@ -44,8 +55,10 @@ class GELUCache(NamedTuple):
 
 
 @dataclass(frozen=True)
-class GELU(Elementwise):
+class GELU(Activation):
     """h = z Phi(z), Phi(z) = erfc(-z / sqrt 2) / 2. Shapes: z, h (N, n). Source: Hendrycks, Gimpel 2016."""
+
+    facts: ClassVar[Facts] = Facts("gelu")
 
     def forward(self, params: Params, z: Array) -> tuple[Array, GELUCache]:
         h = z * normal_cdf(z)  # (N, n)  eq. gelu.h
@@ -59,6 +72,10 @@ class GELU(Elementwise):
         dz = dh * (Phi + z * phi)  # (N, n)  eq. gelu.dz
         return dz, {}
 
+    def scalar(self, z: float) -> tuple[float, float]:
+        Phi = 0.5 * math.erfc(z * -sqrt(0.5))
+        return z * Phi, Phi + z * math.exp(-0.5 * z * z) / sqrt(2 * pi)
+
 
 def tanh_of_cubic(z: Array) -> Array:
     """tanh(sqrt(2/pi) (z + 0.044715 z^3)), close to 2 Phi(z) - 1."""
@@ -70,8 +87,10 @@ class GELUTanhCache(NamedTuple):
 
 
 @dataclass(frozen=True)
-class GELUTanh(Elementwise):
+class GELUTanh(Activation):
     """h = z (1 + tanh a) / 2, a = sqrt(2/pi) (z + 0.044715 z^3). Shapes: z, h (N, n)."""
+
+    facts: ClassVar[Facts] = Facts("gelu_tanh")
 
     def forward(self, params: Params, z: Array) -> tuple[Array, GELUTanhCache]:
         h = 0.5 * z * (1 + tanh_of_cubic(z))  # (N, n)  eq. gelu_tanh.h
@@ -84,3 +103,7 @@ class GELUTanh(Elementwise):
         da = sqrt(2 / pi) * (1 + 3 * 0.044715 * (z * z))
         dz = dh * (0.5 * (1 + t) + 0.5 * z * ((1 - t * t) * da))  # (N, n)  eq. gelu_tanh.dz
         return dz, {}
+
+    def scalar(self, z: float) -> tuple[float, float]:
+        t, dt = Tanh().scalar(sqrt(2 / pi) * (z + 0.044715 * z**3))
+        return 0.5 * z * (1 + t), 0.5 * (1 + t) + 0.5 * z * dt * sqrt(2 / pi) * (1 + 3 * 0.044715 * z * z)

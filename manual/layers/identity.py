@@ -1,9 +1,9 @@
 """The identity, h = z: the output activation of a regression."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-from manual.types import Array, Elementwise, Grads, Params
+from manual.types import Activation, Array, Facts, Grads, Params
 
 
 class IdentityCache(NamedTuple):
@@ -11,8 +11,10 @@ class IdentityCache(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Identity(Elementwise):
+class Identity(Activation):
     """h = z. Shapes: z, h (N, n)."""
+
+    facts: ClassVar[Facts] = Facts("identity")
 
     def forward(self, params: Params, z: Array) -> tuple[Array, IdentityCache]:
         h = 1 * z  # (N, n)  eq. identity.h  (1 z is a new array, +z in torch is not)
@@ -23,3 +25,6 @@ class Identity(Elementwise):
         # so:
         dz = 1 * dh  # (N, n)  eq. identity.dz
         return dz, {}
+
+    def scalar(self, z: float) -> tuple[float, float]:
+        return z, 1.0

@@ -5,11 +5,11 @@ Variance is the mean of squares about the mean (1/n, not 1/(n-1)), computed in t
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from manual.arguments import check_number, check_sizes
 from manual.namespace import array_namespace
-from manual.types import Array, Grads, Params
+from manual.types import Array, Facts, Grads, Params
 
 
 class LayerNormCache(NamedTuple):
@@ -24,6 +24,8 @@ class LayerNorm:
     Shapes: x, y (N, n); gamma, beta (n,). Source: Ba, Kiros, Hinton 2016.
     Raises ValueError for n below 1 or eps not positive.
     """
+
+    facts: ClassVar[Facts] = Facts("layer_norm", "y", "x", letter="n", autocast="float32")
 
     n: int
     eps: float = 1e-5

@@ -6,14 +6,14 @@ A connection mask M of zeros and ones leaves connections out: W is replaced by W
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from array_api_compat import device
 
 from manual.arguments import check_sizes
 from manual.namespace import array_namespace
-from manual.types import Array, Grads, Params
+from manual.types import Array, Facts, Grads, Params
 
 
 class LinearCache(NamedTuple):
@@ -31,6 +31,8 @@ class Linear:
     >>> z
     array([[11.5]])
     """
+
+    facts: ClassVar[Facts] = Facts("linear", "z", "x", letter="z", autocast="lower")
 
     n_in: int
     n_out: int

@@ -4,11 +4,11 @@ Value at the kink, torch's: ReLU'(0) = 0, leaky ReLU'(0) = slope.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from manual.arguments import check_number
 from manual.namespace import array_namespace
-from manual.types import Array, Elementwise, Grads, Params
+from manual.types import Activation, Array, Facts, Grads, Params
 
 
 class ReLUCache(NamedTuple):
@@ -16,8 +16,10 @@ class ReLUCache(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ReLU(Elementwise):
+class ReLU(Activation):
     """h = max(z, 0). Shapes: z, h (N, n)."""
+
+    facts: ClassVar[Facts] = Facts("relu")
 
     def forward(self, params: Params, z: Array) -> tuple[Array, ReLUCache]:
         xp = array_namespace(z)
@@ -31,14 +33,19 @@ class ReLU(Elementwise):
         dz = dh * xp.astype(cache.h > 0, dh.dtype)  # (N, n)  eq. relu.dz  (by `where` it takes ten times as long)
         return dz, {}
 
+    def scalar(self, z: float) -> tuple[float, float]:
+        return (z, 1.0) if z > 0 else (0.0, 0.0)
+
 
 class LeakyReLUCache(NamedTuple):
     z: Array  # (N, n)
 
 
 @dataclass(frozen=True)
-class LeakyReLU(Elementwise):
+class LeakyReLU(Activation):
     """h = z where z > 0, slope * z elsewhere. Shapes: z, h (N, n). Raises ValueError for a slope that is not finite."""
+
+    facts: ClassVar[Facts] = Facts("leaky_relu")
 
     slope: float = 0.01
 
@@ -55,3 +62,6 @@ class LeakyReLU(Elementwise):
         # so:
         dz = xp.where(cache.z > 0, dh, self.slope * dh)  # (N, n)  eq. leaky_relu.dz
         return dz, {}
+
+    def scalar(self, z: float) -> tuple[float, float]:
+        return (z, 1.0) if z > 0 else (self.slope * z, self.slope)

@@ -1,15 +1,16 @@
 """The logistic sigmoid, h = 1 / (1 + e^-z).
 
 The exponential is only ever taken of -|z|, so it cannot overflow; the derivative comes from the output,
-h (1 - h), which is finite everywhere (e^-z / (1 + e^-z)^2 is nan below z = -709 in float64). As in torch it is right to
-rounding of h: where h has become 1 it is 0, which keeping z besides would mend.
+h (1 - h), which is finite everywhere (e^-z / (1 + e^-z)^2 is nan below z = -709 in float64). Once h rounds to 1
+(z above about 37) this is exactly 0, as in torch; caching z would avoid that.
 """
 
+import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from manual.namespace import array_namespace
-from manual.types import Array, Elementwise, Grads, Params
+from manual.types import Activation, Array, Facts, Grads, Params
 
 
 def sigmoid(z: Array) -> Array:
@@ -34,8 +35,10 @@ class SigmoidCache(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sigmoid(Elementwise):
+class Sigmoid(Activation):
     """h = 1 / (1 + e^-z). Shapes: z, h (N, n)."""
+
+    facts: ClassVar[Facts] = Facts("sigmoid")
 
     def forward(self, params: Params, z: Array) -> tuple[Array, SigmoidCache]:
         h = sigmoid(z)  # (N, n)  eq. sigmoid.h
@@ -47,3 +50,8 @@ class Sigmoid(Elementwise):
         # so:
         dz = dh * (1 - h) * h  # (N, n)  eq. sigmoid.dz  (in this order equal to torch's to the last bit)
         return dz, {}
+
+    def scalar(self, z: float) -> tuple[float, float]:
+        e = math.exp(-abs(z))
+        h = (1.0 if z >= 0 else e) / (1 + e)
+        return h, h * (1 - h)

@@ -1,10 +1,10 @@
 """SiLU (swish), h = z sigmoid(z)."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-from manual.layers.sigmoid import sigmoid
-from manual.types import Array, Elementwise, Grads, Params
+from manual.layers.sigmoid import Sigmoid, sigmoid
+from manual.types import Activation, Array, Facts, Grads, Params
 
 
 class SiLUCache(NamedTuple):
@@ -12,8 +12,10 @@ class SiLUCache(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SiLU(Elementwise):
+class SiLU(Activation):
     """h = z sigmoid(z). Shapes: z, h (N, n). Source: Elfwing, Uchibe, Doya 2018."""
+
+    facts: ClassVar[Facts] = Facts("silu")
 
     def forward(self, params: Params, z: Array) -> tuple[Array, SiLUCache]:
         h = z * sigmoid(z)  # (N, n)  eq. silu.h
@@ -25,3 +27,7 @@ class SiLU(Elementwise):
         # so:
         dz = dh * (s + z * (s * (1 - s)))  # (N, n)  eq. silu.dz
         return dz, {}
+
+    def scalar(self, z: float) -> tuple[float, float]:
+        s, ds = Sigmoid().scalar(z)
+        return z * s, s + z * ds

@@ -1,10 +1,10 @@
 """Softmax as a layer, p_i = e^z_i / sum_j e^z_j, with the whole Jacobian-vector product, not its diagonal."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from manual.namespace import array_namespace
-from manual.types import Array, Elementwise, Grads, Params
+from manual.types import Array, Elementwise, Facts, Grads, Params
 
 
 class SoftmaxCache(NamedTuple):
@@ -14,6 +14,8 @@ class SoftmaxCache(NamedTuple):
 @dataclass(frozen=True)
 class Softmax(Elementwise):
     """p = e^(z - m) / sum e^(z - m) over each row, m its maximum. Shapes: z, p (N, C)."""
+
+    facts: ClassVar[Facts] = Facts("softmax", "p", "z", letter="p", autocast="float32")
 
     def forward(self, params: Params, z: Array) -> tuple[Array, SoftmaxCache]:
         xp = array_namespace(z)

@@ -1,11 +1,12 @@
 """Softplus, h = log(1 + e^z), written max(z, 0) + log(1 + e^-|z|) so that nothing overflows."""
 
+import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-from manual.layers.sigmoid import exp_minus_abs
+from manual.layers.sigmoid import Sigmoid, exp_minus_abs
 from manual.namespace import array_namespace
-from manual.types import Array, Elementwise, Grads, Params
+from manual.types import Activation, Array, Facts, Grads, Params
 
 
 def softplus(z: Array) -> Array:
@@ -24,8 +25,10 @@ class SoftplusCache(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Softplus(Elementwise):
+class Softplus(Activation):
     """h = log(1 + e^z). Shapes: z, h (N, n)."""
+
+    facts: ClassVar[Facts] = Facts("softplus", autocast="float32")
 
     def forward(self, params: Params, z: Array) -> tuple[Array, SoftplusCache]:
         h = softplus(z)  # (N, n)  eq. softplus.h
@@ -36,3 +39,6 @@ class Softplus(Elementwise):
         # so:      dh/dz = e^z / (1 + e^z) = 1 - e^-h
         dz = dh * -array_namespace(dh).expm1(-cache.h)  # (N, n)  eq. softplus.dz
         return dz, {}
+
+    def scalar(self, z: float) -> tuple[float, float]:
+        return max(z, 0.0) + math.log1p(math.exp(-abs(z))), Sigmoid().scalar(z)[0]

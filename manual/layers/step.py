@@ -3,10 +3,10 @@ pass through them would silently stop all learning; asking for it is an error.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from manual.namespace import array_namespace
-from manual.types import Array, Elementwise, NotDifferentiableError, Params
+from manual.types import Activation, Array, Facts, NotDifferentiableError, Params
 
 
 class StepCache(NamedTuple):
@@ -14,8 +14,10 @@ class StepCache(NamedTuple):
 
 
 @dataclass(frozen=True)
-class BinaryStep(Elementwise):
+class BinaryStep(Activation):
     """h = 1 where z > 0, 0 elsewhere. Shapes: z, h (N, n). Its gradient raises NotDifferentiableError."""
+
+    facts: ClassVar[Facts] = Facts("step", differentiable=False)
 
     def forward(self, params: Params, z: Array) -> tuple[Array, StepCache]:
         xp = array_namespace(z)
@@ -27,8 +29,10 @@ class BinaryStep(Elementwise):
 
 
 @dataclass(frozen=True)
-class Sign(Elementwise):
+class Sign(Activation):
     """h = -1, 0 or 1, the sign of z. Shapes: z, h (N, n). Its gradient raises NotDifferentiableError."""
+
+    facts: ClassVar[Facts] = Facts("sign", differentiable=False)
 
     def forward(self, params: Params, z: Array) -> tuple[Array, StepCache]:
         h = array_namespace(z).sign(z)  # (N, n)  eq. sign.h

@@ -1,13 +1,14 @@
 """The hyperbolic tangent, h = tanh z; its derivative comes from the output, 1 - h^2.
 
-As in torch it is right to rounding of h: where h has become 1 or -1 it is 0, which keeping z besides would mend.
+Once h rounds to 1 or -1 (|z| above about 19 in float64) this is exactly 0, as in torch; caching z would avoid that.
 """
 
+import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from manual.namespace import array_namespace
-from manual.types import Array, Elementwise, Grads, Params
+from manual.types import Activation, Array, Facts, Grads, Params
 
 
 class TanhCache(NamedTuple):
@@ -15,8 +16,10 @@ class TanhCache(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Tanh(Elementwise):
+class Tanh(Activation):
     """h = tanh z. Shapes: z, h (N, n)."""
+
+    facts: ClassVar[Facts] = Facts("tanh")
 
     def forward(self, params: Params, z: Array) -> tuple[Array, TanhCache]:
         h = array_namespace(z).tanh(z)  # (N, n)  eq. tanh.h
@@ -28,3 +31,7 @@ class Tanh(Elementwise):
         # so:
         dz = dh * (1 - h * h)  # (N, n)  eq. tanh.dz
         return dz, {}
+
+    def scalar(self, z: float) -> tuple[float, float]:
+        h = math.tanh(z)
+        return h, 1 - h * h

@@ -4,13 +4,13 @@ Written softplus(z) - t z, which neither overflows nor takes the logarithm of ze
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from manual.layers.sigmoid import sigmoid
 from manual.layers.softplus import softplus
 from manual.losses.reduction import Reduction, check_reduction, divisor
 from manual.namespace import array_namespace
-from manual.types import Array
+from manual.types import Array, Facts
 
 
 class BinaryCrossEntropyCache(NamedTuple):
@@ -21,6 +21,8 @@ class BinaryCrossEntropyCache(NamedTuple):
 @dataclass(frozen=True)
 class BinaryCrossEntropy:
     """E = sum (softplus(z) - t z) / D. Shapes: z, t (N, n), t in [0, 1]. Raises ValueError for an unknown reduction."""
+
+    facts: ClassVar[Facts] = Facts("binary_cross_entropy", "E", "z")
 
     reduction: Reduction = "mean"
 

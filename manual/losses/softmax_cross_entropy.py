@@ -8,7 +8,7 @@ of the targets' weights.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from array_api_compat import device
@@ -16,7 +16,7 @@ from array_api_compat import device
 from manual.arguments import check_number
 from manual.losses.reduction import Reduction, check_reduction
 from manual.namespace import array_namespace
-from manual.types import Array
+from manual.types import Array, Facts
 
 
 class SoftmaxCrossEntropyCache(NamedTuple):
@@ -31,6 +31,8 @@ class SoftmaxCrossEntropy:
     Raises ValueError for an unknown reduction, a smoothing outside [0, 1], weights that are negative, not finite
     or all zero.
     """
+
+    facts: ClassVar[Facts] = Facts("softmax_cross_entropy", "E", "z", name="cross_entropy")
 
     reduction: Reduction = "mean"
     label_smoothing: float = 0.0

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 
 from manual.losses.reduction import Reduction, check_reduction, divisor
 from manual.namespace import array_namespace
-from manual.types import Array
+from manual.types import Array, Facts
 
 
 class SquaredErrorCache(NamedTuple):
@@ -18,6 +18,8 @@ class SquaredErrorCache(NamedTuple):
 @dataclass(frozen=True)
 class SquaredError:
     """E = sum (y - t)^2 / D. Shapes: y, t (N, n). Raises ValueError for an unknown reduction."""
+
+    facts: ClassVar[Facts] = Facts("squared_error", "E", "y")
 
     reduction: Reduction = "sum"
     factor: ClassVar[float] = 1.0
@@ -48,5 +50,7 @@ class HalfSquaredError(SquaredError):
 @dataclass(frozen=True)
 class MeanSquaredError(SquaredError):
     """E = mean (y - t)^2 over all elements, torch's mse_loss."""
+
+    facts: ClassVar[Facts] = SquaredError.facts._replace(name="mse")
 
     reduction: Reduction = "mean"

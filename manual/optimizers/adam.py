@@ -9,7 +9,7 @@ from math import inf, log
 from typing import Any, NamedTuple
 
 from manual.namespace import array_namespace
-from manual.optimizers.sgd import check_numbers, counted, decayed, zeros
+from manual.optimizers.sgd import add_decay, as_count, check_numbers, zeros
 from manual.types import Grads, Params
 
 
@@ -61,8 +61,8 @@ class Adam:
         )
         # mhat = m / c1 and vhat = v / c2, where one number can be divided instead of every entry; ** 0.5 is the square
         # root in every library
-        step = counted(state.step) + 1
-        lr, root, eps = self.lr / unbiased(beta1, step), unbiased(beta2, step) ** 0.5, self.eps
+        step = as_count(state.step) + 1
+        lr, root, eps = self.lr / bias_correction(beta1, step), bias_correction(beta2, step) ** 0.5, self.eps
         params = tuple(
             {name: p - lr * a[name] / (b[name] ** 0.5 / root + eps) for name, p in layer.items()}  # eq. adam.W
             for layer, a, b in zip(params, m, v, strict=True)
@@ -71,7 +71,7 @@ class Adam:
 
     def decay(self, params: Sequence[Params], dparams: Sequence[Grads]) -> tuple[Sequence[Params], Sequence[Grads]]:
         """Coupled: the decay is part of the gradient."""
-        return params, decayed(params, dparams, self.weight_decay)
+        return params, add_decay(params, dparams, self.weight_decay)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class AdamW(Adam):
         return tuple({name: keep * p for name, p in layer.items()} for layer in params), dparams  # eq. adam.decay
 
 
-def unbiased(beta: float, step: Any) -> Any:
+def bias_correction(beta: float, step: Any) -> Any:
     """1 - beta^step, what the weights of a moving mean over `step` values add up to.
 
     A traced count may be worked on in float32, where the subtraction would lose half of the digits: expm1 does not.

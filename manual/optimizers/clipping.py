@@ -17,7 +17,7 @@ def gradient_norm(dparams: Sequence[Grads]) -> float:
     return sqrt(sum(_squares(d) for layer in dparams for d in layer.values()))
 
 
-def clipped(dparams: Sequence[Grads], norm: float, most: float | None) -> Sequence[Grads]:
+def clip(dparams: Sequence[Grads], norm: float, most: float | None) -> Sequence[Grads]:
     """dparams min(1, most / norm): the same direction, no longer than `most`. norm is gradient_norm(dparams).
 
     Source: Pascanu, Mikolov, Bengio 2013.

@@ -1,7 +1,7 @@
-"""Learning-rate schedules: functions of the step, counted from 0, that give the factor on the optimizer's rate.
+"""Learning-rate schedules: functions of the step, counted from 0, that give a factor on the optimizer's lr.
 
-Factors are above 0 at every step of the training: `fit` refuses a rate of 0. All are plain functions of one number, so
-a resumed training needs nothing but its step.
+Factors are above 0 at every step of the training: `fit` refuses a learning rate of 0. All are plain functions of one
+number, so a resumed training needs nothing but its step.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def cosine(steps: int, floor: float = 0.0) -> Schedule:
     """floor + (1 - floor) (1 + cos(pi step / steps)) / 2, from 1 down to `floor` after `steps`, which it then keeps.
 
     Source: Loshchilov, Hutter 2017, without restarts. With floor 0 `steps` must be all steps of the training, so that
-    the rate never is 0. Raises ValueError unless steps is positive and 0 <= floor <= 1.
+    the learning rate never is 0. Raises ValueError unless steps is positive and 0 <= floor <= 1.
 
     >>> [round(cosine(4)(step), 3) for step in range(4)]
     [1.0, 0.854, 0.5, 0.146]

@@ -68,9 +68,9 @@ class SGD:
         self, params: Sequence[Params], dparams: Sequence[Grads], state: SGDState
     ) -> tuple[tuple[Params, ...], SGDState]:
         """New parameters and the new state. What was passed in stays as it is."""
-        count, buf = counted(state.step), state.buf
+        count, buf = as_count(state.step), state.buf
         if self.weight_decay:
-            dparams = decayed(params, dparams, self.weight_decay)
+            dparams = add_decay(params, dparams, self.weight_decay)
         if self.momentum:
             mu, new = self.momentum, 1 - self.dampening * (count > 0) if self.dampening else 1.0
             buf = tuple(
@@ -87,7 +87,7 @@ class SGD:
         return sgd(params, dparams, self.lr), SGDState(count + 1, buf)
 
 
-def decayed(params: Sequence[Params], dparams: Sequence[Grads], weight_decay: float) -> tuple[Grads, ...]:
+def add_decay(params: Sequence[Params], dparams: Sequence[Grads], weight_decay: float) -> tuple[Grads, ...]:
     """The gradients of E + weight_decay / 2 |W|^2, from those of E."""
     return tuple(
         {"d" + name: d["d" + name] + weight_decay * p for name, p in layer.items()}  # eq. sgd.decay
@@ -100,13 +100,13 @@ def zeros(params: Sequence[Params]) -> tuple[Params, ...]:
     return tuple({name: array_namespace(p).zeros_like(p) for name, p in layer.items()} for layer in params)
 
 
-def counted(step: Any) -> Any:
+def as_count(step: Any) -> Any:
     """The count as a Python int: one read from a file is NumPy's, and makes float32 float64. A traced one stays."""
     return int(step) if isinstance(step, (np.integer, np.ndarray)) else step
 
 
 def check_numbers(optimizer: Any, *names: str) -> None:
-    """A positive rate; the others finite and not negative."""
+    """ValueError unless lr is positive and the others are not negative, all of them finite."""
     for name in names:
         if name == "lr":
             check_number(optimizer, name, "a finite number, positive", lambda lr: lr > 0)

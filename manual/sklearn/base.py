@@ -1,7 +1,8 @@
-"""What the classifier and the regressor of manual/sklearn.py share: arguments, training and the way to torch."""
+"""What the classifier and the regressor share: arguments, training and the way to torch."""
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -12,14 +13,16 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from manual.lent import borrow
 from manual.network import Network
-from manual.sklearn.fit import Penalised, Watch, as_params, perceptron, said
+from manual.sklearn.fit import Penalised, Watch, as_params, perceptron, print_epoch
 from manual.sklearn.parameters import check_parameters, hidden_layers, optimizer
 from manual.training.loop import train
 from manual.training.metrics import Metric
-from manual.training.plan import prepared, shapes
+from manual.training.plan import make_plan
 from manual.training.settings import Settings
 from manual.training.state import Training
+from manual.tree import shapes
 from manual.types import Array, Loss, Params
 
 FLOATS = (np.float64, np.float32)  # both stay what they are, anything else becomes float64
@@ -32,7 +35,7 @@ class Problem(NamedTuple):
     target: Array  # as the loss takes it
     n_out: int
     loss: Loss
-    strata: Array  # (N,) classes, to be held back in their shares; None for numbers
+    strata: Array  # (N,) classes, of which validation takes equal shares; None for numbers
 
 
 class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no types
@@ -92,18 +95,14 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         return as_params(self.network_, self.coefs_, self.intercepts_)
 
     def to_torch(self) -> Any:
-        """The same network with the same weights as an nn.Module in evaluation mode.
+        """The same network with the same weights as an nn.Module in evaluation mode. Needs `import torch_ref` before.
 
-        The one place where `manual` asks for the PyTorch side, when called and not before. The module gives what
-        `predict` gives for a regressor, and logits for a classifier (of one column for two classes). It keeps the dtype
-        and shares no memory with the estimator. Raises NotFittedError before fit.
+        The module gives what `predict` gives for a regressor, and logits for a classifier (of one column for two
+        classes). It keeps the dtype and shares no memory with the estimator. Raises NotFittedError before fit,
+        ImportError where nothing has imported torch_ref yet.
         """
-        import torch_ref
-
         check_is_fitted(self)
-        module = torch_ref.twin(self.network_)
-        module.load_state_dict(torch_ref.to_torch(self.network_, self.params_), assign=True)  # copying would cast
-        return module.eval()
+        return borrow("to_module", "to_torch makes a module of PyTorch")(self.network_, self.params_)
 
     def fit(self, X: Any, y: Any) -> Self:
         """Trains for max_iter epochs, or until nothing improves. With warm_start, from the weights there are.
@@ -143,25 +142,17 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         target = target if target.ndim == 1 else target.astype(x.dtype, copy=False)
         watch = Watch(self.tol, self.n_iter_no_change)
         if self.early_stopping:
-            x, x_val, target, target_val = train_test_split(
-                x, target, test_size=self.validation_fraction, stratify=strata, random_state=self._seed
-            )
-            if len(x_val) < 2:
-                raise ValueError(
-                    f"validation_fraction: {self.validation_fraction} holds one sample back, expected two or more"
-                )
-            score = self._metric(loss)
-            watch.measure = lambda params: score(network.forward(params, x_val)[0], target_val)
+            x, target, watch.measure = self._split(x, target, strata, network, loss)
         epochs = 1 if once else int(self.max_iter)
         batch_size = min(200, len(x)) if self.batch_size == "auto" else self.batch_size
-        callbacks = (said, watch) if self.verbose else (watch,)
+        callbacks = (print_epoch, watch) if self.verbose else (watch,)
         settings = Settings(epochs, batch_size, self._seed, None, (), None, None, None, callbacks, None)
         state = descent.initial(params)
         if once and go_on and shapes(self._optimizer_state) == shapes(state):  # else another solver, or other dropout
             state = self._optimizer_state
         start = Training(params, (None,) * len(params), state, (), 0, 0, self._seed)
-        task = prepared(network, params, x, target, loss, descent, settings, start)
-        training = train(Penalised(network, loss, descent, task.start, self.alpha), task)
+        plan = make_plan(network, params, x, target, loss, descent, settings, start)
+        training = train(Penalised(network, loss, descent, plan.start, self.alpha), plan)
         self._keep(network, training, watch, [] if not go_on else self.loss_curve_)
         self.t_ = (self.t_ if go_on else 0) + self.n_iter_ * len(x)  # samples seen
         if training.epoch < epochs and not watch.ended:
@@ -171,6 +162,20 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
                 f"max_iter: {epochs} epochs were made before the loss settled; raise it, or tol", ConvergenceWarning, 3
             )
         return self
+
+    def _split(
+        self, x: Array, target: Array, strata: Array, network: Network, loss: Loss
+    ) -> tuple[Array, Array, Callable[[Sequence[Params]], float]]:
+        """The samples to train on, and the score of parameters on those to validate on."""
+        x, x_val, target, target_val = train_test_split(
+            x, target, test_size=self.validation_fraction, stratify=strata, random_state=self._seed
+        )
+        if len(x_val) < 2:
+            raise ValueError(
+                f"validation_fraction: {self.validation_fraction} holds one sample back, expected two or more"
+            )
+        score = self._metric(loss)
+        return x, target, lambda params: score(network.forward(params, x_val)[0], target_val)
 
     def _keep(self, network: Network, training: Training, watch: Watch, before: list[float]) -> None:
         """The attributes that scikit-learn's users look for, and what training goes on from."""

@@ -6,13 +6,13 @@ what its own perceptrons do not have:
 activation    any of ACTIVATIONS by name ("logistic" is "sigmoid"), a layer such as LeakyReLU(0.2), or a list with one
               per hidden layer
 dropout       the probability to drop a hidden unit in training, or a list with one per hidden layer
-to_torch      the trained network as an nn.Module
+to_torch      the trained network as an nn.Module, once torch_ref is imported
 network_, params_   the trained network as every other part of `manual` takes it
 
 hidden_layer_sizes, solver ("adam", "sgd"), alpha (L2 penalty of the weights), batch_size, learning_rate_init, max_iter,
 random_state, tol, n_iter_no_change, verbose, warm_start, momentum, nesterovs_momentum, early_stopping,
-validation_fraction, beta_1, beta_2 and epsilon are as there. There is no lbfgs, no rate schedule, no sparse X, no
-sample_weight and no multilabel y; samples are always shuffled. Different on purpose:
+validation_fraction, beta_1, beta_2 and epsilon are as there. There is no lbfgs, no learning-rate schedule, no sparse X,
+no sample_weight and no multilabel y; samples are always shuffled. Different on purpose:
 
 - a start weight is uniform in +-sqrt(6 / (n_in + n_out)) as there, a start bias is 0;
 - the loss of several outputs is half the sum of their squared errors, the one whose gradient is followed (there

@@ -1,4 +1,4 @@
-"""How scikit-learn trains a multilayer perceptron, as far as it differs from manual/fit.py: the penalty and the end."""
+"""How scikit-learn's training differs from manual/training/fit.py: the penalty, and when it ends."""
 
 from collections.abc import Callable, Sequence
 from math import inf
@@ -33,7 +33,7 @@ class Penalised(Hand):
 class Watch:
     """A callback that ends a training once `patience` epochs have not bettered its loss, or its score, by tol.
 
-    measure: the score of parameters on samples held back; then the parameters of the best one are kept.
+    measure: the score of parameters on validation samples; if it is set, the parameters with the best score are kept.
     """
 
     def __init__(self, tol: float, patience: float) -> None:
@@ -50,11 +50,11 @@ class Watch:
             self.best = training.params if score > highest or not self.best else self.best
             self.scores.append(score)
             costs = [-score for score in self.scores]
-        self.ended = stalled(costs, self.tol) > self.patience
+        self.ended = epochs_without_gain(costs, self.tol) > self.patience
         return self.ended
 
 
-def said(training: Training) -> None:
+def print_epoch(training: Training) -> None:
     """A callback that prints the epoch's loss, in scikit-learn's words."""
     print(f"Iteration {training.epoch}, loss = {training.history[-1]['loss']:.8f}")
 
@@ -74,10 +74,10 @@ def as_params(network: Network, coefs: Sequence[Array], intercepts: Sequence[Arr
     return tuple(next(weights, {}) if isinstance(layer, Linear) else {} for layer in network.layers)
 
 
-def stalled(costs: Sequence[float], tol: float) -> int:
+def epochs_without_gain(costs: Sequence[float], tol: float) -> int:
     """For how many epochs, up to the last one, no cost was lower by tol than the lowest before it.
 
-    >>> stalled([3.0, 2.0, 1.99, 1.98], 0.1), stalled([3.0, 2.0, 1.0], 0.1)
+    >>> epochs_without_gain([3.0, 2.0, 1.99, 1.98], 0.1), epochs_without_gain([3.0, 2.0, 1.0], 0.1)
     (2, 0)
     """
     lowest, count = inf, 0

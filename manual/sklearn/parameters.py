@@ -1,4 +1,4 @@
-"""What the arguments of manual/sklearn.py mean. Looked at when training begins: scikit-learn wants it so."""
+"""What the estimators' arguments mean. They are checked when training begins, as scikit-learn wants it."""
 
 from collections.abc import Iterable
 from math import inf, isfinite

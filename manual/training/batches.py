@@ -32,11 +32,11 @@ def split(x: Array, target: Array, fraction: float, seed: int) -> tuple[Samples,
     """The samples to train on, and a random fraction of all, at least one, to validate on."""
     N = x.shape[0]
     rows = np.random.default_rng((seed, SPLIT)).permutation(N)
-    held_back = max(1, round(fraction * N))
-    return Samples(x, target, rows[held_back:]), Samples(x, target, rows[:held_back])
+    n_validation = max(1, round(fraction * N))
+    return Samples(x, target, rows[n_validation:]), Samples(x, target, rows[:n_validation])
 
 
-def shuffled(rows: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
+def shuffle(rows: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
     """The order in which an epoch (from 0) visits the rows."""
     return rows[np.random.default_rng((seed, ORDER, epoch)).permutation(len(rows))]
 

@@ -1,4 +1,4 @@
-"""Training by hand-derived gradients: `Hand` is the step; the loop around it, with the batches, is manual/loop.py."""
+"""Training by hand-derived gradients: `Hand` is the step; the loop around it, with the batches, is loop.py."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from manual.network import Network, Stage
 from manual.optimizers.schedules import Schedule
 from manual.training.loop import train
 from manual.training.metrics import Metric
-from manual.training.plan import prepared
+from manual.training.plan import make_plan
 from manual.training.settings import Callback, Settings
 from manual.training.state import Training
 from manual.types import Array, Grads, Loss, Params
@@ -38,12 +38,12 @@ def fit(
     """Minibatch gradient descent: params <- optimizer(params, dE/dparams), batch after batch, epoch after epoch.
 
     Shapes: x (N, n_in), target (N, n_out) or class indices (N,), all arrays of one library, dtype and device. What
-    `Training` holds is told there; nothing that came in is changed.
+    `Training` holds is listed there; nothing that came in is changed.
 
     epochs       counted from the beginning, those of `resume` among them
     validation   samples never trained on: a fraction of these, or (x, target)
     metrics      "accuracy", or functions of (y, target) by their names
-    schedule     a factor on the rate for every step, from 0 (manual.schedules)
+    schedule     a factor on the learning rate for every step, from 0 (manual.optimizers.schedules)
     patience     ends after so many epochs without a lower val_loss; then the best epoch's Training is returned
     clip_norm    longer gradients are scaled down to this norm, taken over all parameters
     callbacks    called with the Training after every epoch, and at the end if that is another; True ends the training
@@ -64,8 +64,8 @@ def fit(
     settings = Settings(
         epochs, batch_size, seed, validation, metrics, schedule, patience, clip_norm, callbacks, on_step
     )
-    task = prepared(network, params, x, target, loss, optimizer, settings, resume)
-    return train(Hand(network, loss, optimizer, task.start), task)
+    plan = make_plan(network, params, x, target, loss, optimizer, settings, resume)
+    return train(Hand(network, loss, optimizer, plan.start), plan)
 
 
 class Hand:
@@ -74,20 +74,20 @@ class Hand:
     def __init__(self, network: Network, loss: Loss, optimizer: Any, start: Training) -> None:
         self.network, self.function, self.optimizer = network, loss, optimizer
         self.params, self.running, self.state = start.params, start.running, start.optimizer_state
-        self.moved = start.running  # the running statistics after the batch of the last gradients
+        self.next_running = start.running  # the running statistics after the batch of the last gradients
 
     def gradients(self, x: Array, target: Array, states: Sequence[Any] | None) -> tuple[float, Sequence[Grads]]:
         y, trace = self.network.forward(self.params, x, states)
         E, cache = self.function.forward(y, target)
         dy = self.function.backward(cache, 1.0)
         _, dparams = self.network.backward(self.params, trace, dy, need_dx=False)
-        self.moved = moved(self.network, self.running, trace)
+        self.next_running = update_running(self.network, self.running, trace)
         return float(E), dparams
 
     def step(self, dparams: Sequence[Grads], lr: float) -> None:
         optimizer = self.optimizer if lr == self.optimizer.lr else replace(self.optimizer, lr=lr)
         self.params, self.state = optimizer.step(self.params, dparams, self.state)
-        self.running = self.moved
+        self.running = self.next_running
 
     def output(self, x: Array) -> Array:
         return self.network.forward(self.params, x, self.running)[0]
@@ -99,8 +99,10 @@ class Hand:
         return self.params, self.running, self.state
 
 
-def moved(network: Network, running: tuple[Running | None, ...], trace: Sequence[Stage]) -> tuple[Running | None, ...]:
-    """Every batch norm's running statistics, moved towards those of the batch that left this trace."""
+def update_running(
+    network: Network, running: tuple[Running | None, ...], trace: Sequence[Stage]
+) -> tuple[Running | None, ...]:
+    """Move every batch norm's running statistics towards those of the batch that left this trace."""
     return tuple(
         layer.update_running(kept, stage.cache) if isinstance(layer, BatchNorm1d) and kept else kept
         for layer, kept, stage in zip(network.layers, running, trace, strict=True)

@@ -1,9 +1,10 @@
 """The loop of every training. What makes a step is a `Side`: by hand on any array library, or a torch module.
 
-Both sides see the same batches, masks, rates and clipping, so that their curves can be laid over each other.
+Both sides see the same batches, masks, learning rates and clipping, so that their curves can be laid over each other.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from math import inf, isfinite
 from typing import Any, Protocol
 
@@ -11,10 +12,10 @@ import numpy as np
 
 from manual.layers.batch_norm import Running
 from manual.namespace import array_namespace
-from manual.optimizers.clipping import clipped, gradient_norm
-from manual.training.batches import Samples, masks, shuffled
+from manual.optimizers.clipping import clip, gradient_norm
+from manual.training.batches import Samples, masks, shuffle
 from manual.training.interrupts import interrupts
-from manual.training.plan import Task
+from manual.training.plan import TrainingPlan
 from manual.training.state import NonFiniteLossError, Record, Training, likely_reason
 from manual.types import Array, Grads, Params
 
@@ -40,86 +41,105 @@ class Side(Protocol):
         """Parameters, running statistics and optimizer state, which no later step changes."""
 
 
-def train(side: Side, task: Task) -> Training:
-    """From task.start to the last epoch, to the one that patience or a callback ends, or to Ctrl-C."""
-    settings, start, batches = task.settings, task.start, task.batches
-    epoch, step, best, patience = start.epoch, start.step, best_at(task), settings.patience or settings.epochs
-    history, record = begun_epoch(start, batches)
-    norms: list[float] = []  # of the first gradient and the last
-    now = handed_out = start
+@dataclass
+class Progress:
+    """How far a training is."""
 
-    def training() -> Training:
-        return Training(*side.arrays(), (*history, record) if record else history, epoch, step, start.seed, best)
+    epoch: int  # epochs completed
+    step: int  # steps made
+    history: tuple[Record, ...]  # one record per epoch completed
+    record: Record  # of the epoch in whose middle the training is, else empty
+    best: Training | None  # with patience: the epoch of the least val_loss so far
+    norms: list[float] = field(default_factory=list)  # of the first gradient and the last
 
+    def training(self, side: Side, seed: int) -> Training:
+        """All of it as data."""
+        history = (*self.history, self.record) if self.record else self.history
+        return Training(*side.arrays(), history, self.epoch, self.step, seed, self.best)
+
+
+def train(side: Side, plan: TrainingPlan) -> Training:
+    """From plan.start to the last epoch, to the one that patience or a callback ends, or to Ctrl-C."""
+    settings, done = plan.settings, begin(plan)
+    patience = settings.patience or settings.epochs
+    now = handed_out = plan.start  # handed_out: the last Training that the callbacks have seen
     with interrupts() as asked:
-        while epoch < settings.epochs and (best is None or epoch < best.epoch + patience):
-            order = shuffled(task.samples.rows, start.seed, epoch)
-            for k in range(step % batches, batches):
-                x, target = task.samples.take(order[k * settings.batch_size : (k + 1) * settings.batch_size])
-                lr = task.lr * settings.factor(step)
-                with np.errstate(all="ignore"):  # what overflows ends in the error below
-                    E, dparams = side.gradients(x, target, masks(task.network, x, start.seed, step))
-                    norm = gradient_norm(dparams)
-                if not isfinite(E + norm):
-                    raise NonFiniteLossError(step + 1, likely_reason(x, lr, norms), training())
-                side.step(clipped(dparams, norm, settings.clip_norm), lr)
-                step, norms = step + 1, [*norms[:1], norm]
-                rows = x.shape[0]
-                share = 1 / (k + 1) if task.loss_sums else rows / (k * settings.batch_size + rows)
-                record = averaged(record, k + 1, share, epoch + 1, step, E, lr, norm)
-                if settings.on_step:
-                    settings.on_step(E, step)
-                if asked:
-                    break
-            if step % batches:  # stopped in the middle
-                now = training()
+        while done.epoch < settings.epochs and (done.best is None or done.epoch < done.best.epoch + patience):
+            if not train_epoch(side, plan, done, asked):
+                now = done.training(side, plan.start.seed)
                 break
-            history, record, epoch = (*history, record | evaluated(side, task)), {}, epoch + 1
-            now = handed_out = training()
-            if settings.patience and is_better(now, best):
-                now = handed_out = best = now._replace(best=None)
+            now = handed_out = done.training(side, plan.start.seed)
+            if settings.patience and is_better(now, done.best):
+                now = handed_out = done.best = now._replace(best=None)
             if any([f(now) is True for f in settings.callbacks]) or asked:  # all are called
                 break
-    if best is not None and not (asked and epoch < settings.epochs):
-        now = best if best is handed_out else best._replace(history=history)
+    best = done.best
+    if best is not None and not (asked and done.epoch < settings.epochs):
+        now = best if best is handed_out else best._replace(history=done.history)
     if now is not handed_out:
         for f in settings.callbacks:
             f(now)
     return now
 
 
-def begun_epoch(start: Training, batches: int) -> tuple[tuple[Record, ...], Record]:
-    """The records of whole epochs, and of the epoch in whose middle the training begins (else empty)."""
-    return (start.history[:-1], start.history[-1]) if start.step % batches else (start.history, {})
+def begin(plan: TrainingPlan) -> Progress:
+    """Where the training starts: afresh, after an epoch, or in the middle of one, of which the last record is then."""
+    start = plan.start
+    inside = start.step % plan.batches > 0
+    history, record = (start.history[:-1], start.history[-1]) if inside else (start.history, {})
+    return Progress(start.epoch, start.step, history, record, best_at(plan))
 
 
-def averaged(record: Record, k: int, share: float, epoch: int, step: int, E: float, lr: float, norm: float) -> Record:
-    """The epoch's record after its k-th step, the means moved on: so a record is all that a resumed mean needs.
+def train_epoch(side: Side, plan: TrainingPlan, done: Progress, asked: Sequence[int]) -> bool:
+    """Make the steps that are left of an epoch. False where Ctrl-C was `asked` for and ends it in the middle."""
+    size, order = plan.settings.batch_size, shuffle(plan.samples.rows, plan.start.seed, done.epoch)
+    for k in range(done.step % plan.batches, plan.batches):
+        train_batch(side, plan, done, *plan.samples.take(order[k * size : (k + 1) * size]))
+        if asked:
+            break
+    if done.step % plan.batches:
+        return False
+    done.history, done.record, done.epoch = (*done.history, done.record | evaluate(side, plan)), {}, done.epoch + 1
+    return True
 
-    share: how much of the epoch's samples so far this batch has, or of its batches where their losses are sums. So
-    loss is the mean over the samples also where the last batch is short, and for sums that of the batches.
-    """
-    loss, grad_norm = record.get("loss", 0.0), record.get("grad_norm", 0.0)
-    return {
-        "epoch": epoch,
-        "step": step,
-        "loss": loss + (E - loss) * share,
+
+def train_batch(side: Side, plan: TrainingPlan, done: Progress, x: Array, target: Array) -> None:
+    """Make one step. Raises NonFiniteLossError, before the step, where the loss or its gradient is not finite."""
+    settings, seed = plan.settings, plan.start.seed
+    lr = plan.lr * settings.factor(done.step)
+    with np.errstate(all="ignore"):  # what overflows ends in the error below
+        E, dparams = side.gradients(x, target, masks(plan.network, x, seed, done.step))
+        norm = gradient_norm(dparams)
+    if not isfinite(E + norm):
+        raise NonFiniteLossError(done.step + 1, likely_reason(x, lr, done.norms), done.training(side, seed))
+    side.step(clip(dparams, norm, settings.clip_norm), lr)
+    k = done.step % plan.batches + 1  # steps made in this epoch
+    rows, before = x.shape[0], (k - 1) * settings.batch_size
+    share = 1 / k if plan.loss_sums else rows / (before + rows)
+    done.step, done.norms = done.step + 1, [*done.norms[:1], norm]
+    loss, grad_norm = done.record.get("loss", 0.0), done.record.get("grad_norm", 0.0)
+    done.record = {
+        "epoch": done.epoch + 1,
+        "step": done.step,
+        "loss": loss + (E - loss) * share,  # the mean over the samples so far; for sums, that of the batches
         "lr": lr,
         "grad_norm": grad_norm + (norm - grad_norm) / k,  # before clipping
     }
+    if settings.on_step:
+        settings.on_step(E, done.step)
 
 
-def evaluated(side: Side, task: Task) -> Record:
-    """The metrics on the training samples, and loss and metrics on those held back."""
+def evaluate(side: Side, plan: TrainingPlan) -> Record:
+    """The metrics on the training samples, and loss and metrics on those to validate on."""
     found: Record = {}
     with np.errstate(all="ignore"):
-        if task.metrics:
-            y, target = outputs(side, task.samples, task.settings.batch_size)
-            found |= {name: float(f(y, target)) for name, f in task.metrics.items()}
-        if task.held_back:
-            y, target = outputs(side, task.held_back, task.settings.batch_size)
+        if plan.metrics:
+            y, target = outputs(side, plan.samples, plan.settings.batch_size)
+            found |= {name: float(f(y, target)) for name, f in plan.metrics.items()}
+        if plan.validation:
+            y, target = outputs(side, plan.validation, plan.settings.batch_size)
             found["val_loss"] = side.loss(y, target)
-            found |= {f"val_{name}": float(f(y, target)) for name, f in task.metrics.items()}
+            found |= {f"val_{name}": float(f(y, target)) for name, f in plan.metrics.items()}
     return found
 
 
@@ -130,11 +150,11 @@ def outputs(side: Side, samples: Samples, batch_size: int) -> tuple[Array, Array
     return array_namespace(parts[0]).concat(parts, axis=0), samples.take(rows)[1]
 
 
-def best_at(task: Task) -> Training | None:
+def best_at(plan: TrainingPlan) -> Training | None:
     """With patience the best epoch so far of the training to resume: itself, if it knows no better one."""
-    start = task.start
-    if not task.settings.patience or start.step % task.batches or not start.history:
-        return start.best if task.settings.patience else None
+    start = plan.start
+    if not plan.settings.patience or start.step % plan.batches or not start.history:
+        return start.best if plan.settings.patience else None
     return start.best or (start if "val_loss" in start.history[-1] else None)
 
 

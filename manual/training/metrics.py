@@ -42,7 +42,7 @@ def accuracy(loss: Loss) -> Metric:
 NAMED: dict[str, Callable[[Loss], Metric]] = {"accuracy": accuracy}
 
 
-def resolved(metrics: Sequence[str | Metric], loss: Loss) -> dict[str, Metric]:
+def resolve(metrics: Sequence[str | Metric], loss: Loss) -> dict[str, Metric]:
     """The metrics by name. TypeError and ValueError for what is none, for names not known and names given twice."""
     if isinstance(metrics, str) or callable(metrics):
         raise TypeError(f"metrics: got {metrics!r} alone, expected a sequence such as [{metrics!r}]")

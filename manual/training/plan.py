@@ -12,13 +12,14 @@ from manual.losses.reduction import sums
 from manual.namespace import array_namespace
 from manual.network import Network
 from manual.training.batches import Samples, split
-from manual.training.metrics import Metric, resolved
+from manual.training.metrics import Metric, resolve
 from manual.training.settings import Settings
-from manual.training.state import Training, each_array
+from manual.training.state import Training
+from manual.tree import map_arrays, shapes
 from manual.types import Array, Loss, Params
 
 
-class Task(NamedTuple):
+class TrainingPlan(NamedTuple):
     """A training to do."""
 
     network: Network
@@ -27,7 +28,7 @@ class Task(NamedTuple):
     settings: Settings
     metrics: dict[str, Metric]
     samples: Samples
-    held_back: Samples | None  # to validate on
+    validation: Samples | None  # never trained on
     start: Training
 
     @property
@@ -36,7 +37,7 @@ class Task(NamedTuple):
         return -(-len(self.samples.rows) // self.settings.batch_size)
 
 
-def prepared(
+def make_plan(
     network: Network,
     params: Sequence[Params],
     x: Array,
@@ -45,35 +46,35 @@ def prepared(
     optimizer: Any,
     settings: Settings,
     resume: Training | None,
-) -> Task:
-    """The Task, of arrays all of one library and device. Raises ValueError and TypeError for all that does not fit."""
+) -> TrainingPlan:
+    """The plan, of arrays all of one library and device. Raises ValueError and TypeError for all that does not fit."""
     check_differentiable(network)
     check_params(network, params)
     if not any(params):
         raise ValueError("params: the network has no parameters, so there is nothing to train")
     if isinstance(optimizer, type) or not all(hasattr(optimizer, name) for name in ("lr", "initial", "step")):
         raise TypeError(f"optimizer: got {optimizer!r}, expected an optimizer such as SGD(0.1)")
-    start = begun(network, params, optimizer, settings.seed, resume)
+    start = begin(network, params, optimizer, settings.seed, resume)
     v = settings.validation
     for x_i, target_i in ((x, target), v) if isinstance(v, tuple | list) else ((x, target),):
         check_batch(network, start.params, x_i, start.running)
         check_target(network, start.params, x_i, target_i, loss)
-    samples, held_back = Samples(x, target, np.arange(x.shape[0])), None
+    samples, validation = Samples(x, target, np.arange(x.shape[0])), None
     if isinstance(v, tuple | list):
-        held_back = Samples(*v, np.arange(v[0].shape[0]))
+        validation = Samples(*v, np.arange(v[0].shape[0]))
     elif v is not None:
-        samples, held_back = split(x, target, float(v), settings.seed)
-    task = Task(
-        network, optimizer.lr, sums(loss), settings, resolved(settings.metrics, loss), samples, held_back, start
+        samples, validation = split(x, target, float(v), settings.seed)
+    plan = TrainingPlan(
+        network, optimizer.lr, sums(loss), settings, resolve(settings.metrics, loss), samples, validation, start
     )
-    _check_sizes(task)
-    steps = range(start.step, settings.epochs * task.batches)
+    _check_sizes(plan)
+    steps = range(start.step, settings.epochs * plan.batches)
     for step in (*steps[:1], *steps[-1:]):  # a schedule that fails should do so before the training
         settings.factor(step)
-    return task
+    return plan
 
 
-def begun(network: Network, params: Sequence[Params], optimizer: Any, seed: int, resume: Training | None) -> Training:
+def begin(network: Network, params: Sequence[Params], optimizer: Any, seed: int, resume: Training | None) -> Training:
     """The Training before the first step, or the one to resume, in the array library and on the device of `params`."""
     running = tuple(
         layer.initial_running(p["gamma"]) if isinstance(layer, BatchNorm1d) else None
@@ -86,7 +87,7 @@ def begun(network: Network, params: Sequence[Params], optimizer: Any, seed: int,
         raise TypeError(f"resume: got {type(resume).__name__}, expected a Training, as fit returns it")
     if resume.seed != seed:
         raise ValueError(f"resume: its seed is {resume.seed}, but seed is {seed}; pass seed={resume.seed}")
-    found: Training = converted(resume, next(a for layer in params for a in layer.values()))
+    found: Training = convert_arrays(resume, next(a for layer in params for a in layer.values()))
     for name in ("params", "running", "optimizer_state"):
         ours, theirs = (shapes(getattr(training, name)) for training in (fresh, found))
         if ours != theirs:
@@ -96,7 +97,7 @@ def begun(network: Network, params: Sequence[Params], optimizer: Any, seed: int,
     return found._replace(history=tuple(r for r in found.history if r["step"] <= found.step))
 
 
-def converted(tree: Any, like: Array) -> Any:
+def convert_arrays(tree: Any, like: Array) -> Any:
     """The same numbers in the array library and on the device of `like`; arrays that are there already stay.
 
     Raises ValueError where that library has not their dtype.
@@ -116,37 +117,26 @@ def converted(tree: Any, like: Array) -> Any:
             )
         return there
 
-    return each_array(convert, tree)
+    return map_arrays(convert, tree)
 
 
-def shapes(tree: Any) -> Any:
-    """Kind, names and shapes of everything in it, to be compared and read."""
-    if isinstance(tree, dict):
-        return {key: shapes(item) for key, item in tree.items()}
-    if hasattr(tree, "_asdict"):
-        return type(tree).__name__, {name: shapes(item) for name, item in tree._asdict().items()}
-    if isinstance(tree, list | tuple):
-        return [shapes(item) for item in tree]
-    return tuple(tree.shape) if hasattr(tree, "shape") and tree.shape else None
-
-
-def _check_sizes(task: Task) -> None:
-    n, settings, start = len(task.samples.rows), task.settings, task.start
+def _check_sizes(plan: TrainingPlan) -> None:
+    n, settings, start = len(plan.samples.rows), plan.settings, plan.start
     if n == 0:
-        N = task.samples.x.shape[0]
+        N = plan.samples.x.shape[0]
         raise ValueError(f"validation: {settings.validation} of N = {N} leaves nothing to train on; give more samples")
-    norms = any(isinstance(layer, BatchNorm1d) for layer in task.network.layers)
+    norms = any(isinstance(layer, BatchNorm1d) for layer in plan.network.layers)
     if norms and 1 in (n % settings.batch_size, min(n, settings.batch_size)):
         raise ValueError(
             f"batch_size: {settings.batch_size} leaves a batch of one of the {n} samples, and batch norm needs two; "
             "choose another one"
         )
-    if start.step // task.batches != start.epoch:
+    if start.step // plan.batches != start.epoch:
         raise ValueError(
-            f"resume: {start.epoch} epochs and {start.step} steps, but here an epoch has {task.batches}; "
+            f"resume: {start.epoch} epochs and {start.step} steps, but here an epoch has {plan.batches}; "
             "resume with the data, validation and batch_size it began with"
         )
-    if start.step % task.batches and not (start.history and start.history[-1]["step"] == start.step):
+    if start.step % plan.batches and not (start.history and start.history[-1]["step"] == start.step):
         raise ValueError(f"resume: is in the middle of an epoch, but its history has no record of step {start.step}")
     if settings.epochs < start.epoch:
         raise ValueError(

@@ -54,7 +54,7 @@ class Settings:
                 raise TypeError(f"{name}: got {getattr(self, name)!r}, expected a function or None")
 
     def factor(self, step: int) -> float:
-        """The schedule's factor on the rate at a step (from 0). Raises ValueError unless it is positive."""
+        """The schedule's factor on the learning rate at a step (from 0). Raises ValueError unless it is positive."""
         factor = 1.0 if self.schedule is None else float(self.schedule(step))
         if not (isfinite(factor) and factor > 0):
             raise ValueError(

@@ -4,7 +4,7 @@ Randomness is drawn anew from (seed, epoch, step), so no generator has to be kep
 the same side, and to rounding on another.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from manual.layers.batch_norm import Running
@@ -41,7 +41,7 @@ class NonFiniteLossError(ArithmeticError):
 
 
 def likely_reason(x: Array, lr: float, norms: Sequence[float]) -> str:
-    """Why a loss is not finite, judged by the batch, the rate and the norms of the first and the last good gradient."""
+    """Why a loss is not finite, by the batch, the learning rate and the norms of the first and last good gradient."""
     xp = array_namespace(x)
     largest = float(xp.max(xp.abs(x)))
     if largest > UNSCALED:
@@ -54,18 +54,3 @@ def likely_reason(x: Array, lr: float, norms: Sequence[float]) -> str:
     if norms:
         return f"the steps before it were finite: lower the learning rate {lr:.3g}, or clip the gradient (clip_norm)"
     return f"no step came before it: parameters or targets are too large for {x.dtype}"
-
-
-def each_array(f: Callable[[Array], Array], tree: Any) -> Any:
-    """The same tuples, named tuples and dictionaries with f of every array; numbers, strings and None stay.
-
-    >>> import numpy as np
-    >>> each_array(lambda a: a + 1, ({"W": np.float64(1.0)}, None, 3))
-    ({'W': np.float64(2.0)}, None, 3)
-    """
-    if isinstance(tree, dict):
-        return {key: each_array(f, item) for key, item in tree.items()}
-    if isinstance(tree, tuple):
-        items = [each_array(f, item) for item in tree]
-        return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
-    return f(tree) if hasattr(tree, "dtype") else tree

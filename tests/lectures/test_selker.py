@@ -427,7 +427,7 @@ def test_the_table_is_what_counting_by_hand_gives() -> None:
     assert selker_letters.ranking(np.zeros(28)) == selker_letters.LETTERS
 
 
-# The answer key's class against the scalar floor.
+# The answer key's class against the scalar reference.
 
 
 def test_answers_backprop_with_several_paths() -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import manual
-from manual.optimizers.adam import unbiased
+from manual.optimizers.adam import bias_correction
 
 needs_jax = pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
 
@@ -225,9 +225,9 @@ def test_a_traced_count_costs_adam_no_digits(beta: float) -> None:
     import jax
 
     with jax.enable_x64(False):
-        found = {t: float(jax.jit(lambda t: unbiased(beta, t))(t)) for t in (1, 2, 10, 1000, 10**6)}
+        found = {t: float(jax.jit(lambda t: bias_correction(beta, t))(t)) for t in (1, 2, 10, 1000, 10**6)}
     for t, c in found.items():
-        assert c == pytest.approx(unbiased(beta, t), rel=4 * 2.0**-24), t
+        assert c == pytest.approx(bias_correction(beta, t), rel=4 * 2.0**-24), t
 
 
 @pytest.mark.parametrize("name", LIBRARIES)

@@ -12,7 +12,7 @@ import torch_ref
 from torch_ref.twin import TWINS
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted({Path(inspect.getfile(kind)).name for kind in TWINS})
+FILES = sorted({str(Path(inspect.getfile(kind)).relative_to(ROOT / "manual")) for kind in TWINS})
 
 
 def classes(package: str, name: str) -> list[str]:
@@ -38,12 +38,13 @@ def test_every_layer_and_loss_of_manual_has_a_twin() -> None:
 def test_the_twin_has_the_name_and_the_constructor_of_the_manual_class(kind: type) -> None:
     module = TWINS[kind]
     assert module is getattr(torch_ref, kind.__name__)
-    assert Path(inspect.getfile(module)).name == Path(inspect.getfile(kind)).name
+    ours, theirs = Path(inspect.getfile(module)), Path(inspect.getfile(kind))
+    assert ours.relative_to(ROOT / "torch_ref") == theirs.relative_to(ROOT / "manual")
     names = [field.name for field in fields(kind)]
-    ours, theirs = inspect.signature(module).parameters, inspect.signature(kind).parameters
+    takes, fields_of = inspect.signature(module).parameters, inspect.signature(kind).parameters
     if names:
-        assert list(ours) == names
-    assert {name: p.default for name, p in ours.items() if name in names} == {n: theirs[n].default for n in names}
+        assert list(takes) == names
+    assert {name: p.default for name, p in takes.items() if name in names} == {n: fields_of[n].default for n in names}
 
 
 def test_all_is_sorted_and_complete() -> None:

@@ -104,7 +104,7 @@ class HandModule(nn.Module):
         for i, (layer, holder) in enumerate(zip(self.layers, holders, strict=True)):
             state, dtype = [], program.stages[i].dtype(dtype, program.low)
             if given is not None and given[i] is not None:
-                state = given_state(f"states[{i}]", layer, given[i], (x.shape[0], n))
+                state = state_tensors(f"states[{i}]", layer, given[i], (x.shape[0], n))
             elif isinstance(layer, Dropout) and holder.training:
                 state = [x.new_empty(x.shape[0], n, dtype=dtype).bernoulli_(1 - layer.p)]  # as nn.Dropout draws its own
             elif isinstance(layer, BatchNorm1d) and not holder.training:
@@ -173,7 +173,7 @@ def autocast(x: torch.Tensor) -> bool:
     return x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
 
 
-def given_state(name: str, layer: Layer, state: Any, shape: tuple[int, int]) -> list[torch.Tensor]:
+def state_tensors(name: str, layer: Layer, state: Any, shape: tuple[int, int]) -> list[torch.Tensor]:
     """The tensors of a state. ValueError unless it is a mask (N, n) for dropout or statistics (n,) for batch norm."""
     tensors = list(state) if isinstance(state, tuple) else [state]
     expected = {Dropout: [shape], BatchNorm1d: [shape[1:]] * 2}

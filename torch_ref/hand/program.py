@@ -1,15 +1,12 @@
 """What a HandModule computes: a chain of manual layers and its loss, on the flat list of tensors torch hands over."""
 
-import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 import torch
 
-from manual import BatchNorm1d, Dropout, Identity, Layer, LayerNorm, Linear, Loss, Running, Softmax, Softplus
-
-LOWER = (Linear,)  # under autocast in the lower precision, as on torch's own list
-FULL = (LayerNorm, BatchNorm1d, Softmax, Softplus)  # under autocast in float32, as the losses; the rest as they come
+from manual import Dropout, Identity, Layer, Loss, Running
+from manual.types import facts_of, takes_needs
 
 Tensors = Sequence[torch.Tensor]
 
@@ -22,15 +19,16 @@ class Stage(NamedTuple):
     start: int
     stop: int
     partial: bool  # whether its backward pass can leave gradients out
+    autocast: str  # "lower", "float32" or "as it comes"
 
     def params(self, tensors: Tensors) -> dict[str, torch.Tensor]:
         return dict(zip(self.names, tensors[self.start : self.stop], strict=True))
 
     def dtype(self, dtype: torch.dtype, low: torch.dtype | None) -> torch.dtype:
         """The precision in which the stage takes what is of precision `dtype`: autocast leaves float64 alone."""
-        if low is None or dtype == torch.float64:
+        if low is None or dtype == torch.float64 or self.autocast == "as it comes":
             return dtype
-        return low if isinstance(self.layer, LOWER) else torch.float32 if isinstance(self.layer, FULL) else dtype
+        return low if self.autocast == "lower" else torch.float32
 
     def cast(self, a: torch.Tensor, params: Any, low: torch.dtype | None) -> tuple[torch.Tensor, Any]:
         """Input (or upstream gradient) and parameters in the precision autocast gives the stage."""
@@ -64,9 +62,9 @@ class Program(NamedTuple):
         """The program of a chain of layers."""
         stages, start = [], 0
         for layer in layers:
-            names = tuple(layer.param_shapes)
-            partial = "needs" in inspect.signature(layer.backward).parameters
-            stages.append(Stage(layer, names, start, start := start + len(names), partial))
+            names, facts = tuple(layer.param_shapes), facts_of(layer)
+            autocast = facts.autocast if facts else "as it comes"
+            stages.append(Stage(layer, names, start, start := start + len(names), takes_needs(layer), autocast))
         return cls(tuple(stages), loss)
 
     def forward(self, a: torch.Tensor, target: Any, tensors: Tensors, first: int = 0, end: int | None = None) -> Pass:

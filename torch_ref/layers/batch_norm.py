@@ -1,4 +1,4 @@
-"""The twin of manual/batch_norm.py, composed for the same reason as layer_norm.py."""
+"""The twin of manual/layers/batch_norm.py, composed for the same reason as layer_norm.py."""
 
 from collections.abc import Sequence
 

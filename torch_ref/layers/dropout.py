@@ -1,4 +1,4 @@
-"""The twin of manual/dropout.py."""
+"""The twin of manual/layers/dropout.py."""
 
 import torch
 from torch import nn

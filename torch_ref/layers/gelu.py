@@ -1,4 +1,4 @@
-"""The twin of manual/gelu.py.
+"""The twin of manual/layers/gelu.py.
 
 Composed, so that autograd differentiates it: the backward passes of torch's own kernels are hand-derived too.
 """

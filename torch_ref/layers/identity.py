@@ -1,4 +1,4 @@
-"""The twin of manual/identity.py."""
+"""The twin of manual/layers/identity.py."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""The twin of manual/layer_norm.py.
+"""The twin of manual/layers/layer_norm.py.
 
 Composed, so that autograd differentiates it: the backward pass of torch's own kernel is hand-derived and sums squares
 about zero, which cancels where the mean is large.

@@ -1,4 +1,4 @@
-"""The twin of manual/linear.py."""
+"""The twin of manual/layers/linear.py."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The twin of manual/relu.py."""
+"""The twin of manual/layers/relu.py."""
 
 import torch
 from torch import nn

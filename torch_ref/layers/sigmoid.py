@@ -1,4 +1,4 @@
-"""The twin of manual/sigmoid.py."""
+"""The twin of manual/layers/sigmoid.py."""
 
 import torch
 from torch import nn

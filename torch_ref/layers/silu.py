@@ -1,4 +1,4 @@
-"""The twin of manual/silu.py.
+"""The twin of manual/layers/silu.py.
 
 Composed, so that autograd differentiates it: the backward pass of torch's own kernel is hand-derived too.
 """

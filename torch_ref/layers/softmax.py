@@ -1,4 +1,4 @@
-"""The twin of manual/softmax.py."""
+"""The twin of manual/layers/softmax.py."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""The twin of manual/softplus.py.
+"""The twin of manual/layers/softplus.py.
 
 torch's default replaces softplus by z above 20, which is 2e-9 off in float64; above 40 they agree to the last bit.
 """

@@ -1,4 +1,4 @@
-"""The twins of manual/step.py: forward only. Autograd would return zeros without a word; these refuse."""
+"""The twins of manual/layers/step.py: forward only. Autograd would return zeros without a word; these refuse."""
 
 from collections.abc import Callable
 from typing import Any, NoReturn

@@ -1,4 +1,4 @@
-"""The twin of manual/tanh.py."""
+"""The twin of manual/layers/tanh.py."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""The twin of manual/binary_cross_entropy.py."""
+"""The twin of manual/losses/binary_cross_entropy.py."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""The twin of manual/reduction.py, by torch's own sum and mean: the reference shares no code with what it judges."""
+"""The twin of manual/losses/reduction.py, by torch's sum and mean: a reference shares no code with what it judges."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""The twin of manual/softmax_cross_entropy.py."""
+"""The twin of manual/losses/softmax_cross_entropy.py."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The twins of manual/squared_error.py."""
+"""The twins of manual/losses/squared_error.py."""
 
 from typing import ClassVar
 

@@ -1,7 +1,7 @@
-"""The twin of manual/fit.py: the same loop around a torch module, with torch.optim's optimizer.
+"""The twin of manual/training/fit.py: the same loop around a torch module, with torch.optim's optimizer.
 
-The module differentiates by hand (HandModule) or by autograd (the twin); batches, masks, rates and clipping are the
-same ones, so all curves begin equal and part only by rounding.
+The module differentiates by hand (HandModule) or by autograd (the twin); batches, masks, learning rates and clipping
+are the same, so all curves begin equal and part only by rounding.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from manual.checks import check_params
 from manual.optimizers.schedules import Schedule
 from manual.training.loop import train
 from manual.training.metrics import Metric
-from manual.training.plan import converted, prepared
+from manual.training.plan import convert_arrays, make_plan
 from manual.training.settings import Callback, Settings
 from manual.training.state import Training
 from torch_ref.hand.module import HandModule
@@ -46,7 +46,7 @@ def fit(
     on_step: Callable[[float, int], Any] | None = None,
     resume: Training | None = None,
 ) -> Training:
-    """manual.fit with a torch module and torch's optimizer, on any device; all other arguments are told there.
+    """manual.fit with a torch module and torch's optimizer, on any device; all other arguments are described there.
 
     side: "hand", HandModule with hand-derived gradients, or "autograd", the twin. Arrays are NumPy's, torch's or JAX's
     and are moved to the device; the Training comes back in the library of `params`, tensors on the device. Raises what
@@ -65,18 +65,18 @@ def fit(
     )
     if side not in ("hand", "autograd"):
         raise ValueError(f"side: is {side!r}, expected 'hand' or 'autograd'; for NumPy there is manual.fit")
-    place = placed(device)
+    place = empty_on(device)
     check_params(network, params)
     like = next((a for layer in params for a in layer.values()), place)
     for name, array in {"params": like, "x": x, "target": target}.items():
         check_place(name, array, place)
     if isinstance(settings.validation, tuple | list):
-        settings = replace(settings, validation=moved(*settings.validation, place))
-    here = converted(tuple(params), place)
-    task = prepared(network, here, *moved(x, target, place), loss, optimizer, settings, resume)
+        settings = replace(settings, validation=move_batch(*settings.validation, place))
+    here = convert_arrays(tuple(params), place)
+    plan = make_plan(network, here, *move_batch(x, target, place), loss, optimizer, settings, resume)
     like = place if isinstance(like, torch.Tensor) else like
-    module = Module(network, loss, optimizer, side, task.start, like)
-    return train(module, task._replace(start=converted(task.start, like)))
+    module = Module(network, loss, optimizer, side, plan.start, like)
+    return train(module, plan._replace(start=convert_arrays(plan.start, like)))
 
 
 class Module:
@@ -130,11 +130,11 @@ class Module:
         running = running_from_torch(self.network, kept, xp=torch)
         state, steps = self.start.optimizer_state, self.start.optimizer_state.step + self.made
         state = state_of(self.optimizer, self.module, self.network, state, steps)
-        found: tuple[Any, Any, Any] = converted((params, running, state), self.like)
+        found: tuple[Any, Any, Any] = convert_arrays((params, running, state), self.like)
         return found
 
 
-def placed(device: str | torch.device) -> torch.Tensor:
+def empty_on(device: str | torch.device) -> torch.Tensor:
     """An empty tensor on the device. ValueError where there is no such device, and for meta, which holds no numbers."""
     if str(device).partition(":")[0] == "meta":
         raise ValueError("device: meta holds shapes and no numbers, so nothing trains there; use device='cpu'")
@@ -154,9 +154,9 @@ def check_place(name: str, array: Array, place: torch.Tensor) -> None:
         )
 
 
-def moved(x: Array, target: Array, place: torch.Tensor) -> tuple[Array, Array]:
+def move_batch(x: Array, target: Array, place: torch.Tensor) -> tuple[Array, Array]:
     """x and target as tensors on the device, class indices as int64, the only ones autograd's loss takes."""
-    x, target = converted((x, target), place)
+    x, target = convert_arrays((x, target), place)
     if isinstance(target, torch.Tensor) and not (target.is_floating_point() or target.is_complex()):
         target = target if target.dtype == torch.bool else target.to(torch.int64)
     return x, target

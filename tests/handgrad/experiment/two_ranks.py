@@ -13,7 +13,7 @@ import torch.distributed as dist
 
 from handgrad.experiment import distributed
 from manual import Adam, Dropout, HalfSquaredError, Linear, Network, SoftmaxCrossEntropy, Tanh
-from manual.training.plan import prepared
+from manual.training.plan import make_plan
 from manual.training.settings import Settings
 
 NETWORK = Network((Linear(6, 5), Tanh(), Dropout(0.3), Linear(5, 3)))
@@ -29,7 +29,7 @@ def gradients(side: str, reduction: str, N: int) -> tuple[float, dict[str, torch
     loss, target = LOSSES[reduction]
     settings = Settings(1, 8, 0, None, (), None, None, None, (), None)
     x, t = torch.tensor(X), torch.tensor(target)
-    shared = distributed.Shared(NETWORK, loss, ADAM, side, prepared(NETWORK, PARAMS, x, t, loss, ADAM, settings, None))
+    shared = distributed.Shared(NETWORK, loss, ADAM, side, make_plan(NETWORK, PARAMS, x, t, loss, ADAM, settings, None))
     E, (dparams,) = shared.gradients(x[:N], t[:N], [None, None, mask(N), None])
     return E, {name: d.clone() for name, d in dparams.items()}
 

@@ -1,4 +1,4 @@
-"""The scalar floor is part of `handgrad verify`."""
+"""The scalar reference is part of `handgrad verify`."""
 
 from typing import Any
 

@@ -248,7 +248,7 @@ class Tanh(manual.Tanh):
     ("change", "error", "says"),
     [
         ({"network": manual.Network((Tanh(),))}, TypeError, "layer 0: is Tanh, which no file can hold; known: Linear"),
-        ({"loss": manual.Tanh()}, TypeError, "loss: is Tanh, which no file can hold; known: SquaredError"),
+        ({"loss": manual.Tanh()}, TypeError, "loss: is Tanh, which no file can hold; known: SoftmaxCrossEntropy"),
         ({"optimizer": "adam"}, TypeError, "optimizer: is str, which no file can hold; known: SGD, Adam, AdamW"),
         ({"network": NET.layers}, TypeError, "network: got tuple, expected a Network"),
         ({"training": TRAINING.params}, TypeError, "training: got tuple, expected a Training"),

@@ -29,7 +29,8 @@ from manual import (
 )
 from manual.files.checkpoint import load, save
 from manual.training.fit import fit
-from manual.training.state import Training, each_array
+from manual.training.state import Training
+from manual.tree import map_arrays
 
 KILLS = 20
 LOSS, OPTIMIZER = SoftmaxCrossEntropy(), Adam(1e-2)
@@ -85,7 +86,7 @@ def left(path: Path) -> dict[str, int]:
 
 
 def bits(tree: Any) -> str:
-    return repr(each_array(lambda a: (str(a.dtype), a.shape, a.tobytes()), tree))
+    return repr(map_arrays(lambda a: (str(a.dtype), a.shape, a.tobytes()), tree))
 
 
 def train(path: Path, *, resume: Training | None = None, then: Callable[[Training], Any], **how: Any) -> Training:

@@ -19,6 +19,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch.nn import functional as F
 
 import manual
+import torch_ref  # noqa: F401  to_torch needs it
 from manual.sklearn import MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -187,6 +188,23 @@ def test_to_torch_is_the_same_network(kind: str) -> None:
             module[0].weight.zero_()
         np.testing.assert_array_equal(model.coefs_[0], kept)
         assert all(p.requires_grad for p in module.parameters())
+
+
+def test_to_torch_says_what_is_missing_and_then_works() -> None:
+    code = """
+import sys, numpy as np
+from manual.sklearn import MLPRegressor
+model = MLPRegressor((2,), max_iter=1).fit(np.eye(4), np.arange(4.0))
+assert "torch" not in sys.modules
+try:
+    model.to_torch()
+except ImportError as error:
+    print(error)
+import torch_ref
+print(type(model.to_torch()).__name__)
+"""
+    run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == ["to_torch makes a module of PyTorch: import torch_ref first", "Chain"]
 
 
 def test_params_and_network_are_manuals_own() -> None:

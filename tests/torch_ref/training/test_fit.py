@@ -12,6 +12,7 @@ import manual
 import torch_ref
 from handgrad.experiment.datasets.digits import digits
 from manual.optimizers import schedules
+from manual.training.plan import convert_arrays
 
 D = digits()
 X, LABELS = D.x[:300], D.labels[:300]
@@ -246,7 +247,7 @@ def test_cuda_follows_the_cpu(side: str) -> None:
     x, labels = torch.tensor(X, device="cuda"), torch.tensor(LABELS, device="cuda")
     done = manual.fit(EVERY_KIND, params, x, labels, LOSS, OPTIMIZERS[1], **EVERYTHING, resume=part)
     assert done.params[0]["W"].device.type == "cuda"
-    moved = manual.task.converted(done, np.zeros(1))
+    moved = convert_arrays(done, np.zeros(1))
     assert_close(moved, truth, 1e-10)
     with pytest.raises(ValueError, match="params: on cuda:0, but device is 'cpu'; pass device='cuda:0'"):
         torch_ref.fit(EVERY_KIND, params, X, LABELS, LOSS, OPTIMIZERS[1])
