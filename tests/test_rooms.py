@@ -100,7 +100,7 @@ def arrows(package: str) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     "package",
-    ["manual", "torch_ref", pytest.param("handgrad", marks=pytest.mark.xfail(reason="judge knows subjects"))],
+    FLOORS,
 )
 def test_a_room_knows_lower_floors_only(package: str) -> None:
     floor = {name: i for i, names in enumerate(FLOORS[package]) for name in names.split()}
