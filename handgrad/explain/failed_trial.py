@@ -1,21 +1,22 @@
-"""What the catalogue of mistakes works on: a stage that failed, and one mistake with what it would have given."""
+"""A trial that failed, as the catalogue of mistakes sees it: the stage, its numbers, and what it should have given."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 import manual
+from handgrad.arrays.arithmetic import EPS
 from handgrad.judge.ball_bound import Evidence, Float
+from handgrad.judge.constants import FORMULA_ROUNDINGS
+from handgrad.judge.isolation import quiet
 from handgrad.judge.stage import Stage
 
-EPS = 2.0**-53
 PARAMETER = re.compile(r"[WwUuVb]_?\d*|theta\d*|weights?\d*|bias(es)?\d*|gamma|beta")
-ABSENT = "the gradient is absent"  # the one mistake that a tensor which was not given can have
-NOTHING: Mapping[str, Float] = {}
+NOTHING: Mapping[str, Any] = {}
 
 # The equation tags of `manual`: stem, and the names of y and dx in that file where they differ.
 EQUATIONS: dict[type, tuple[str, str, str]] = {
@@ -40,40 +41,16 @@ EQUATIONS: dict[type, tuple[str, str, str]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Mistake:
-    """One mistake: what it makes of each tensor, and, where nothing is lost, the given result with it undone."""
-
-    name: str
-    explanation: str
-    tensors: Mapping[str, Float]
-    undone: Mapping[str, Float] = field(default_factory=dict)
-    undoing: str = ""  # "dividing by 64"
-    specific: bool = True  # False for a description that any more telling name beats
-    rows: tuple[int, ...] = ()  # all that the name tells the first of
-    freedom: int = 0  # how many numbers were fitted to the given result
-    gain: float = 1.0  # how many times larger than the right result's the rounding is
-    undone_gain: Any = 1.0  # the same for the undone result; a number or an array
-    bound: Mapping[str, Float] = field(
-        default_factory=dict
-    )  # of the undone result, where the given one is of another shape
-
-    @property
-    def key(self) -> tuple[str, tuple[int, ...]]:
-        """What must be the same on a fresh draw."""
-        return self.name, self.rows
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """A stage that failed, everything in float64: its inputs, upstream gradient, and given and right results."""
+class FailedTrial:
+    """A stage that failed on some numbers, in float64: its inputs, upstream gradient, and given and right results."""
 
     stage: Stage
     inputs: Mapping[str, Float]
     dy: Float
     evidence: Mapping[str, Evidence]
-    absent: tuple[str, ...] = ()  # the gradients that were not given at all
-    tiny: float = 0.0  # what the precision judged may lose to underflow
-    failed: tuple[str, ...] = ()  # on a fresh draw, the tensors that failed on the first
+    absent: tuple[str, ...] = ()  # the gradients that the code does not give at all
+    tiny: float = 0.0  # what underflow can take away in the precision judged
+    failed: tuple[str, ...] = ()  # on a fresh draw: the tensors that failed at first
 
     @cached_property
     def right(self) -> Mapping[str, Float]:
@@ -95,8 +72,8 @@ class Case:
 
     @cached_property
     def relative(self) -> Mapping[str, float]:
-        """Per tensor the usual bound / |right|, and the few float64 roundings of computing a mistake here."""
-        return {name: 16 * EPS + usual(e) for name, e in self.evidence.items()}
+        """Per tensor the usual bound / |right|, and the float64 roundings of computing a mistake's formula here."""
+        return {name: FORMULA_ROUNDINGS * EPS + usual_bound(e) for name, e in self.evidence.items()}
 
     @property
     def x(self) -> Float:
@@ -112,7 +89,7 @@ class Case:
 
     @property
     def data(self) -> bool:
-        """Whether x is data: a function of parameters alone has a batch that nobody sees."""
+        """Whether x is data. Where a function takes parameters alone, its batch is not seen."""
         return not PARAMETER.fullmatch(self.x_name)
 
     @property
@@ -123,40 +100,27 @@ class Case:
 
     @property
     def outputs(self) -> int:
-        """How many numbers a sample has: the columns of the result, or of what a loss is taken of."""
+        """How many numbers a sample has: the columns of the result or, where that is a loss, of its input."""
         seen = self.x if self.y.ndim == 0 and self.data else self.y
         return seen.shape[-1] if seen.ndim else 1
 
-    @cached_property
-    def derivative(self) -> Float | None:
-        """f'(x) where the stage is elementwise: one input, and one upstream entry reaches one gradient entry only.
-
-        Zeros in the upstream gradient must come out as zeros, which no rounding can change.
-        """
-        k = f"d{self.x_name}"
-        if len(self.inputs) != 1 or self.y.shape != self.x.shape:
-            return None
-        D = self.rerun(dy=np.ones_like(self.y)).get(k)
-        if D is None:
-            return None
-        half = np.random.default_rng(0).random(self.y.shape) < 0.5
-        for zero in (half, ~half):
-            masked = self.rerun(dy=np.where(zero, 0.0, self.dy)).get(k)
-            if masked is None or np.any(masked[zero]):
-                return None
-        return D if np.allclose(self.right[k], self.dy * D, rtol=2.0**-26, atol=0, equal_nan=True) else None
-
     @property
     def fresh(self) -> bool:
-        """Whether this is another draw of a case that failed: it need not fail here, but what it is must hold."""
+        """Whether the code failed before, on other numbers: it need not fail on these, but a name must hold."""
         return bool(self.failed)
 
     def rerun(self, dy: Float | None = None, **inputs: Float) -> Mapping[str, Float]:
-        """The reference on other inputs or another upstream gradient; empty where it takes none such."""
-        try:
-            return self.stage.reference({**self.inputs, **inputs}, np.array(self.dy if dy is None else dy))
-        except Exception:  # somebody's own reference may refuse such numbers: then this mistake cannot be tried
-            return NOTHING
+        """The reference on other inputs or another upstream gradient; empty where it refuses them."""
+        return attempt(self.stage.reference, {**self.inputs, **inputs}, np.array(self.dy if dy is None else dy))
+
+
+def attempt(run: Callable[..., Mapping[str, Any]], *given: Any) -> Mapping[str, Any]:
+    """What somebody's code gives on numbers of our choice; empty where it raises. The one place where it may."""
+    try:
+        with quiet():
+            return run(*given)
+    except Exception:
+        return NOTHING
 
 
 def outside(e: Evidence) -> Any:
@@ -168,7 +132,7 @@ def outside(e: Evidence) -> Any:
         return ~(np.abs(e.hand - e.reference) <= e.bound) & ~unknown
 
 
-def usual(e: Evidence) -> float:
+def usual_bound(e: Evidence) -> float:
     """bound / |right| as it usually is: the median or, where most entries are next to nothing, at the largest entry."""
     if e.bound.shape != e.reference.shape:
         return 0.0

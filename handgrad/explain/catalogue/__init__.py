@@ -1,4 +1,4 @@
-"""The catalogue of mistakes: every source takes a Case and yields what each mistake would have given."""
+"""The catalogue, never a judgement: every source takes a FailedTrial and yields what each mistake would have given."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,8 +12,9 @@ from handgrad.explain.catalogue.overflow import OVERFLOW
 from handgrad.explain.catalogue.shapes import SHAPES
 from handgrad.explain.catalogue.softmax import SOFTMAX
 from handgrad.explain.catalogue.upstream import UPSTREAM
-from handgrad.explain.failed_trial import Case, Mistake
+from handgrad.explain.failed_trial import FailedTrial
+from handgrad.explain.mistake import Mistake
 
-CATALOGUE: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
+CATALOGUE: tuple[Callable[[FailedTrial], Iterator[Mistake]], ...] = (
     *GENERAL, *SHAPES, *UPSTREAM, *ACTIVATIONS, *LINEAR, *SOFTMAX, *NORMS, *LOSSES, *OVERFLOW, *NETWORK,
 )  # fmt: skip

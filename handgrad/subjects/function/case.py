@@ -11,7 +11,7 @@ from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.base import CannotEnter
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.explain.diagnosis import Diagnosis, diagnose
-from handgrad.explain.failed_trial import ABSENT
+from handgrad.explain.mistake import ABSENT
 from handgrad.explain.hints import explain
 from handgrad.judge.ball_bound import Evidence, StageReport, TensorReport, certify, compare, unmeasured
 from handgrad.judge.contracts import contents
