@@ -47,7 +47,7 @@ class Elementwise(NamedTuple):
     @property
     def cancelled(self) -> Float:
         """How far rounding carries dh (D - g), where D and g are nearly equal."""
-        return PRODUCT_ROUNDINGS * EPS * np.abs(self.dh) * (np.abs(self.D) + np.abs(self.g))
+        return np.asarray(PRODUCT_ROUNDINGS * EPS * np.abs(self.dh) * (np.abs(self.D) + np.abs(self.g)))
 
     def is_(self, *names: str) -> bool:
         """Whether f is one of these activations."""
