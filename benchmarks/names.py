@@ -169,7 +169,7 @@ def named(place: Place, *plants: Callable[[At], Gradients]) -> str | None:
         evidence = judge(Trial(stage, place.inputs, place.dy)).evidence
     except ValueError:  # shapes that do not fit: W^T where W is not square
         return None
-    found = diagnose(stage, place.inputs, place.dy, evidence)
+    found = diagnose(Trial(stage, place.inputs, place.dy), evidence)
     return found.name if found else None
 
 

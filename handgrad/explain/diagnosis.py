@@ -1,8 +1,8 @@
 """Name the mistake: the failing stage's result against the same stage under every mistake of the catalogue.
 
 A name is given only where every entry of every failing tensor is what that mistake gives, where that is not the right
-result as well, and where the same holds on fresh draws until it is no coincidence. A wrong name is worse than none: all
-names that fit are told, and what fits none is described.
+result as well, and where the same holds on fresh draws until it is no coincidence. A wrong name is worse than none:
+where several names fit, all are given; where none fits, the error is described.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,18 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.arrays.arithmetic import Arithmetic
-from handgrad.arrays.precision import dtype_name, to64
-from handgrad.explain.catalogue import CATALOGUE
+from handgrad.explain.catalogue import CATALOGUE, Source
 from handgrad.explain.describe import describe
-from handgrad.explain.failed_trial import Case, equation, outside
-from handgrad.explain.fresh_draws import FEWEST_DRAWS, draws
-from handgrad.explain.match import Fit, compare, passes
-from handgrad.judge.compare import Evidence, Float
-from handgrad.judge.isolation import duplicate, quiet
-from handgrad.judge.stage import Arrays, Stage
-
-COINCIDENCE = 20  # bits: of the 100 or so mistakes tried on one tensor, one in 10,000 wrong results fits by chance
+from handgrad.explain.fresh_draws import draw
+from handgrad.explain.match import Fit, compare, undone_is_right
+from handgrad.explain.recognise.failed_trial import FailedTrial, equation
+from handgrad.judge.compare import Evidence
+from handgrad.judge.constants import COINCIDENCE_BITS, FEWEST_DRAWS
+from handgrad.judge.isolation import attempt
+from handgrad.judge.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -37,27 +34,26 @@ class Diagnosis:
     known: bool
 
 
-def diagnose(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evidence]) -> Diagnosis | None:
+def diagnose(trial: Trial, evidence: Mapping[str, Evidence]) -> Diagnosis | None:
     """The mistake behind the tensors outside their bound; None where there are none.
 
     One mistake that explains all failing tensors is preferred to one for each.
     """
-    absent = tuple(name for name, e in evidence.items() if _all_nan(e.hand) and _not_given(stage, inputs, dy, name))
-    tiny = Arithmetic.of(dtype_name(dy)).tiny
-    case = Case(stage, {key: to64(value) for key, value in inputs.items()}, to64(dy), evidence, absent, tiny)
-    if not case.failing:
+    stage, absent = trial.stage, tuple(name for name, e in evidence.items() if is_absent(trial, name, e))
+    failed = FailedTrial(stage, trial.exact, trial.dy64, evidence, absent, trial.arithmetic.tiny)
+    if not failed.failing:
         return None
     with np.errstate(all="ignore"):
-        fits = confirmed(list(fitting(case)), draws(case, inputs, dy))
-        groups = explain(case.failing, fits)
+        fits = confirm(list(find_fits(failed)), draw(failed, trial.inputs, trial.dy))
+        groups = group(failed.failing, fits)
         if groups is None:
-            return unknown(case, fits)
-        texts = [told(case, tensors, chosen, alone=len(groups) == 1) for tensors, chosen in groups]
+            return describe_unknown(failed, fits)
+        texts = [describe_group(failed, tensors, chosen, alone=len(groups) == 1) for tensors, chosen in groups]
     first = groups[0][0][0]
     names, explanations, proofs = (tuple(dict.fromkeys(column)) for column in zip(*texts, strict=True))
     return Diagnosis(
         "; ".join(names),
-        ", ".join(case.failing),
+        ", ".join(failed.failing),
         " ".join(explanations),
         equation(stage.subject, stage.constants, first),
         " ".join(proofs),
@@ -65,48 +61,43 @@ def diagnose(stage: Stage, inputs: Arrays, dy: Any, evidence: Mapping[str, Evide
     )
 
 
-def fitting(case: Case) -> Iterator[Fit]:
+def find_fits(trial: FailedTrial) -> Iterator[Fit]:
     """Every mistake of the catalogue that explains a tensor."""
     for source in CATALOGUE:
-        try:
-            yield from [fit for mistake in source(case) if (fit := compare(case, mistake)).worst]
-        except Exception:  # numbers that a source did not foresee cost its names, never the verdict
-            continue
+        # Numbers that a source did not foresee cost its names, never the verdict.
+        yield from attempt(fits_of, source, trial).value or ()
 
 
-def confirmed(fits: Sequence[Fit], fresh: Iterator[Case]) -> list[Fit]:
-    """Those that hold on every fresh draw, which says COINCIDENCE bits for each of them.
+def fits_of(source: Source, trial: FailedTrial) -> list[Fit]:
+    """The mistakes of one source that explain a tensor."""
+    return [fit for mistake in source(trial) if (fit := compare(trial, mistake)).worst]
 
-    The first draw says nothing: numbers, rows and places were read off it.
+
+def confirm(fits: Sequence[Fit], fresh: Iterator[FailedTrial]) -> list[Fit]:
+    """Those that hold on every fresh draw, until the draws agree with each of them in COINCIDENCE_BITS bits.
+
+    The first draw counts for nothing: numbers, rows and places were read off it.
     """
-    said = dict.fromkeys((f.mistake.key for f in fits), 0.0)
-    for count, case in enumerate(fresh if fits else ()):
+    bits = dict.fromkeys((f.mistake.key for f in fits), 0.0)
+    for count, trial in enumerate(fresh if fits else ()):
         held: dict[Any, dict[str, float]] = {}
-        for f in fitting(case):
-            held.setdefault(f.mistake.key, {}).update(f.said)
+        for f in find_fits(trial):
+            held.setdefault(f.mistake.key, {}).update(f.bits)
         kept = ({k: v for k, v in f.worst.items() if k in held.get(f.mistake.key, {})} for f in fits)
         fits = [replace(f, worst=worst) for f, worst in zip(fits, kept, strict=True) if worst]
         for key in {f.mistake.key for f in fits}:
-            said[key] += sum(held[key].values())
-        if not fits or (count + 1 >= FEWEST_DRAWS and all(said[f.mistake.key] >= COINCIDENCE for f in fits)):
+            bits[key] += sum(held[key].values())
+        if not fits or (count + 1 >= FEWEST_DRAWS and all(bits[f.mistake.key] >= COINCIDENCE_BITS for f in fits)):
             break
-    return [f for f in fits if said[f.mistake.key] >= COINCIDENCE]
+    return [f for f in fits if bits[f.mistake.key] >= COINCIDENCE_BITS]
 
 
-def _all_nan(a: Float) -> bool:
-    return bool(np.isnan(a).all())
-
-
-def _not_given(stage: Stage, inputs: Arrays, dy: Any, name: str) -> bool:
+def is_absent(trial: Trial, name: str, e: Evidence) -> bool:
     """Whether the code gives no such gradient, rather than one full of nan."""
-    try:
-        with quiet():
-            return stage.hand(duplicate(inputs), duplicate(dy)).get(name) is None
-    except Exception:  # it ran for the evidence, and does not any more: nothing can be said
-        return False
+    return bool(np.isnan(e.hand).all()) and name in trial.missing
 
 
-def explain(failing: Sequence[str], found: Sequence[Fit]) -> list[tuple[tuple[str, ...], list[Fit]]] | None:
+def group(failing: Sequence[str], found: Sequence[Fit]) -> list[tuple[tuple[str, ...], list[Fit]]] | None:
     """Which mistakes explain which tensors: all by one if that can be, else few groups; None if some are left."""
     left, groups = list(failing), []
     while left:
@@ -116,39 +107,41 @@ def explain(failing: Sequence[str], found: Sequence[Fit]) -> list[tuple[tuple[st
         best = [f for f in found if len(set(left) & set(f.worst)) == size]
         tensors = tuple(t for t in left if t in best[0].worst)
         same = [f for f in best if set(tensors) <= set(f.worst)]
-        chosen = [f for f in same if f.mistake.specific] or same
+        chosen = [f for f in same if not f.mistake.fitted.vague] or same
         groups.append((tensors, chosen))
         left = [t for t in left if t not in tensors]
     return groups
 
 
-def told(case: Case, tensors: Sequence[str], chosen: Sequence[Fit], *, alone: bool) -> tuple[str, str, str]:
+def describe_group(
+    trial: FailedTrial, tensors: Sequence[str], chosen: Sequence[Fit], *, alone: bool
+) -> tuple[str, str, str]:
     """Name, explanation and proof; all names that fit, where several do."""
     unique = {f.mistake.name: f.mistake for f in chosen}
     where = "" if alone else f"{', '.join(tensors)}: "
     also = " (on these numbers they cannot be told apart)" if len(unique) > 1 else ""
     name = where + " or ".join(unique) + also
-    explanation = where + " Or: ".join(m.explanation for m in unique.values())
-    return name, explanation, where + proof(case, tensors, chosen[0])
+    explanation = where + " Or: ".join(m.why for m in unique.values())
+    return name, explanation, where + prove(trial, tensors, chosen[0])
 
 
-def proof(case: Case, tensors: Sequence[str], fit: Fit) -> str:
+def prove(trial: FailedTrial, tensors: Sequence[str], fit: Fit) -> str:
     """The mistake undone where it can be; else the statement that its formula gives every entry."""
     m, worst = fit.mistake, max(fit.worst[t] for t in tensors)
-    if all(t in m.undone and passes(case, m, t) for t in tensors):
-        return f"Undone: {m.undoing} puts every entry of {', '.join(tensors)} inside its bound."
-    count = sum(case.hand[t].size for t in tensors)
+    if m.undo is not None and all(undone_is_right(trial, m, t) for t in tensors):
+        return f"Undone: {m.undo.by} puts every entry of {', '.join(tensors)} inside its bound."
+    count = sum(trial.hand[t].size for t in tensors)
     return (
         f"The mistaken formula gives every one of the {count} entries of {', '.join(tensors)} "
         f"(at most {worst:.2g} of what rounding allows)."
     )
 
 
-def unknown(case: Case, found: Sequence[Fit]) -> Diagnosis:
+def describe_unknown(trial: FailedTrial, found: Sequence[Fit]) -> Diagnosis:
     """No name: what can be said about the error of the tensor that is furthest outside."""
-    name = max(case.failing, key=lambda t: int(outside(case.evidence[t]).sum()))
+    name = max(trial.failing, key=lambda t: int(trial.evidence[t].outside.sum()))
     named = {t: f.mistake.name for f in found for t in f.worst if t != name}
     also = "".join(f" {t} alone fits: {words}." for t, words in named.items())
-    text = describe(name, case.evidence[name]) + also
-    tag = equation(case.stage.subject, case.stage.constants, name)
-    return Diagnosis("unknown mistake", ", ".join(case.failing), text, tag, "", known=False)
+    text = describe(name, trial.evidence[name]) + also
+    tag = equation(trial.stage.subject, trial.stage.constants, name)
+    return Diagnosis("unknown mistake", ", ".join(trial.failing), text, tag, "", known=False)

@@ -7,56 +7,47 @@ from typing import Any
 import numpy as np
 
 from handgrad.arrays.precision import like, to64
-from handgrad.explain.failed_trial import Case
+from handgrad.explain.recognise.failed_trial import FailedTrial
 from handgrad.judge.bound import bound
-from handgrad.judge.compare import Evidence, Float
-from handgrad.judge.isolation import quiet
-from handgrad.judge.stage import Arrays, Stage
+from handgrad.judge.compare import Float
+from handgrad.judge.constants import DRAWN_NUMBERS, FEWEST_DRAWS, MOST_DRAWS
+from handgrad.judge.isolation import attempt
+from handgrad.judge.stage import Arrays
 from handgrad.judge.trial import Trial
 
-FEWEST_DRAWS, MOST_DRAWS = 2, 20  # a tensor of one entry that is zero says one bit a draw
-MOST_NUMBERS = 1_000_000
 
+def draw(trial: FailedTrial, inputs: Arrays, dy: Any) -> Iterator[FailedTrial]:
+    """The trial on other numbers: a few times, fewer for a large stage, never where the code cannot be run again.
 
-def draws(case: Case, inputs: Arrays, dy: Any) -> Iterator[Case]:
-    """The case on other numbers: a few, fewer of a large stage, none where the code cannot be run again.
-
-    The numbers of an input change places and signs where the reference takes that, else places, else they stay: what is
-    made for positive numbers, or for matrices of a certain kind, is not judged on others. An input without a gradient
-    (a target) stays. The numbers of the upstream gradient change their sizes as well; every other draw has the signs of
-    the one before turned, so that two have shown each entry both, and a scalar too.
+    The numbers of an input change places and signs where the reference takes that, else places, else they stay: code
+    for positive numbers, or for matrices of a certain kind, is not judged on others. An input without a gradient (a
+    target) stays. The numbers of the upstream gradient change their sizes as well. Every other draw turns the signs of
+    the one before, so that two draws have shown each entry, or a scalar, with both signs.
     """
     rng = np.random.default_rng(0)
-    size = sum(v.size for v in (*case.right.values(), *case.inputs.values()))
-    signs = np.ones(case.dy.shape)
-    for i in range(int(np.clip(MOST_NUMBERS // max(1, size), FEWEST_DRAWS, MOST_DRAWS))):
-        signs = -signs if i % 2 else rng.choice((-1.0, 1.0), case.dy.shape)
-        upstream = like(signs * np.abs(shuffled(case.dy, rng)) * rng.uniform(0.5, 2, case.dy.shape), dy)
-        for change in (lambda a: turned(shuffled(a, rng), rng), lambda a: shuffled(a, rng), lambda a: a):
-            at = {k: like(change(v), inputs[k]) if f"d{k}" in case.right else inputs[k] for k, v in case.inputs.items()}
-            try:
-                with quiet():
-                    evidence = find_evidence(case.stage, at, upstream)
-            except Exception:
-                continue
-            if all(np.isfinite(e.reference).all() for e in evidence.values()):
+    size = sum(v.size for v in (*trial.right.values(), *trial.inputs.values()))
+    signs = np.ones(trial.dy.shape)
+    for i in range(int(np.clip(DRAWN_NUMBERS // max(1, size), FEWEST_DRAWS, MOST_DRAWS))):
+        signs = -signs if i % 2 else rng.choice((-1.0, 1.0), trial.dy.shape)
+        upstream = like(signs * np.abs(shuffle(trial.dy, rng)) * rng.uniform(0.5, 2, trial.dy.shape), dy)
+        for change in (lambda a: turn_signs(shuffle(a, rng), rng), lambda a: shuffle(a, rng), lambda a: a):
+            changed = {k: like(change(v), inputs[k]) for k, v in trial.inputs.items() if f"d{k}" in trial.right}
+            at = {**inputs, **changed}
+            found = attempt(bound, Trial(trial.stage, at, upstream)).value
+            evidence = found.evidence if found else {}
+            if evidence and all(np.isfinite(e.reference).all() for e in evidence.values()):
                 exact = {name: to64(value) for name, value in at.items()}
-                yield replace(case, inputs=exact, dy=to64(upstream), evidence=evidence, failed=case.failing)
+                yield replace(trial, inputs=exact, dy=to64(upstream), evidence=evidence, failed=trial.failing)
                 break
         else:
             return
 
 
-def shuffled(a: Float, rng: np.random.Generator) -> Float:
+def shuffle(a: Float, rng: np.random.Generator) -> Float:
     """The same numbers in other places."""
     return rng.permutation(a.reshape(-1)).reshape(a.shape)
 
 
-def turned(a: Float, rng: np.random.Generator) -> Float:
+def turn_signs(a: Float, rng: np.random.Generator) -> Float:
     """The same numbers with other signs."""
     return np.asarray(a * rng.choice((-1.0, 1.0), a.shape))
-
-
-def find_evidence(stage: Stage, inputs: Arrays, dy: Any) -> dict[str, Evidence]:
-    """What the code gives, what is right, and the bound."""
-    return dict(bound(Trial(stage, inputs, dy)).evidence)

@@ -85,7 +85,7 @@ def name_the_mistake(found: Explanation) -> Explanation:
     only_forward = len(found.report.tensors) == 1 and len(evidence) > 1  # the gradients were not judged
     if only_forward:
         evidence = {n: e if n == "y" else replace(e, hand=e.reference) for n, e in evidence.items()}
-    named = diagnose(trial.stage, trial.inputs, trial.dy, evidence)
+    named = diagnose(trial, evidence)
     return found if only_forward and not (named and named.known) else replace(found, diagnosis=named)
 
 

@@ -30,6 +30,28 @@ COARSE_FEWEST = 4
 COARSE_SIZE = 1 / 16
 COARSE_SPREAD = 1 / 2
 
+# Naming the mistake (handgrad/explain): what counts as agreement, how often it must hold, and how much is tried.
+COINCIDENCE_BITS = 20
+FEWEST_DRAWS = 2
+MOST_DRAWS = 20
+DRAWN_NUMBERS = 1_000_000
+FORMULA_ROUNDINGS = 16
+PRODUCT_ROUNDINGS = 8
+NETWORK_GAIN = 4
+RECOGNISED_WITHIN = 64
+LINEAR_WITHIN = 4
+DERIVATIVE_WITHIN = 2.0**-26
+NETWORK_WITHIN = 1e-10
+USUAL_EPS = (1e-5, 1e-6, 1e-8, 1e-12, 1e-3, 0.0)
+QUOTIENT_BOUNDS = 4
+QUOTIENT_ROUNDING = 2.0**-40
+NEAR_ONE = 1e-3
+OVERFLOWS_FROM = 10
+TRIED_INPUTS = 16
+TRIED_SAMPLES = 32
+TRIED_NUMBERS = 1_000_000
+LARGEST_SVD = 300
+
 REASONS: dict[str, Reason] = {
     "NOISE_SIGMAS": Reason(
         "verdict",
@@ -62,4 +84,40 @@ REASONS: dict[str, Reason] = {
     "COARSE_FEWEST": Reason("words", "errors fewer than these show no pattern of rounding"),
     "COARSE_SIZE": Reason("words", "of a unit: errors that small are no rounding of the coarser precision"),
     "COARSE_SPREAD": Reason("words", "of the typical error: errors that differ less are one common factor"),
+    "COINCIDENCE_BITS": Reason(
+        "words",
+        "bits of agreement on fresh draws before a mistake is named: of the 100 or so mistakes tried on one tensor, "
+        "one in 10,000 wrong results fits by chance",
+    ),
+    "FEWEST_DRAWS": Reason("words", "fresh draws on which a name must hold: two show every entry with both signs"),
+    "MOST_DRAWS": Reason("words", "fresh draws at most: a tensor of one entry that is zero says one bit a draw"),
+    "DRAWN_NUMBERS": Reason("words", "numbers in all fresh draws together: a large stage gets fewer, in seconds"),
+    "FORMULA_ROUNDINGS": Reason("words", "float64 roundings of a mistaken formula computed here: a few operations"),
+    "PRODUCT_ROUNDINGS": Reason(
+        "words", "float64 roundings of g(z) and f'(z), whose difference is a mistake's formula"
+    ),
+    "NETWORK_GAIN": Reason(
+        "words", "times the bound for a whole network's gradients, which are computed here along another way"
+    ),
+    "RECOGNISED_WITHIN": Reason("words", "float64 roundings within which a stage's values are those of a known layer"),
+    "LINEAR_WITHIN": Reason("words", "the same for each of the n_in + 2 operations of z = x W^T + b"),
+    "DERIVATIVE_WITHIN": Reason(
+        "words", "relative difference of dz and dh f'(z) in an elementwise stage: half of float64's digits"
+    ),
+    "NETWORK_WITHIN": Reason(
+        "words",
+        "of the largest entry: a network whose own gradients agree to ten digits is recognised; names are "
+        "proved far below that",
+    ),
+    "USUAL_EPS": Reason("words", "the eps of other people's normalisations: the defaults in use, and none"),
+    "QUOTIENT_BOUNDS": Reason(
+        "words", "bounds by which a number read off as a quotient of two entries may be off: one each, twice over"
+    ),
+    "QUOTIENT_ROUNDING": Reason("words", "the float64 rounding of such a quotient, with room for a few operations"),
+    "NEAR_ONE": Reason("words", "a factor this near to 1 is called a constant cut short, not a learning rate"),
+    "OVERFLOWS_FROM": Reason("words", "the smallest input that overflows: e^x of half precision does from 11.1 on"),
+    "TRIED_INPUTS": Reason("words", "inputs or units of a layer up to which every pair or path is tried"),
+    "TRIED_SAMPLES": Reason("words", "samples up to which each is tried as the one that was left out"),
+    "TRIED_NUMBERS": Reason("words", "numbers in a stage up to which all its samples, and all readings, are tried"),
+    "LARGEST_SVD": Reason("words", "rows or columns of a matrix up to which the rank of its error is computed"),
 }

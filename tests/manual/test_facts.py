@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import manual
-from handgrad.explain.failed_trial import equation
+from handgrad.explain.recognise.failed_trial import equation
 from manual.layers import LAYERS
 from manual.layers.activations import ACTIVATIONS, DIFFERENTIABLE, NOT_DIFFERENTIABLE
 from manual.losses import LOSSES, NAMED_LOSSES

@@ -1,70 +1,78 @@
-"""Mistakes with the upstream gradient: ignored, used twice, one sample of it dropped."""
+"""Mistakes with the upstream gradient: ignored, used twice, one sample of it dropped.
 
-from collections.abc import Iterator, Mapping
+Every gradient is linear in dy      so      the right reference on another dy gives the mistaken result.
+"""
+
+from collections.abc import Iterator
 
 import numpy as np
 
-from handgrad.explain.failed_trial import Case, Mistake
+from handgrad.explain.catalogue.mistake import Mistake, Row, Undo
+from handgrad.explain.recognise.failed_trial import FailedTrial
 from handgrad.judge.compare import Float
+from handgrad.judge.constants import TRIED_NUMBERS, TRIED_SAMPLES
 
-MOST_SAMPLES = 32
-MOST_NUMBERS = 1_000_000
-
-
-def upstream(case: Case) -> Iterator[Mistake]:
-    """The stage is linear in its upstream gradient, so the right reference on another one gives the mistaken result."""
-    dy = case.dy
-    others = (
-        ("the upstream gradient is ignored", "It was taken as 1: right only where this stage is the last one.", dy**0),
-        ("the upstream gradient is used twice", "It was multiplied in squared.", dy * dy),
-    )
-    for name, why, other in others:
-        yield Mistake(name, why, _gradients(case, case.rerun(dy=other)))
-    if dy.ndim > 1 and case.N > 1 and dy.shape[0] == case.N:
-        for op in ("mean", "sum"):
-            same = np.broadcast_to(getattr(dy, op)(axis=0, keepdims=True), dy.shape)
-            why = f"Every sample was given the {op} of all samples' upstream gradients in place of its own."
-            yield Mistake(
-                f"the upstream gradient is the {op} over the batch", why, _gradients(case, case.rerun(dy=same))
-            )
+TABLE: tuple[Row[FailedTrial], ...] = (
+    Row("the upstream gradient is ignored", "It was taken as 1: right only where this stage is the last one.",
+        "dy", lambda t: t.dy**0),
+    Row("the upstream gradient is used twice", "It was multiplied in squared.",
+        "dy", lambda t: t.dy * t.dy),
+    Row("the upstream gradient is the mean over the batch",
+        "Every sample was given the mean of all samples' upstream gradients in place of its own.",
+        "dy", lambda t: np.broadcast_to(t.dy.mean(axis=0, keepdims=True), t.dy.shape) if has_batch(t) else None),
+    Row("the upstream gradient is the sum over the batch",
+        "Every sample was given the sum of all samples' upstream gradients in place of its own.",
+        "dy", lambda t: np.broadcast_to(t.dy.sum(axis=0, keepdims=True), t.dy.shape) if has_batch(t) else None),
+)  # fmt: skip
 
 
-def samples(case: Case) -> Iterator[Mistake]:
+def has_batch(trial: FailedTrial) -> bool:
+    return trial.dy.ndim > 1 and trial.dy.shape[0] == trial.N > 1
+
+
+def upstream(trial: FailedTrial) -> Iterator[Mistake]:
+    """Every row of the table, in all gradients."""
+    for row in TABLE:
+        dy = row.formula(trial)
+        if dy is not None:
+            yield Mistake(row.name, row.why, backward(trial, np.asarray(dy)))
+
+
+def samples(trial: FailedTrial) -> Iterator[Mistake]:
     """One sample missing from the sum over the batch, or one sample alone."""
-    own = {"y", f"d{case.x_name}"}  # one row per sample: there a missing one is a row of zeros
-    summed = {k for k in case.same_shape if k not in own}
-    if not summed or case.dy.ndim < 1 or case.dy.shape[0] != case.N or case.N < 2:
+    each = {"y", f"d{trial.x_name}"}  # one row for each sample: there a missing one is a row of zeros
+    summed = {k for k in trial.same_shape if k not in each}
+    if not summed or trial.dy.ndim < 1 or trial.dy.shape[0] != trial.N or trial.N < 2:
         return
-    for i in _candidates(case):
-        row = np.zeros_like(case.dy)
-        row[i] = case.dy[i]
-        only = {k: v for k, v in _gradients(case, case.rerun(dy=row)).items() if k in case.same_shape}
-        which = {0: " (the first)", case.N - 1: " (the last)"}.get(i, "")
+    for i in pick_samples(trial):
+        row = np.zeros_like(trial.dy)
+        row[i] = trial.dy[i]
+        term = {k: v for k, v in backward(trial, row).items() if k in trial.same_shape}
+        which = {0: " (the first)", trial.N - 1: " (the last)"}.get(i, "")
         yield Mistake(
             f"sample {i}{which} is left out of the batch",
-            f"The sum over the {case.N} samples has every term but that of sample {i}.",
-            {k: case.right[k] - v for k, v in only.items()},
-            {k: case.hand[k] + v for k, v in only.items()},
-            f"adding the term of sample {i}",
+            f"The sum over the {trial.N} samples has every term but that of sample {i}.",
+            {k: trial.right[k] - v for k, v in term.items()},
+            Undo(f"adding the term of sample {i}", {k: trial.hand[k] + v for k, v in term.items()}),
         )
         yield Mistake(
             f"only sample {i}{which} is used",
-            f"The result is the term of sample {i} alone, not the sum over the {case.N} samples: "
+            f"The result is the term of sample {i} alone, not the sum over the {trial.N} samples: "
             "each sample overwrites the one before it.",
-            only,
+            term,
         )
 
 
-def _candidates(case: Case) -> list[int]:
+def pick_samples(trial: FailedTrial) -> list[int]:
     """All samples of a small stage; of a large one the first, the last, and the one a linear layer's dW points to."""
-    size = sum(v.size for v in case.right.values())
-    if case.N <= MOST_SAMPLES and case.N * size <= MOST_NUMBERS:
-        return list(range(case.N))
-    found = [0, case.N - 1]
-    for k in case.same_shape:
-        for wrong in (case.right[k] - case.hand[k], case.hand[k]):
-            if wrong.shape == (case.dy.shape[-1], case.x.shape[-1]) and np.isfinite(wrong).all():
-                found += [closest_term(wrong, case.dy.T, case.x)]
+    size = sum(v.size for v in trial.right.values())
+    if trial.N <= TRIED_SAMPLES and trial.N * size <= TRIED_NUMBERS:
+        return list(range(trial.N))
+    found = [0, trial.N - 1]
+    for k in trial.same_shape:
+        for term in (trial.right[k] - trial.hand[k], trial.hand[k]):
+            if term.shape == (trial.dy.shape[-1], trial.x.shape[-1]) and np.isfinite(term).all():
+                found += [closest_term(term, trial.dy.T, trial.x)]
     return sorted(set(found))
 
 
@@ -74,8 +82,9 @@ def closest_term(wrong: Float, A: Float, B: Float) -> int:
     return int(np.nanargmin(np.append(np.abs(along - 1), np.inf)) % max(1, len(along)))
 
 
-def _gradients(case: Case, results: Mapping[str, Float]) -> dict[str, Float]:
-    return {k: v for k, v in results.items() if k != "y"}
+def backward(trial: FailedTrial, dy: Float) -> dict[str, Float]:
+    """The right gradients for another upstream gradient."""
+    return {k: v for k, v in trial.rerun(dy=dy).items() if k != "y"}
 
 
 UPSTREAM = (upstream, samples)

@@ -1,1 +1,1 @@
-"""What kind of stage failed, read off its values; never a mistake."""
+"""What kind of stage failed, read off its values, with the parts that its formulas need; never a mistake."""

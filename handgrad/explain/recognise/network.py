@@ -1,4 +1,4 @@
-"""A whole network given as one function, ours or somebody else's: that it is one, and which, is read off its values.
+"""Is this function a whole network, ours or somebody else's, and which? Its values and gradients say so.
 
 h_l = f_l(h_{l-1} W_l^T + b_l), h_0 = x, samples in rows or in columns, W kept as [to][from] or [from][to], with or
 without biases; the function's result is h_L, or a loss of it.
@@ -11,16 +11,14 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-import manual
-from handgrad.explain.catalogue.activations import FORMULAS
-from handgrad.explain.failed_trial import Case
+from handgrad.explain.recognise.elementwise import F, run_backward
+from handgrad.explain.recognise.equal import close
+from handgrad.explain.recognise.failed_trial import FailedTrial
 from handgrad.judge.compare import Float
+from handgrad.judge.constants import TRIED_NUMBERS
 
-F = {**FORMULAS, "identity": manual.Identity()}
 Lines: TypeAlias = Mapping[int, Callable[[Float], Float]]
 NONE: Lines = {}
-AGREE = 1e-10  # a network that its own gradients bear out to ten digits is recognised; names are proved far below that
-MOST_NUMBERS = 1_000_000
 
 
 class Link(NamedTuple):
@@ -35,11 +33,16 @@ class Link(NamedTuple):
     h: Float
     dh: Float
     dz: Float
+    last: bool
 
     @property
     def slope(self) -> Float:
         """f'(z)."""
         return slope(self.f, self.z)
+
+    @property
+    def square(self) -> bool:
+        return bool(self.V.shape[0] == self.V.shape[1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,30 +81,30 @@ class Net:
         for i, link in enumerate(self.links):
             z = link.z + (a - link.a) @ link.V.T
             z = change(z, a) if i == layer else z
-            a = z if link.f is None or (i == layer and not active) else f_of(link.f, z)
+            a = z if link.f is None or (i == layer and not active) else activate(link.f, z)
         return a.T if self.columns else a
 
 
 def slope(name: str | None, z: Float) -> Float:
     """f'(z) of a known activation."""
     assert name is not None
-    return np.asarray(F[name].backward({}, F[name].forward({}, z)[1], np.ones_like(z))[0])
+    return run_backward(F[name], z, np.ones_like(z))
 
 
-def f_of(name: str, z: Float) -> Float:
+def activate(name: str, z: Float) -> Float:
     """f(z) of a known activation."""
     return np.asarray(F[name].forward({}, z)[0])
 
 
-def network_stage(case: Case) -> Net | None:
+def recognise_network(trial: FailedTrial) -> Net | None:
     """The stage as a network of linear layers and known activations, if values and gradients say that it is one."""
-    if case.y.ndim not in (0, 2) or sum(v.size for v in case.inputs.values()) > MOST_NUMBERS:
+    if trial.y.ndim not in (0, 2) or sum(v.size for v in trial.inputs.values()) > TRIED_NUMBERS:
         return None
-    names = list(case.inputs)
+    names = list(trial.inputs)
     for data, (turned, columns) in product((True, False), ((False, False), (True, False), (False, True))):
         own = names[1:] if data else names
         for weights, biases in patterns(own):
-            read = Reading(case, names[0] if data else None, weights, biases, turned, columns)
+            read = Reading(trial, names[0] if data else None, weights, biases, turned, columns)
             if read.fits and (found := read.network()) is not None:
                 return found
     return None
@@ -122,7 +125,7 @@ def patterns(names: list[str]) -> Iterator[tuple[list[str], list[str]]]:
 class Reading:
     """One way to read the inputs of a function as a network's."""
 
-    case: Case
+    trial: FailedTrial
     x: str | None
     weights: list[str]
     biases: list[str]
@@ -130,7 +133,7 @@ class Reading:
     columns: bool
 
     def W(self, name: str) -> Float:
-        return self.case.inputs[name].T if self.turned else self.case.inputs[name]
+        return self.trial.inputs[name].T if self.turned else self.trial.inputs[name]
 
     def rows(self, a: Float) -> Float:
         return a.T if self.columns else a
@@ -138,7 +141,7 @@ class Reading:
     @property
     def fits(self) -> bool:
         """Whether the shapes follow on each other."""
-        inputs = self.case.inputs
+        inputs = self.trial.inputs
         if any(inputs[k].ndim != 2 for k in (*self.weights, *([self.x] if self.x else []))):
             return False
         V = [self.W(k) for k in self.weights]
@@ -147,16 +150,16 @@ class Reading:
         if any(inputs[b].size != v.shape[0] for b, v in zip(self.biases, V, strict=False)):
             return False
         if self.x is None:
-            return bool(self.biases) and self.case.y.ndim == 0
+            return bool(self.biases) and self.trial.y.ndim == 0
         data = self.rows(inputs[self.x])
-        y = self.case.y
+        y = self.trial.y
         return data.shape[1] == V[0].shape[1] and (y.ndim == 0 or self.rows(y).shape == (len(data), V[-1].shape[0]))
 
     def data(self) -> Float:
         """x; of a single sample that is no input, from dW1 = dz1^T x and db1 = dz1."""
         if self.x is not None:
-            return self.rows(self.case.inputs[self.x])
-        right = self.case.right
+            return self.rows(self.trial.inputs[self.x])
+        right = self.trial.right
         dz = right[f"d{self.biases[0]}"].reshape(1, -1)
         dW = right[f"d{self.weights[0]}"]
         return np.asarray(dz @ (dW.T if self.turned else dW) / np.sum(dz * dz))
@@ -166,9 +169,9 @@ class Reading:
         deep = len(self.weights) > 1
         with np.errstate(all="ignore"):
             for hidden in F if deep else ["identity"]:
-                for output in F if self.case.y.ndim else [None]:
+                for output in F if self.trial.y.ndim else [None]:
                     found = self.forward(hidden, output)
-                    if found is not None and self.borne_out(found):
+                    if found is not None and self.agrees(found):
                         return found
         return None
 
@@ -178,29 +181,29 @@ class Reading:
         for i, name in enumerate(self.weights):
             last = i + 1 == len(self.weights)
             f, b = output if last else hidden, self.biases[i] if self.biases else None
-            z = a @ self.W(name).T + (self.case.inputs[b].reshape(-1) if b else 0.0)
-            h = z if f is None else f_of(f, z)
+            z = a @ self.W(name).T + (self.trial.inputs[b].reshape(-1) if b else 0.0)
+            h = z if f is None else activate(f, z)
             parts.append((name, b, f, self.W(name), a, z, h))
             a = h
-        if output is not None and not close(a, self.rows(self.case.y)):
+        if output is not None and not close(a, self.rows(self.trial.y)):
             return None
-        top = self.output_error(parts[-1][4]) if output is None else self.rows(self.case.dy)
+        top = self.output_error(parts[-1][4]) if output is None else self.rows(self.trial.dy)
         if top is None:
             return None
         links, dh = [], top
         for part in reversed(parts):
             f, z = part[2], part[5]
             dz = dh if f is None else dh * slope(f, z)
-            links.append(Link(*part, dh, dz))
+            links.append(Link(*part, dh, dz, part is parts[-1]))
             dh = dz @ part[3]
-        shapes = {k: v.shape for k, v in self.case.inputs.items()}
+        shapes = {k: v.shape for k, v in self.trial.inputs.items()}
         return Net(self.x, tuple(reversed(links)), shapes, self.turned, self.columns)
 
     def output_error(self, a: Float) -> Float | None:
         """dE/dz_L from dW_L = dz_L^T a and db_L = sum dz_L, where these are enough to tell the samples apart."""
         if len(self.weights) < 2:
             return None  # nothing below would bear it out
-        right, name = self.case.right, f"d{self.weights[-1]}"
+        right, name = self.trial.right, f"d{self.weights[-1]}"
         known, G = a, right[name].T if self.turned else right[name]
         if self.biases:
             known = np.concatenate([a, np.ones((len(a), 1))], axis=1)
@@ -209,12 +212,7 @@ class Reading:
             return None
         return np.asarray((G @ np.linalg.pinv(known)).T)
 
-    def borne_out(self, net: Net) -> bool:
+    def agrees(self, net: Net) -> bool:
         """Whether the network's gradients are the right ones."""
         mine = net.backward()
-        return all(close(mine[k], self.case.right[k]) for k in mine if k in self.case.right)
-
-
-def close(a: Float, b: Float) -> bool:
-    """Equal to AGREE of the largest entry."""
-    return a.shape == b.shape and bool(np.max(np.abs(a - b), initial=0) <= AGREE * np.max(np.abs(b), initial=0))
+        return all(close(mine[k], self.trial.right[k]) for k in mine if k in self.trial.right)

@@ -65,7 +65,7 @@ def named(made: Made) -> Diagnosis | None:
     evidence = judged.evidence
     if report.verdict is Verdict.CERTIFIED:
         return None
-    return diagnose(*made, evidence)
+    return diagnose(Trial(*made), evidence)
 
 
 def only(key: str, f: Callable[..., Any]) -> Change:

@@ -33,7 +33,7 @@ def named(stage: Stage, inputs: Any, dy: Any, change: Callable[[Tensors, Any, An
     wrong = replace(stage, hand=lambda i, d: {**(out := stage.hand(i, d)), **change(out, i, d)})
     judged = judge(Trial(wrong, inputs, dy))
     evidence = judged.evidence
-    return diagnose(wrong, inputs, dy, evidence)
+    return diagnose(Trial(wrong, inputs, dy), evidence)
 
 
 def broken_source(case: Any) -> Any:
@@ -68,7 +68,7 @@ def test_a_tiny_gradient_is_not_called_zero(dtype: Any) -> None:
         (0 * right["db"], 1e-200 * right["db"]),
     ):
         evidence["db"] = Evidence(hand, S, np.full(3, 1e-17 if hand.any() else 1e-215))
-        found = diagnose(stage, inputs, dy, evidence)
+        found = diagnose(Trial(stage, inputs, dy), evidence)
         assert found is not None
         assert "zero" not in found.name, found
         assert "clipped" not in found.name, found
@@ -185,7 +185,7 @@ def test_code_that_cannot_be_run_again_gets_no_name() -> None:
     evidence = judged.evidence
     once = replace(wrong, hand=lambda i, d: 1 / 0)
     for given, known in ((wrong, True), (once, False)):
-        found = diagnose(given, inputs, dy, evidence)
+        found = diagnose(Trial(given, inputs, dy), evidence)
         assert found is not None
         assert found.known is known
 
@@ -207,7 +207,7 @@ def test_an_absent_gradient_is_named(given: str | None) -> None:
     right = stage.reference(inputs, dy)
     evidence = {k: Evidence(v, v, np.full(v.shape, 1e-14)) for k, v in right.items()}
     evidence["db"] = Evidence(np.full(3, np.nan), right["db"], np.full(3, np.inf))
-    found = diagnose(wrong, inputs, dy, evidence)
+    found = diagnose(Trial(wrong, inputs, dy), evidence)
     assert found is not None
     assert (found.name, found.tensor, found.known) == ("the gradient is absent", "db", True)
 
@@ -369,7 +369,7 @@ def test_a_large_stage_takes_a_few_seconds() -> None:
     evidence["dW"] = Evidence(right["dW"] / 200, right["dW"], evidence["dW"].bound)
     wrong = replace(stage, hand=lambda i, d: {**(out := stage.hand(i, d)), "dW": out["dW"] / 200})
     started = time.perf_counter()
-    found = diagnose(wrong, inputs, dy, evidence)
+    found = diagnose(Trial(wrong, inputs, dy), evidence)
     assert found is not None
     assert "1/N" in found.name
     assert time.perf_counter() - started < 20

@@ -37,7 +37,7 @@ def named(stage: Stage, inputs: Any, dy: Any, change: Change) -> str:
     report = judged.report
     evidence = judged.evidence
     assert report.verdict is Verdict.REFUTED, report
-    found = diagnose(wrong, inputs, dy, evidence)
+    found = diagnose(Trial(wrong, inputs, dy), evidence)
     assert found is not None
     return found.name if found.known else ""
 
@@ -142,7 +142,7 @@ def elementwise(x: Any, hand: Callable[[Any, Any], Any], f: Any, torch_f: Any) -
         given = stage.hand(inputs, dy)
     evidence = {k: Evidence(given[k], right[k], 1e-12 * np.abs(right[k]) + 1e-300) for k in ("y", "dx")}
     with np.errstate(all="ignore"):
-        found = diagnose(stage, inputs, dy, evidence)
+        found = diagnose(Trial(stage, inputs, dy), evidence)
     assert isinstance(found, Diagnosis)
     return found.name if found.known else ""
 

@@ -12,6 +12,7 @@ from handgrad import Report, Verdict, verify_function
 from handgrad.explain.diagnosis import diagnose
 from handgrad.judge.compare import Evidence
 from handgrad.judge.stage import Stage
+from handgrad.judge.trial import Trial
 from handgrad.subjects.network.stages import autograd
 
 Sigmoid, Tanh = (lambda z: 1 / (1 + np.exp(-z)), lambda h: h * (1 - h)), (np.tanh, lambda h: 1 - h * h)
@@ -241,7 +242,7 @@ def name_of_value(change: Callable[..., Any], out: Any = Sigmoid[0]) -> str:
 
     right, given = expected(inputs, dy), hand(inputs, dy)
     evidence = {k: Evidence(given[k], v, 1e-13 * np.abs(v)) for k, v in right.items()}
-    found = diagnose(Stage("f", hand, expected), inputs, dy, evidence)
+    found = diagnose(Trial(Stage("f", hand, expected), inputs, dy), evidence)
     assert found is not None
     return found.name if found.known else ""
 
