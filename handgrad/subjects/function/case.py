@@ -11,8 +11,8 @@ from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.base import CannotEnter
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.explain.diagnosis import Diagnosis, diagnose
-from handgrad.explain.mistake import ABSENT
 from handgrad.explain.hints import explain
+from handgrad.explain.mistake import ABSENT
 from handgrad.judge.ball_bound import Evidence, StageReport, TensorReport, certify, compare, unmeasured
 from handgrad.judge.contracts import contents
 from handgrad.judge.difference_quotient import adjudicate
