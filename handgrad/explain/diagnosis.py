@@ -138,7 +138,7 @@ def prove(trial: FailedTrial, tensors: Sequence[str], fit: Fit) -> str:
 
 
 def describe_unknown(trial: FailedTrial, found: Sequence[Fit]) -> Diagnosis:
-    """No name: what can be said about the error of the tensor that is furthest outside."""
+    """No name, but a description of the error of the tensor that is furthest outside."""
     name = max(trial.failing, key=lambda t: int(trial.evidence[t].outside.sum()))
     named = {t: f.mistake.name for f in found for t in f.worst if t != name}
     also = "".join(f" {t} alone fits: {words}." for t, words in named.items())

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.explain.catalogue.factors import name_factors
-from handgrad.explain.catalogue.mistake import ABSENT, Fitted, Mistake, Rounding, Undo
+from handgrad.explain.catalogue.mistake import ABSENT, NOT_FITTED, Fitted, Mistake, Rounding, Undo
 from handgrad.explain.catalogue.typed_number import decimals, quotient
 from handgrad.explain.recognise.failed_trial import FailedTrial
 from handgrad.judge.compare import Float
@@ -88,7 +88,7 @@ def scale(trial: FailedTrial) -> Iterator[Mistake]:
                 yield times(trial, typed, f"every entry is {number(typed)} times the right one", why, fitted)
 
 
-def times(trial: FailedTrial, c: float, name: str, why: str, fitted: Fitted = Fitted()) -> Mistake:  # noqa: B008
+def times(trial: FailedTrial, c: float, name: str, why: str, fitted: Fitted = NOT_FITTED) -> Mistake:
     """Every failing tensor times c, which dividing by c undoes."""
     given = {k: trial.hand[k] / c for k in trial.same_shape}
     undo = Undo(f"dividing by {number(c)}", given, max(1.0, 1 / abs(c)))

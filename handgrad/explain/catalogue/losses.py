@@ -37,7 +37,7 @@ CROSS_ENTROPY: tuple[Row[CrossEntropy], ...] = (
         "dz", lambda c: (c.z * c.Q - c.q) / c.D * c.dE),
     Row("the weights' sum is missing before p", "dz = (p - q) / D where (p sum q - q) / D belongs.",
         "dz", lambda c: (c.p - c.q) / c.D * c.dE),
-    Row("label smoothing is forgotten", "The loss has them, its gradient has not.",
+    Row("label smoothing is forgotten", "The loss has it, its gradient has not.",
         "dz", lambda c: c.gradient(smoothing=False)),
     Row("the class weights are forgotten", "The loss has them, its gradient has not.",
         "dz", lambda c: c.gradient(weights=False)),

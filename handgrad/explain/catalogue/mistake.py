@@ -31,6 +31,9 @@ class Fitted:
     vague: bool = False  # a description: any mistake whose name says more is preferred
 
 
+NOT_FITTED = Fitted()
+
+
 @dataclass(frozen=True, eq=False)
 class Rounding:
     """How far rounding carries the mistaken result, where that is not as far as the right one."""
@@ -47,7 +50,7 @@ class Mistake:
     why: str
     tensors: Mapping[str, Float]
     undo: Undo | None = None
-    fitted: Fitted = Fitted()
+    fitted: Fitted = NOT_FITTED
     rounding: Rounding = field(default_factory=Rounding)
 
     @property
