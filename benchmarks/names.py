@@ -27,7 +27,8 @@ from handgrad.experiment.datasets.digits import digits
 from handgrad.explain.diagnosis import diagnose
 from handgrad.judge.ball_bound import certify
 from handgrad.judge.stage import Stage, layer_stage, loss_stage
-from handgrad.suite.run import Problem, train
+from handgrad.suite.problems import Problem
+from handgrad.suite.run import train
 
 SEEDS = (10007,)
 BATCHES = (13, 29)

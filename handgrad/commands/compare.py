@@ -1,19 +1,18 @@
 """`handgrad compare`: one network on the digits, by hand and by autograd side by side, for one batch or for K steps."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from handgrad.commands.arguments import add_json, check_json, check_seed
 from handgrad.experiment.datasets.digits import digits
-from handgrad.experiment.plan import told
 from handgrad.experiment.side_by_side import Comparison, compare
 from handgrad.experiment.two_trainings import Trajectory, compare_training
 from handgrad.report.console import wide_console, write_json
-from handgrad.suite.run import DIFFERENTIABLE, DTYPES, LOSSES
+from handgrad.suite.problems import DIFFERENTIABLE, LOSSES
+from handgrad.suite.run import DTYPES
 from manual import mlp
-from manual.files.atomic_write import check_writable
 
 
 def add(commands: Any) -> None:
@@ -36,7 +35,7 @@ def add(commands: Any) -> None:
     command.add_argument("--steps", type=int, metavar="K", help="train both sides for K steps")
     command.add_argument("--lr", type=float, default=0.2, help="learning rate of --steps (0.2)")
     command.add_argument("--seed", type=int, default=0, help="of weights and batches (0)")
-    command.add_argument("--json", type=Path, metavar="FILE", help="write everything found to FILE as well")
+    add_json(command)
     command.set_defaults(run=run, parser=command)
 
 
@@ -78,11 +77,6 @@ def sizes_of(args: argparse.Namespace) -> list[int]:
         args.parser.error(f"--steps is {args.steps}, expected 1 or more")
     if not 0 < args.lr < float("inf"):
         args.parser.error(f"--lr is {args.lr:g}, expected a positive number")
-    if args.seed < 0:
-        args.parser.error(f"--seed is {args.seed}, expected 0 or more")
-    if args.json is not None:
-        try:
-            check_writable(args.json)
-        except OSError as error:
-            args.parser.error(f"--json: {told(error)}")
+    check_seed(args)
+    check_json(args)
     return sizes

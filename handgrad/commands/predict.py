@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from handgrad.experiment.datasets import load
-from handgrad.experiment.plan import located, read, told
+from handgrad.experiment.plan import located, read
 from handgrad.experiment.prediction import Prediction, continued, predict, rows, score, table
-from handgrad.report.console import wide_console
+from handgrad.report.console import describe_error, print_lines, wide_console
 from manual.files.atomic_write import check_writable, replacing
 
 
@@ -44,22 +44,21 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f"--seed is {args.seed}, expected 0 or more")
         trained = read(args.checkpoint)
         if args.prompt is not None:
-            console.print(continued(trained, args.prompt, args.seed), markup=False, soft_wrap=True)
+            print_lines(console, continued(trained, args.prompt, args.seed))
             return 0
         found = predict(trained, load(located(args.data), trained.form))
     except (OSError, ValueError) as error:
-        args.parser.error(told(error))
-    console.print(found.data.title, markup=False, soft_wrap=True)
+        args.parser.error(describe_error(error))
+    print_lines(console, found.data.title)
     console.print(table(found))
-    for line in score(found):
-        console.print(line, soft_wrap=True)
+    print_lines(console, *score(found))
     if args.out is not None:
         try:
             write(args.out, found)
         except OSError as error:
-            wide_console(stderr=True).print(told(error), markup=False, soft_wrap=True)
+            print_lines(wide_console(stderr=True), describe_error(error))
             return 1
-        console.print(f"wrote {args.out}", markup=False, soft_wrap=True)
+        print_lines(console, f"wrote {args.out}")
     return 0
 
 

@@ -20,10 +20,11 @@ from handgrad.experiment import log as training_log
 from handgrad.experiment.backends import ARRAYS, DEVICES, SIDES, be_deterministic, device_for, fitted
 from handgrad.experiment.datasets import Data
 from handgrad.experiment.distributed import Ranks
-from handgrad.experiment.plan import BATCH, HELD_BACK, HIDDEN, OPTIMIZERS, Plan, fresh, output, resumed, told
-from handgrad.experiment.text import Line, counted, heading, reached, table
-from handgrad.report.console import wide_console
-from handgrad.suite.run import DIFFERENTIABLE, DTYPES, LOSSES
+from handgrad.experiment.plan import BATCH, HELD_BACK, HIDDEN, OPTIMIZERS, Plan, fresh, output, resumed
+from handgrad.experiment.text import Line, heading, reached, table
+from handgrad.report.console import count_of, describe_error, print_lines, wide_console
+from handgrad.suite.problems import DIFFERENTIABLE, LOSSES
+from handgrad.suite.run import DTYPES
 from manual import NonFiniteLossError, Training, loss_and_gradients
 from manual.files.checkpoint import save
 from manual.training.batches import split
@@ -106,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
                 distributed.check_same(data=plan.digest, options=plan.options, step=plan.resume and plan.resume.step)
             return train(args, plan, library, device, ranks)
     except (OSError, ValueError, ModuleNotFoundError) as error:
-        args.parser.error((f"rank {ranks.rank}: " if ranks.rank else "") + told(error))
+        args.parser.error((f"rank {ranks.rank}: " if ranks.rank else "") + describe_error(error))
     return 2  # what error() exits with
 
 
@@ -117,7 +118,7 @@ def train(args: argparse.Namespace, plan: Plan, library: str, device: str, ranks
     samples, held_back = (part.rows for part in split(plan.x, plan.target, HELD_BACK, options.seed))
     callbacks = writers(args, plan) if ranks.rank == 0 else []
     where = f"{args.side} side, {library if args.side == 'manual' else 'torch'} on {device}"
-    say(console, plan.title, heading(options, where, ranks.world))
+    print_lines(console, plan.title, heading(options, where, ranks.world))
     line, start = Line(plan, len(samples), show=ranks.rank == 0), perf_counter()
     with line, terminable():
         latest, problem, lost = attempt(plan, args.side, library, device, ranks, callbacks, line)
@@ -125,7 +126,9 @@ def train(args: argparse.Namespace, plan: Plan, library: str, device: str, ranks
     if latest and latest.history:
         console.print(table(latest.history))
     if problem:
-        say(wide_console(stderr=True, quiet=ranks.rank > 0 and not lost), f"{problem}; {kept(args, latest, ranks)}")
+        print_lines(
+            wide_console(stderr=True, quiet=ranks.rank > 0 and not lost), f"{problem}; {kept(args, latest, ranks)}"
+        )
         return 1
     assert latest is not None
     code = ended(console, args, plan, latest, ranks, len(held_back), seconds)
@@ -133,9 +136,9 @@ def train(args: argparse.Namespace, plan: Plan, library: str, device: str, ranks
         try:
             plots.save(args.plot, *pictures(plan, latest, held_back))
         except OSError as error:
-            say(wide_console(stderr=True), told(error))
+            print_lines(wide_console(stderr=True), describe_error(error))
             return 1
-        say(console, f"drew {args.plot}")
+        print_lines(console, f"drew {args.plot}")
     return code
 
 
@@ -152,13 +155,15 @@ def ended(
     options = plan.options
     if latest.epoch < options.epochs:
         place = f"step {latest.step}, in epoch {latest.epoch + 1} of {options.epochs}"
-        say(console, f"stopped after {place}; {kept(args, latest, ranks)}")
+        print_lines(console, f"stopped after {place}; {kept(args, latest, ranks)}")
         return INTERRUPTED
     word = reached(latest.history[-1], held_back, plan.form, options.data)
     if plan.resume is not None and plan.resume.step == latest.step:
-        say(console, f"{word}; nothing was left to do after {counted(latest.epoch, 'epoch')}, give more by --epochs")
+        print_lines(
+            console, f"{word}; nothing was left to do after {count_of(latest.epoch, 'epoch')}, give more by --epochs"
+        )
     else:
-        say(console, f"{word}, after {counted(latest.epoch, 'epoch')} in {seconds:.1f} s")
+        print_lines(console, f"{word}, after {count_of(latest.epoch, 'epoch')} in {seconds:.1f} s")
     return 0
 
 
@@ -183,7 +188,7 @@ def attempt(
     except NonFiniteLossError as error:
         return Outcome(latest, str(error))
     except OSError as error:
-        return Outcome(latest, told(error))
+        return Outcome(latest, describe_error(error))
     except RuntimeError as error:
         if ranks.world == 1:
             raise
@@ -203,12 +208,6 @@ def terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def say(console: Console, *lines: str) -> None:
-    """Whole lines as they are: no names of files folded, no brackets read as styles."""
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def writers(args: argparse.Namespace, plan: Plan) -> list[Callable[[Training], Any]]:
@@ -260,4 +259,4 @@ def noted(ranks: Ranks) -> Iterator[None]:
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always", UserWarning)
         yield
-    say(wide_console(stderr=True, quiet=ranks.rank > 0), *(f"note: {warning.message}" for warning in found))
+    print_lines(wide_console(stderr=True, quiet=ranks.rank > 0), *(f"note: {warning.message}" for warning in found))

@@ -196,13 +196,6 @@ def located(source: str) -> str:
     return source if source == "digits" else str(Path(source).resolve())
 
 
-def told(error: Exception) -> str:
-    """An error's words, without the number that the system gives it."""
-    if not isinstance(error, OSError) or not error.strerror:
-        return str(error)
-    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
-
-
 def shown(value: Any) -> str:
     """An option's value as it is typed."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -13,7 +13,7 @@ from handgrad.experiment.datasets import Data, DataError
 from handgrad.experiment.datasets.text import LETTERS, cleaned, next_letters
 from handgrad.experiment.plan import HELD_BACK, Trained, digest, output
 from handgrad.experiment.plots import plain
-from handgrad.experiment.text import counted
+from handgrad.report.console import count_of
 from manual import Softmax
 from manual.training.batches import split
 
@@ -98,7 +98,7 @@ def score(found: Prediction) -> list[str]:
         return []
     if trained.form.classes is None:
         error = np.sqrt(np.mean((found.y - target) ** 2, axis=0))
-        said = f"off by {', '.join(f'{e:.4g}' for e in error)} (root mean square) on {counted(len(target), 'row')}"
+        said = f"off by {', '.join(f'{e:.4g}' for e in error)} (root mean square) on {count_of(len(target), 'row')}"
         if (target == target[0]).all():  # no variance to be explained
             return [said]
         explained = 1 - np.sum((found.y - target) ** 2) / np.sum((target - target.mean(0)) ** 2)

@@ -115,14 +115,6 @@ def cell(key: str, value: Any) -> str:
     return f"{value}" if key == "epoch" else f"{value:.4g}"
 
 
-def counted(n: int, what: str) -> str:
-    """
-    >>> counted(1, "epoch"), counted(2, "epoch")
-    ('1 epoch', '2 epochs')
-    """
-    return f"{n} {what}{'' if n == 1 else 's'}"
-
-
 def reached(record: Record, held_back: int, form: Form, source: str) -> str:
     """The number reached on samples held back, in words.
 

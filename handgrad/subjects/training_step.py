@@ -15,7 +15,7 @@ from handgrad.judge.contracts import copied
 from handgrad.judge.planted_error import Control, plant
 from handgrad.judge.stage import Arrays, Stage
 from handgrad.judge.verdict import Verdict
-from handgrad.report.report import Report, broken, reason
+from handgrad.report.report import Report, broken_contracts, reason
 from handgrad.report.stage_rows import StageRow
 from handgrad.subjects.network.network_run import Point, Run, own_run
 from handgrad.subjects.network.verify import OVERWRITES, raised, stages_of, tensor_names, verify
@@ -116,7 +116,7 @@ def explained(step: int, point: Point, seed: int, row: StageRow | None, wiring: 
     """What `verify` says of the pass that failed, and of the stage that failed in it, where it is known already."""
     params = [copied(layer) for layer in point.params]
     report = verify(point.network, params, copied(point.x), copied(point.target), point.loss, seed=seed)
-    for where, contract in broken(report):
+    for where, contract in broken_contracts(report):
         if contract.name in OVERWRITES:  # no number after it can be blamed on a formula
             return Failure(step, where, "", f"{contract.name}: {contract.detail}", None, report)
     if (row := row or report.culprit) is None:

@@ -15,6 +15,7 @@ from handgrad.arrays.dual import Dual
 from handgrad.arrays.precision import to64
 from handgrad.judge.stage import layer_twin, meeting, plain
 from handgrad.judge.verdict import Verdict
+from handgrad.report.report import DirectionsReport
 from manual import Loss, Network, Params
 from torch_ref import twin
 from torch_ref.weights import TORCH_NAMES
@@ -90,18 +91,6 @@ def noise(
         for f, b in zip(trace, back, strict=True)
     ]
     return ChainValues((*stages, {"y": E.rad, "dx": dy.rad}))
-
-
-@dataclass(frozen=True)
-class DirectionsReport:
-    """Test C: v . g against the derivative of the whole forward pass along v, for random v of +1 and -1."""
-
-    directions: int
-    outside: int
-    worst_ratio: float  # |v.g - D| over its bound
-    miss_probability: float
-    entries: int
-    verdict: Verdict
 
 
 def directions(

@@ -16,10 +16,10 @@ from handgrad.judge.noise_bound import certify_opaque
 from handgrad.judge.planted_error import plant
 from handgrad.judge.stage import Arrays, Stage, layer_stage, loss_stage
 from handgrad.judge.verdict import Verdict
-from handgrad.report.report import Report, StageContracts
-from handgrad.report.stage_rows import Chained, StageRow
+from handgrad.report.report import DirectionsReport, Report, StageContracts
+from handgrad.report.stage_rows import Chained, StageRow, Status
 from handgrad.subjects.function.case import NOISE
-from handgrad.subjects.network.chain import SIGMAS, ChainValues, DirectionsReport, directions, noise, reference_chain
+from handgrad.subjects.network.chain import SIGMAS, ChainValues, directions, noise, reference_chain
 from handgrad.subjects.network.entry_points import doors
 from handgrad.subjects.network.network_run import Point, Run, own_run
 from manual import Linear, Loss, Network, Params, output_names, param_names
@@ -199,14 +199,15 @@ def against_chain(
     for name, own in run.outputs(i).items():
         s, S = to64(own), reference.stages[i].get(name)
         if S is None or s.shape != S.shape:
-            found.append(Chained(name, "WRONG", float("nan"), float("inf")))
+            found.append(Chained(name, Status.WRONG, float("nan"), float("inf")))
             continue
         before = forward if name == "y" else forward or any(refuted[i:])
         with np.errstate(all="ignore"):
             difference = np.abs(s - S)
             z = np.where(difference == 0, 0, difference / (slack * (sigma.stages[i][name] + 2.0**-53 * np.abs(S))))
         worst = float(np.max(np.nan_to_num(z, nan=np.inf, posinf=np.inf), initial=0))
-        status = "ok" if worst <= SIGMAS else "WRONG" if name in refuted[i] else "inherited" if before else "drift"
+        wrong = Status.WRONG if name in refuted[i] else Status.INHERITED if before else Status.DRIFT
+        status = Status.OK if worst <= SIGMAS else wrong
         found.append(Chained(name, status, float(np.max(difference, initial=0)), worst))
     return tuple(found)
 

@@ -120,7 +120,7 @@ def test_a_backward_pass_that_raises_is_a_refuted_row_and_the_others_run(
         ["REFUTED", "lee.activations"], ["REFUTED", "U-S2"], ["CERTIFIED", "U-S3"], ["CERTIFIED", "U-S4"],
         ["REFUTED", "lee.regression"], ["REFUTED", "lee.one_step"], ["REFUTED", "lee.thousand"],
     ]  # fmt: skip
-    assert "5 of 7 REFUTED: lee.activations (TypeError: student slip (test_lectures_command.py, line" in out
+    assert "5 of 7 REFUTED: lee.activations (TypeError: student slip (test_lectures.py, line" in out
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,11 @@ def test_a_backward_pass_that_raises_is_a_refuted_row_and_the_others_run(
     [
         (["lectures", "rosenblatt"], "invalid choice: 'rosenblatt' (choose from"),
         (["lectures", "mazur", "--errata"], "--errata: mazur has no list of mistakes; its wrong digits:"),
-        (["lectures", "mazur", "--json", "/no/such/folder/x.json"], "--json: there is no folder /no/such/folder"),
-        (["lectures", "mazur", "--json", "/"], "--json: / is a folder, expected a file"),
+        (
+            ["lectures", "mazur", "--json", "/no/such/folder/x.json"],
+            "--json: /no/such/folder/x.json: there is no folder /no/such/folder",
+        ),
+        (["lectures", "mazur", "--json", "/"], "--json: /: is a folder, expected a file name"),
     ],
 )
 def test_bad_usage_returns_2_and_says_what_to_do(
