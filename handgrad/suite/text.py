@@ -55,7 +55,7 @@ def list_smallest_errors(reports: Sequence[Report]) -> list[str]:
             for tensor in (t for row in report.stages for t in row.isolated.tensors if report.dtype == dtype):
                 seen[tensor.name] = max(seen.get(tensor.name, 0.0), tensor.floor_median)
         errors = ", ".join(f"{name} {floor:.0e}" for name, floor in seen.items())
-        lines.append(f"{dtype}, smallest detectable error: {errors}")
+        lines.append(f"{dtype} detects from: {errors}")
     return lines
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from handgrad.experiment import curvature
-from handgrad.experiment import two_trainings as trajectory
+from handgrad.experiment.autograd_training import nudge
 from handgrad.experiment.datasets.digits import digits
 from handgrad.experiment.two_trainings import compare_training
 from handgrad.experiment.two_trainings_text import Trajectory
@@ -519,7 +519,7 @@ def test_the_largest_curvature_is_the_largest_eigenvalue() -> None:
 def test_the_nudge_is_one_unit_in_the_last_place_of_every_entry() -> None:
     rng = np.random.default_rng(0)
     params = ({"W": rng.normal(size=(50, 40)).astype("float32"), "b": np.zeros(40, "float32")}, {})
-    W, b = (trajectory.nudged(params, rng)[0][k] for k in ("W", "b"))
+    W, b = (nudge(params, rng)[0][k] for k in ("W", "b"))
     up, down = (np.nextafter(params[0]["W"], np.float32(side)) for side in (np.inf, -np.inf))
     assert ((up == W) | (down == W)).mean() > 0.99  # just below a power of two the unit is half as large
     assert 0.4 < (params[0]["W"] < W).mean() < 0.6
