@@ -20,7 +20,7 @@ from rich.table import Table
 from handgrad import verify
 from handgrad.course.lecture import Number, System, torch_twin
 from handgrad.course.text import watched
-from handgrad.experiment.datasets.text import LETTERS, cleaned, indices, read
+from handgrad.experiment.datasets.text import LETTERS, clean, indices, read
 from handgrad.lectures.selker_network import HALF, Float, Ints, one_by_one, train, train_by_torch
 from handgrad.report.console import wide_console
 from manual import SGD, Network, Params, mlp
@@ -44,7 +44,7 @@ def standard_text() -> str:
         from pydoc_data.topics import topics
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("this Python comes without pydoc_data: give a text with --text FILE") from error
-    return cleaned("\n".join(topics.values()))
+    return clean("\n".join(topics.values()))
 
 
 def encode(text: str) -> Float:
@@ -175,7 +175,7 @@ def main() -> int:
     top.add_argument("--text", type=Path, metavar="FILE", help="a UTF-8 text; default: the help texts of Python itself")
     args = top.parse_args()
     try:
-        text = cleaned(read(args.text)) if args.text else standard_text()
+        text = clean(read(args.text)) if args.text else standard_text()
     except (OSError, ValueError, ModuleNotFoundError) as error:
         top.error(str(error))
     if len(text) < FEWEST:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from handgrad.experiment.datasets import load
-from handgrad.experiment.plan import located, read
-from handgrad.experiment.prediction import Prediction, continued, predict, rows, score, table
+from handgrad.experiment.plan import locate, read_checkpoint
+from handgrad.experiment.prediction import Prediction, continue_prompt, predict, rows, score, table
 from handgrad.report.console import describe_error, print_lines, wide_console
 from manual.files.atomic_write import check_writable, replacing
 
@@ -23,7 +23,9 @@ def add(commands: Any) -> None:
         "guesses the next letters, or continues a prompt.",
     )
     command.add_argument("--checkpoint", type=Path, required=True, metavar="FILE", help="of handgrad train")
-    command.add_argument("--data", metavar="digits|PATH", help="data of the kind it was trained on, labels or not")
+    command.add_argument(
+        "--data", metavar="digits|PATH", help="data like those of its training, with or without labels"
+    )
     command.add_argument("--prompt", metavar="TEXT", help="letters to be continued, for a network trained on text")
     command.add_argument("--seed", type=int, default=0, help="of the letters drawn after a prompt (0)")
     command.add_argument("--out", type=Path, metavar="FILE", help="write every prediction of --data to FILE: .csv")
@@ -42,11 +44,11 @@ def run(args: argparse.Namespace) -> int:
             check_writable(args.out)
         if args.seed < 0:
             raise ValueError(f"--seed is {args.seed}, expected 0 or more")
-        trained = read(args.checkpoint)
+        trained = read_checkpoint(args.checkpoint)
         if args.prompt is not None:
-            print_lines(console, continued(trained, args.prompt, args.seed))
+            print_lines(console, continue_prompt(trained, args.prompt, args.seed))
             return 0
-        found = predict(trained, load(located(args.data), trained.form))
+        found = predict(trained, load(locate(args.data), trained.form))
     except (OSError, ValueError) as error:
         args.parser.error(describe_error(error))
     print_lines(console, found.data.title)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from handgrad.experiment.datasets import load
-from handgrad.experiment.plan import located, read, target_for
+from handgrad.experiment.plan import locate, read_checkpoint, target_for
 from handgrad.subjects.network.verify import verify
 from handgrad.suite.problems import LOSSES
 from handgrad.suite.run import BATCH, SuiteResult
@@ -20,9 +20,9 @@ def judge_checkpoint(
 
     Everything is read before the result is asked for. Raises OSError, CheckpointError and DataError.
     """
-    trained = read(path)
+    trained = read_checkpoint(path)
     options, form, (network, _, _, training, _) = trained.options, trained.form, trained.checkpoint
-    source = options.data if source is None else located(source)
+    source = options.data if source is None else locate(source)
     try:
         data = load(source, form)
     except FileNotFoundError as error:

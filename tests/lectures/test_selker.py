@@ -378,16 +378,16 @@ def test_plots_draw(plot: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
         (" \n ", ""),
     ],
 )
-def test_cleaned(text: str, letters: str) -> None:
-    assert selker_letters.cleaned(text) == letters
-    assert selker_letters.cleaned(letters) == letters
+def test_clean(text: str, letters: str) -> None:
+    assert selker_letters.clean(text) == letters
+    assert selker_letters.clean(letters) == letters
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte-order mark"])
 def test_read(tmp_path: Path, mark: bytes) -> None:
     path = tmp_path / "text.txt"
     path.write_bytes(mark + "Él está aquí.\r\n¿Y tú?\r\n".encode())
-    assert selker_letters.cleaned(selker_letters.read(path)) == "el esta aqui_ _y tu_"
+    assert selker_letters.clean(selker_letters.read(path)) == "el esta aqui_ _y tu_"
 
 
 def test_pairs() -> None:

@@ -29,12 +29,12 @@ def check(path: str, raw: Raw, fewest: int) -> None:
         raise DataError(f"{path}, {raw.where(i, j)}: {what}, expected a finite number; fill it in or leave the row out")
 
 
-def scaled(path: str, raw: Raw) -> tuple[Float, Scaling]:
+def scale(path: str, raw: Raw) -> tuple[Float, Scaling]:
     """The inputs as a network takes them, and what brought them there. Warns of constant columns."""
     if raw.x.dtype == np.uint8:
         scaling = Scaling((0.0,), (float(raw.x.max()) or 1.0,))
         return scaling(raw.x), scaling
-    x, scaling, constant = standardised(path, raw.x, raw)
+    x, scaling, constant = standardise(path, raw.x, raw)
     if constant:
         names = ", ".join(map(repr, constant[:NAMED])) + (", ..." if len(constant) > NAMED else "")
         warnings.warn(
@@ -46,7 +46,7 @@ def scaled(path: str, raw: Raw) -> tuple[Float, Scaling]:
     return x, scaling
 
 
-def standardised(path: str, raw: NDArray[Any], names: Raw) -> tuple[Float, Scaling, list[str]]:
+def standardise(path: str, raw: NDArray[Any], names: Raw) -> tuple[Float, Scaling, list[str]]:
     """(raw - mean) / standard deviation per column, and the constant columns, which become 0.
 
     Raises DataError where the numbers are too large or too small to be squared.
