@@ -7,7 +7,7 @@ import numpy as np
 
 from handgrad.commands.arguments import add_json, check_json, check_seed
 from handgrad.experiment.datasets.digits import digits
-from handgrad.experiment.side_by_side import Comparison, compare
+from handgrad.experiment.side_by_side import Comparison, compare_pass
 from handgrad.experiment.two_trainings import Trajectory, compare_training
 from handgrad.report.console import wide_console, write_json
 from handgrad.suite.problems import DIFFERENTIABLE, LOSSES
@@ -15,7 +15,7 @@ from handgrad.suite.run import DTYPES
 from manual import mlp
 
 
-def add(commands: Any) -> None:
+def add_parser(commands: Any) -> None:
     """Add `compare` to the command line."""
     command = commands.add_parser(
         "compare",
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     found: Comparison | Trajectory
     try:
         if args.steps is None:
-            found = compare(network, params, *batches[0], loss, seed=args.seed)
+            found = compare_pass(network, params, *batches[0], loss, seed=args.seed)
         else:
             found = compare_training(network, params, batches, loss, args.lr, seed=args.seed)
     except ValueError as error:  # a run that leaves the finite numbers

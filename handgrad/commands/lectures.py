@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 
 from handgrad.commands.arguments import add_json, check_json
-from handgrad.course.lecture import Erratum, System, erratum_of, system_of
-from handgrad.course.text import cores, errata_line, errata_table, running, show, systems_line, table
+from handgrad.course.lecture import Erratum, System, run_erratum, run_system
+from handgrad.course.text import cores, errata_line, errata_table, run_all, show, systems_line, table
 from handgrad.judge.verdict import together
 from handgrad.report.console import wide_console, write_json
 from handgrad.report.versions import list_versions
@@ -21,7 +21,7 @@ NAMES = (*LECTURES, *WORKED)
 MOST = 4  # processes, which all load torch
 
 
-def add(commands: Any) -> None:
+def add_parser(commands: Any) -> None:
     """Add `lectures` to the command line."""
     lectures = commands.add_parser(
         "lectures",
@@ -56,9 +56,9 @@ def run(args: argparse.Namespace) -> int:
 def systems(names: Sequence[str], console: Console) -> list[System]:
     """Run and print them: of several lectures a line each, of one every number."""
     todo = {name: script(name).SYSTEMS for name in names}
-    runs = [partial(system_of, run) for name in names for run in todo[name]]
+    runs = [partial(run_system, run) for name in names for run in todo[name]]
     # Of one lecture in this process, which begins at once; loading torch in each other takes seconds.
-    found: list[System] = list(running(runs, "running", 1 if len(names) == 1 else min(cores(), MOST)))
+    found: list[System] = list(run_all(runs, "running", 1 if len(names) == 1 else min(cores(), MOST)))
     worked = sum(len(todo[name]) for name in names if name in WORKED)  # they come last
     count = len(found) - worked
     if len(names) == 1:
@@ -72,8 +72,8 @@ def systems(names: Sequence[str], console: Console) -> list[System]:
 
 def mistakes(names: Sequence[str], console: Console) -> list[Erratum]:
     """Judge and print them, a line each."""
-    todo = [partial(erratum_of, run) for name in names for run in errata(name)]
-    found: list[Erratum] = list(running(todo, "judging"))
+    todo = [partial(run_erratum, run) for name in names for run in errata(name)]
+    found: list[Erratum] = list(run_all(todo, "judging"))
     console.print(errata_table(found), errata_line(found))
     return found
 

@@ -13,7 +13,7 @@ from handgrad.report.console import describe_error, print_lines, wide_console
 from manual.files.atomic_write import check_writable, replacing
 
 
-def add(commands: Any) -> None:
+def add_parser(commands: Any) -> None:
     """Add `predict` to the command line."""
     command = commands.add_parser(
         "predict",

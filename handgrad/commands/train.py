@@ -33,7 +33,7 @@ INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 LARGE = 1_024  # samples behind a plot's gradient norms
 
 
-def add(commands: Any) -> None:
+def add_parser(commands: Any) -> None:
     """Add `train` to the command line."""
     command = commands.add_parser(
         "train",

@@ -18,7 +18,7 @@ from handgrad.suite.text import conclude, show, summarise
 from handgrad.suite.trained import judge_checkpoint
 
 
-def add(commands: Any) -> None:
+def add_parser(commands: Any) -> None:
     """Add `verify` to the command line."""
     verify = commands.add_parser(
         "verify",
