@@ -8,13 +8,13 @@ from importlib import import_module
 
 import handgrad
 
-COMMANDS = (
+COMMANDS = (  # files of handgrad/commands, in the order of --help
     "verify",
     "compare",
     "train",
     "predict",
     "lectures",
-)  # files in handgrad/commands, in the order of --help
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

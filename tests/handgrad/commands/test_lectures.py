@@ -14,6 +14,7 @@ from handgrad.cli import main
 from handgrad.commands import lectures
 from handgrad.course.lecture import Number, System
 from handgrad.lectures import scikit_learn
+from manual.files import atomic_write
 
 
 def test_the_table_has_a_row_for_each_system_of_each_lecture(
@@ -104,6 +105,19 @@ def test_json_has_every_number(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert prob["ours"][0][0] == pytest.approx(0.739, abs=5e-4)
     assert prob["ours"][0] == pytest.approx(prob["autograd"][0])
     assert out.splitlines()[-1] == "CERTIFIED  2 worked examples"
+
+
+def test_json_that_cannot_be_written_leaves_what_was_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    file.write_text("before")
+
+    def full(*names: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(atomic_write.os, "replace", full)
+    assert main(["lectures", "scikit_learn", "--json", str(file)]) == 2
+    assert file.read_text() == "before"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["found.json"]
 
 
 def test_a_backward_pass_that_raises_is_a_refuted_row_and_the_others_run(
