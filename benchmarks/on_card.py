@@ -23,7 +23,7 @@ from torch import nn
 
 from handgrad import verify
 from handgrad.experiment.datasets.digits import digits
-from handgrad.suite.run import Problem, other_layers_and_losses, problems
+from handgrad.suite.problems import Problem, combine, other_layers_and_losses
 from manual import Dropout, SoftmaxCrossEntropy, mlp
 from manual.layers.activations import DIFFERENTIABLE
 from manual.losses import NAMED_LOSSES
@@ -43,7 +43,7 @@ def judged(device: str, kind: str) -> dict[str, int]:
     dtype, tf32 = KINDS[kind]
     torch.backends.cuda.matmul.allow_tf32 = tf32
     counts = {"CERTIFIED": 0, "REFUTED": 0, "UNRESOLVED": 0}
-    for problem in [*problems(DIFFERENTIABLE, tuple(NAMED_LOSSES)), *other_layers_and_losses()]:
+    for problem in [*combine(DIFFERENTIABLE, tuple(NAMED_LOSSES)), *other_layers_and_losses()]:
         if any(isinstance(layer, Dropout) for layer in problem.network.layers):
             continue
         report = verdict(problem, device, dtype, slack=2.0**13 if tf32 else 1.0)

@@ -9,8 +9,16 @@ from handgrad.subjects.network.verify import verify
 from manual import Network
 
 
+class NotCertified(AssertionError):
+    """What `assert_verified` raises, with the report."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(f"\n{report.text()}")
+        self.report = report
+
+
 def assert_verified(subject: Any, *args: Any, **kwargs: Any) -> Report:
-    """Raise AssertionError with the whole report unless it is CERTIFIED; return the report.
+    """Raise NotCertified, an AssertionError, with the whole report unless it is CERTIFIED; return the report.
 
     subject: a report; or the first argument of `verify` (a manual network) or of `verify_function` (anything else),
     followed by the others.
@@ -20,13 +28,13 @@ def assert_verified(subject: Any, *args: Any, **kwargs: Any) -> Report:
     <Verdict.CERTIFIED: 'CERTIFIED'>
     """
     __tracebackhide__ = True  # pytest: show the line of the test, not this one
-    report = judge(subject, *args, **kwargs)
+    report = report_on(subject, *args, **kwargs)
     if report.verdict is not Verdict.CERTIFIED:
-        raise AssertionError(f"\n{report.text()}")
+        raise NotCertified(report)
     return report
 
 
-def judge(subject: Any, *args: Any, **kwargs: Any) -> Report:
+def report_on(subject: Any, *args: Any, **kwargs: Any) -> Report:
     """The report on a report, a network, or a function."""
     if isinstance(subject, Report):
         if args or kwargs:

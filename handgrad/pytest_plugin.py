@@ -44,9 +44,9 @@ class Judge:
     def assert_verified(self, subject: Any, *args: Any, **kwargs: Any) -> Report:
         """`handgrad.assert_verified`."""
         __tracebackhide__ = True
-        from handgrad.assertions import assert_verified, judge
+        from handgrad.assertions import assert_verified, report_on
 
-        return assert_verified(self._keep(judge(subject, *args, **kwargs)))
+        return assert_verified(self._keep(report_on(subject, *args, **kwargs)))
 
     def _keep(self, report: Report) -> Report:
         if all(report is not kept for kept in self.reports):
@@ -84,10 +84,8 @@ def pytest_runtest_makereport(
         if item.config.getoption("--handgrad-json") is not None:
             outcome.user_properties += [(PROPERTY, report.to_dict()) for report in reports]
         if outcome.failed:
-            texts = [
-                report.text() for report in reports if report.text() not in str(call.excinfo and call.excinfo.value)
-            ]
-            outcome.sections += [("handgrad", text) for text in texts]
+            shown = getattr(call.excinfo and call.excinfo.value, "report", None)  # by assert_verified's own error
+            outcome.sections += [("handgrad", report.text()) for report in reports if report is not shown]
     return outcome
 
 

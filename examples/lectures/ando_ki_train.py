@@ -111,10 +111,10 @@ def main() -> int:
     if args.plot is not None and args.plot.suffix != ".png":
         top.error(f"argument --plot: got {args.plot}, expected a name that ends in .png")
     if args.plot is not None:
-        from handgrad.course.text import ready_to_draw  # loads torch, which training does without
+        from handgrad.course.text import prepare_folder  # loads torch, which training does without
 
         try:
-            ready_to_draw(args.plot.parent)
+            prepare_folder(args.plot.parent)
         except (ModuleNotFoundError, OSError) as error:
             top.error(f"argument --plot: {error}")
     from_logits = args.loss == "cross_entropy"  # it holds the output's sigmoid

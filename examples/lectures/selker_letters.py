@@ -19,10 +19,9 @@ from rich.table import Table
 
 from handgrad import verify
 from handgrad.course.lecture import Number, System, torch_twin
-from handgrad.course.text import watched
-from handgrad.experiment.datasets.text import LETTERS, cleaned, indices, read
+from handgrad.experiment.datasets.text import LETTERS, clean, indices, read
 from handgrad.lectures.selker_network import HALF, Float, Ints, one_by_one, train, train_by_torch
-from handgrad.report.console import wide_console
+from handgrad.report.console import show_progress, wide_console
 from manual import SGD, Network, Params, mlp
 
 USED, FEWEST = 100_000, 1_000  # letters of a text that are used, and needed
@@ -44,7 +43,7 @@ def standard_text() -> str:
         from pydoc_data.topics import topics
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("this Python comes without pydoc_data: give a text with --text FILE") from error
-    return cleaned("\n".join(topics.values()))
+    return clean("\n".join(topics.values()))
 
 
 def encode(text: str) -> Float:
@@ -175,7 +174,7 @@ def main() -> int:
     top.add_argument("--text", type=Path, metavar="FILE", help="a UTF-8 text; default: the help texts of Python itself")
     args = top.parse_args()
     try:
-        text = cleaned(read(args.text)) if args.text else standard_text()
+        text = clean(read(args.text)) if args.text else standard_text()
     except (OSError, ValueError, ModuleNotFoundError) as error:
         top.error(str(error))
     if len(text) < FEWEST:
@@ -186,7 +185,7 @@ def main() -> int:
 
 def show(text: str, console: Console) -> None:
     """The shares of right guesses, and the best network's guesses on the held-back text."""
-    found = guessers(text, lambda order, name: watched(order, name, len(order)))
+    found = guessers(text, lambda order, name: show_progress(order, name, len(order)))
     cut = len(text) * 4 // 5
     table = Table(box=None, pad_edge=False, title=f"{cut:,} letters learned, {len(text) - cut:,} held back")
     for title in ("guesser", "right in what it learned", "right in what was held back"):

@@ -1,1 +1,1 @@
-"""One file a command of `handgrad`: its arguments and what it runs."""
+"""One file a command of `handgrad`: its arguments and its `run`; never mathematics, which stands in the other rooms."""

@@ -1,24 +1,22 @@
 """`handgrad compare`: one network on the digits, by hand and by autograd side by side, for one batch or for K steps."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from handgrad.commands.arguments import add_json, check_json, check_seed
 from handgrad.experiment.datasets.digits import digits
-from handgrad.experiment.plan import told
-from handgrad.experiment.side_by_side import Comparison, compare
+from handgrad.experiment.side_by_side import Comparison, compare_pass
 from handgrad.experiment.two_trainings import Trajectory, compare_training
 from handgrad.report.console import wide_console, write_json
 from handgrad.suite.run import DTYPES
 from manual import mlp
-from manual.files.atomic_write import check_writable
 from manual.layers.activations import DIFFERENTIABLE
 from manual.losses import NAMED_LOSSES
 
 
-def add(commands: Any) -> None:
+def add_parser(commands: Any) -> None:
     """Add `compare` to the command line."""
     command = commands.add_parser(
         "compare",
@@ -38,7 +36,7 @@ def add(commands: Any) -> None:
     command.add_argument("--steps", type=int, metavar="K", help="train both sides for K steps")
     command.add_argument("--lr", type=float, default=0.2, help="learning rate of --steps (0.2)")
     command.add_argument("--seed", type=int, default=0, help="of weights and batches (0)")
-    command.add_argument("--json", type=Path, metavar="FILE", help="write everything found to FILE as well")
+    add_json(command)
     command.set_defaults(run=run, parser=command)
 
 
@@ -53,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     found: Comparison | Trajectory
     try:
         if args.steps is None:
-            found = compare(network, params, *batches[0], loss, seed=args.seed)
+            found = compare_pass(network, params, *batches[0], loss, seed=args.seed)
         else:
             found = compare_training(network, params, batches, loss, args.lr, seed=args.seed)
     except ValueError as error:  # a run that leaves the finite numbers
@@ -80,11 +78,6 @@ def sizes_of(args: argparse.Namespace) -> list[int]:
         args.parser.error(f"--steps is {args.steps}, expected 1 or more")
     if not 0 < args.lr < float("inf"):
         args.parser.error(f"--lr is {args.lr:g}, expected a positive number")
-    if args.seed < 0:
-        args.parser.error(f"--seed is {args.seed}, expected 0 or more")
-    if args.json is not None:
-        try:
-            check_writable(args.json)
-        except OSError as error:
-            args.parser.error(f"--json: {told(error)}")
+    check_seed(args)
+    check_json(args)
     return sizes

@@ -1,23 +1,19 @@
 """`handgrad lectures`: the systems of the five lectures with their numbers, and their mistakes in print refuted."""
 
 import argparse
-import json
-import platform
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from rich.console import Console
 
-import handgrad
-from handgrad.course.lecture import Erratum, System, erratum_of, system_of
-from handgrad.course.text import cores, errata_line, errata_table, running, show, systems_line, table
+from handgrad.commands.arguments import add_json, check_json
+from handgrad.course.lecture import Erratum, System, run_erratum, run_system
+from handgrad.course.text import cores, errata_line, errata_table, run_all, show, systems_line, table
 from handgrad.judge.verdict import together
-from handgrad.report.console import wide_console
+from handgrad.report.console import wide_console, write_json
+from handgrad.report.versions import list_versions
 
 LECTURES = ("lee", "ando_ki", "banerjee", "eum", "selker")
 WORKED = ("mazur", "scikit_learn")  # hand-worked examples published with wrong digits
@@ -25,7 +21,7 @@ NAMES = (*LECTURES, *WORKED)
 MOST = 4  # processes, which all load torch
 
 
-def add(commands: Any) -> None:
+def add_parser(commands: Any) -> None:
     """Add `lectures` to the command line."""
     lectures = commands.add_parser(
         "lectures",
@@ -35,7 +31,7 @@ def add(commands: Any) -> None:
     )
     lectures.add_argument("name", nargs="?", choices=NAMES, metavar="NAME", help=f"one of {', '.join(NAMES)}")
     lectures.add_argument("--errata", action="store_true", help="the formulas that are wrong in print, as judged")
-    lectures.add_argument("--json", type=Path, metavar="FILE", help="write everything found to FILE as well")
+    add_json(lectures)
     lectures.set_defaults(run=run, parser=lectures)
 
 
@@ -47,25 +43,22 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error(
             f"--errata: {args.name} has no list of mistakes; its wrong digits: handgrad lectures {args.name}"
         )
-    if args.json is not None and args.json.is_dir():
-        args.parser.error(f"--json: {args.json} is a folder, expected a file")
-    if args.json is not None and not args.json.resolve().parent.is_dir():
-        args.parser.error(f"--json: there is no folder {args.json.resolve().parent}; make it first")
+    check_json(args)
     found = mistakes(names, console) if args.errata else systems(names, console)
     verdict = together(one.verdict for one in found)
     if args.json is not None:
         key = "mistakes" if args.errata else "systems"
-        whole = {"verdict": verdict.value, "versions": versions(), key: [one.to_dict() for one in found]}
-        args.json.write_text(json.dumps(whole, indent=1))
+        whole = {"verdict": verdict.value, "versions": list_versions(), key: [one.to_dict() for one in found]}
+        write_json(args.json, whole)
     return verdict.exit_code
 
 
 def systems(names: Sequence[str], console: Console) -> list[System]:
     """Run and print them: of several lectures a line each, of one every number."""
     todo = {name: script(name).SYSTEMS for name in names}
-    runs = [partial(system_of, run) for name in names for run in todo[name]]
+    runs = [partial(run_system, run) for name in names for run in todo[name]]
     # Of one lecture in this process, which begins at once; loading torch in each other takes seconds.
-    found: list[System] = list(running(runs, "running", 1 if len(names) == 1 else min(cores(), MOST)))
+    found: list[System] = list(run_all(runs, "running", 1 if len(names) == 1 else min(cores(), MOST)))
     worked = sum(len(todo[name]) for name in names if name in WORKED)  # they come last
     count = len(found) - worked
     if len(names) == 1:
@@ -79,20 +72,10 @@ def systems(names: Sequence[str], console: Console) -> list[System]:
 
 def mistakes(names: Sequence[str], console: Console) -> list[Erratum]:
     """Judge and print them, a line each."""
-    todo = [partial(erratum_of, run) for name in names for run in errata(name)]
-    found: list[Erratum] = list(running(todo, "judging"))
+    todo = [partial(run_erratum, run) for name in names for run in errata(name)]
+    found: list[Erratum] = list(run_all(todo, "judging"))
     console.print(errata_table(found), errata_line(found))
     return found
-
-
-def versions() -> dict[str, str]:
-    """What computed the numbers."""
-    return {
-        "handgrad": handgrad.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "torch": torch.__version__,
-    }
 
 
 def script(name: str) -> Any:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from handgrad.experiment.datasets import load
-from handgrad.experiment.plan import located, read, told
-from handgrad.experiment.prediction import Prediction, continued, predict, rows, score, table
-from handgrad.report.console import wide_console
+from handgrad.experiment.plan import locate, read_checkpoint
+from handgrad.experiment.prediction import Prediction, continue_prompt, predict, rows, score, table
+from handgrad.report.console import describe_error, print_lines, wide_console
 from manual.files.atomic_write import check_writable, replacing
 
 
-def add(commands: Any) -> None:
+def add_parser(commands: Any) -> None:
     """Add `predict` to the command line."""
     command = commands.add_parser(
         "predict",
@@ -23,7 +23,9 @@ def add(commands: Any) -> None:
         "guesses the next letters, or continues a prompt.",
     )
     command.add_argument("--checkpoint", type=Path, required=True, metavar="FILE", help="of handgrad train")
-    command.add_argument("--data", metavar="digits|PATH", help="data of the kind it was trained on, labels or not")
+    command.add_argument(
+        "--data", metavar="digits|PATH", help="data like those of its training, with or without labels"
+    )
     command.add_argument("--prompt", metavar="TEXT", help="letters to be continued, for a network trained on text")
     command.add_argument("--seed", type=int, default=0, help="of the letters drawn after a prompt (0)")
     command.add_argument("--out", type=Path, metavar="FILE", help="write every prediction of --data to FILE: .csv")
@@ -42,24 +44,23 @@ def run(args: argparse.Namespace) -> int:
             check_writable(args.out)
         if args.seed < 0:
             raise ValueError(f"--seed is {args.seed}, expected 0 or more")
-        trained = read(args.checkpoint)
+        trained = read_checkpoint(args.checkpoint)
         if args.prompt is not None:
-            console.print(continued(trained, args.prompt, args.seed), markup=False, soft_wrap=True)
+            print_lines(console, continue_prompt(trained, args.prompt, args.seed))
             return 0
-        found = predict(trained, load(located(args.data), trained.form))
+        found = predict(trained, load(locate(args.data), trained.form))
     except (OSError, ValueError) as error:
-        args.parser.error(told(error))
-    console.print(found.data.title, markup=False, soft_wrap=True)
+        args.parser.error(describe_error(error))
+    print_lines(console, found.data.title)
     console.print(table(found))
-    for line in score(found):
-        console.print(line, soft_wrap=True)
+    print_lines(console, *score(found))
     if args.out is not None:
         try:
             write(args.out, found)
         except OSError as error:
-            wide_console(stderr=True).print(told(error), markup=False, soft_wrap=True)
+            print_lines(wide_console(stderr=True), describe_error(error))
             return 1
-        console.print(f"wrote {args.out}", markup=False, soft_wrap=True)
+        print_lines(console, f"wrote {args.out}")
     return 0
 
 

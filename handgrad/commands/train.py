@@ -12,17 +12,16 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.console import Console
 
-from handgrad.commands.train_checks import check_files, check_room, checked
+from handgrad.commands.train_checks import check_files, check_options, check_room
 from handgrad.experiment import distributed, plots
 from handgrad.experiment import log as training_log
-from handgrad.experiment.backends import ARRAYS, DEVICES, SIDES, be_deterministic, device_for, fitted
+from handgrad.experiment.backends import ARRAYS, DEVICES, SIDES, Backend, be_deterministic, choose_backend, fit
 from handgrad.experiment.datasets import Data
 from handgrad.experiment.distributed import Ranks
-from handgrad.experiment.plan import BATCH, HELD_BACK, HIDDEN, OPTIMIZERS, Plan, fresh, output, resumed, told
-from handgrad.experiment.text import Line, counted, heading, reached, table
-from handgrad.report.console import wide_console
+from handgrad.experiment.plan import BATCH, HIDDEN, OPTIMIZERS, VALIDATION, Plan, begin, evaluate, resume_from
+from handgrad.experiment.text import Line, describe_options, describe_result, table
+from handgrad.report.console import count_of, describe_error, print_lines, wide_console
 from handgrad.suite.run import DTYPES
 from manual import NonFiniteLossError, Training, loss_and_gradients
 from manual.files.checkpoint import save
@@ -35,13 +34,13 @@ INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 LARGE = 1_024  # samples behind a plot's gradient norms
 
 
-def add(commands: Any) -> None:
+def add_parser(commands: Any) -> None:
     """Add `train` to the command line."""
     command = commands.add_parser(
         "train",
         help="train a network on the digits or your own data, by hand or by autograd",
         description="Train a network. Without arguments: on handwritten digits, in NumPy, by hand-derived gradients, "
-        "for 30 epochs, after which it reads 97 % or more of the digits held back. In several processes: torchrun "
+        "for 30 epochs, to a validation accuracy of 97 % or more. In several processes: torchrun "
         "--nproc-per-node 2 -m handgrad train.",
     )
     option = command.add_argument
@@ -59,7 +58,7 @@ def add(commands: Any) -> None:
     option("--clip-norm", type=float, metavar="X", help="longer gradients are scaled down to this norm (not clipped)")
     option("--epochs", type=int, metavar="N", help="counted from the beginning, also when resumed (30)")
     option("--batch-size", type=int, metavar="N", help=f"samples in a batch, of all processes together ({BATCH})")
-    option("--seed", type=int, help="of the weights, the batches and the samples held back (0)")
+    option("--seed", type=int, help="of the weights, the batches and the choice of validation samples (0)")
     option("--dtype", choices=DTYPES, metavar="NAME", help="float32 or float64 (float32)")
     each = "manual (arrays alone), hand (torch with hand-derived gradients), autograd (torch alone)"
     option("--side", choices=SIDES, metavar="NAME", help=f"{each} (manual; in several processes hand)")
@@ -85,95 +84,78 @@ class Outcome(NamedTuple):
 
 def run(args: argparse.Namespace) -> int:
     """`handgrad train`."""
-    ranks, library = Ranks.here(), args.array or "numpy"
-    args.side = args.side or ("hand" if ranks.world > 1 else "manual")
+    ranks = Ranks.here()
+    side = args.side or ("hand" if ranks.world > 1 else "manual")
     try:
-        given = checked(args, ranks)
+        given = check_options(args, side, ranks)
     except ValueError as error:
-        if ranks.rank == 0:  # all processes were given the same, and one tells it
+        if ranks.rank == 0:  # all processes were given the same, and one says it
             args.parser.error(str(error))
         return 2
     try:
-        device = device_for(args.device, args.side, library, ranks)
+        backend = choose_backend(side, args.array, args.device, ranks)
         if args.deterministic:
             be_deterministic()
         if ranks.rank == 0:
             check_files(args)
-        with noted(ranks):
-            plan = resumed(args.checkpoint, given) if args.resume else fresh(given)
+        with print_warnings(ranks):
+            plan = resume_from(args.checkpoint, given) if args.resume else begin(given)
         if ranks.rank == 0 and args.checkpoint is not None:
             check_room(args.checkpoint, plan)
         with ExitStack() as stack:
             if ranks.world > 1:
-                stack.enter_context(distributed.connected(device))
+                stack.enter_context(distributed.connect(backend.device))
                 distributed.check_same(data=plan.digest, options=plan.options, step=plan.resume and plan.resume.step)
-            return train(args, plan, library, device, ranks)
+            return train(args, plan, backend)
     except (OSError, ValueError, ModuleNotFoundError) as error:
-        args.parser.error((f"rank {ranks.rank}: " if ranks.rank else "") + told(error))
+        args.parser.error((f"rank {ranks.rank}: " if ranks.rank else "") + describe_error(error))
     return 2  # what error() exits with
 
 
-def train(args: argparse.Namespace, plan: Plan, library: str, device: str, ranks: Ranks) -> int:
-    """From the plan to the number reached; the exit code."""
-    options, console = plan.options, wide_console()
+def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
+    """From the plan to the accuracy reached; the exit code."""
+    options, console, ranks = plan.options, wide_console(), backend.ranks
     console.quiet = ranks.rank > 0  # rank 0 alone prints and writes
-    samples, held_back = (part.rows for part in split(plan.x, plan.target, HELD_BACK, options.seed))
-    callbacks = writers(args, plan) if ranks.rank == 0 else []
-    where = f"{args.side} side, {library if args.side == 'manual' else 'torch'} on {device}"
-    say(console, plan.title, heading(options, where, ranks.world))
+    samples, held_back = (part.rows for part in split(plan.x, plan.target, VALIDATION, options.seed))
+    print_lines(console, plan.title, describe_options(options, str(backend), ranks.world))
     line, start = Line(plan, len(samples), show=ranks.rank == 0), perf_counter()
-    with line, terminable():
-        latest, problem, lost = attempt(plan, args.side, library, device, ranks, callbacks, line)
+    with line, stop_on_sigterm():
+        latest, problem, lost = attempt(plan, backend, make_writers(args, plan) if ranks.rank == 0 else [], line)
     seconds = perf_counter() - start
     if latest and latest.history:
         console.print(table(latest.history))
     if problem:
-        say(wide_console(stderr=True, quiet=ranks.rank > 0 and not lost), f"{problem}; {kept(args, latest, ranks)}")
+        errors = wide_console(stderr=True, quiet=ranks.rank > 0 and not lost)
+        print_lines(errors, f"{problem}; {advise(args, latest, backend)}")
         return 1
     assert latest is not None
-    code = ended(console, args, plan, latest, ranks, len(held_back), seconds)
+    if latest.epoch < options.epochs:
+        place = f"step {latest.step}, in epoch {latest.epoch + 1} of {options.epochs}"
+        print_lines(console, f"stopped after {place}; {advise(args, latest, backend)}")
+        code = INTERRUPTED
+    else:
+        print_lines(console, conclude(plan, latest, len(held_back), seconds))
+        code = 0
     if args.plot is not None and ranks.rank == 0:
         try:
-            plots.save(args.plot, *pictures(plan, latest, held_back))
+            plots.save(args.plot, *draw(plan, latest, held_back))
         except OSError as error:
-            say(wide_console(stderr=True), told(error))
+            print_lines(wide_console(stderr=True), describe_error(error))
             return 1
-        say(console, f"drew {args.plot}")
+        print_lines(console, f"drew {args.plot}")
     return code
 
 
-def ended(
-    console: Console,
-    args: argparse.Namespace,
-    plan: Plan,
-    latest: Training,
-    ranks: Ranks,
-    held_back: int,
-    seconds: float,
-) -> int:
-    """Says what was reached, or where it stopped; the exit code."""
-    options = plan.options
-    if latest.epoch < options.epochs:
-        place = f"step {latest.step}, in epoch {latest.epoch + 1} of {options.epochs}"
-        say(console, f"stopped after {place}; {kept(args, latest, ranks)}")
-        return INTERRUPTED
-    word = reached(latest.history[-1], held_back, plan.form, options.data)
+def conclude(plan: Plan, latest: Training, held_back: int, seconds: float) -> str:
+    """What a whole training reached."""
+    reached = describe_result(latest.history[-1], held_back, plan.form, plan.options.data)
+    epochs = count_of(latest.epoch, "epoch")
     if plan.resume is not None and plan.resume.step == latest.step:
-        say(console, f"{word}; nothing was left to do after {counted(latest.epoch, 'epoch')}, give more by --epochs")
-    else:
-        say(console, f"{word}, after {counted(latest.epoch, 'epoch')} in {seconds:.1f} s")
-    return 0
+        return f"{reached}; nothing was left to do after {epochs}, give more by --epochs"
+    return f"{reached}, after {epochs} in {seconds:.1f} s"
 
 
-def attempt(
-    plan: Plan,
-    side: str,
-    library: str,
-    device: str,
-    ranks: Ranks,
-    callbacks: list[Callable[[Training], Any]],
-    line: Line,
-) -> Outcome:
+def attempt(plan: Plan, backend: Backend, callbacks: list[Callable[[Training], Any]], line: Line) -> Outcome:
     """The training, or the last whole epoch of it and what went wrong."""
     latest = plan.resume
 
@@ -182,22 +164,21 @@ def attempt(
         latest = training
 
     try:
-        return Outcome(fitted(plan, side, library, device, ranks, (*callbacks, keep), line))
+        return Outcome(fit(plan, backend, (*callbacks, keep), line))
     except NonFiniteLossError as error:
         return Outcome(latest, str(error))
     except OSError as error:
-        return Outcome(latest, told(error))
-    except RuntimeError as error:
-        if ranks.world == 1:
+        return Outcome(latest, describe_error(error))
+    except RuntimeError as error:  # torch raises no other where a process is gone
+        if backend.ranks.world == 1:
             raise
-        return Outcome(
-            latest, f"rank {ranks.rank}: lost another process, or failed ({str(error).splitlines()[0]})", True
-        )
+        first = str(error).partition("\n")[0]
+        return Outcome(latest, f"rank {backend.ranks.rank}: lost another process, or failed ({first})", True)
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
-    """SIGTERM, by which a launcher or a batch system ends a process, as Ctrl-C until the block ends."""
+def stop_on_sigterm() -> Iterator[None]:
+    """Take SIGTERM, by which a launcher or a batch system ends a process, for Ctrl-C until the block ends."""
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         yield
         return
@@ -208,13 +189,7 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def say(console: Console, *lines: str) -> None:
-    """Whole lines as they are: no names of files folded, no brackets read as styles."""
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def writers(args: argparse.Namespace, plan: Plan) -> list[Callable[[Training], Any]]:
+def make_writers(args: argparse.Namespace, plan: Plan) -> list[Callable[[Training], Any]]:
     """What is written after every epoch and at the end, as callbacks of the training."""
     found: list[Callable[[Training], Any]] = []
     if path := args.checkpoint:
@@ -226,24 +201,23 @@ def writers(args: argparse.Namespace, plan: Plan) -> list[Callable[[Training], A
     return found
 
 
-def kept(args: argparse.Namespace, latest: Training | None, ranks: Ranks) -> str:
+def advise(args: argparse.Namespace, latest: Training | None, backend: Backend) -> str:
     """Where a training that ended early can be taken up again, and how."""
     if args.checkpoint is None:
         return "nothing is kept; with --checkpoint FILE it could be resumed"
     if latest is None:
         return f"{args.checkpoint} was not written yet"
-    command = f"torchrun --nproc-per-node {ranks.world} -m handgrad" if ranks.world > 1 else "handgrad"
+    world = backend.ranks.world
+    command = f"torchrun --nproc-per-node {world} -m handgrad" if world > 1 else "handgrad"
     words = ["train", "--resume", "--checkpoint", str(args.checkpoint)]
-    words += [w for name in ("side", "array", "device") if (value := getattr(args, name)) != DEFAULTS[name]
-              for w in (f"--{name}", value)]  # fmt: skip
+    words += ["--side", backend.side] if backend.side != "manual" else []
+    words += ["--array", args.array] if args.array is not None else []
+    words += ["--device", args.device] if args.device != "cpu" else []
     return f"{args.checkpoint} holds step {latest.step}; go on with: {command} {shlex.join(words)}"
 
 
-DEFAULTS = {"side": "manual", "array": None, "device": "cpu"}
-
-
-def pictures(plan: Plan, latest: Training, rows: Any) -> tuple[plots.Plot, ...]:
-    """The history's curves, the norms of the gradients before and after, and what came of the samples held back."""
+def draw(plan: Plan, latest: Training, rows: Any) -> tuple[plots.Plot, ...]:
+    """The history's curves, the norms of the gradients before and after, and the validation samples."""
     params, running = convert_arrays((latest.params, latest.running), np.empty(0))
     begin = "before" if plan.resume is None else f"at step {plan.resume.step}"
     grads = {
@@ -254,13 +228,13 @@ def pictures(plan: Plan, latest: Training, rows: Any) -> tuple[plots.Plot, ...]:
     if plan.form.classes is not None and labels.ndim == 2:
         labels = labels.argmax(1)
     data = Data(plan.x[rows].astype(np.float64), labels, plan.form, plan.title)
-    return plots.of_training(latest.history, data, lambda x: output(plan.network, params, running, x), grads)
+    return plots.of_training(latest.history, data, lambda x: evaluate(plan.network, params, running, x), grads)
 
 
 @contextmanager
-def noted(ranks: Ranks) -> Iterator[None]:
-    """What the data are warned of, as a line of rank 0."""
+def print_warnings(ranks: Ranks) -> Iterator[None]:
+    """What the reader of the data warns of, as a line of rank 0."""
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always", UserWarning)
         yield
-    say(wide_console(stderr=True, quiet=ranks.rank > 0), *(f"note: {warning.message}" for warning in found))
+    print_lines(wide_console(stderr=True, quiet=ranks.rank > 0), *(f"note: {warning.message}" for warning in found))

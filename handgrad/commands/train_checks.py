@@ -12,8 +12,8 @@ from manual.files.checkpoint import pack
 from manual.training.plan import begin
 
 
-def checked(args: argparse.Namespace, ranks: Ranks) -> dict[str, Any]:
-    """What was given of a plan's options, None for the rest. ValueError for what fits none."""
+def check_options(args: argparse.Namespace, side: str, ranks: Ranks) -> dict[str, Any]:
+    """The options of a plan that were given, None for the others. ValueError for what is not possible."""
     sizes = None
     if args.layers is not None:
         try:
@@ -30,9 +30,9 @@ def checked(args: argparse.Namespace, ranks: Ranks) -> dict[str, Any]:
         value = getattr(args, name)
         if value is not None and not 0 < value < float("inf"):
             raise ValueError(f"--{name.replace('_', '-')} is {value:g}, expected a positive number")
-    if args.array is not None and args.side != "manual":
-        raise ValueError(f"--array is {args.array}, but --side {args.side} runs on torch; leave --array out")
-    if args.side == "manual" and ranks.world > 1:
+    if args.array is not None and side != "manual":
+        raise ValueError(f"--array is {args.array}, but --side {side} runs on torch; leave --array out")
+    if side == "manual" and ranks.world > 1:
         raise ValueError(
             f"{ranks.world} processes train with --side hand or --side autograd; --side manual runs in one"
         )

@@ -1,1 +1,1 @@
-"""The lectures: their numbers beside ours and autograd's, their mistakes in print; never a judgement of its own."""
+"""The lectures' systems and their mistakes in print, run and shown; never a rule of how anything is judged."""

@@ -75,7 +75,7 @@ class Number:
         return np.where(same, 0.0, np.where(finite, relative, np.inf)).ravel()
 
     @property
-    def apart(self) -> float:
+    def difference(self) -> float:
         """The largest of the distances; 0 where there is no autograd value."""
         return float(self.distances.max(initial=0.0))
 
@@ -86,9 +86,9 @@ class Number:
 
     @property
     def wrong(self) -> str:
-        """What refutes it, in words: ours and autograd part, or print and ours without an erratum that says why."""
+        """What refutes it, in words: ours and autograd differ, or print and ours without an erratum that says why."""
         if not self.agrees:
-            return f"ours and autograd's are {self.apart:.1g} apart"
+            return f"ours and autograd's differ by {self.difference:.1g}"
         if self.as_printed is False and not self.erratum:
             return "print differs"
         if self.as_printed and self.erratum:
@@ -110,7 +110,7 @@ class Number:
             "erratum": self.erratum,
             "ours": as_plain(to64(self.ours).tolist()),
             "autograd": None if self.autograd is None else as_plain(to64(self.autograd).tolist()),
-            "apart": as_plain(self.apart),
+            "apart": as_plain(self.difference),
             "within": np.asarray(self.within).tolist(),
             "separate": self.separate,
         }
@@ -197,8 +197,8 @@ class Erratum:
     @property
     def verdict(self) -> Verdict:
         """CERTIFIED if the judge refuted what is printed and certified what is right."""
-        told = (self.finding.verdict, self.right_finding.verdict)
-        return Verdict.CERTIFIED if told == (Verdict.REFUTED, Verdict.CERTIFIED) else Verdict.REFUTED
+        verdicts = (self.finding.verdict, self.right_finding.verdict)
+        return Verdict.CERTIFIED if verdicts == (Verdict.REFUTED, Verdict.CERTIFIED) else Verdict.REFUTED
 
     @property
     def words(self) -> str:
@@ -214,12 +214,12 @@ class Erratum:
             "printed": self.printed,
             "says": self.words,
             "right": self.right,
-            "finding": plain(self.finding),
-            "right_finding": plain(self.right_finding),
+            "finding": finding_to_dict(self.finding),
+            "right_finding": finding_to_dict(self.right_finding),
         }
 
 
-def plain(finding: Report | Finding) -> Any:
+def finding_to_dict(finding: Report | Finding) -> Any:
     """A report, or another finding, for JSON."""
     if isinstance(finding, Report | Trajectory):
         return finding.to_dict()
@@ -245,29 +245,29 @@ class Raised:
     verdict: Verdict = Verdict.REFUTED
 
 
-def system_of(run: Callable[[], System]) -> System:
+def run_system(run: Callable[[], System]) -> System:
     """What `run` gives; where it raises, a refuted system under the name of the function."""
     try:
         return run()
     except Exception as error:
-        return System(*names(run), (), raised=told(error))
+        return System(*name_and_title(run), (), raised=locate_error(error))
 
 
-def erratum_of(run: Callable[[], Erratum]) -> Erratum:
+def run_erratum(run: Callable[[], Erratum]) -> Erratum:
     """The same for a mistake in print."""
     try:
         return run()
     except Exception as error:
-        raised = Raised(told(error))
-        return Erratum(*names(run), "", raised, raised)
+        raised = Raised(locate_error(error))
+        return Erratum(*name_and_title(run), "", raised, raised)
 
 
-def names(run: Callable[[], Any]) -> tuple[str, str]:
+def name_and_title(run: Callable[[], Any]) -> tuple[str, str]:
     """The function with its file, and what its docstring begins with."""
     return f"{Path(run.__code__.co_filename).stem}.{run.__name__}", (run.__doc__ or "").partition("\n")[0]
 
 
-def told(error: Exception) -> str:
+def locate_error(error: Exception) -> str:
     """The error, and the line it comes from."""
     at = extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({Path(at.filename).name}, line {at.lineno})"

@@ -16,14 +16,13 @@ import numpy as np
 import torch
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
 from handgrad.arrays.precision import to64
-from handgrad.course.lecture import Erratum, Number, System, erratum_of, half_unit, system_of
+from handgrad.course.lecture import Erratum, Number, System, half_unit, run_erratum, run_system
 from handgrad.judge.verdict import Verdict, together
-from handgrad.report.console import wide_console
+from handgrad.report.console import show_progress, wide_console
 from handgrad.report.stage_rows import STYLES
 
 Item = TypeVar("Item")
@@ -39,12 +38,12 @@ def main(systems: Sequence[Callable[[], System]], plots: Mapping[str, Callable[[
     args = top.parse_args()
     if plots and args.plots is not None:
         try:
-            ready_to_draw(args.plots)
+            prepare_folder(args.plots)
         except (ModuleNotFoundError, OSError) as error:
             top.error(f"--plots: {error}")
     console = wide_console()
     found = []
-    for system in running([partial(system_of, run) for run in systems], "running"):
+    for system in run_all([partial(run_system, run) for run in systems], "running"):
         found.append(system)
         console.print(show(system))
     if plots and args.plots is not None:
@@ -57,36 +56,32 @@ def errata_main(errata: Sequence[Callable[[], Erratum]]) -> int:
     argparse.ArgumentParser(description="A lecture's mistakes in print, each as the judge sees it.").parse_args()
     console = wide_console()
     found = []
-    for erratum in running([partial(erratum_of, run) for run in errata], "judging"):
+    for erratum in run_all([partial(run_erratum, run) for run in errata], "judging"):
         found.append(erratum)
         console.print(errata_table([erratum]), str(erratum.finding))
     return together(erratum.verdict for erratum in found).exit_code
 
 
-def running(todo: Sequence[Callable[[], Any]], what: str, processes: int = 1) -> Iterator[Any]:
+def run_all(todo: Sequence[Callable[[], Any]], what: str, processes: int = 1) -> Iterator[Any]:
     """What each of `todo` gives, in their order, with a progress line on a terminal; in so many processes."""
-    yield from watched(in_processes(todo, processes) if processes > 1 else (run() for run in todo), what, len(todo))
+    yield from show_progress(
+        run_in_processes(todo, processes) if processes > 1 else (run() for run in todo), what, len(todo)
+    )
 
 
-def watched(items: Iterable[Item], what: str, count: int) -> Iterable[Item]:
-    """The same, with a progress line on a terminal."""
-    progress = Console(stderr=True)
-    return track(items, what, count, console=progress, transient=True, disable=not progress.is_terminal)
-
-
-def in_processes(todo: Iterable[Callable[[], Any]], processes: int) -> Iterator[Any]:
+def run_in_processes(todo: Iterable[Callable[[], Any]], processes: int) -> Iterator[Any]:
     """The same several at a time. Fresh processes: one forked from a process whose torch has threads could hang."""
-    with ProcessPoolExecutor(processes, get_context("spawn"), alone) as pool:
-        yield from map(pickle.loads, pool.map(pickled, todo))
+    with ProcessPoolExecutor(processes, get_context("spawn"), set_up_process) as pool:
+        yield from map(pickle.loads, pool.map(run_and_pickle, todo))
 
 
-def alone() -> None:
+def set_up_process() -> None:
     """How a process begins: one thread of its own, and Ctrl-C ends it without a word."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def pickled(run: Callable[[], Any]) -> bytes:
+def run_and_pickle(run: Callable[[], Any]) -> bytes:
     """Its result as bytes; tensors would else be handed over as open files, of which there may be too many."""
     return pickle.dumps(run())
 
@@ -96,7 +91,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def ready_to_draw(folder: Path) -> None:
+def prepare_folder(folder: Path) -> None:
     """Make the folder. ModuleNotFoundError, with what to install, where matplotlib is absent; OSError for no folder."""
     if find_spec("matplotlib") is None:
         raise ModuleNotFoundError("matplotlib is not installed: pip install 'handgrad[plot]'")
@@ -144,11 +139,11 @@ def show(system: System) -> RenderableType:
     if system.raised:
         return Group(head, Padding(Text(system.raised, "bold red"), (0, 0, 0, 2)), "")
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("", "printed", "ours", "autograd", "print", "apart"):
+    for title in ("", "printed", "ours", "autograd", "print", "difference"):
         grid.add_column(title, overflow="fold")
     for n in system.numbers:
-        apart = "-" if n.autograd is None else f"{n.apart:.0e}" if n.apart else "0"
-        grid.add_row(n.name, *cells(n, ALL), print_word(n), Text(apart, "" if n.agrees else "bold red"))
+        difference = "-" if n.autograd is None else f"{n.difference:.0e}" if n.difference else "0"
+        grid.add_row(n.name, *cells(n, ALL), print_word(n), Text(difference, "" if n.agrees else "bold red"))
     below: list[RenderableType] = [
         Text.assemble(verdict_word(r.verdict), f"  the judge on {r.name or 'the gradients'} ({r.dtype})")
         if r.verdict is Verdict.CERTIFIED

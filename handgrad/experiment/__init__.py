@@ -1,1 +1,1 @@
-"""Training, predicting and comparing two trainings, with data sets and plots; never a verdict on a gradient."""
+"""Training, predicting, comparing two trainings, with data sets and plots; never a rule of how a gradient is judged."""

@@ -1,8 +1,9 @@
-"""One training on any side: by hand on an array library, by hand or by autograd in torch, in one process or several."""
+"""One training on any backend: by hand on an array library, by hand or by autograd in torch, in several processes."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,7 @@ import manual
 import torch_ref
 from handgrad.experiment import distributed
 from handgrad.experiment.distributed import Ranks
-from handgrad.experiment.plan import HELD_BACK, Plan
+from handgrad.experiment.plan import VALIDATION, Plan
 from manual import Training
 from manual.training.plan import convert_arrays
 from torch_ref.training.fit import empty_on
@@ -22,14 +23,37 @@ SMALL = 1 << 18  # multiplications of one product, which OpenBLAS still does in 
 SIDES, ARRAYS, DEVICES = ("manual", "hand", "autograd"), ("numpy", "torch", "jax"), ("cpu", "cuda", "auto")
 
 
-def fitted(
-    plan: Plan,
-    side: str,
-    library: str,
-    device: str,
-    ranks: Ranks,
-    callbacks: Sequence[Callable[[Training], Any]],
-    on_step: Callable[[float, int], Any],
+@dataclass(frozen=True)
+class Backend:
+    """What one training runs on. Its text is what a reader is told of it."""
+
+    side: str  # one of SIDES
+    library: str  # one of ARRAYS; torch on the sides that are not manual
+    device: str  # as its library names it
+    ranks: Ranks
+
+    def __str__(self) -> str:
+        return f"{self.side} side, {self.library} on {self.device}"
+
+
+def choose_backend(side: str, library: str | None, device: str, ranks: Ranks) -> Backend:
+    """The backend asked for; "auto" is CUDA where there is one, and no library is NumPy on the manual side.
+
+    Raises ValueError where the device is not there or NumPy is to run on it, ModuleNotFoundError where JAX is absent.
+    """
+    if side != "manual":
+        return Backend(side, "torch", find_torch_device(device, ranks), ranks)
+    if library == "jax":
+        return Backend(side, library, find_jax_device(device), ranks)
+    if library == "torch":
+        return Backend(side, library, find_torch_device(device, ranks), ranks)
+    if device == "cuda":
+        raise ValueError("--device is cuda, but NumPy has the CPU only; use --array torch, or --side hand")
+    return Backend(side, "numpy", "cpu", ranks)
+
+
+def fit(
+    plan: Plan, backend: Backend, callbacks: Sequence[Callable[[Training], Any]], on_step: Callable[[float, int], Any]
 ) -> Training:
     """The Training after all its epochs, or so far where Ctrl-C ended it. Raises what `manual.fit` raises."""
     options = plan.options
@@ -37,38 +61,40 @@ def fitted(
         "epochs": options.epochs,
         "batch_size": options.batch_size,
         "seed": options.seed,
-        "validation": HELD_BACK,
+        "validation": VALIDATION,
         "metrics": () if plan.form.classes is None else ("accuracy",),
         "clip_norm": options.clip_norm,
         "callbacks": callbacks,
         "on_step": on_step,
         "resume": plan.resume,
     }
-    with one_thread(device == "cpu" and small(plan)):
-        return chosen(plan, side, library, device, ranks, how)
+    with use_one_thread(backend.device == "cpu" and has_small_products(plan)):
+        if backend.side == "manual":
+            return fit_manual(plan, backend, how)
+        fit_torch: Any = torch_ref.fit if backend.ranks.world == 1 else distributed.fit
+        data = plan.network, plan.params, plan.x, plan.target, plan.loss, plan.optimizer
+        found: Training = fit_torch(*data, side=backend.side, device=backend.device, **how)
+        return found
 
 
-def chosen(plan: Plan, side: str, library: str, device: str, ranks: Ranks, how: dict[str, Any]) -> Training:
-    """The same by the side's own fit."""
-    options, x, target, params = plan.options, plan.x, plan.target, plan.params
-    if side == "manual":
-        if library == "jax" and target.dtype.kind == "i":
-            target = target.astype(np.int32)  # JAX has no others unless told
-        with doubles(library == "jax" and options.dtype == "float64"):
-            params, x, target = convert_arrays((params, x, target), first_array(library, device, options.dtype))
-            return manual.fit(plan.network, params, x, target, plan.loss, plan.optimizer, **how)
-    fit: Any = torch_ref.fit if ranks.world == 1 else distributed.fit
-    found: Training = fit(plan.network, params, x, target, plan.loss, plan.optimizer, side=side, device=device, **how)
-    return found
+def fit_manual(plan: Plan, backend: Backend, how: dict[str, Any]) -> Training:
+    """By hand on the arrays of the backend's library."""
+    target, dtype = plan.target, plan.options.dtype
+    if backend.library == "jax" and target.dtype.kind == "i":
+        target = target.astype(np.int32)  # JAX has no others by default
+    with use_float64(backend.library == "jax" and dtype == "float64"):
+        like = make_array(backend.library, backend.device, dtype)
+        params, x, target = convert_arrays((plan.params, plan.x, target), like)
+        return manual.fit(plan.network, params, x, target, plan.loss, plan.optimizer, **how)
 
 
-def small(plan: Plan) -> bool:
+def has_small_products(plan: Plan) -> bool:
     """Whether the products of a batch are so small that several threads would only wait for each other."""
     return plan.options.batch_size * max(n * m for n, m in pairwise(plan.options.layers)) <= SMALL
 
 
 @contextmanager
-def one_thread(wanted: bool) -> Iterator[None]:
+def use_one_thread(wanted: bool) -> Iterator[None]:
     """torch with one thread until the block ends: NumPy's OpenBLAS takes one for small products by itself."""
     before = torch.get_num_threads()
     if wanted:
@@ -79,8 +105,8 @@ def one_thread(wanted: bool) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def first_array(library: str, device: str, dtype: str) -> Any:
-    """An array of the library on the device, for others to be made like. ModuleNotFoundError where JAX is absent."""
+def make_array(library: str, device: str, dtype: str) -> Any:
+    """An empty array of the library on the device, for others to be made like. ModuleNotFoundError without JAX."""
     if library == "numpy":
         return np.empty(0, dtype)
     if library == "torch":
@@ -91,8 +117,8 @@ def first_array(library: str, device: str, dtype: str) -> Any:
 
 
 @contextmanager
-def doubles(wanted: bool) -> Iterator[None]:
-    """JAX with its float64 arrays, which it has only when told, until the block ends."""
+def use_float64(wanted: bool) -> Iterator[None]:
+    """JAX with float64 arrays, which it does not have by default, until the block ends."""
     if not wanted:
         yield
         return
@@ -106,17 +132,8 @@ def doubles(wanted: bool) -> Iterator[None]:
         jax.config.update("jax_enable_x64", before)  # type: ignore[no-untyped-call]
 
 
-def device_for(device: str, side: str, library: str, ranks: Ranks) -> str:
-    """The device asked for by its full name; "auto" is CUDA where there is one.
-
-    Raises ValueError where it is not there, and for NumPy on any but the CPU.
-    """
-    if side == "manual" and library == "numpy":
-        if device == "cuda":
-            raise ValueError("--device is cuda, but NumPy has the CPU only; use --array torch, or --side hand")
-        return "cpu"
-    if side == "manual" and library == "jax":
-        return jax_device(device)
+def find_torch_device(device: str, ranks: Ranks) -> str:
+    """The device by torch's full name. ValueError where it is not there."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cpu":
@@ -127,8 +144,8 @@ def device_for(device: str, side: str, library: str, ranks: Ranks) -> str:
     return f"cuda:{ranks.local}"
 
 
-def jax_device(device: str) -> str:
-    """The same for JAX. ModuleNotFoundError, with what to install, where it is absent."""
+def find_jax_device(device: str) -> str:
+    """The device by JAX's name. ValueError where there is none; ModuleNotFoundError, with advice, without JAX."""
     try:
         import jax
     except ModuleNotFoundError as error:

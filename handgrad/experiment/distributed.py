@@ -46,8 +46,8 @@ NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 
 
 @contextmanager
-def connected(device: str, timeout: float = TIMEOUT) -> Iterator[None]:
-    """The processes connected by nccl for a CUDA device, by gloo for the CPU, until the block ends."""
+def connect(device: str, timeout: float = TIMEOUT) -> Iterator[None]:
+    """Connect the processes, by nccl for a CUDA device, by gloo for the CPU, until the block ends."""
     # DistributedDataParallel imports it too, but with a group at hand its functions' defaults keep that group, and
     # its threads, for ever: one that still drops a tensor while the interpreter ends aborts the process.
     import torch.distributed.nn.functional

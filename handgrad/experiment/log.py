@@ -17,7 +17,7 @@ def json_lines(path: Path) -> Callable[[Training], None]:
         nonlocal written
         with path.open("a" if written else "w", encoding="utf-8") as file:
             for record in training.history[written : training.epoch]:
-                file.write(json.dumps({key: plain(value) for key, value in record.items()}) + "\n")
+                file.write(json.dumps({key: null_unless_finite(value) for key, value in record.items()}) + "\n")
         written = training.epoch
 
     return write
@@ -43,6 +43,6 @@ def tensorboard(folder: Path) -> Callable[[Training], None]:
     return write
 
 
-def plain(value: Any) -> Any:
+def null_unless_finite(value: Any) -> Any:
     """JSON has no nan and no infinity: null stands for them."""
     return value if isfinite(value) else None

@@ -29,9 +29,9 @@ PALETTE = "tab10", "tab20", "gist_ncar"  # for up to 10, up to 20 and more class
 
 
 def loss_curves(ax: "Axes", history: Sequence[Record]) -> None:
-    """The mean loss of every epoch, and the one on held-back samples where the history has it; logarithmic if wide."""
+    """The mean loss of every epoch, and the one on validation samples where the history has it; logarithmic if wide."""
     epochs = [record["epoch"] for record in history]
-    for key, label in (("loss", "learned"), ("val_loss", "held back")):
+    for key, label in (("loss", "training"), ("val_loss", "validation")):
         losses = np.array([record.get(key, np.nan) for record in history])  # an epoch broken off has no val_loss
         if np.isfinite(losses).any():
             last = losses[np.isfinite(losses)][-1]
@@ -40,7 +40,7 @@ def loss_curves(ax: "Axes", history: Sequence[Record]) -> None:
     if len(shown) and np.nanmin(shown) > 0 and np.nanmax(shown) > 10 * np.nanmin(shown):
         ax.set_yscale("log")
     ax.set(title="loss", xlabel="epoch", ylabel="mean loss")
-    whole_numbers(ax)
+    use_whole_numbers(ax)
     if ax.lines:
         ax.legend()
 
@@ -63,8 +63,8 @@ def gradient_norms(ax: "Axes", grads: Mapping[str, Sequence[Mapping[str, Any]]])
     if high < 10 * low:  # a decade at least: norms nearly alike shall look alike
         ax.set_ylim(np.sqrt(low * high / 10), np.sqrt(low * high * 10))
     ax.set(title="gradient norm per layer", xlabel="linear layer, 1 next to the input", ylabel="norm of dW")
-    whole_numbers(ax)
-    ax.legend(lines, [plain(name) for name in grads])
+    use_whole_numbers(ax)
+    ax.legend(lines, [escape(name) for name in grads])
 
 
 def decision_boundary(
@@ -85,7 +85,7 @@ def decision_boundary(
     margin = 0.08 * np.where(high > low, high - low, 1.0)
     sides = [np.linspace(low[j] - margin[j], high[j] + margin[j], GRID) for j in range(2)]
     across, up = np.meshgrid(*sides)
-    regions = answers(predict(np.column_stack([across.ravel(), up.ravel()]))).reshape(across.shape)
+    regions = pick_classes(predict(np.column_stack([across.ravel(), up.ravel()]))).reshape(across.shape)
     names = [str(k) for k in range(int(max(regions.max(), labels.max())) + 1)] if classes is None else classes
     colours = palette(len(names))
     ax.pcolormesh(across, up, 0.65 + 0.35 * colours[regions], rasterized=True)
@@ -94,10 +94,10 @@ def decision_boundary(
     for k in range(len(names)):
         own = x[shown][labels[shown] == k]
         dots.append(ax.scatter(own[:, 0], own[:, 1], s=18, color=colours[k], edgecolors="black", linewidths=0.5))
-    ax.set(title="decision boundary", xlabel=plain(axes_names[0]), ylabel=plain(axes_names[1]))
+    ax.set(title="decision boundary", xlabel=escape(axes_names[0]), ylabel=escape(axes_names[1]))
     ax.set(xlim=(sides[0][0], sides[0][-1]), ylim=(sides[1][0], sides[1][-1]))
     if len(names) <= 20:
-        ax.legend(dots, [plain(name) for name in names])
+        ax.legend(dots, [escape(name) for name in names])
 
 
 def confusion_matrix(
@@ -109,7 +109,7 @@ def confusion_matrix(
     np.add.at(counts, (target, predicted), 1)
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    names, size = [plain(name) for name in classes], min(10, 160 / K)
+    names, size = [escape(name) for name in classes], min(10, 160 / K)
     if K <= NUMBERED:
         digits = len(f"{counts.max()}")
         for i, j in np.argwhere(counts):
@@ -125,7 +125,7 @@ def confusion_matrix(
     ax.set_xticks(range(K), names, rotation=90 if max(map(len, names)) > 3 else 0, fontsize=size)
     ax.set_yticks(range(K), names, fontsize=size)
     ax.set(
-        title=f"{np.trace(counts) / max(1, counts.sum()):.2%} of {counts.sum()} right",
+        title=f"accuracy {np.trace(counts) / max(1, counts.sum()):.2%} on {counts.sum()} samples",
         xlabel="predicted",
         ylabel="true",
     )
@@ -137,7 +137,7 @@ def of_training(
     predict: Predict,
     grads: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> tuple[Plot, ...]:
-    """Every picture that applies: the confusion matrix and the boundary of these data (the held-back rows) for classes.
+    """Every picture that applies: the confusion matrix and the boundary of these data (validation rows) for classes.
 
     predict takes x as `data` has it; the boundary is drawn in the file's own numbers.
     """
@@ -147,7 +147,7 @@ def of_training(
     classes, labels = data.classes, data.target
     if classes is not None and labels is not None and len(labels):
         labels = labels.astype(np.int64)
-        plots.append(lambda ax: confusion_matrix(ax, labels, answers(predict(data.x)), classes))
+        plots.append(lambda ax: confusion_matrix(ax, labels, pick_classes(predict(data.x)), classes))
         if data.form.n_in == 2:
             names = data.form.input_name(0), data.form.input_name(1)
             raw = data.scaling.undo(data.x)
@@ -193,7 +193,7 @@ def save(path: str | Path, *plots: Plot) -> None:
         figure.savefig(file, dpi=120, format=Path(path).suffix.removeprefix(".").lower())
 
 
-def answers(predicted: NDArray[Any]) -> NDArray[np.int64]:
+def pick_classes(predicted: NDArray[Any]) -> NDArray[np.int64]:
     """The class of each row: the largest score, of a single score whether it is above 1/2, or the class as it is."""
     if predicted.ndim == 2 and predicted.shape[1] == 1:
         predicted = predicted[:, 0] > 0.5
@@ -208,13 +208,13 @@ def palette(K: int) -> NDArray[np.float64]:
     return np.asarray(matplotlib.colormaps[name](np.arange(K) if K <= 20 else np.linspace(0, 1, K)))[:, :3]
 
 
-def whole_numbers(ax: "Axes") -> None:
+def use_whole_numbers(ax: "Axes") -> None:
     """No ticks between epochs or layers."""
     from matplotlib.ticker import MaxNLocator
 
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def plain(name: str) -> str:
+def escape(name: str) -> str:
     """A name as it is: matplotlib reads a dollar sign as mathematics, and nobody sees a space."""
     return name.replace("$", r"\$") if name.strip() else repr(name)

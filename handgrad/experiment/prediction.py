@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from handgrad.experiment.datasets import Data, DataError
-from handgrad.experiment.datasets.text import LETTERS, cleaned, next_letters
-from handgrad.experiment.plan import HELD_BACK, Trained, digest, output
-from handgrad.experiment.plots import plain
-from handgrad.experiment.text import counted
+from handgrad.experiment.datasets.text import LETTERS, clean, next_letters
+from handgrad.experiment.plan import VALIDATION, Trained, digest, evaluate
+from handgrad.experiment.plots import escape
+from handgrad.report.console import count_of
 from manual import Softmax
 from manual.training.batches import split
 
@@ -47,7 +47,7 @@ def predict(trained: Trained, data: Data) -> Prediction:
 def probabilities(trained: Trained, x: NDArray[Any]) -> NDArray[Any]:
     """y (N, n_out), after softmax where the network was trained by cross-entropy."""
     network, training = trained.checkpoint.network, trained.checkpoint.training
-    y = output(network, training.params, training.running, x)
+    y = evaluate(network, training.params, training.running, x)
     p: NDArray[Any] = Softmax().forward({}, y)[0] if trained.options.loss == "cross_entropy" else y
     return p
 
@@ -76,7 +76,7 @@ def table(found: Prediction) -> Table:
     for title in header:
         grid.add_column(title, overflow="fold")
     for row in shown:
-        grid.add_row(*(Text(plain(v) if isinstance(v, str) else f"{v:.4g}") for v in row))
+        grid.add_row(*(Text(escape(v) if isinstance(v, str) else f"{v:.4g}") for v in row))
     return grid
 
 
@@ -87,43 +87,43 @@ def guesses(found: Prediction) -> Iterator[tuple[str, ...]]:
     for i, y in enumerate(found.y):
         x = found.data.x[i]
         before = "".join(LETTERS[int(x[at : at + width].argmax())] for at in range(0, len(x), width))
-        likely = (f"{plain(LETTERS[k])} {100 * y[k]:.1f} %" for k in np.argsort(-y)[:GUESSES])
+        likely = (f"{escape(LETTERS[k])} {100 * y[k]:.1f} %" for k in np.argsort(-y)[:GUESSES])
         yield (repr(before), *likely, "" if target is None else LETTERS[target[i]])
 
 
 def score(found: Prediction) -> list[str]:
-    """How good the predictions are, where the data have labels; and on the rows that were held back from training."""
+    """How good the predictions are, where the data have labels; of the training's data, on its validation rows too."""
     trained, target = found.trained, found.target
     if target is None:
         return []
     if trained.form.classes is None:
         error = np.sqrt(np.mean((found.y - target) ** 2, axis=0))
-        said = f"off by {', '.join(f'{e:.4g}' for e in error)} (root mean square) on {counted(len(target), 'row')}"
+        words = f"off by {', '.join(f'{e:.4g}' for e in error)} (root mean square) on {count_of(len(target), 'row')}"
         if (target == target[0]).all():  # no variance to be explained
-            return [said]
+            return [words]
         explained = 1 - np.sum((found.y - target) ** 2) / np.sum((target - target.mean(0)) ** 2)
-        return [f"{said}, {100 * explained:.2f} % of variance explained"]
-    lines = [share(found.right, "")]
+        return [f"{words}, {100 * explained:.2f} % of variance explained"]
+    lines = [accuracy(found.right, "accuracy")]
     if digest(found.data) == trained.digest:
-        held_back = split(found.data.x, target, HELD_BACK, trained.options.seed)[1].rows
-        lines.append(share(found.right[held_back], " that were held back from its training"))
+        held_back = split(found.data.x, target, VALIDATION, trained.options.seed)[1].rows
+        lines.append(accuracy(found.right[held_back], "on the rows that it was not trained on: validation accuracy"))
     return lines
 
 
-def share(right: NDArray[np.bool_], which: str) -> str:
+def accuracy(right: NDArray[np.bool_], name: str) -> str:
     """
-    >>> share(np.array([True, True, False, True]), "")
-    '75.00 % of 4 right (3)'
+    >>> accuracy(np.array([True, True, False, True]), "accuracy")
+    'accuracy 75.00 % (3 of 4)'
     """
-    return f"{100 * right.mean():.2f} % of {len(right)}{which} right ({right.sum()})"
+    return f"{name} {100 * right.mean():.2f} % ({right.sum()} of {len(right)})"
 
 
-def continued(trained: Trained, prompt: str, seed: int) -> str:
+def continue_prompt(trained: Trained, prompt: str, seed: int) -> str:
     """The prompt and the letters that follow, each drawn by its probability. DataError where that cannot be."""
     context = trained.form.context
     if not context or trained.options.loss != "cross_entropy":
         raise DataError("--prompt: the network was not trained on text with cross_entropy; use --data")
-    letters, rng = cleaned(prompt), np.random.default_rng(seed)
+    letters, rng = clean(prompt), np.random.default_rng(seed)
     if len(letters) < context:
         raise DataError(f"--prompt: {len(letters)} letters after cleaning, expected {context} or more")
     for _ in range(WRITTEN):

@@ -7,6 +7,7 @@ certify is not called rounding.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from handgrad.arrays.precision import dtype_name, to64
-from handgrad.experiment.summation import Dot, fused, how_summed
+from handgrad.experiment.summation import Dot, find_order, multiply_add
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report, headline, render
 from handgrad.subjects.network.stages import name_tensors
@@ -26,7 +27,22 @@ from torch_ref import gradients as by_autograd
 from torch_ref import twin
 from torch_ref.weights import TORCH_NAMES
 
-STATUS = {"exact": "green", "rounding": "", "not judged": "yellow", "wrong": "bold red", "inherited": "magenta"}
+
+class Status(StrEnum):
+    """What the difference between the two sides is, of one tensor."""
+
+    EXACT = "exact"  # none: every bit of every entry is the same
+    ROUNDING = "rounding"
+    NOT_JUDGED = "not judged"
+    WRONG = "wrong"
+    INHERITED = "inherited"
+
+
+STYLES = {Status.EXACT: "green", Status.NOT_JUDGED: "yellow", Status.WRONG: "bold red", Status.INHERITED: "magenta"}
+MEANINGS = {
+    Status.INHERITED: "inherited: computed from a tensor that is wrong.",
+    Status.NOT_JUDGED: "not judged: the judge could not certify it, so the difference may be more than rounding.",
+}
 LEGEND = (
     "worst at: the largest difference; ulps: that one, in units in the last place of autograd's value there; "
     "why: of that entry. lanes: every k-th product first, then the lanes. fused: a b + c rounded once."
@@ -44,7 +60,7 @@ class Line:
     hand: float
     autograd: float
     ulps: float  # their distance in units in the last place of autograd's value
-    status: str  # "exact" (every bit of every entry), "rounding", "wrong", "inherited" from a wrong one, "not judged"
+    status: Status
     why: str = ""  # of rounding, at that entry
 
 
@@ -74,22 +90,24 @@ class Comparison:
         for line in self.lines:
             shape, index = "x".join(map(str, line.shape)) or "scalar", ",".join(map(str, line.index)) or "-"
             values = (f"{line.hand:.{digits}g}", f"{line.autograd:.{digits}g}", f"{line.ulps:.3g}")
-            grid.add_row(line.name, shape, index, *values, Text(line.status, STATUS[line.status]), line.why)
+            grid.add_row(line.name, shape, index, *values, Text(line.status, STYLES.get(line.status, "")), line.why)
         wrong = [] if self.verdict is Verdict.CERTIFIED else [self.report.renderable()]
-        return Group(headline(self.report), grid, Text(LEGEND, "dim"), *wrong)
+        found = {line.status for line in self.lines}
+        terms = [LEGEND, *(meaning for status, meaning in MEANINGS.items() if status in found)]
+        return Group(headline(self.report), grid, *(Text(term, "dim") for term in terms), *wrong)
 
     def __str__(self) -> str:
         return render(self.renderable(), color=False, width=160)
 
 
-def compare(
+def compare_pass(
     network: Network, params: Sequence[Params], x: Any, target: Any, loss: Loss, *, seed: int | None = None
 ) -> Comparison:
     """Both sides of one pass, tensor by tensor. Shapes, seed and errors as `verify`; float32 or float64 only.
 
     >>> from manual import HalfSquaredError, mlp
     >>> net, rng = mlp([3, 2, 1]), np.random.default_rng(0)
-    >>> found = compare(net, net.init(0), rng.normal(size=(4, 3)), rng.normal(size=(4, 1)), HalfSquaredError())
+    >>> found = compare_pass(net, net.init(0), rng.normal(size=(4, 3)), rng.normal(size=(4, 1)), HalfSquaredError())
     >>> " ".join(line.name for line in found.lines)
     'z1 h1 z2 loss dz2 dW2 db2 dh1 dz1 dW1 db1 dx'
     """
@@ -103,23 +121,25 @@ def compare(
     wrong = {name for name, verdict in judged.items() if verdict is Verdict.REFUTED}
     open = {own[kind] for own in names for kind in own if judged.get(own[kind]) is not Verdict.CERTIFIED} - wrong
     lines = []
-    for i, kind, name in in_order(network):
-        line = side_by_side(name, hand[name], auto[name])
-        if line.status != "exact":
+    for i, kind, name in list_tensors(network):
+        line = compare_tensor(name, hand[name], auto[name])
+        if line.status is not Status.EXACT:
             if names[i][kind] in wrong:
-                status = "wrong"
-            elif after(wrong, names, i, kind):
-                status = "inherited"
+                status = Status.WRONG
+            elif comes_after(wrong, names, i, kind):
+                status = Status.INHERITED
+            elif names[i][kind] in open or comes_after(open, names, i, kind):
+                status = Status.NOT_JUDGED
             else:
-                status = "not judged" if names[i][kind] in open or after(open, names, i, kind) else "rounding"
+                status = Status.ROUNDING
             part = Part(network, params, hand, target, loss, i, kind, name)
-            why = reason(part, line.index, line.autograd) if status == "rounding" else ""
+            why = explain(part, line.index, line.autograd) if status is Status.ROUNDING else ""
             line = replace(line, status=status, why=why)
         lines.append(line)
     return Comparison(tuple(lines), report)
 
 
-def in_order(network: Network) -> list[tuple[int, str, str]]:
+def list_tensors(network: Network) -> list[tuple[int, str, str]]:
     """Forward and then backward: the stage, what it is there ("y", "dx", "dW", ...), and its name in the pass."""
     names = [{**own} for own in name_tensors(network)]
     names[-1]["y"] = "loss"
@@ -128,20 +148,20 @@ def in_order(network: Network) -> list[tuple[int, str, str]]:
     return forward + sorted(kinds, key=lambda k: (-k[0], k[1] == "dx"))
 
 
-def after(some: Collection[str], names: Sequence[Mapping[str, str]], i: int, kind: str) -> bool:
+def comes_after(some: Collection[str], names: Sequence[Mapping[str, str]], i: int, kind: str) -> bool:
     """Whether a tensor of stage i is computed from one of `some`, of another stage."""
     forward = min((k for k, own in enumerate(names) if own["y"] in some), default=len(names))
     backward = max((k for k, own in enumerate(names) if own["dx"] in some), default=-1)
     return i > forward or (kind != "y" and (forward < len(names) or i < backward))
 
 
-def side_by_side(name: str, hand: Any, auto: torch.Tensor) -> Line:
+def compare_tensor(name: str, hand: Any, auto: torch.Tensor) -> Line:
     """The entry where the two are furthest apart, and by how many units in the last place."""
     a, b = to64(hand), to64(auto)
     index = tuple(int(k) for k in np.unravel_index(int(np.argmax(np.abs(a - b))), a.shape))
     unit = float(np.spacing(np.abs(b[index]).astype(dtype_name(auto))))
     ulps = abs(float(a[index]) - float(b[index])) / unit
-    status = "exact" if np.array_equal(a, b) else "rounding"
+    status = Status.EXACT if np.array_equal(a, b) else Status.ROUNDING
     return Line(name, a.shape, index, float(a[index]), float(b[index]), ulps, status)
 
 
@@ -218,7 +238,7 @@ class Part(NamedTuple):
         return Dot(dy[:, index[0]], np.ones_like(dy[:, index[0]]))
 
 
-def reason(part: Part, at: tuple[int, ...], auto: float) -> str:
+def explain(part: Part, at: tuple[int, ...], auto: float) -> str:
     """Why an entry of a certified tensor is not autograd's to the last bit, found by repeating its stage alone.
 
     auto: the entry in autograd's own pass. It may differ from the stage alone (on what came before by hand), the stage
@@ -226,21 +246,21 @@ def reason(part: Part, at: tuple[int, ...], auto: float) -> str:
     """
     own, alone = to64(part.hand[part.name]), to64(part.by_autograd())
     before = ["its inputs differ already"] if alone[at] != auto else []
-    return "; and ".join(before + ([of_the_stage(part, own, alone)] if own[at] != alone[at] else []))
+    return "; and ".join(before + ([explain_stage(part, own, alone)] if own[at] != alone[at] else []))
 
 
-def of_the_stage(part: Part, own: Any, alone: Any) -> str:
+def explain_stage(part: Part, own: Any, alone: Any) -> str:
     """Why a stage by hand rounds otherwise than the same stage by autograd, both in float64 for comparison."""
-    apart = [tuple(int(k) for k in index) for index in np.argwhere(own != alone)[:SUMS]]
-    dots = [dot for index in apart if (dot := part.dot(index)) is not None]
+    different = [tuple(int(k) for k in index) for index in np.argwhere(own != alone)[:SUMS]]
+    dots = [dot for index in different if (dot := part.dot(index)) is not None]
     if dots:
         by_hand, auto = (
-            how_summed(dots, [float(a[i]) for i in apart]) or "in an order not found" for a in (own, alone)
+            find_order(dots, [float(a[i]) for i in different]) or "in an order not found" for a in (own, alone)
         )
         return f"sums of {len(dots[0].a)}: by hand {by_hand}; autograd {auto}"
     if isinstance(part.layer, Tanh) and part.kind == "dx":
         h, dh = np.asarray(part.y), np.asarray(part.dy)
-        if all(float(dh[i] * fused(-h[i], h[i], h.dtype.type(1))) == alone[i] for i in apart):
+        if all(float(dh[i] * multiply_add(-h[i], h[i], h.dtype.type(1))) == alone[i] for i in different):
             return "autograd's 1 - h h is fused"
     if np.array_equal(to64(part.by_hand()), alone):
         return "the same lines on the other library's functions and sums"

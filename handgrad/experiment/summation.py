@@ -16,13 +16,13 @@ class Dot(NamedTuple):
     start: Any = None
 
 
-def how_summed(dots: Sequence[Dot], values: Sequence[float]) -> str:
+def find_order(dots: Sequence[Dot], values: Sequence[float]) -> str:
     """The order of summation that gives every value to the last bit, of those tried; "" where none does.
 
     One sum alone may come out right by chance; several show the order.
 
     >>> dots = [Dot(np.full(3, tenth), np.ones(3)) for tenth in (0.1, 0.7)]
-    >>> how_summed(dots, [0.1 + 0.1 + 0.1, 0.7 + 0.7 + 0.7])
+    >>> find_order(dots, [0.1 + 0.1 + 0.1, 0.7 + 0.7 + 0.7])
     'left to right'
     """
     dtype = np.asarray(dots[0].a).dtype.type
@@ -45,17 +45,17 @@ def _add_up(dot: Dot, dtype: Any, once: bool, lanes: int, first: bool) -> Any:
         sums[0] = dtype(dot.start)
     for k, (a, b) in enumerate(zip(dot.a, dot.b, strict=True)):
         s = sums[k % lanes]
-        sums[k % lanes] = fused(a, b, s) if once else dtype(a * b) + s
+        sums[k % lanes] = multiply_add(a, b, s) if once else dtype(a * b) + s
     while len(sums) > 1:
         half = len(sums) // 2
         sums = [u + v for u, v in zip(sums[:half], sums[half:], strict=True)]
     return sums[0] if first or dot.start is None else sums[0] + dtype(dot.start)
 
 
-def fused(a: Any, b: Any, c: Any) -> Any:
+def multiply_add(a: Any, b: Any, c: Any) -> Any:
     """a b + c, rounded once to the precision of the three.
 
-    >>> fused(np.float32(0.1), np.float32(10), np.float32(-1))
+    >>> multiply_add(np.float32(0.1), np.float32(10), np.float32(-1))
     np.float32(1.4901161e-08)
     """
     dtype = type(c)

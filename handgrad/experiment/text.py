@@ -1,4 +1,4 @@
-"""How a training is shown: one line that moves while it runs, then a table of its epochs and the number reached."""
+"""How a training is shown: one line that moves while it runs, then a table of its epochs and the accuracy reached."""
 
 import sys
 from collections.abc import Sequence
@@ -21,27 +21,27 @@ SMOOTH = 0.98  # of the loss shown stays from one step to the next
 COLUMNS = {
     "epoch": "epoch",
     "loss": "loss",
-    "val_loss": "held-back loss",
-    "accuracy": "right",
-    "val_accuracy": "held-back right",
-    "lr": "rate",
+    "val_loss": "validation loss",
+    "accuracy": "accuracy",
+    "val_accuracy": "validation accuracy",
+    "lr": "learning rate",
     "grad_norm": "gradient norm",
 }  # of a history's records, and their titles
 
 
 class Line:
-    """Loss, rate, speed and remaining time while the block runs. To be called after each step.
+    """Loss, learning rate, speed and remaining time while the block runs. To be called after each step.
 
     On a terminal one line that moves; elsewhere a line after an epoch, if none came in the last seconds.
     """
 
     def __init__(self, plan: Plan, samples: int, *, show: bool) -> None:
-        self.show, self.told = show, perf_counter()
+        self.show, self.last = show, perf_counter()
         self.samples, self.batches = samples, -(-samples // plan.options.batch_size)
-        self.begun, self.loss = plan.resume.step if plan.resume else 0, 0.0
+        self.start, self.loss = plan.resume.step if plan.resume else 0, 0.0
         self.epochs, self.lr = plan.options.epochs, plan.options.lr
         console = wide_console(stderr=True)
-        text = f"loss {{task.fields[loss]:.4g}}  rate {self.lr:g}  {{task.fields[speed]:,.0f}} samples/s  "
+        text = f"loss {{task.fields[loss]:.4g}}  learning rate {self.lr:g}  {{task.fields[speed]:,.0f}} samples/s  "
         self.progress = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
@@ -53,22 +53,22 @@ class Line:
             disable=not (show and console.is_terminal),
         )
         fields: dict[str, Any] = {"epoch": 0, "epochs": self.epochs, "loss": float("nan"), "speed": 0.0}
-        self.task = self.progress.add_task("", total=self.epochs * self.batches, completed=self.begun, **fields)
+        self.task = self.progress.add_task("", total=self.epochs * self.batches, completed=self.start, **fields)
 
     def __call__(self, E: float, step: int) -> None:
         """The loss of a step, and how many are made."""
-        done = step - self.begun
+        done = step - self.start
         keep = SMOOTH * (1 - SMOOTH ** (done - 1)) / (1 - SMOOTH**done)  # a mean of all, the late ones weighing more
         self.loss = keep * self.loss + (1 - keep) * E
         elapsed = self.progress.tasks[0].elapsed or float("inf")
         speed = done * self.samples / self.batches / elapsed
         epoch = -(-step // self.batches)
         if self.progress.disable:
-            if self.show and step % self.batches == 0 and perf_counter() >= self.told + SECONDS:
-                self.told = perf_counter()
+            if self.show and step % self.batches == 0 and perf_counter() >= self.last + SECONDS:
+                self.last = perf_counter()
                 left = timedelta(seconds=round(elapsed / done * (self.epochs * self.batches - step)))
-                line = f"epoch {epoch}/{self.epochs}  loss {self.loss:.4g}  rate {self.lr:g}  {speed:,.0f} samples/s"
-                print(f"{line}  {left} left", file=sys.stderr, flush=True)
+                line = f"epoch {epoch}/{self.epochs}  loss {self.loss:.4g}  learning rate {self.lr:g}"
+                print(f"{line}  {speed:,.0f} samples/s  {left} left", file=sys.stderr, flush=True)
             return
         self.progress.update(self.task, completed=step, epoch=epoch, loss=self.loss, speed=speed)
 
@@ -80,7 +80,7 @@ class Line:
         self.progress.stop()
 
 
-def heading(options: Options, where: str, processes: int) -> str:
+def describe_options(options: Options, where: str, processes: int) -> str:
     """What is trained, and where."""
     net = "-".join(map(str, options.layers))
     many = f" in {processes} processes" if processes > 1 else ""
@@ -96,12 +96,12 @@ def table(history: Sequence[Record]) -> Table:
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for key in found:
         grid.add_column(COLUMNS[key], justify="right")
-    for record in some(history):
+    for record in pick_epochs(history):
         grid.add_row(*(cell(key, record.get(key)) for key in found))
     return grid
 
 
-def some(history: Sequence[Record]) -> list[Record]:
+def pick_epochs(history: Sequence[Record]) -> list[Record]:
     """At most ROWS of them, evenly spread."""
     last, count = len(history) - 1, min(ROWS, len(history))
     return [history[round(i * last / max(1, count - 1))] for i in range(count)]
@@ -115,27 +115,19 @@ def cell(key: str, value: Any) -> str:
     return f"{value}" if key == "epoch" else f"{value:.4g}"
 
 
-def counted(n: int, what: str) -> str:
-    """
-    >>> counted(1, "epoch"), counted(2, "epoch")
-    ('1 epoch', '2 epochs')
-    """
-    return f"{n} {what}{'' if n == 1 else 's'}"
-
-
-def reached(record: Record, held_back: int, form: Form, source: str) -> str:
-    """The number reached on samples held back, in words.
+def describe_result(record: Record, held_back: int, form: Form, source: str) -> str:
+    """The number reached on the validation samples, in words.
 
     >>> from handgrad.experiment.datasets import load
-    >>> reached({"val_accuracy": 0.975, "val_loss": 0.1}, 200, load("digits").form, "digits")
-    '97.50 % of 200 held-back digits right (195)'
+    >>> describe_result({"val_accuracy": 0.975, "val_loss": 0.1}, 200, load("digits").form, "digits")
+    'validation accuracy 97.50 % (195 of 200 digits)'
     """
     things = "digits" if source == "digits" else "next letters" if form.context else "samples"
     if "val_accuracy" in record:
         right = round(record["val_accuracy"] * held_back)
-        return f"{100 * record['val_accuracy']:.2f} % of {held_back} held-back {things} right ({right})"
+        return f"validation accuracy {100 * record['val_accuracy']:.2f} % ({right} of {held_back} {things})"
     scaling = form.target_scaling
     root = f"{record['val_loss'] ** 0.5:.4g} standard deviations"
     if scaling is not None and len(scaling.scale) == 1:
         root = f"{record['val_loss'] ** 0.5 * scaling.scale[0]:.4g} {form.target_name}".rstrip()
-    return f"off by {root} (root mean square) on {held_back} held-back {things}"
+    return f"off by {root} (root mean square) on {held_back} validation {things}"

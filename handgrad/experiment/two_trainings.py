@@ -7,34 +7,31 @@ carries a run, a third one shows: autograd's again, from a start moved by one un
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import nan
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
-import torch
 
-from handgrad.arrays.precision import dtype_name, like, to64
-from handgrad.experiment.curvature import largest_curvature
+from handgrad.arrays.precision import dtype_name, to64
+from handgrad.experiment.autograd_training import Autograd, find_difference
 from handgrad.experiment.two_trainings_text import Step, Trajectory
 from handgrad.judge.compare import TensorReport
-from handgrad.judge.isolation import duplicate
+from handgrad.judge.planted_error import Control
 from handgrad.subjects.network.network_run import Point
-from handgrad.subjects.network.stages import layer_twin
 from handgrad.subjects.training_step import Failure, judge_pass, judge_update, misfit, run_on_copies, show_power
-from manual import SGD, Grads, Loss, Network, Params, param_names, sgd
+from manual import SGD, Grads, Loss, Network, Params, sgd
 from manual.checks import check_batch, check_differentiable, check_params, check_target
-from torch_ref import Chain, from_torch, to_torch, twin
 
 __all__ = ["Trajectory", "compare_training"]
 
 Batch: TypeAlias = tuple[Any, Any]
 Update: TypeAlias = Callable[[Sequence[Params], Sequence[Grads], float], Sequence[Params]]
 
-BEYOND = 100  # times all roundings so far, grown as the moved start has: of 1,000 random right runs none reached 2
 LOOKS = 100  # steps, about, at which the curvature is computed
 
 
-@np.errstate(all="ignore")  # what overflows is told in words
+@np.errstate(all="ignore")  # what overflows is reported in words
 def compare_training(
     network: Network,
     params: Sequence[Params],
@@ -66,53 +63,26 @@ def compare_training(
     check(network, loss, params, batches)
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     rng = np.random.default_rng(seed)
-    names = param_names(network.layers)
-    own, auto = params, Twin(network, loss, params, lr)
-    moved = Twin(network, loss, nudged(params, rng), lr)
-    nudge = apart(auto.params, moved.params, names).distance
-    guess = rng.normal(size=sum(p.numel() for p in auto.module.parameters()))
-    look = -(-len(batches) // LOOKS)
-    steps, growth, roundings = list[Step](), 1.0, largest_unit(auto.params)
-    failure: Failure | None = None
-    control, sees, open, stopped = None, tuple[TensorReport, ...](), "", ""
+    auto, found = Autograd(network, loss, params, lr, rng), Found()
+    own, steps = params, list[Step]()
+    every = -(-len(batches) // LOOKS)
     for k, (x, target) in enumerate(batches, 1):
+        look = k % every == 1 % every or k == len(batches)
+        curvature = auto.curvature(x, target) if look else nan
+        E_auto = auto.step(x, target)
         point = Point(network, own, x, target, loss, (None,) * len(network.layers), 1.0)
-        sharp = nan
-        if k % look == 1 % look or k == len(batches):
-            curvature, guess = largest_curvature(network, loss, auto.params, x, target, guess, rng)
-            sharp = lr * curvature
-        E_auto, _ = auto.step(x, target), moved.step(x, target)
         try:
             # Where autograd's own numbers overflow, so may those by hand, and nothing follows from it.
             check_finite(f"step {k}: the loss by autograd is {E_auto:g}", lr, E_auto)
-            check_finite(f"step {k}: autograd's update gives values that are not finite", lr, *flat(auto.params))
-            run = run_on_copies(point)
-            if failure is None:
-                failure, doubt = judge_pass(k, point, run, seed)
-                open = open or doubt
-            if k == 1 and failure is None:
-                control, sees = show_power(point, run, rng)
-            if run.back is None:
-                raise ValueError(f"step {k}: {run.stopped}")
-            E = number(run.trace[-1].y)
-            check_finite(f"step {k}: the loss by hand is {E:g}", lr, E)
-            dparams = [stage.dparams for stage in run.back[:-1]]
-            own = update([duplicate(p) for p in own], [duplicate(d) for d in dparams], lr)
-            if failure is None:
-                failure = judge_update(k, point, dparams, own, lr)
-            if problem := misfit(point, own):
-                raise ValueError(f"step {k}: {problem[1]}")
-            check_finite(f"step {k}: the update gives values that are not finite", lr, *flat(own))
-        except Exception as error:
-            if failure is None:
+            check_finite(f"step {k}: autograd's update gives values that are not finite", lr, *flatten(auto.run.params))
+            E, own = step_by_hand(k, point, lr, update, found, seed, rng)
+        except Exception as error:  # the layers, the loss and the update may be anybody's and raise anything
+            if found.failure is None:
                 raise
-            stopped = f"the run ends there: {error}"
+            found.stopped = f"the run ends there: {error}"
             break
-        parted, shown = apart(own, auto.params, names), apart(moved.params, auto.params, names)
-        if shown.distance == 0:  # both the same again: unless a bit differs, it shows no rounding from here on
-            moved = Twin(network, loss, nudged(auto.params, rng), lr)
-        growth, roundings = max(growth, shown.distance / nudge), roundings + largest_unit(auto.params)
-        steps.append(Step(k, E, E_auto, *parted, shown.distance, shown.ulps, BEYOND * growth * roundings, sharp))
+        parting, shift = find_difference(own, auto.run.params, auto.names), auto.shift()
+        steps.append(Step(k, E, E_auto, *parting, shift.size, shift.ulps, auto.explained, curvature))
     first = batches[0][0]
     return Trajectory(
         name=" - ".join(type(f).__name__ for f in (*network.layers, loss)),
@@ -122,100 +92,54 @@ def compare_training(
         lr=lr,
         seed=seed,
         planned=len(batches),
-        nudge=nudge,
+        nudge=auto.nudge,
         steps=tuple(steps),
-        failure=failure,
-        open=open,
-        control=control,
-        sees=sees,
-        stopped=stopped,
+        **vars(found),
     )
 
 
-class Twin:
-    """The network's twin in training by torch.optim.SGD, in the precision and on the device of its parameters."""
+@dataclass
+class Found:
+    """What was found in the run by hand so far, under `Trajectory`'s names; it stays where a step then stops."""
 
-    def __init__(self, network: Network, loss: Loss, params: Sequence[Params], lr: float) -> None:
-        state = to_torch(network, params)
-        like = next(iter(state.values()))
-        self.module = Chain(*(layer_twin(layer) for layer in network.layers)).to(like)
-        self.module.load_state_dict(state)
-        self.network, self.loss = network, twin(loss)
-        self.optimizer = torch.optim.SGD(self.module.parameters(), lr)
-
-    def step(self, x: Any, target: Any) -> float:
-        """The loss before the step."""
-        self.optimizer.zero_grad()
-        E = self.loss(self.module(tensor(x)), tensor(target))
-        E.backward()
-        self.optimizer.step()
-        return float(E.detach())
-
-    @property
-    def params(self) -> tuple[Params, ...]:
-        """The parameters as they are now."""
-        return from_torch(self.network, self.module.state_dict(), xp=torch)
+    failure: Failure | None = None
+    open: str = ""
+    control: Control | None = None
+    sees: tuple[TensorReport, ...] = ()
+    stopped: str = ""
 
 
-class Apart(NamedTuple):
-    """The entry of a parameter where two runs are furthest apart."""
-
-    distance: float
-    parameter: str
-    at: tuple[int, ...]
-    ulps: float  # the distance in units in the last place of the largest parameter of all
-
-
-def apart(one: Sequence[Params], other: Sequence[Params], names: Sequence[dict[str, str]]) -> Apart:
-    """Where and how far; the units are those of `other`.
-
-    One unit for the whole network: a bias before batch norm has no gradient but rounding's, and its own units, far
-    below those that its stage computes in, would call any run chaotic.
-    """
-    found, one_unit = [], largest_unit(other)
-    for a, b, called in zip(one, other, names, strict=True):
-        for key, name in called.items():
-            difference = np.abs(to64(a[key]) - to64(b[key]))
-            at = tuple(int(i) for i in np.unravel_index(int(np.argmax(difference)), difference.shape))
-            distance = float(difference[at])
-            found.append(Apart(distance, name, at, distance / one_unit))
-    return max(found)
-
-
-def unit(p: Any) -> float:
-    """The unit in the last place of the largest entry."""
-    return float(np.spacing(np.max(np.abs(to64(p))).astype(dtype_name(p))))
+def step_by_hand(
+    k: int, point: Point, lr: float, update: Update, found: Found, seed: int, rng: np.random.Generator
+) -> tuple[float, Sequence[Params]]:
+    """One judged step: its loss and the parameters after it. ValueError where it cannot go on."""
+    run = run_on_copies(point)
+    if found.failure is None:
+        found.failure, doubt = judge_pass(k, point, run, seed)
+        found.open = found.open or doubt
+    if k == 1 and found.failure is None:
+        found.control, found.sees = show_power(point, run, rng)
+    if run.back is None:
+        raise ValueError(f"step {k}: {run.stopped}")
+    E = to_number(run.trace[-1].y)
+    check_finite(f"step {k}: the loss by hand is {E:g}", lr, E)
+    dparams = [stage.dparams for stage in run.back[:-1]]
+    updated = update([duplicate(p) for p in point.params], [duplicate(d) for d in dparams], lr)
+    if found.failure is None:
+        found.failure = judge_update(k, point, dparams, updated, lr)
+    if problem := misfit(point, updated):
+        raise ValueError(f"step {k}: {problem[1]}")
+    check_finite(f"step {k}: the update gives values that are not finite", lr, *flatten(updated))
+    return E, updated
 
 
-def largest_unit(params: Sequence[Params]) -> float:
-    """That of the largest parameter."""
-    return max(unit(p) for layer in params for p in layer.values())
-
-
-def nudged(params: Sequence[Params], rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Every entry moved by one unit in its last place, up or down; a zero, which has none, by the largest entry's."""
-    largest = max(float(np.max(np.abs(p), initial=0)) for p in flat(params)) or 1.0
-
-    def move(p: Any) -> Any:
-        own = to64(p).astype(dtype_name(p))
-        step = np.spacing(np.where(own == 0, own.dtype.type(largest), np.abs(own)))
-        return like((own + rng.choice((-1, 1), size=own.shape) * step).astype(own.dtype), p)
-
-    return [{key: move(p) for key, p in layer.items()} for layer in params]
-
-
-def tensor(array: Any) -> torch.Tensor:
-    """On the device it is on; other libraries' arrays by way of NumPy."""
-    return array.detach() if isinstance(array, torch.Tensor) else torch.as_tensor(np.array(array))
-
-
-def number(E: Any) -> float:
+def to_number(E: Any) -> float:
     """A loss as a number; nan where a wrong forward pass gives no scalar."""
     value = to64(E)
     return float(value) if value.shape == () else nan
 
 
-def flat(params: Sequence[Params]) -> list[Any]:
+def flatten(params: Sequence[Params]) -> list[Any]:
     """Every parameter in float64."""
     return [to64(p) for layer in params for p in layer.values()]
 

@@ -19,6 +19,10 @@ from handgrad.report.stage_rows import STYLES
 from handgrad.subjects.training_step import Failure
 
 ROWS = 10  # steps shown
+LEGEND = (
+    "difference: the largest of any parameter after the step, in ulps of the network's largest parameter; bound: what "
+    "rounding can make of it; from 1 ulp: the same between two runs by autograd whose starts differ by 1 ulp"
+)
 
 
 @dataclass(frozen=True)
@@ -100,8 +104,8 @@ class Trajectory:
         if self.failure is not None and self.failure.report is not None:
             plain["failure"]["report"] = self.failure.report.to_dict()
         parted = None if self.parted is None else self.parted.step
-        told = {"amplification": self.amplification, "chaotic": self.chaotic, "edge": self.edge, "parted": parted}
-        return {"verdict": self.verdict.value, "words": self.words, **as_plain(told), **plain}
+        more = {"amplification": self.amplification, "chaotic": self.chaotic, "edge": self.edge, "parted": parted}
+        return {"verdict": self.verdict.value, "words": self.words, **as_plain(more), **plain}
 
     def to_json(self) -> str:
         """`to_dict` as JSON."""
@@ -121,20 +125,20 @@ class Trajectory:
         lines = [Text(line) for line in sentences(self)]
         if self.sees and self.failure is None:
             floors = ", ".join(f"{t.name} {t.floor_median:.0e} / {t.floor_p90:.0e}" for t in self.sees)
-            lines.append(Text(f"sees relative errors from (median / 90 %, first step): {floors}"))
+            lines.append(Text(f"smallest detectable error (median / 90 %, first step): {floors}"))
         if self.failure is not None:
-            lines = [Text(line, STYLES[self.verdict]) for line in told(self.failure)] + lines[1:]
-        parts: list[RenderableType] = [table(self), *lines]
+            lines = [Text(line, STYLES[self.verdict]) for line in explain_failure(self.failure)] + lines[1:]
+        parts: list[RenderableType] = [table(self), Text(LEGEND, "dim"), *lines]
         return Group(head, *(Padding(part, (0, 0, 0, 2)) for part in parts))
 
 
 def table(found: Trajectory) -> Table:
     """About ten of the steps."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    titles = ("step", "loss by hand", "by autograd", "parting", "in", "ulps", "explained", "1 ulp does", "lr x curv.")
+    titles = ("step", "loss by hand", "autograd", "difference", "in", "ulps", "bound", "from 1 ulp", "lr x curv.")
     for title in titles:
         grid.add_column(title, justify="left" if title == "in" else "right", overflow="fold")
-    for s in shown(found):
+    for s in pick_steps(found):
         values = (f"{s.step}", f"{s.loss:.9g}", f"{s.loss_autograd:.9g}", f"{s.parting:.2g}", s.parameter)
         curvature = f"{s.curvature:.3f}" if isfinite(s.curvature) else "-"
         mark = "red" if found.failure is not None and s.step >= found.failure.step else ""
@@ -142,7 +146,7 @@ def table(found: Trajectory) -> Table:
     return grid
 
 
-def shown(found: Trajectory) -> tuple[Step, ...]:
+def pick_steps(found: Trajectory) -> tuple[Step, ...]:
     """Evenly spread steps of those looked at, the last one, and the one that fails."""
     looked = found.looked[:: -(-len(found.looked) // ROWS)] if found.looked else ()
     fails = found.failure.step if found.failure is not None else 0
@@ -150,7 +154,7 @@ def shown(found: Trajectory) -> tuple[Step, ...]:
     return tuple(s for s in found.steps if s.step in chosen)
 
 
-def told(failure: Failure) -> list[str]:
+def explain_failure(failure: Failure) -> list[str]:
     """What is wrong, the mistake's name, and what the judge of the whole pass complains of besides."""
     lines = [f"step {failure.step}, {failure.where}: {failure.words}"]
     if (d := failure.diagnosis) is not None:
@@ -175,22 +179,22 @@ def sentences(found: Trajectory) -> list[str]:
     if found.control is not None and not found.control.caught:
         lines.append(f"but an error planted in {found.control.tensor} was not caught, so nothing here can be believed")
     lines.append(
-        f"the runs part by {last.parting:.2g} ({last.ulps:.3g} ulps) in {last.parameter} after {last.step} steps; a "
-        f"change of the start by one unit in the last place does {last.nudged:.2g} (amplified "
+        f"after {last.step} steps the runs differ by {last.parting:.2g} ({last.ulps:.3g} ulps) in {last.parameter}; a "
+        f"start changed by one unit in the last place (ulp) leads to a difference of {last.nudged:.2g} (amplified "
         f"{found.amplification:.1g} times)"
     )
     if e is None:
-        lines.append("at no step do they part by more than rounding explains")
+        lines.append("at no step do they differ by more than the rounding bound")
     if found.chaotic:
-        lines.append("so the run is chaotic: which way it goes is decided by rounding, not by either side's formulas")
+        lines.append("so the run is chaotic: rounding decides which way it goes, not the formulas of either side")
     if e is not None and first is None:
         why = (
-            "which comes of what could not be judged, or of errors that add up"
+            "because of what could not be judged, or of errors that add up"
             if found.open
             else "every step is inside its own bounds, but their errors add up"
         )
         lines.append(
-            f"after step {e.step} they part by {e.parting:.2g} in {e.parameter}, rounding explains {e.explained:.2g}: "
+            f"after step {e.step} they differ by {e.parting:.2g} in {e.parameter}, rounding bound {e.explained:.2g}: "
             f"{why}"
         )
     return lines + edge(found)
@@ -207,5 +211,7 @@ def edge(found: Trajectory) -> list[str]:
             f"lr x the largest curvature stays below 2 (at most {max(s.curvature for s in found.looked):.3g}{every})"
         ]
     before = max((s for s in steps if s < found.edge), default=None)
-    since = f"passed 2 between steps {before} and {found.edge}" if every and before else f"above 2 at step {found.edge}"
+    since = (
+        f"passed 2 between steps {before} and {found.edge}" if every and before else f"is above 2 at step {found.edge}"
+    )
     return [f"lr x the largest curvature {since}{every}"]

@@ -1,1 +1,1 @@
-"""What was found, as text and JSON; never a judgement."""
+"""What was found, as an object, text and JSON; never a judgement, and nothing that a judgement needs."""

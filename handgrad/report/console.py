@@ -1,14 +1,18 @@
-"""Where a command prints, and what it writes for programs."""
+"""Where a command prints, how it says an error or a count, and how it writes JSON."""
 
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from rich.console import Console
+from rich.progress import track
 
 from manual.files.atomic_write import replacing
+
+Item = TypeVar("Item")
 
 WIDTH = 160  # columns where there is no terminal
 
@@ -33,7 +37,34 @@ def wide_console(*, stderr: bool = False, quiet: bool = False) -> Console:
     )
 
 
+def print_lines(console: Console, *lines: str) -> None:
+    """Whole lines as they are: no names of files folded, no brackets read as styles."""
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def describe_error(error: Exception) -> str:
+    """An error's words, without the number that the system gives it."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+
+
+def count_of(n: int, noun: str) -> str:
+    """
+    >>> count_of(1, "epoch"), count_of(2, "epoch")
+    ('1 epoch', '2 epochs')
+    """
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def show_progress(items: Iterable[Item], what: str, count: int) -> Iterable[Item]:
+    """The items one after the other, with a line that moves while they come, where there is a terminal."""
+    console = wide_console(stderr=True)
+    return track(items, what, count, console=console, transient=True, disable=not console.is_terminal)
+
+
 def write_json(path: Path, content: Any) -> None:
-    """The content as a whole, or OSError and what stood there before. `check_writable` asks first."""
+    """Write all of the content; where that fails, OSError, and the file is as it was before."""
     with replacing(path) as file:
         file.write(json.dumps(content, indent=1).encode())

@@ -16,8 +16,7 @@ from handgrad.judge.compare import StageReport, TensorReport
 from handgrad.judge.contracts import Contract
 from handgrad.judge.planted_error import Control
 from handgrad.judge.verdict import Verdict, together
-from handgrad.report.stage_rows import STYLES, StageRow, Stages
-from handgrad.subjects.network.chain import DirectionsReport
+from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,18 @@ class StageContracts:
 
     stage: str
     contracts: tuple[Contract, ...]
+
+
+@dataclass(frozen=True)
+class DirectionsReport:
+    """Test C: v . g against the derivative of the whole forward pass along v, for random v of +1 and -1."""
+
+    directions: int
+    outside: int
+    worst_ratio: float  # |v.g - D| over its bound
+    miss_probability: float
+    entries: int
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -51,17 +62,17 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """Refuted by a stage, wiring, contract or direction; certified only if the planted error was caught as well."""
+        """Refuted by a stage, a connection, contract or direction; certified only if the planted error was caught."""
         parts = [row.isolated.verdict for row in self.stages]
-        parts += [Verdict.REFUTED] if self.wiring or any(broken(self)) else []
+        parts += [Verdict.REFUTED] if self.wiring or any(broken_contracts(self)) else []
         parts += [self.directions.verdict] if self.directions else []
         parts += [Verdict.UNRESOLVED] if self.control and not self.control.caught else []
         return together(parts)
 
     @property
     def complaints(self) -> tuple[str, ...]:
-        """What refutes the run besides a stage: wiring, contracts, directions."""
-        contracts = [f"{where}: {c.name}: {c.detail}" for where, c in broken(self)]
+        """What refutes the run besides a stage: connections, contracts, directions."""
+        contracts = [f"{where}: {c.name}: {c.detail}" for where, c in broken_contracts(self)]
         along = self.directions is not None and self.directions.verdict is Verdict.REFUTED
         return (*self.wiring, *contracts, *(["the directions disagree"] if along else []))
 
@@ -107,13 +118,16 @@ def headline(report: Report) -> Text:
     """The verdict and what it is about."""
     where = f"{report.dtype}, {report.library} on {report.device}, seed {report.seed}"
     text = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {report.name}  ({where})")
-    return text if report.slack == 1 else text.append(f"  slack {report.slack:g}: bounds and floors that much wider")
+    if report.slack != 1:
+        text.append(f"  slack {report.slack:g}: bounds and smallest detectable errors are so many times as large")
+    return text
 
 
 def remarks(report: Report) -> list[Text]:
-    """Everything below the table: reasons, the mistake's name, wiring, directions, control, notes."""
-    lines = [Text(f"wiring: {problem}", "bold red") for problem in report.wiring]
-    lines += [Text(f"contract broken: {where}: {c.name}: {c.detail}", "bold red") for where, c in broken(report)]
+    """Everything below the table: reasons, the mistake's name, connections, directions, control, notes, the terms."""
+    lines = [Text(f"the stages are not connected: {problem}", "bold red") for problem in report.wiring]
+    for where, c in broken_contracts(report):
+        lines.append(Text(f"contract broken: {where}: {c.name}: {c.detail}", "bold red"))
     for row in report.stages:
         for t in row.isolated.tensors:
             if t.verdict is not Verdict.CERTIFIED:
@@ -122,7 +136,8 @@ def remarks(report: Report) -> list[Text]:
             d = row.diagnosis
             equation = f" (eq. {d.equation})" if d.equation else ""
             lines.append(Text(f"{row.name}: {d.name}{equation}. {d.explanation} {d.proof}".rstrip(), "bold"))
-    lines += [Text(f"{row.name} sees from (median / 90 %): {floors(row)}") for row in report.stages]
+    for row in report.stages:
+        lines.append(Text(f"{row.name}: smallest detectable error (median / 90 %): {smallest_errors(row)}"))
     if report.contracts:
         checked = [c for stage in report.contracts for c in stage.contracts if c.held is not None]
         lines.append(Text(f"contracts: {sum(c.held is True for c in checked)} of {len(checked)} kept"))
@@ -133,24 +148,25 @@ def remarks(report: Report) -> list[Text]:
         word = "caught" if k.caught else "NOT CAUGHT, so nothing here can be believed"
         at = f"[{','.join(map(str, k.index))}]" if k.index else ""
         lines.append(Text(f"control: an error of {k.relative:.1e} planted in {k.tensor}{at} of {k.stage} was {word}"))
-    return lines + [Text(f"note: {note}") for note in report.notes]
+    lines += [Text(f"note: {note}") for note in report.notes]
+    return lines + [Text(line, "dim") for line in legend(report.stages)]
 
 
-def floors(row: StageRow) -> str:
-    """Every tensor's detection floor: the relative error surely seen, in half and in nine tenths of its entries."""
+def smallest_errors(row: StageRow) -> str:
+    """Every tensor's smallest detectable error, relative to the entry: of half and of nine tenths of its entries."""
     return ", ".join(f"{t.name} {t.floor_median:.0e} / {t.floor_p90:.0e}" for t in row.isolated.tensors)
 
 
 def directions_line(c: DirectionsReport) -> Text:
     """Test C in one line."""
     if c.verdict is Verdict.UNRESOLVED:
-        return Text("directions: nothing follows: no finite bound", STYLES[c.verdict])
+        return Text("directions: inconclusive, there is no finite bound", STYLES[c.verdict])
     text = f"directions: {c.directions - c.outside} of {c.directions} random directions agree with dual numbers, "
-    text += f"worst {c.worst_ratio:.2g} of bound; an error beyond it escapes with p = {c.miss_probability:.0e}"
+    text += f"worst {c.worst_ratio:.2g} of bound; an error beyond the bound is missed with p = {c.miss_probability:.0e}"
     return Text(text, "" if c.verdict is Verdict.CERTIFIED else STYLES[c.verdict])
 
 
-def broken(report: Report) -> list[tuple[str, Contract]]:
+def broken_contracts(report: Report) -> list[tuple[str, Contract]]:
     """Every contract that was not kept, with its stage."""
     return [(stage.stage, c) for stage in report.contracts for c in stage.contracts if c.held is False]
 
@@ -159,8 +175,8 @@ def reason(row: StageRow, t: TensorReport) -> Text:
     """Why a tensor is not certified, in one line."""
     at = f"[{','.join(map(str, t.index))}]" if t.index else ""
     text = f"{row.name}: {t.name}{at} is {t.hand:.9g}, autograd {t.reference:.9g}: "
-    text += f"apart {t.difference:.2g}, rounding explains {t.bound:.2g}"
-    text += f"; {t.outside} of {t.entries} entries outside" if t.outside else ""
+    text += f"difference {t.difference:.2g}, rounding bound {t.bound:.2g}"
+    text += f"; {t.outside} of {t.entries} entries outside the bound" if t.outside else ""
     return Text(text if not t.reason else f"{row.name}: {t.name}: {t.reason}", STYLES[t.verdict])
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
@@ -12,7 +13,22 @@ from handgrad.judge.compare import StageReport, TensorReport
 from handgrad.judge.verdict import Verdict
 
 STYLES = {Verdict.CERTIFIED: "green", Verdict.REFUTED: "bold red", Verdict.UNRESOLVED: "yellow"}
-WIDE = 126  # columns; a narrower table would cut numbers short
+WIDE = 129  # columns; a narrower table would cut numbers short
+
+
+class Status(StrEnum):
+    """What one tensor of the whole pass is, beside the verdict on its stage alone."""
+
+    OK = "ok"
+    WRONG = "WRONG"  # by its own stage
+    INHERITED = "inherited"  # from a wrong stage before it in the pass
+    DRIFT = "drift"  # every stage is certified, the whole pass is further off than its rounding adds up to
+
+
+MEANINGS = {
+    Status.INHERITED: "inherited: the error comes from another stage, which is wrong; this one is not to blame",
+    Status.DRIFT: "drift: every stage alone is right, but their roundings add up to more than they usually do",
+}
 
 
 @dataclass(frozen=True)
@@ -20,13 +36,13 @@ class Chained:
     """One tensor of the whole pass, fed our own upstream gradients, against the reference's whole pass."""
 
     name: str
-    status: str  # "ok", "WRONG" (this stage), "inherited" (from another), "drift" (rounding, every stage certified)
+    status: Status
     difference: float
     sigmas: float  # difference in standard deviations of the pass's rounding
 
     @property
     def agrees(self) -> bool:
-        return self.status == "ok"
+        return self.status is Status.OK
 
 
 @dataclass(frozen=True)
@@ -57,7 +73,7 @@ class Stages:
 def stage_table(rows: Sequence[StageRow], runs: Sequence[str]) -> Table:
     """One line a stage."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("stage", "tensor", "shape", "worst at", "hand", "autograd", "difference", "of bound", "sees from"):
+    for title in ("stage", "tensor", "shape", "worst at", "hand", "autograd", "difference", "of bound", "detects from"):
         left = title in ("stage", "tensor", "shape", "worst at")
         table.add_column(title, justify="left" if left else "right", no_wrap=True)
     for title in ("isolated", "chained", *(["worst in"] if runs else [])):
@@ -87,8 +103,8 @@ def three_lines(row: StageRow, run: str = "") -> list[Text]:
     first = Text.assemble(
         f"{row.name:<24}  {t.name} ({shape_word(t)})  ", isolated_word(t), ", chained ", chained_word(row.chained)
     )
-    second = f"  at {index_word(t)}: {t.hand:.8g}, autograd {t.reference:.8g}, apart {t.difference:.2g}"
-    third = f"  {t.ratio:.2g} of bound, sees from {t.floor_median:.0e}" + (f" ({run})" if run else "")
+    second = f"  at {index_word(t)}: {t.hand:.8g}, autograd {t.reference:.8g}, difference {t.difference:.2g}"
+    third = f"  {t.ratio:.2g} of bound, detects from {t.floor_median:.0e}" + (f" ({run})" if run else "")
     return [first, Text(second), Text(third)]
 
 
@@ -107,7 +123,21 @@ def isolated_word(t: TensorReport) -> Text:
 
 def chained_word(chained: Sequence[Chained]) -> Text:
     """The worst status of the stage's tensors in the chained pass."""
-    for status, style in (("WRONG", "bold red"), ("inherited", "magenta"), ("drift", "yellow")):
-        if any(t.status == status for t in chained):
+    for status, style in ((Status.WRONG, "bold red"), (Status.INHERITED, "magenta"), (Status.DRIFT, "yellow")):
+        if any(t.status is status for t in chained):
             return Text(status, style)
     return Text("ok", "green") if chained else Text("-")
+
+
+def legend(rows: Sequence[StageRow]) -> list[str]:
+    """The terms that the stages above use, explained."""
+    if not rows:
+        return []
+    lines = ["detects from: the smallest relative error that would surely be detected in half of the tensor's entries"]
+    found = {t.status for row in rows for t in row.chained}
+    if found:
+        lines.append(
+            "isolated: the stage alone, given autograd's upstream gradient; chained: the same stage in the whole pass, "
+            "given what the hand-derived stages before it computed"
+        )
+    return lines + [meaning for status, meaning in MEANINGS.items() if status in found]

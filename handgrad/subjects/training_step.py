@@ -19,7 +19,7 @@ from handgrad.judge.judge import judge
 from handgrad.judge.planted_error import Control, plant_error
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
-from handgrad.report.report import Report, broken, reason
+from handgrad.report.report import Report, broken_contracts, reason
 from handgrad.report.stage_rows import StageRow
 from handgrad.subjects.network.network_run import Point, Run, run_by_hand
 from handgrad.subjects.network.stages import list_stages, name_tensors
@@ -125,7 +125,7 @@ def explain_failure(step: int, point: Point, seed: int, row: StageRow | None, wi
     """What `verify` says of the pass that failed, and of the stage that failed in it, where it is known already."""
     params = [duplicate(layer) for layer in point.params]
     report = verify(point.network, params, duplicate(point.x), duplicate(point.target), point.loss, seed=seed)
-    for where, contract in broken(report):
+    for where, contract in broken_contracts(report):
         if contract.name in OVERWRITES:  # no number after it can be blamed on a formula
             return Failure(step, where, "", f"{contract.name}: {contract.detail}", None, report)
     if (row := row or report.culprit) is None:

@@ -1,1 +1,1 @@
-"""What `handgrad verify` judges: every layer, activation and loss on real digits; never how it is judged."""
+"""The list of problems that `handgrad verify` judges, and running it; never how a problem is judged."""

@@ -1,4 +1,4 @@
-"""The main job: every activation, layer and loss certified on real handwritten digits, at the start and trained."""
+"""Every problem of the list certified on real handwritten digits, at its initial weights and after training."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,45 +11,16 @@ from handgrad.judge.verdict import Verdict, together
 from handgrad.report.report import Report
 from handgrad.subjects.network.verify import verify
 from handgrad.subjects.neurons import judge_neurons
-from manual import (
-    BatchNorm1d,
-    BinaryCrossEntropy,
-    Dropout,
-    HalfSquaredError,
-    LayerNorm,
-    Linear,
-    Loss,
-    Network,
-    Params,
-    ReLU,
-    Running,
-    Softmax,
-    SoftmaxCrossEntropy,
-    SquaredError,
-    Tanh,
-    mlp,
-    sgd,
-)
-from manual.losses import NAMED_LOSSES
+from handgrad.suite.problems import Problem
+from manual import BatchNorm1d, Dropout, Params, Running, sgd
 
 DTYPES = ("float64", "float32")
-SIZES, BATCH, STEPS, RATE = (64, 32, 10), 32, 100, 0.2
-
-
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """A network and a loss for the digits. labels: class indices as target, not one-hot. running: batch norm frozen."""
-
-    title: str
-    network: Network
-    loss: Loss
-    labels: bool = False
-    running: bool = False
+BATCH, STEPS, RATE = 32, 100, 0.2
 
 
 @dataclass(frozen=True)
-class Case:
-    """One problem and what was found, per dtype at the start and trained."""
+class SuiteResult:
+    """What was found on one problem: a report per dtype, at the start and trained."""
 
     title: str
     reports: tuple[Report, ...]
@@ -60,44 +31,17 @@ class Case:
         return together(report.verdict for report in self.reports)
 
 
-def problems(activations: Sequence[str], losses: Sequence[str]) -> list[Problem]:
-    """One problem per activation and loss."""
-    return [
-        Problem(f"{activation}, {loss}", mlp(SIZES, activation), NAMED_LOSSES[loss], labels=loss == "cross_entropy")
-        for activation in activations
-        for loss in losses
-    ]
-
-
-def other_layers_and_losses() -> list[Problem]:
-    """What an activation between linear layers does not reach: every other layer, loss, reduction and option."""
-    connected = np.random.default_rng(0).integers(0, 2, (32, 64))
-    first = (Linear(64, 32, mask=connected), BatchNorm1d(32), Tanh(), Dropout(0.2))
-    every = Network((*first, Linear(32, 16, bias=False), LayerNorm(16), ReLU(), Linear(16, 10), Softmax()))
-    net, weights = mlp(SIZES, "tanh"), tuple(0.3 + 0.1 * k for k in range(10))
-    return [
-        Problem("every layer, half squared error", every, HalfSquaredError()),
-        Problem("every layer frozen, squared error", every, SquaredError("batch mean"), running=True),
-        Problem("tanh, squared error as torch's mean", net, SquaredError("mean")),
-        Problem("tanh, binary cross-entropy", net, BinaryCrossEntropy()),
-        Problem("tanh, binary cross-entropy batch mean", net, BinaryCrossEntropy("batch mean")),
-        Problem(
-            "tanh, cross_entropy weighted and smoothed", net, SoftmaxCrossEntropy("mean", 0.1, weights), labels=True
-        ),
-        Problem("tanh, cross_entropy sum of probabilities", net, SoftmaxCrossEntropy("sum", 0.1, weights)),
-        Problem("tanh, cross_entropy batch mean", net, SoftmaxCrossEntropy("batch mean"), labels=True),
-    ]
-
-
-def survey(todo: Sequence[Problem], dtypes: Sequence[str] = DTYPES, *, seed: int, slack: float = 1.0) -> Iterator[Case]:
-    """One case per problem. Gradients shrink while a network trains, so what is right at the start is judged again."""
+def run_suite(
+    todo: Sequence[Problem], dtypes: Sequence[str] = DTYPES, *, seed: int, slack: float = 1.0
+) -> Iterator[SuiteResult]:
+    """One result per problem. Gradients shrink in training, so what is right at the start is judged again after it."""
     data = digits()
     for problem in todo:
-        reports = [r for dtype in dtypes for r in judge(problem, data, dtype, seed, slack)]
-        yield Case(problem.title, tuple(reports))
+        reports = [r for dtype in dtypes for r in judge_problem(problem, data, dtype, seed, slack)]
+        yield SuiteResult(problem.title, tuple(reports))
 
 
-def judge(problem: Problem, data: Digits, dtype: str, seed: int, slack: float) -> Iterator[Report]:
+def judge_problem(problem: Problem, data: Digits, dtype: str, seed: int, slack: float) -> Iterator[Report]:
     """The problem at its initial weights and, where that is right, after training. What raises is reported."""
     network, loss, rng = problem.network, problem.loss, np.random.default_rng(seed)
     x = data.x.astype(dtype)
@@ -121,9 +65,9 @@ def judge(problem: Problem, data: Digits, dtype: str, seed: int, slack: float) -
             return
 
 
-def neurons(seed: int, slack: float = 1.0) -> Case:
-    """The scalar reference, one sample at a time."""
-    return Case("neuron by neuron, every activation", (judge_neurons(seed, slack),), batch=1)
+def judge_scalar_neurons(seed: int, slack: float = 1.0) -> SuiteResult:
+    """Every activation in a single neuron on plain numbers, one sample at a time."""
+    return SuiteResult("neuron by neuron, every activation", (judge_neurons(seed, slack),), batch=1)
 
 
 def train(problem: Problem, params: tuple[Params, ...], x: Any, target: Any, rng: np.random.Generator) -> Any:

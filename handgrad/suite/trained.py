@@ -1,4 +1,4 @@
-"""A trained network judged on its own data, as the survey judges fresh ones."""
+"""A trained network judged on its own data, as the suite judges fresh ones."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,30 +6,30 @@ from pathlib import Path
 import numpy as np
 
 from handgrad.experiment.datasets import load
-from handgrad.experiment.plan import located, read, target_for
+from handgrad.experiment.plan import locate, read_checkpoint, target_for
 from handgrad.subjects.network.verify import verify
-from handgrad.suite.run import BATCH, Case
+from handgrad.suite.run import BATCH, SuiteResult
 from manual.losses import NAMED_LOSSES
 from manual.training.batches import masks
 
 
-def trained_case(
+def judge_checkpoint(
     path: str | Path, source: str | None, dtypes: Sequence[str], *, seed: int, slack: float = 1.0
-) -> Iterator[Case]:
+) -> Iterator[SuiteResult]:
     """The network in the checkpoint, with the weights it was trained to, on a batch of its data (or of `source`).
 
-    Everything is read before the first case is asked for. Raises OSError, CheckpointError and DataError.
+    Everything is read before the result is asked for. Raises OSError, CheckpointError and DataError.
     """
-    trained = read(path)
+    trained = read_checkpoint(path)
     options, form, (network, _, _, training, _) = trained.options, trained.form, trained.checkpoint
-    source = options.data if source is None else located(source)
+    source = options.data if source is None else locate(source)
     try:
         data = load(source, form)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"--data: there is no {source}; say where the data are, as --data PATH") from error
     rows = np.random.default_rng(seed).permutation(len(data.x))[:BATCH]
 
-    def cases() -> Iterator[Case]:
+    def judge() -> Iterator[SuiteResult]:
         reports = []
         for dtype in dtypes:
             params = [{name: array.astype(dtype) for name, array in layer.items()} for layer in training.params]
@@ -39,6 +39,6 @@ def trained_case(
             name = f"{Path(path).name}, {dtype}, step {training.step}"
             report = verify(network, params, x, target, loss, states=states, seed=seed, slack=slack, name=name)
             reports.append(report)
-        yield Case(f"{Path(path).name} after step {training.step}, {data.title}", tuple(reports))
+        yield SuiteResult(f"{Path(path).name} after step {training.step}, {data.title}", tuple(reports))
 
-    return cases()
+    return judge()

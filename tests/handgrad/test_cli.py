@@ -46,6 +46,7 @@ def test_a_broken_backward_pass_returns_1_and_the_table_points_at_it(capsys, mon
     (line,) = {line.split("0x")[0].split()[0] for line in out.splitlines() if "WRONG" in line and "h1 = Tanh" in line}
     assert line == "h1"
     assert "REFUTED  1 network, 1 run" in out
+    assert out.splitlines()[-1] == "At least one backward pass is wrong; the lines above say where and why."
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,10 @@ def test_as_a_program():
         [sys.executable, "-m", "handgrad", "verify", *only], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].startswith("CERTIFIED  1 network, 2 runs, seed ")
+    assert done.stdout.splitlines()[-2].startswith("CERTIFIED  1 network, 2 runs, seed ")
+    assert done.stdout.splitlines()[-1] == (
+        "Every gradient is right: where it differs from autograd's, rounding explains the difference."
+    )
     assert done.stderr == ""
 
 
@@ -121,7 +125,7 @@ def test_a_reader_that_has_seen_enough_is_no_refutation():
 
 
 def test_what_stops_unexpectedly_is_no_refutation(capsys, monkeypatch):
-    monkeypatch.setattr("handgrad.commands.verify.problems", lambda *_: 1 / 0)
+    monkeypatch.setattr("handgrad.commands.verify.combine", lambda *_: 1 / 0)
     assert main(["verify"]) == 2
     assert "ZeroDivisionError" in capsys.readouterr().err
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handgrad.course import text as lecture_text
+from handgrad.course import text as course_text
 from handgrad.lectures import ando_ki_inference, ando_ki_train
 from manual import mlp
 from manual.files.weight_files import save_text
@@ -106,7 +106,7 @@ def test_loss_curve_is_drawn(train_main: Callable[..., int]) -> None:
 def test_plot_that_cannot_be_is_told_before_training(
     train_main: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(lecture_text, "find_spec", lambda name: None)
+    monkeypatch.setattr(course_text, "find_spec", lambda name: None)
     with pytest.raises(SystemExit) as stop:
         train_main("--plot", "loss.png")
     assert stop.value.code == 2

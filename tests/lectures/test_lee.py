@@ -311,7 +311,7 @@ def test_lost_digits(errata: dict[str, Any]) -> None:
     assert lost.verdict is kept.verdict is Verdict.CERTIFIED  # every gradient and every update
     assert lost.chaotic
     assert lost.edge == 792 - 750 + 1  # steps are counted from 1, iterations from 0
-    assert "so the run is chaotic: which way it goes is decided by rounding" in errata["U-E0"].words
+    assert "so the run is chaotic: rounding decides which way it goes" in errata["U-E0"].words
     assert not kept.chaotic
     assert kept.edge is None
     assert kept.steps[-1].nudged < 1e-12

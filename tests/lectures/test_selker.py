@@ -17,9 +17,9 @@ from rich.console import Console
 
 from handgrad import Verdict, verify_update
 from handgrad.arrays.precision import to64
-from handgrad.course import text as lecture_text
 from handgrad.course.lecture import Erratum, Number, System
 from handgrad.lectures import selker, selker_answers, selker_errata, selker_letters, selker_network
+from handgrad.report import console
 from manual import gradients, mlp
 
 HERE = Path(__file__).parent
@@ -231,7 +231,7 @@ def case_inputs(name: str) -> dict[str, Any]:
 
 def test_linear_claim() -> None:
     """The claim of S15, on matrices of our own."""
-    assert number("S-S2", "C(B(A x)), and (C B A) x").apart < 1e-14
+    assert number("S-S2", "C(B(A x)), and (C B A) x").difference < 1e-14
     (note,) = system("S-S2").notes
     assert float(note.split()[-1]) > 0.1
 
@@ -308,7 +308,7 @@ def test_every_golden_value_is_covered() -> None:
 def test_every_system_is_certified(name: str) -> None:
     found = system(name)
     assert found.id == name
-    assert all(n.verdict is Verdict.CERTIFIED for n in found.numbers), [n.name for n in found.numbers if n.apart]
+    assert all(n.verdict is Verdict.CERTIFIED for n in found.numbers), [n.name for n in found.numbers if n.difference]
     assert found.verdict is Verdict.CERTIFIED
     if name in {f"S-S{i}" for i in (1, 2, 4, 5, 6, 7, 8, 9)}:
         assert found.reports, "a system with a gradient goes to the judge"
@@ -378,16 +378,16 @@ def test_plots_draw(plot: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
         (" \n ", ""),
     ],
 )
-def test_cleaned(text: str, letters: str) -> None:
-    assert selker_letters.cleaned(text) == letters
-    assert selker_letters.cleaned(letters) == letters
+def test_clean(text: str, letters: str) -> None:
+    assert selker_letters.clean(text) == letters
+    assert selker_letters.clean(letters) == letters
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte-order mark"])
 def test_read(tmp_path: Path, mark: bytes) -> None:
     path = tmp_path / "text.txt"
     path.write_bytes(mark + "Él está aquí.\r\n¿Y tú?\r\n".encode())
-    assert selker_letters.cleaned(selker_letters.read(path)) == "el esta aqui_ _y tu_"
+    assert selker_letters.clean(selker_letters.read(path)) == "el esta aqui_ _y tu_"
 
 
 def test_pairs() -> None:
@@ -410,7 +410,7 @@ def test_networks_beat_what_is_to_beat() -> None:
 def test_learning_letters_shows_progress_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(lecture_text, "Console", partial(Console, force_terminal=True))
+    monkeypatch.setattr(console, "wide_console", partial(Console, force_terminal=True))
     selker_letters.show(selker_letters.SHORT * 5, Console(width=100))
     out, err = capsys.readouterr()
     assert "140-80-28, 5 letters before" in err

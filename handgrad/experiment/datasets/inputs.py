@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.experiment.datasets.form import DataError, Float, Form, Raw, Scaling
+from handgrad.report.console import count_of
 
 NAMED = 8  # columns that one warning names
 
@@ -17,7 +18,7 @@ def check(path: str, raw: Raw, fewest: int) -> None:
     if x.dtype.kind not in "buif":
         raise DataError(f"{path}: the inputs are {x.dtype}, expected real numbers")
     if len(x) < fewest:
-        raise DataError(f"{path}: {_count(len(x), 'row')} of data, expected {fewest} or more")
+        raise DataError(f"{path}: {count_of(len(x), 'row')} of data, expected {fewest} or more")
     if x.shape[1] == 0:
         raise DataError(f"{path}: no inputs beside the target, expected one column or more")
     if raw.target is not None and len(raw.target) != len(x):
@@ -28,16 +29,16 @@ def check(path: str, raw: Raw, fewest: int) -> None:
         raise DataError(f"{path}, {raw.where(i, j)}: {what}, expected a finite number; fill it in or leave the row out")
 
 
-def scaled(path: str, raw: Raw) -> tuple[Float, Scaling]:
+def scale(path: str, raw: Raw) -> tuple[Float, Scaling]:
     """The inputs as a network takes them, and what brought them there. Warns of constant columns."""
     if raw.x.dtype == np.uint8:
         scaling = Scaling((0.0,), (float(raw.x.max()) or 1.0,))
         return scaling(raw.x), scaling
-    x, scaling, constant = standardised(path, raw.x, raw)
+    x, scaling, constant = standardise(path, raw.x, raw)
     if constant:
         names = ", ".join(map(repr, constant[:NAMED])) + (", ..." if len(constant) > NAMED else "")
         warnings.warn(
-            f"{path}: {_count(len(constant), 'input')} the same in every row: {names}; kept, but nothing can be "
+            f"{path}: {count_of(len(constant), 'input')} the same in every row: {names}; kept, but nothing can be "
             "learned from them",
             UserWarning,
             stacklevel=4,
@@ -45,7 +46,7 @@ def scaled(path: str, raw: Raw) -> tuple[Float, Scaling]:
     return x, scaling
 
 
-def standardised(path: str, raw: NDArray[Any], names: Raw) -> tuple[Float, Scaling, list[str]]:
+def standardise(path: str, raw: NDArray[Any], names: Raw) -> tuple[Float, Scaling, list[str]]:
     """(raw - mean) / standard deviation per column, and the constant columns, which become 0.
 
     Raises DataError where the numbers are too large or too small to be squared.
@@ -75,7 +76,9 @@ def standardised(path: str, raw: NDArray[Any], names: Raw) -> tuple[Float, Scali
 def as_form(path: str, raw: Raw, form: Form) -> Float:
     """The inputs scaled as the form says. DataError where their number differs."""
     if raw.x.shape[1] != form.n_in:
-        raise DataError(f"{path}: {_count(raw.x.shape[1], 'input')}, expected {form.n_in} as in the data learned from")
+        raise DataError(
+            f"{path}: {count_of(raw.x.shape[1], 'input')}, expected {form.n_in} as in the data learned from"
+        )
     with np.errstate(over="ignore"):
         x = form.scaling(raw.x)
     if not np.isfinite(x).all():
@@ -88,7 +91,3 @@ def as_form(path: str, raw: Raw, form: Form) -> Float:
 
 def _name(raw: Raw, j: int) -> str:
     return raw.columns[j] if raw.columns else f"input {j + 1}"
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"

@@ -61,7 +61,7 @@ def _numbers(path: str, name: str, raw: Raw, form: Form | None, *, fit: bool = F
     if raw.target is None:
         raise DataError(f"{path}: has no target, expected a label in every row")
     found = targets.target_of(path, raw, fit=fit)
-    x, scaling = inputs.scaled(path, raw)
+    x, scaling = inputs.scale(path, raw)
     form = Form(x.shape[1], raw.columns, raw.target_name, found.classes, scaling, found.scaling)
     return Data(x, found.values, form, f"{rows}, {form.n_in} input{'s' if form.n_in > 1 else ''}, {_outputs(form)}")
 
@@ -78,7 +78,7 @@ def _letters(path: Path, form: Form | None) -> Data:
     if form is not None and not form.context:
         raise DataError(f"{path}: text, but the network was trained on numbers; expected {', '.join(READERS)} or idx")
     written = text.read(path)
-    letters, foreign = text.cleaned(written), text.foreign(written)
+    letters, foreign = text.clean(written), text.foreign(written)
     others = f"{path}: {100 * foreign:.0f} % of its letters are not a to z, and each of those becomes an underscore"
     if foreign > 0.5:
         raise DataError(f"{others}; expected text in Latin letters, with or without accents")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.experiment.datasets.form import DataError, Float, Form, Ints, Raw, Scaling
-from handgrad.experiment.datasets.inputs import standardised
+from handgrad.experiment.datasets.inputs import standardise
 
 SHOWN = 8  # classes that one message names
 FIT = "numbers to be fitted: --loss mse (from Python: fit=True)"
@@ -45,7 +45,7 @@ def target_of(path: str, raw: Raw, *, fit: bool = False) -> Target:
                     f"-1 and 1, or as numbers from 0; the labels are {_some([f'{value:g}' for value in found])}; {FIT}"
                 )
             return _classes(path, found, at, _whole)
-    return _fitted(path, given, raw)
+    return _scale_numbers(path, given, raw)
 
 
 def _classes(path: str, found: NDArray[Any], at: NDArray[Any], name: Callable[[Any], str]) -> Target:
@@ -60,9 +60,9 @@ def _classes(path: str, found: NDArray[Any], at: NDArray[Any], name: Callable[[A
     return Target(at.astype(np.int64).ravel(), names, None)
 
 
-def _fitted(path: str, given: NDArray[Any], raw: Raw) -> Target:
+def _scale_numbers(path: str, given: NDArray[Any], raw: Raw) -> Target:
     names = raw._replace(columns=(raw.target_name,) if raw.target_name and given.shape[1] == 1 else ())
-    values, scaling, constant = standardised(f"{path}: the target", given, names)
+    values, scaling, constant = standardise(f"{path}: the target", given, names)
     if constant:
         same = given[0, int((given == given[0]).all(0).argmax())]
         raise DataError(f"{path}: every target is {same:g}, expected numbers that differ, or two classes or more")

@@ -13,10 +13,10 @@ from handgrad.experiment.datasets.form import DataError, Float, Ints
 LETTERS = "abcdefghijklmnopqrstuvwxyz _"  # the underscore is every other character
 
 
-def cleaned(text: str) -> str:
+def clean(text: str) -> str:
     """a..z, single spaces and single underscores: accents dropped, white space a space, all else an underscore.
 
-    >>> cleaned("\\ufeffCaf\\u00e9,\\r\\n  42 Stra\\u00dfen")
+    >>> clean("\\ufeffCaf\\u00e9,\\r\\n  42 Stra\\u00dfen")
     'cafe_ _ strassen'
     """
     found: list[str] = []

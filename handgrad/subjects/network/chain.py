@@ -15,6 +15,7 @@ from handgrad.arrays.dual import Dual
 from handgrad.arrays.precision import plain, to64
 from handgrad.judge.constants import DRIFT_SIGMAS
 from handgrad.judge.verdict import Verdict
+from handgrad.report.report import DirectionsReport
 from handgrad.subjects.network.network_run import Point
 from handgrad.subjects.network.stages import as_run, convert, layer_twin
 from torch_ref import twin
@@ -80,18 +81,6 @@ def noise(point: Point, dtype: str, both: bool = True) -> ChainValues:
         for f, b in zip(trace, back, strict=True)
     ]
     return ChainValues((*stages, {"y": E.rad, "dx": dy.rad}))
-
-
-@dataclass(frozen=True)
-class DirectionsReport:
-    """Test C: v . g against the derivative of the whole forward pass along v, for random v of +1 and -1."""
-
-    directions: int
-    outside: int
-    worst_ratio: float  # |v.g - D| over its bound
-    miss_probability: float
-    entries: int
-    verdict: Verdict
 
 
 def directions(

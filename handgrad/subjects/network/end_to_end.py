@@ -10,8 +10,9 @@ from handgrad.judge.compare import StageReport
 from handgrad.judge.constants import DRIFT_SIGMAS
 from handgrad.judge.isolation import attempt
 from handgrad.judge.verdict import Verdict
-from handgrad.report.stage_rows import Chained
-from handgrad.subjects.network.chain import ChainValues, DirectionsReport, directions, noise
+from handgrad.report.report import DirectionsReport
+from handgrad.report.stage_rows import Chained, Status
+from handgrad.subjects.network.chain import ChainValues, directions, noise
 from handgrad.subjects.network.network_run import Point, Run, run_by_hand
 
 
@@ -25,16 +26,15 @@ def compare_with_chain(
     for name, own in run.outputs(i).items():
         s, S = to64(own), reference.stages[i].get(name)
         if S is None or s.shape != S.shape:
-            found.append(Chained(name, "WRONG", float("nan"), float("inf")))
+            found.append(Chained(name, Status.WRONG, float("nan"), float("inf")))
             continue
         before = forward if name == "y" else forward or any(refuted[i:])
         with np.errstate(all="ignore"):
             difference = np.abs(s - S)
             z = np.where(difference == 0, 0, difference / (slack * (sigma.stages[i][name] + EPS * np.abs(S))))
         worst = float(np.max(np.nan_to_num(z, nan=np.inf, posinf=np.inf), initial=0))
-        status = (
-            "ok" if worst <= DRIFT_SIGMAS else "WRONG" if name in refuted[i] else "inherited" if before else "drift"
-        )
+        beyond = Status.WRONG if name in refuted[i] else Status.INHERITED if before else Status.DRIFT
+        status = Status.OK if worst <= DRIFT_SIGMAS else beyond
         found.append(Chained(name, status, float(np.max(difference, initial=0)), worst))
     return tuple(found)
 

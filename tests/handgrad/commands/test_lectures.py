@@ -14,6 +14,7 @@ from handgrad.cli import main
 from handgrad.commands import lectures
 from handgrad.course.lecture import Number, System
 from handgrad.lectures import scikit_learn
+from manual.files import atomic_write
 
 
 def test_the_table_has_a_row_for_each_system_of_each_lecture(
@@ -106,6 +107,19 @@ def test_json_has_every_number(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert out.splitlines()[-1] == "CERTIFIED  2 worked examples"
 
 
+def test_json_that_cannot_be_written_leaves_what_was_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    file.write_text("before")
+
+    def full(*names: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(atomic_write.os, "replace", full)
+    assert main(["lectures", "scikit_learn", "--json", str(file)]) == 2
+    assert file.read_text() == "before"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["found.json"]
+
+
 def test_a_backward_pass_that_raises_is_a_refuted_row_and_the_others_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,7 +134,7 @@ def test_a_backward_pass_that_raises_is_a_refuted_row_and_the_others_run(
         ["REFUTED", "lee.activations"], ["REFUTED", "U-S2"], ["CERTIFIED", "U-S3"], ["CERTIFIED", "U-S4"],
         ["REFUTED", "lee.regression"], ["REFUTED", "lee.one_step"], ["REFUTED", "lee.thousand"],
     ]  # fmt: skip
-    assert "5 of 7 REFUTED: lee.activations (TypeError: student slip (test_lectures_command.py, line" in out
+    assert "5 of 7 REFUTED: lee.activations (TypeError: student slip (test_lectures.py, line" in out
 
 
 @pytest.mark.parametrize(
@@ -128,8 +142,11 @@ def test_a_backward_pass_that_raises_is_a_refuted_row_and_the_others_run(
     [
         (["lectures", "rosenblatt"], "invalid choice: 'rosenblatt' (choose from"),
         (["lectures", "mazur", "--errata"], "--errata: mazur has no list of mistakes; its wrong digits:"),
-        (["lectures", "mazur", "--json", "/no/such/folder/x.json"], "--json: there is no folder /no/such/folder"),
-        (["lectures", "mazur", "--json", "/"], "--json: / is a folder, expected a file"),
+        (
+            ["lectures", "mazur", "--json", "/no/such/folder/x.json"],
+            "--json: /no/such/folder/x.json: there is no folder /no/such/folder",
+        ),
+        (["lectures", "mazur", "--json", "/"], "--json: /: is a folder, expected a file name"),
     ],
 )
 def test_bad_usage_returns_2_and_says_what_to_do(

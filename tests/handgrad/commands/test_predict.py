@@ -12,7 +12,7 @@ import pytest
 import manual
 from handgrad.cli import main
 from handgrad.experiment.datasets import load
-from handgrad.experiment.plan import read
+from handgrad.experiment.plan import read_checkpoint
 from manual.files import atomic_write as atomic
 
 
@@ -55,16 +55,16 @@ def test_every_digit_with_its_probability(on_digits: Path, tmp_path: Path, capsy
     assert main(["predict", "--checkpoint", str(on_digits), "--data", "digits", "--out", str(out)]) == 0
     header, rows = table(out)
     assert header == ["row", "predicted", "probability", "label"]
-    data, found = load("digits"), read(on_digits).checkpoint
+    data, found = load("digits"), read_checkpoint(on_digits).checkpoint
     y = found.network.forward(found.training.params, data.x.astype("float32"))[0].astype("float64")
     p = np.exp(y) / np.exp(y).sum(1, keepdims=True)
     assert [row[3] for row in rows] == [data.form.classes[k] for k in data.target]
     assert [row[1] for row in rows] == [data.form.classes[k] for k in p.argmax(1)]
     np.testing.assert_allclose([float(row[2]) for row in rows], p.max(1), rtol=1e-5)
     right, said = sum(row[1] == row[3] for row in rows), capsys.readouterr().out
-    assert f"{100 * right / 1797:.2f} % of 1797 right ({right})" in said
+    assert f"\naccuracy {100 * right / 1797:.2f} % ({right} of 1797)\n" in said
     held_back = found.training.history[-1]["val_accuracy"]
-    assert f"{100 * held_back:.2f} % of 359 that were held back from its training right" in said
+    assert f"not trained on: validation accuracy {100 * held_back:.2f} % (" in said
 
 
 def test_rows_without_labels_in_other_columns_order(
@@ -76,7 +76,7 @@ def test_rows_without_labels_in_other_columns_order(
     header, rows = table(out)
     assert header == ["row", "predicted", "probability"]
     assert [row[1] for row in rows] == ["ja", "nein"]
-    assert "right" not in capsys.readouterr().out
+    assert "accuracy" not in capsys.readouterr().out
 
 
 def test_numbers_come_in_the_files_own_units(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,7 +114,7 @@ def test_a_disk_that_fills_up_costs_the_file_alone(
     monkeypatch.setattr(atomic.os, "replace", full)
     assert main(["predict", "--checkpoint", str(on_digits), "--data", "digits", "--out", str(out)]) == 1
     said, err = capsys.readouterr()
-    assert " that were held back from its training right" in said
+    assert "on the rows that it was not trained on: validation accuracy " in said
     assert err == f"{out}: cannot be written: No space left on device; free some space on that disk\n"
 
 
@@ -146,8 +146,10 @@ def test_a_trained_network_is_certified(on_digits: Path, on_text: Path, capsys: 
         capsys.readouterr()
         assert main(["verify", "--checkpoint", str(file), "--seed", "1"]) == 0
         said = capsys.readouterr().out
-        assert said.startswith(f"CERTIFIED  net.safetensors after step {read(file).checkpoint.training.step}, ")
-        assert said.splitlines()[-1] == "CERTIFIED  1 network, 2 runs, seed 1"
+        assert said.startswith(
+            f"CERTIFIED  net.safetensors after step {read_checkpoint(file).checkpoint.training.step}, "
+        )
+        assert said.splitlines()[-2] == "CERTIFIED  1 network, 2 runs, seed 1"
 
 
 def test_a_broken_backward_pass_of_a_trained_network_is_refuted(

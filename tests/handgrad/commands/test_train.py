@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 
 from handgrad.cli import main
 from handgrad.commands import train as command
-from handgrad.experiment import text as training_text
-from handgrad.experiment.plan import Options, fresh, read, resumed
+from handgrad.experiment import text
+from handgrad.experiment.plan import Options, begin, read_checkpoint, resume_from
 from handgrad.experiment.text import Line
 from manual.files import atomic_write as atomic
 from manual.files.serialise import flatten
@@ -33,7 +33,7 @@ def run(*arguments: Any) -> int:
 
 def arrays(file: Path) -> dict[str, Any]:
     """Everything in a checkpoint, by name."""
-    found = read(file).checkpoint
+    found = read_checkpoint(file).checkpoint
     named, numbers = flatten(found.network, found.optimizer, found.training)
     return {**named, "numbers": numbers}
 
@@ -56,8 +56,8 @@ def test_the_plain_command_reaches_97_percent(capsys: pytest.CaptureFixture[str]
     assert run() == 0
     assert time.process_time() - start < 20
     last = capsys.readouterr().out.splitlines()[-1]
-    assert float(last.split()[0]) >= 97
-    assert "% of 359 held-back digits right" in last
+    assert float(last.removeprefix("validation accuracy ").split()[0]) >= 97
+    assert " of 359 digits)" in last
 
 
 def test_all_sides_give_the_same_curve(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_resuming_gives_what_the_unbroken_run_gives(tmp_path: Path) -> None:
     assert run(*SMALL, "--epochs", 2, "--checkpoint", parts) == 0
     assert run("--resume", "--checkpoint", parts, "--epochs", 4, "--log", log) == 0
     assert_same(parts, whole)
-    assert records(log) == list(read(whole).checkpoint.training.history)
+    assert records(log) == list(read_checkpoint(whole).checkpoint.training.history)
 
 
 def test_resuming_on_another_side_follows_to_rounding(tmp_path: Path) -> None:
@@ -89,7 +89,9 @@ def test_resuming_on_another_side_follows_to_rounding(tmp_path: Path) -> None:
     assert run(*SMALL, "--epochs", 2, "--checkpoint", parts) == 0
     assert run("--resume", "--checkpoint", parts, "--epochs", 3, "--side", "hand") == 0
     for ours, theirs in zip(
-        read(parts).checkpoint.training.params, read(whole).checkpoint.training.params, strict=True
+        read_checkpoint(parts).checkpoint.training.params,
+        read_checkpoint(whole).checkpoint.training.params,
+        strict=True,
     ):
         for name, array in theirs.items():
             np.testing.assert_allclose(ours[name], array, rtol=1e-9)
@@ -112,7 +114,7 @@ def test_ctrl_c_ends_after_the_step_and_can_be_resumed(
         patch.setattr(Line, "__call__", press)
         assert run(*SMALL, "--epochs", 3, "--checkpoint", file, "--log", log) == command.INTERRUPTED
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    assert read(file).checkpoint.training.step == 8
+    assert read_checkpoint(file).checkpoint.training.step == 8
     assert [record["epoch"] for record in records(log)] == [1]
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == (
@@ -150,7 +152,7 @@ def test_a_full_disk_ends_the_run(
     monkeypatch.setattr(command, "save", full)
     assert run(*SMALL, "--epochs", 3, "--checkpoint", file) == 1
     assert f"{file}: cannot be written: No space left on device; " in capsys.readouterr().err
-    assert read(file).checkpoint.training.epoch == 1
+    assert read_checkpoint(file).checkpoint.training.epoch == 1
 
 
 def test_a_disk_that_fills_up_at_the_plot_costs_the_plot_alone(
@@ -164,7 +166,7 @@ def test_a_disk_that_fills_up_at_the_plot_costs_the_plot_alone(
     monkeypatch.setattr(atomic.os, "replace", full)
     assert run(*SMALL, "--epochs", 1, "--plot", plot) == 1
     out, err = capsys.readouterr()
-    assert "% of 359 held-back digits right" in out.splitlines()[-1]
+    assert " of 359 digits)" in out.splitlines()[-1]
     assert err == f"{plot}: cannot be written: No space left on device; free some space on that disk\n"
     assert list(tmp_path.iterdir()) == []
 
@@ -197,11 +199,11 @@ def test_without_a_terminal_there_is_a_line_after_an_epoch(
 ) -> None:
     assert run(*SMALL, "--epochs", 3) == 0
     assert capsys.readouterr().err == ""  # over in less than ten seconds
-    monkeypatch.setattr(training_text, "SECONDS", 0)
+    monkeypatch.setattr(text, "SECONDS", 0)
     assert run(*SMALL, "--epochs", 3, "--lr", 0.002) == 0
     lines = capsys.readouterr().err.splitlines()
     for epoch, line in enumerate(lines, 1):
-        assert re.fullmatch(rf"epoch {epoch}/3  loss \S+  rate 0.002  [\d,]+ samples/s  0:00:\d\d left", line)
+        assert re.fullmatch(rf"epoch {epoch}/3  loss \S+  learning rate 0.002  [\d,]+ samples/s  0:00:\d\d left", line)
     assert len(lines) == 3
 
 
@@ -209,15 +211,15 @@ def test_the_gradients_norm_can_be_clipped(tmp_path: Path) -> None:
     """Plain descent from the same weights, one step: clipped to a norm, the step is as long as the rate times it."""
     file, how = tmp_path / "run.safetensors", ["--optimizer", "sgd", "--lr", 1, "--epochs", 1]
     how += ["--layers", "64,12,10", "--dtype", "float64", "--batch-size", 2000]
-    starts = fresh({**dict.fromkeys(Options._fields), "layers": (64, 12, 10), "dtype": "float64"}).params
+    starts = begin({**dict.fromkeys(Options._fields), "layers": (64, 12, 10), "dtype": "float64"}).params
     for side in ("manual", "hand"):
         file.unlink(missing_ok=True)
         assert run(*how, "--side", side, "--clip-norm", 0.01, "--checkpoint", file) == 0
-        pairs = zip(read(file).checkpoint.training.params, starts, strict=True)
+        pairs = zip(read_checkpoint(file).checkpoint.training.params, starts, strict=True)
         step = sum(float(((now[k] - then[k]) ** 2).sum()) for now, then in pairs for k in now) ** 0.5
         assert step == pytest.approx(0.01, rel=1e-10)
     assert run("--resume", "--checkpoint", file, "--epochs", 2, "--clip-norm", 1) == 0
-    assert read(file).options.clip_norm == 1
+    assert read_checkpoint(file).options.clip_norm == 1
 
 
 def test_a_finished_training_has_nothing_left_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -231,12 +233,12 @@ def test_a_finished_training_has_nothing_left_to_do(tmp_path: Path, capsys: pyte
 def test_the_gradients_of_a_resumed_training_are_told_from_which_step(tmp_path: Path) -> None:
     file = tmp_path / "run.safetensors"
     assert run(*SMALL, "--epochs", 2, "--checkpoint", file) == 0
-    plan = resumed(file, dict.fromkeys(Options._fields))
+    plan = resume_from(file, dict.fromkeys(Options._fields))
     assert plan.resume is not None
-    for resume, begin in ((plan.resume, "at step 12"), (None, "before")):
+    for resume, label in ((plan.resume, "at step 12"), (None, "before")):
         axes = Figure().add_subplot()
-        command.pictures(plan._replace(resume=resume), plan.resume, np.arange(9))[1](axes)
-        assert [text.get_text() for text in axes.get_legend().get_texts()] == [begin, "after"]
+        command.draw(plan._replace(resume=resume), plan.resume, np.arange(9))[1](axes)
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == [label, "after"]
 
 
 def test_own_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -252,16 +254,16 @@ def test_own_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--data", table, "--plot", plot, "--epochs", 60) == 0
     assert plot.read_bytes().startswith(b"\x89PNG")
     reached, drew = capsys.readouterr().out.splitlines()[-2:]
-    assert float(reached.split()[0]) > 85
+    assert float(reached.removeprefix("validation accuracy ").split()[0]) > 85
     assert drew == f"drew {plot}"
     assert run("--data", numbers, "--epochs", 40) == 0
     off, _, on = (
         capsys.readouterr().out.splitlines()[-1].removeprefix("off by ").partition(" (root mean square) on 24 ")
     )
-    assert on.startswith("held-back samples, after 40 epochs")
+    assert on.startswith("validation samples, after 40 epochs")
     assert float(off) < 30  # the targets' standard deviation is about 140
     assert run("--data", text, "--epochs", 3) == 0
-    assert "held-back next letters right" in capsys.readouterr().out
+    assert " next letters)" in capsys.readouterr().out
 
 
 def test_whole_numbers_are_fitted_by_squared_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -278,7 +280,7 @@ def test_whole_numbers_are_fitted_by_squared_error(tmp_path: Path, capsys: pytes
     assert "2 inputs, age to be fitted" in said
     off, _, rest = said.splitlines()[-1].removeprefix("off by ").partition(" ")
     assert float(off) < 12  # the noise is that of 7 years, the ages' standard deviation 17
-    assert rest.startswith("age (root mean square) on 240 held-back samples")
+    assert rest.startswith("age (root mean square) on 240 validation samples")
     assert run("--resume", "--checkpoint", file, "--epochs", 4) == 0
     with pytest.raises(SystemExit):
         run("--data", table, "--loss", "mse", "--layers", "2,5,60")

@@ -11,10 +11,11 @@ import pytest
 from rich.console import Console
 
 from handgrad import Verdict
-from handgrad.course import text as lecture_text
-from handgrad.course.lecture import Erratum, Number, Raised, System, erratum_of, half_unit, system_of
-from handgrad.course.text import errata_line, main, running, show, systems_line, table
+from handgrad.course import text as course_text
+from handgrad.course.lecture import Erratum, Number, Raised, System, half_unit, run_erratum, run_system
+from handgrad.course.text import errata_line, main, run_all, show, systems_line, table
 from handgrad.lectures import banerjee, lee
+from handgrad.report import console
 from handgrad.report.report import render
 
 
@@ -36,14 +37,14 @@ def test_half_a_unit_of_the_last_place(printed: str, half: str) -> None:
         (Number("E", 0.1249, 0.1249, ["0.13"]), "print differs"),
         (Number("E", 0.1249, 0.1249, ["0.13"], "K-E1"), ""),
         (Number("E", 0.125, 0.125, ["0.13"], "K-E1"), "print agrees, where K-E1 says it differs"),
-        (Number("E", 1 + 2e-12, 1.0), "ours and autograd's are 2e-12 apart"),
+        (Number("E", 1 + 2e-12, 1.0), "ours and autograd's differ by 2e-12"),
         (Number("E", 1 + 2e-12, 1.0, within=1e-9), ""),
         (Number("E", 1.0, None), ""),
-        (Number("E", [1.0, 2.0], [1.0, 2.0, 3.0]), "ours and autograd's are inf apart"),
+        (Number("E", [1.0, 2.0], [1.0, 2.0, 3.0]), "ours and autograd's differ by inf"),
         (Number("E", [np.nan, np.inf, -np.inf], [np.nan, np.inf, -np.inf]), ""),
-        (Number("E", [1.0, np.inf], [1.0, 2.0]), "ours and autograd's are inf apart"),
-        (Number("E", np.inf, -np.inf), "ours and autograd's are inf apart"),
-        (Number("E", 1e-30, 0.0), "ours and autograd's are inf apart"),  # and no warning of a division
+        (Number("E", [1.0, np.inf], [1.0, 2.0]), "ours and autograd's differ by inf"),
+        (Number("E", np.inf, -np.inf), "ours and autograd's differ by inf"),
+        (Number("E", 1e-30, 0.0), "ours and autograd's differ by inf"),  # and no warning of a division
         (Number("E", 0.0, 0.0), ""),
     ],
 )
@@ -57,7 +58,7 @@ def test_the_entries_of_a_tensor_share_their_rounding_and_separate_quantities_do
     ours, auto = [0.5, 5e-20], [0.5, 1e-20]
     assert Number("dW", ours, auto).verdict is Verdict.CERTIFIED
     losses = Number("E after 1, 1000 steps", ours, auto, separate=True)
-    assert (losses.verdict, losses.apart) == (Verdict.REFUTED, 4.0)
+    assert (losses.verdict, losses.difference) == (Verdict.REFUTED, 4.0)
     assert Number("E", ours, auto, within=[1e-12, 5], separate=True).agrees
     assert not Number("E", ours, auto, within=[5, 1e-12], separate=True).agrees
 
@@ -102,7 +103,7 @@ def test_print_that_differs_as_told_looks_otherwise_than_print_that_must_not() -
 
 
 def test_one_lecture_is_shown_in_full() -> None:
-    entries = np.arange(lecture_text.ALL) + 0.5
+    entries = np.arange(course_text.ALL) + 0.5
     shown = text(show(System("X", "", [Number("n", entries, entries)])))
     assert all(f"{v:g}" in shown for v in entries)
     assert "..." not in shown
@@ -117,7 +118,7 @@ def raising() -> Any:
 
 
 def test_an_error_becomes_a_refuted_system_with_its_words_and_place() -> None:
-    found = system_of(raising)
+    found = run_system(raising)
     assert (found.id, found.title, found.verdict) == (
         "test_lecture.raising",
         "Never comes to numbers.",
@@ -130,7 +131,7 @@ def test_an_error_becomes_a_refuted_system_with_its_words_and_place() -> None:
 
 
 def test_an_error_becomes_a_mistake_that_is_not_as_it_should_be() -> None:
-    found = erratum_of(raising)
+    found = run_erratum(raising)
     assert found.verdict is Verdict.REFUTED
     assert errata_line([found]).endswith("test_lecture.raising (as printed REFUTED, right REFUTED)")
 
@@ -143,17 +144,17 @@ def test_a_mistake_counts_only_where_it_is_refuted_and_the_right_formula_is_not(
 
 
 def test_several_processes_give_what_one_gives_in_order() -> None:
-    todo = [partial(system_of, run) for run in (lee.unit, banerjee.perceptron, lee.unknown_function)]
-    alone, together = (list(running(todo, "", processes)) for processes in (1, 2))
+    todo = [partial(run_system, run) for run in (lee.unit, banerjee.perceptron, lee.unknown_function)]
+    alone, together = (list(run_all(todo, "", processes)) for processes in (1, 2))
     assert [s.id for s in together] == ["U-S2", "B-S1", "U-S4"]
     assert [s.to_dict()["numbers"] for s in together] == [s.to_dict()["numbers"] for s in alone]
 
 
 def test_progress_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert list(running([lambda: 1, lambda: 2], "counting")) == [1, 2]
+    assert list(run_all([lambda: 1, lambda: 2], "counting")) == [1, 2]
     assert capsys.readouterr() == ("", "")
-    monkeypatch.setattr(lecture_text, "Console", partial(Console, force_terminal=True))
-    assert list(running([lambda: 1, lambda: 2], "counting")) == [1, 2]
+    monkeypatch.setattr(console, "wide_console", partial(Console, force_terminal=True))
+    assert list(run_all([lambda: 1, lambda: 2], "counting")) == [1, 2]
     out, err = capsys.readouterr()
     assert "counting" in err
     assert not out
@@ -168,7 +169,7 @@ def test_a_script_shows_every_system_and_says_by_its_exit_code_whether_all_are_r
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert script(monkeypatch, RIGHT) == 0
-    assert script(monkeypatch, RIGHT, WRONG, system_of(raising)) == 1
+    assert script(monkeypatch, RIGHT, WRONG, run_system(raising)) == 1
     heads = [line for line in capsys.readouterr().out.splitlines() if line[:1].isupper()]
     assert [head.split()[:2] for head in heads] == [
         ["CERTIFIED", "X-S1"], ["CERTIFIED", "X-S1"], ["REFUTED", "X-S2"], ["REFUTED", "test_lecture.raising"]
@@ -186,7 +187,7 @@ def test_plots_that_cannot_be_are_told_before_anything_runs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, absent: bool
 ) -> None:
     if absent:
-        monkeypatch.setattr(lecture_text, "find_spec", lambda name: None)
+        monkeypatch.setattr(course_text, "find_spec", lambda name: None)
     (tmp_path / "file").write_text("")
     folder = tmp_path if absent else tmp_path / "file" / "folder"
     with pytest.raises(SystemExit) as end:

@@ -39,7 +39,7 @@ def test_loss_curves(ax: Axes) -> None:
     for line, key in enumerate(("loss", "val_loss")):
         assert points(ax, line).tolist() == [[record["epoch"], record[key]] for record in HISTORY]
     assert ax.get_yscale() == "log"
-    assert legend(ax) == ["learned, last 0.0312", "held back, last 0.531"]
+    assert legend(ax) == ["training, last 0.0312", "validation, last 0.531"]
 
 
 def test_loss_curves_without_validation_and_with_an_epoch_broken_off(ax: Axes) -> None:
@@ -47,7 +47,7 @@ def test_loss_curves_without_validation_and_with_an_epoch_broken_off(ax: Axes) -
     assert len(ax.lines) == 1
     other = Figure().add_subplot()
     plots.loss_curves(other, [*HISTORY[:3], {"epoch": 4, "loss": 0.2}])
-    assert legend(other) == ["learned, last 0.2", "held back, last 0.75"]
+    assert legend(other) == ["training, last 0.2", "validation, last 0.75"]
     assert other.get_yscale() == "linear"
 
 
@@ -107,11 +107,11 @@ def test_decision_boundary(ax: Axes, form: str) -> None:
             "one score": above[:, None] * 1.0,
         }[form]
 
-    labels = plots.answers(predict(x))
+    labels = plots.pick_classes(predict(x))
     plots.decision_boundary(ax, predict, x, labels, ("no", "$yes_$"))
     mesh = ax.collections[0]
     corners = mesh.get_coordinates()  # type: ignore[attr-defined]
-    above = plots.answers(predict((corners[:-1, :-1] + corners[1:, 1:]).reshape(-1, 2) / 2))
+    above = plots.pick_classes(predict((corners[:-1, :-1] + corners[1:, 1:]).reshape(-1, 2) / 2))
     colours = np.asarray(mesh.get_array()).reshape(-1, 3)
     assert np.array_equal((colours != colours[0]).any(1), above != above[0])
     for k in (0, 1):
@@ -124,7 +124,7 @@ def test_decision_boundary(ax: Axes, form: str) -> None:
 
 def test_a_boundary_needs_two_inputs(ax: Axes) -> None:
     with pytest.raises(ValueError, match=r"x: has shape \(4, 3\), expected \(N, 2\)"):
-        plots.decision_boundary(ax, plots.answers, np.zeros((4, 3)), np.zeros(4, dtype=np.int64))
+        plots.decision_boundary(ax, plots.pick_classes, np.zeros((4, 3)), np.zeros(4, dtype=np.int64))
 
 
 def test_confusion_matrix(ax: Axes) -> None:
@@ -137,7 +137,7 @@ def test_confusion_matrix(ax: Axes) -> None:
     assert np.allclose(image.sum(1), 1)
     assert image[2, 1] == pytest.approx(counts[2, 1] / (target == 2).sum())
     assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b", "' '", "_d"]
-    assert ax.get_title() == f"{(target == predicted).mean():.2%} of 300 right"
+    assert ax.get_title() == f"accuracy {(target == predicted).mean():.2%} on 300 samples"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
 
 
@@ -172,8 +172,8 @@ def spirals(folder: Path, columns: int = 2, fitted: bool = False) -> Path:
 
 
 @pytest.mark.parametrize(("columns", "fitted", "titles"), [
-    (2, False, ["loss", "gradient norm per layer", "100.00% of 40 right", "decision boundary"]),
-    (3, False, ["loss", "gradient norm per layer", "100.00% of 40 right"]),
+    (2, False, ["loss", "gradient norm per layer", "accuracy 100.00% on 40 samples", "decision boundary"]),
+    (3, False, ["loss", "gradient norm per layer", "accuracy 100.00% on 40 samples"]),
     (2, True, ["loss", "gradient norm per layer"]),
 ])  # fmt: skip
 def test_what_applies_is_drawn_into_one_file(tmp_path: Path, columns: int, fitted: bool, titles: list[str]) -> None:

@@ -10,7 +10,7 @@ import torch
 
 import manual
 from handgrad.cli import main
-from handgrad.experiment.side_by_side import by_autograd, compare
+from handgrad.experiment.side_by_side import by_autograd, compare_pass
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report
 from handgrad.subjects.network.verify import verify
@@ -29,7 +29,7 @@ def point(dtype: str, network: manual.Network | None = None) -> tuple[Any, ...]:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_tensor_with_both_values_and_their_distance(dtype: str) -> None:
     network, params, x, target, loss = point(dtype)
-    found = compare(network, params, x, target, loss, seed=0)
+    found = compare_pass(network, params, x, target, loss, seed=0)
     assert found.verdict is Verdict.CERTIFIED
     assert [line.name for line in found.lines] == NAMES
     hand, auto = manual.gradients(network, params, x, target, loss), by_autograd(network, params, x, target, loss)
@@ -61,7 +61,9 @@ def test_the_same_library_is_exact_where_the_same_lines_run() -> None:
     """On torch's arrays tanh is torch's own: h1 differs only if z1 does."""
     network, params, x, target, loss = point("float64")
     params = tuple({name: torch.tensor(a) for name, a in layer.items()} for layer in params)
-    found = {line.name: line for line in compare(network, params, torch.tensor(x), torch.tensor(target), loss).lines}
+    found = {
+        line.name: line for line in compare_pass(network, params, torch.tensor(x), torch.tensor(target), loss).lines
+    }
     assert found["h1"].status == "exact" or found["h1"].why == "its inputs differ already"
 
 
@@ -70,7 +72,7 @@ def test_why_names_the_other_library() -> None:
     network = manual.Network((manual.Sigmoid(),))
     rng = np.random.default_rng(0)
     x, target = rng.normal(size=(500, 3)).astype("float32"), rng.integers(0, 3, 500)
-    line = compare(network, ({},), x, target, manual.SoftmaxCrossEntropy(), seed=0).lines[0]
+    line = compare_pass(network, ({},), x, target, manual.SoftmaxCrossEntropy(), seed=0).lines[0]
     assert (line.name, line.status) == ("h0", "rounding")
     assert line.why in (
         "the same lines on the other library's functions and sums",
@@ -86,7 +88,7 @@ class WrongTanh(manual.Tanh):
 
 def test_a_wrong_tensor_and_those_that_inherit_it() -> None:
     network = manual.Network((manual.Linear(6, 5), WrongTanh(), manual.Linear(5, 3)))
-    found = compare(*point("float64", network), seed=0)
+    found = compare_pass(*point("float64", network), seed=0)
     status = {line.name: line.status for line in found.lines}
     assert found.verdict is Verdict.REFUTED
     assert status["dz1"] == "wrong"
@@ -106,7 +108,7 @@ def test_what_could_not_be_judged_is_not_called_rounding(monkeypatch: pytest.Mon
         return dataclasses.replace(report, stages=tuple(stages))
 
     monkeypatch.setattr("handgrad.experiment.side_by_side.verify", unjudged)
-    found = compare(*point("float32"), seed=0)
+    found = compare_pass(*point("float32"), seed=0)
     apart = {line.name: line for line in found.lines if line.status != "exact"}
     assert found.verdict is Verdict.UNRESOLVED
     assert {name for name, line in apart.items() if line.status == "rounding"} <= {"z1"}
@@ -119,7 +121,7 @@ def test_the_reason_is_that_of_the_entry_shown(activation: str) -> None:
     """The stage alone, on the numbers the pass by hand gave it, says whether the inputs, the stage or both differ."""
     network, params, x, target, loss = point("float32", manual.mlp([6, 5, 3], activation))
     hand = manual.gradients(network, params, x, target, loss)
-    found = {line.name: line for line in compare(network, params, x, target, loss, seed=0).lines}
+    found = {line.name: line for line in compare_pass(network, params, x, target, loss, seed=0).lines}
     z1 = torch.tensor(hand["z1"], requires_grad=True)
     h1 = twin(manual.ACTIVATIONS[activation])(z1)
     (dz1,) = torch.autograd.grad(h1, z1, torch.tensor(hand["dh1"]))
@@ -135,7 +137,7 @@ def test_the_reason_is_that_of_the_entry_shown(activation: str) -> None:
 def test_tanhs_backward_pass_is_fused_in_torch() -> None:
     rng = np.random.default_rng(0)
     x, target = (torch.tensor(rng.normal(size=(200, 3)), dtype=torch.float32) for _ in range(2))
-    found = compare(manual.Network((manual.Tanh(),)), ({},), x, target, manual.HalfSquaredError(), seed=0)
+    found = compare_pass(manual.Network((manual.Tanh(),)), ({},), x, target, manual.HalfSquaredError(), seed=0)
     line = next(line for line in found.lines if line.name == "dx")
     assert line.status == "rounding"
     assert line.why == "autograd's 1 - h h is fused"
@@ -144,7 +146,7 @@ def test_tanhs_backward_pass_is_fused_in_torch() -> None:
 def test_other_precisions_are_refused() -> None:
     network, params, x, target, loss = point("float64")
     with pytest.raises(TypeError, match="x: is float16, expected float32 or float64"):
-        compare(network, params, x.astype("float16"), target, loss)
+        compare_pass(network, params, x.astype("float16"), target, loss)
 
 
 def test_the_command(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:

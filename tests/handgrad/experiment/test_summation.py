@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handgrad.experiment.summation import Dot, how_summed
+from handgrad.experiment.summation import Dot, find_order
 
 
 def dots(n: int, dtype: type, bias: bool, seed: int = 0) -> list[Dot]:
@@ -25,7 +25,7 @@ def test_left_to_right_with_a_bias(dtype: type, first: bool) -> None:
         for u, v in zip(a, b, strict=True):
             s = s + u * v
         values.append(float(s if first else s + start))
-    assert how_summed(given, values) == f"left to right, bias {'first' if first else 'last'}"
+    assert find_order(given, values) == f"left to right, bias {'first' if first else 'last'}"
 
 
 def test_four_lanes() -> None:
@@ -36,7 +36,7 @@ def test_four_lanes() -> None:
         for k in range(len(a)):
             lanes[k % 4] = lanes[k % 4] + a[k] * b[k]
         values.append(float((lanes[0] + lanes[2]) + (lanes[1] + lanes[3])))
-    assert how_summed(given, values) == "in 4 lanes"
+    assert find_order(given, values) == "in 4 lanes"
 
 
 def test_fused_multiply_add_against_the_machines_own() -> None:
@@ -47,12 +47,12 @@ def test_fused_multiply_add_against_the_machines_own() -> None:
         for u, v in zip(a.astype(np.float64), b.astype(np.float64), strict=True):
             s = np.float32(math.fsum([u * v, float(s)]))  # the product is exact: only this rounding and one more
         values.append(float(s))
-    assert how_summed(given, values) == "left to right, fused"
+    assert find_order(given, values) == "left to right, fused"
 
 
 def test_an_order_it_does_not_know() -> None:
     given = dots(40, np.float64, bias=False)
-    assert how_summed(given, [math.fsum(a * b) for a, b, _ in given]) == ""
+    assert find_order(given, [math.fsum(a * b) for a, b, _ in given]) == ""
 
 
 @given(st.integers(2, 40), st.integers(0, 10**6))
@@ -64,6 +64,6 @@ def test_changing_one_result_is_noticed(n: int, seed: int) -> None:
         for u, v in zip(a, b, strict=True):
             s = s + float(u * v)
         values.append(s)
-    assert how_summed(given, values) == "left to right"
+    assert find_order(given, values) == "left to right"
     values[3] = float(np.nextafter(values[3], np.inf))
-    assert how_summed(given, values) != "left to right"
+    assert find_order(given, values) != "left to right"

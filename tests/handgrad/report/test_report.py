@@ -31,8 +31,16 @@ def test_text_says_where_and_by_how_much(reports):
     assert wrong.startswith("REFUTED")
     line = next(line for line in wrong.splitlines() if "WRONG" in line)
     assert line.split()[0] == "h1"
-    assert re.search(r"h1 = Tanh: dz1\[\d,\d\] is -?[\d.e-]+, autograd .* rounding explains .* entries outside", wrong)
+    place, parts = (
+        r"h1 = Tanh: dz1\[\d,\d\] is -?[\d.e-]+, autograd .*",
+        ": difference .*, rounding bound .* entries outside",
+    )
+    assert re.search(place + parts, wrong)
     assert "array(" not in wrong
+    assert "inherited: " in wrong  # explained where it occurs
+    assert "chained: " in right
+    assert "inherited" not in right
+    assert "drift" not in right + wrong
 
 
 def test_text_is_plain_unless_colour_is_asked_for(reports):

@@ -7,8 +7,8 @@ import pytest
 
 from handgrad import Verdict, verify
 from handgrad.report.report import render
-from handgrad.suite.run import Case
-from handgrad.suite.text import checked, show
+from handgrad.suite.run import SuiteResult
+from handgrad.suite.text import count_checks, show
 from manual import HalfSquaredError, Linear, Network, ReLU
 
 
@@ -61,11 +61,11 @@ def test_wrong_code_that_balls_cannot_enter_is_refuted(how):
     assert report.culprit.isolated.worst.name == "dz1"
 
 
-def test_the_survey_says_in_words_that_the_chain_was_not_checked():
+def test_the_suite_says_in_words_that_the_chain_was_not_checked():
     report = judged(Buffered())
-    text = render(show(Case("relu", (report,))), color=False, width=200)
+    text = render(show(SuiteResult("relu", (report,))), color=False, width=200)
     assert "the chain was not checked along directions: " in text
-    assert "directions" not in checked([report])
+    assert "directions" not in count_checks([report])
     assert "0 of 0" not in text
     assert "p = 1e+00" not in text
     assert "judged by the noise of the reference" in text

@@ -7,7 +7,7 @@ import pytest
 
 from handgrad.experiment.datasets import DataError, Form, load
 from handgrad.experiment.datasets.load import CONTEXT, MOST_LETTERS
-from handgrad.experiment.datasets.text import LETTERS, cleaned, next_letters
+from handgrad.experiment.datasets.text import LETTERS, clean, next_letters
 
 TALE = "Él llegó — tarde; \u0416\u0443\u043a 42.\r\nThe second line, naïve & short!\r\n" * 40
 
@@ -22,7 +22,7 @@ def spelled(x: np.ndarray) -> list[str]:
 def test_every_letter_from_those_before_it(tmp_path: Path, name: str, mark: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(mark + TALE.encode())
-    data, letters = load(path), cleaned(TALE)
+    data, letters = load(path), clean(TALE)
     assert letters.startswith("el llego _ tarde_ _ _the second line_ naive _ short_ el".replace("_ _the", "_ _ the"))
     assert spelled(data.x) == [letters[i : i + CONTEXT] for i in range(len(letters) - CONTEXT)]
     assert np.array_equal(data.x.sum(1), np.full(len(data.x), CONTEXT))

@@ -1,0 +1,25 @@
+"""Arguments that several commands have, and how they are checked: what is wrong ends the command with exit code 2."""
+
+import argparse
+from pathlib import Path
+
+from handgrad.report.console import describe_error
+from manual.files.atomic_write import check_writable
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything found to FILE as well")
+
+
+def check_json(args: argparse.Namespace) -> None:
+    """Whether --json can be written, asked before the work."""
+    if args.json is not None:
+        try:
+            check_writable(args.json)
+        except OSError as error:
+            args.parser.error(f"--json: {describe_error(error)}")
+
+
+def check_seed(args: argparse.Namespace) -> None:
+    if args.seed is not None and args.seed < 0:
+        args.parser.error(f"--seed is {args.seed}, expected 0 or more")
