@@ -116,8 +116,8 @@ MISTAKES: dict[str, tuple[Any, str, str, str]] = {
         "bias_correction(beta1, step)",
         "bias_correction(beta2, step)",
     ),
-    "step count one too high": (Adam, "step", "counted(state.step) + 1", "counted(state.step) + 2"),
-    "step count one too low": (Adam, "step", "counted(state.step) + 1", "max(counted(state.step), 1)"),
+    "step count one too high": (Adam, "step", "as_count(state.step) + 1", "as_count(state.step) + 2"),
+    "step count one too low": (Adam, "step", "as_count(state.step) + 1", "max(as_count(state.step), 1)"),
     "steps not counted": (Adam, "step", "AdamState(step, m, v)", "AdamState(0, m, v)"),
     "gradient not weighted in the mean": (Adam, "step", "(1 - beta1) * d", "d"),
     "gradient not weighted in the mean square": (Adam, "step", "(1 - beta2) * d", "d"),
@@ -139,8 +139,8 @@ MISTAKES: dict[str, tuple[Any, str, str, str]] = {
     ),
     "momentum not kept": (SGD, "step", "SGDState(count + 1, buf)", "SGDState(count + 1, state.buf)"),
     "decay forgotten": (SGD, "step", "if self.weight_decay:", "if False:"),
-    "decay with the wrong sign": (SGDS, "decayed", "+ weight_decay * p", "- weight_decay * p"),
-    "decay doubled": (SGDS, "decayed", "+ weight_decay * p", "+ 2 * weight_decay * p"),
+    "decay with the wrong sign": (SGDS, "add_decay", "+ weight_decay * p", "- weight_decay * p"),
+    "decay doubled": (SGDS, "add_decay", "+ weight_decay * p", "+ 2 * weight_decay * p"),
     "uphill": (SGDS, "sgd", "p - lr", "p + lr"),
 }
 
