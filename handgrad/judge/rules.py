@@ -1,6 +1,6 @@
 """The rules that may change a verdict, in their order. Each takes the judgement so far and says why it exists.
 
-`docs/method.md` prints this list, and a test holds that the two are the same. Rules that only add words stand in
+`docs/method.md` prints this list, and a test holds that both are the same. Notes, which only add words, are in
 handgrad/explain/notes.py.
 """
 
@@ -60,7 +60,7 @@ def compare_the_forward_pass_first(found: Judgement) -> Judgement:
 
 
 def forward_words(reason: str, e: Evidence, at: tuple[int, ...], outside: int) -> str:
-    """How the given forward value differs from the right one."""
+    """In words: how the given y differs from the right one."""
     if e.hand.shape != e.reference.shape:
         return f"{FORWARD_DIFFERS}: {reason}"
     if not np.isfinite(e.hand).all():
@@ -71,7 +71,7 @@ def forward_words(reason: str, e: Evidence, at: tuple[int, ...], outside: int) -
 
 
 def entry_words(e: Evidence, at: tuple[int, ...], outside: int) -> str:
-    """The worst entry of two forward passes."""
+    """In words: the worst entry of y, and how many differ."""
     words = f"y{index_words(at)} is {e.hand[at]:.17g}, the reference gives {e.reference[at]:.17g}"
     return f"{words}, {outside} of {e.hand.size} entries differ"
 

@@ -13,7 +13,7 @@ Run: TypeAlias = Callable[[Arrays, Any], dict[str, Any]]
 
 
 class Halves(NamedTuple):
-    """The two passes of a stage apart: forward(inputs) -> (y, cache); backward(cache, inputs, dy) -> {"dx": ...}."""
+    """The two passes of a stage: forward(inputs) -> (y, cache); backward(cache, inputs, dy) -> {"dx": ...}."""
 
     forward: Callable[[Arrays], tuple[Any, Any]]
     backward: Callable[[Any, Arrays, Any], Outputs]
@@ -25,7 +25,7 @@ class Stage:
 
     `hand` runs on arrays of any library, the judge's among them; `reference` takes and gives NumPy float64. `subject`
     is the layer or loss judged, None for foreign code, whose forward pass may be another function than its reference;
-    `constants` is what it takes besides (target, mask). `halves` are its two passes, where they can be had apart.
+    `constants` is what else it takes (target, mask). `halves` are its two passes, if each can be run by itself.
     """
 
     name: str
