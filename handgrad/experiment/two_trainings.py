@@ -17,6 +17,7 @@ from handgrad.arrays.precision import dtype_name, to64
 from handgrad.experiment.autograd_training import Autograd, find_difference
 from handgrad.experiment.two_trainings_text import Step, Trajectory
 from handgrad.judge.compare import TensorReport
+from handgrad.judge.isolation import duplicate
 from handgrad.judge.planted_error import Control
 from handgrad.subjects.network.network_run import Point
 from handgrad.subjects.training_step import Failure, judge_pass, judge_update, misfit, run_on_copies, show_power

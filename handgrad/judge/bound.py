@@ -1,4 +1,4 @@
-"""The bound of a trial: by interval arithmetic where balls enter the code, else by the noise of the reference."""
+"""The bound of a trial: by interval (ball) arithmetic if it can run the code, else by the noise of the reference."""
 
 from handgrad.judge.ball_bound import by_balls
 from handgrad.judge.compare import StageReport
@@ -10,12 +10,12 @@ from handgrad.judge.verdict import Verdict
 
 
 def bound(trial: Trial) -> Judgement:
-    """Every tensor inside the bound that the two ways give; raises what the reference raises."""
+    """Every tensor against the bound that one of the two ways gives. Raises what the reference raises."""
     return bound_by_noise(bound_by_balls(Judgement(trial, StageReport(trial.stage.name, ()), {})))
 
 
 def bound_by_balls(found: Judgement) -> Judgement:
-    """Balls run through the code itself and carry how far rounding can move every value: that bound is derived."""
+    """The code runs on balls, which carry how far rounding can move every value: a bound derived, not chosen."""
     trial = found.trial
     if trial.stage.subject is None and not trial.repeats:
         return found  # code that gives something else every time has no rounding of its own
@@ -23,5 +23,5 @@ def bound_by_balls(found: Judgement) -> Judgement:
 
 
 def bound_by_noise(found: Judgement) -> Judgement:
-    """Balls do not enter, find no finite bound, or rounding decides the branch: the reference's noise is the bound."""
+    """Where balls cannot run the code, or leave a tensor without a bound, the noise of the reference is the bound."""
     return by_noise(found.trial) if found.verdict is Verdict.UNRESOLVED else found

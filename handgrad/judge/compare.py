@@ -30,7 +30,7 @@ class TensorReport:
     difference: float
     bound: float
     ratio: float  # difference over bound, at the worst entry
-    floor_median: float  # smallest detectable error, relative: median and 90th percentile of 2 bound / |reference|
+    floor_median: float  # smallest detectable relative error: median and 90th percentile of 2 bound / |reference|
     floor_p90: float
     reason: str = ""
 
@@ -66,7 +66,7 @@ class StageReport:
 
     @property
     def worst(self) -> TensorReport:
-        """The tensor to show: one that fails before one that passes, then the largest difference over bound."""
+        """The tensor to show: a failing one if there is one, then the one with the largest difference over bound."""
         order = (Verdict.CERTIFIED, Verdict.UNRESOLVED, Verdict.REFUTED)
         return max(self.tensors, key=lambda t: (order.index(t.verdict), t.ratio))
 
@@ -74,8 +74,7 @@ class StageReport:
 def compare(name: str, s: Float, S: Float, bound: Float, huge: float = float(np.finfo(float).max)) -> TensorReport:
     """One tensor, entry by entry. A wrong shape or a value that is not finite is refuted, never skipped.
 
-    Only where the right value is not finite itself, or beyond `huge`, the largest number of the precision, nothing can
-    be said.
+    Nothing can be said where the right value itself is not finite, or beyond `huge`, the precision's largest number.
     """
     if s.shape != S.shape:
         return unmeasured(name, s.shape, Verdict.REFUTED, S.size, f"shape is {s.shape}, expected {S.shape}")

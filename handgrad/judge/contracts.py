@@ -1,7 +1,7 @@
-"""What a hand-written backward pass must keep besides being right, each as its own named check.
+"""The promises of a backward pass besides right numbers, each a check with a name.
 
 All run the stage's own code in its own precision. None needs a tolerance: zeros, powers of two and repetitions are
-exact in floating point, and where a sum is compared its bound comes from the ball arrays.
+exact in floating point. Only where a sum is compared is there a bound, which comes from the ball arrays.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ FACTORS = {"-1": -1.0, "2^20": 2.0**20, "2^-20": 2.0**-20}  # beyond any clippin
 
 
 class Promise(StrEnum):
-    """What is kept, in the words of a report."""
+    """What must be kept, in the words of a report."""
 
     SHAPES = "every gradient has the shape of its input"
     PRECISION = "dtype and device are kept"
@@ -61,7 +61,7 @@ class Contract:
 def check_contracts(trial: Trial, rng: np.random.Generator) -> tuple[Contract, ...]:
     """Every contract of the stage on the trial's inputs and upstream gradient.
 
-    The cache is checked where the stage tells its two halves. Raises what the code itself raises on these numbers.
+    The cache is checked only if the stage has its two passes apart. Raises what the code raises on these numbers.
     """
     shapes = same_shapes(trial)
     if not shapes.held:
@@ -81,7 +81,7 @@ def check_contracts(trial: Trial, rng: np.random.Generator) -> tuple[Contract, .
 
 
 def same_shapes(trial: Trial) -> Contract:
-    """The gradient of every input is there and has its shape; checked before any value is looked at."""
+    """The gradient of every input is there and has its shape. This is checked before any value."""
     for key, value in trial.inputs.items():
         grad, shape = trial.hand.get(f"d{key}"), tuple(np.shape(value))
         if grad is None:
@@ -92,7 +92,7 @@ def same_shapes(trial: Trial) -> Contract:
 
 
 def dtype_and_device(trial: Trial) -> Contract:
-    """Nothing is computed in another precision, or moved, behind the caller's back."""
+    """Nothing is computed in another precision, or moved to another device, unasked."""
     for key, value in trial.hand.items():
         given = trial.inputs.get(key[1:], trial.dy) if key != "y" else trial.dy
         for what, a, b in (
@@ -147,7 +147,7 @@ def repeatable(trial: Trial) -> Contract:
 
 
 def no_stale_cache(trial: Trial, rng: np.random.Generator) -> Contract:
-    """Forward A, forward B, backward A: it must be A's gradient, so nothing may be kept outside the cache."""
+    """Forward A, forward B, backward A must give A's gradient: nothing may be kept outside the cache."""
     if trial.stage.halves is None:
         return Contract(Promise.OWN_CACHE, None, ONE_FUNCTION)
     forward, backward = trial.stage.halves
@@ -198,9 +198,9 @@ def linear(trial: Trial, rng: np.random.Generator) -> Contract:
 
 
 def linear_within(trial: Trial, evidence: Mapping[str, Evidence]) -> Contract:
-    """-dy, 2^20 dy and 2^-20 dy give that many times the gradient, within its bound: nothing masks or clips by dy.
+    """-dy, 2^20 dy and 2^-20 dy give the gradient times that factor within its bound: dy is not masked or clipped.
 
-    For foreign code, which may add up its terms in any way: bit for bit would be too much to ask.
+    For foreign code, which may add up its terms in any order, so its results need not be equal bit for bit.
     """
     for word, factor in FACTORS.items():
         if trial.dtype == "float16" and factor > 0:
@@ -240,7 +240,7 @@ def gradients(out: Outputs) -> dict[str, Any]:
 
 
 def outside(value: Any, e: Evidence) -> bool:
-    """Whether a result is not what the judged run gave, within the bound of that run; that run may be wrong itself."""
+    """Whether a result differs from the judged run's by more than rounding. The judged run may itself be wrong."""
     again = to64(value)
     if again.shape != e.hand.shape:
         return True

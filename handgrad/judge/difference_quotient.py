@@ -1,8 +1,8 @@
-"""A third opinion where the code and its reference differ: the derivative of the code's own forward pass.
+"""A third opinion if the code and its reference differ: the derivative of the code's own forward pass.
 
 torch's own backward passes are hand-derived as well and some are inexact at extreme inputs. A difference quotient of
-fourth order of the code's forward pass, in the widest precision it runs in, says which of the two is off. It knows how
-exact it is (two step widths), and it abstains at a kink, where no quotient means anything.
+fourth order of the code's forward pass, in the widest precision it runs in, says which of the two is off. Two step
+widths tell how exact it is. At a kink it gives no answer, because no quotient means anything there.
 """
 
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ class Quotient:
 def clear(trial: Trial, name: str, e: Evidence) -> Evidence | None:
     """The evidence with the quotient in place of the reference at the failing entries of gradient `name`.
 
-    None unless it clears every one of them, and where the stage's forward pass cannot be run alone.
+    None if it does not clear all of them, or if the stage's forward pass cannot be run alone.
     """
     if trial.stage.halves is None or e.hand.shape != e.reference.shape or not np.isfinite(e.hand).all():
         return None

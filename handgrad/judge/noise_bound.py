@@ -2,9 +2,9 @@
 
     |g - S| <= 32 sigma + 8 u |S| + 4 |g - g'|      entry by entry
 
-S is the reference, sigma how much rounding moves it (reference_noise.py), g' the same code run once more in a wider
-precision: what it changes is the rounding of the code's own formula, however it was written. The factors and their
-reasons stand in constants.py.
+S is the reference and sigma how much rounding moves it (reference_noise.py). g' is the same code run once more in a
+wider precision, so |g - g'| is the rounding of the code's own formula. The factors and their reasons are in
+constants.py.
 """
 
 from typing import Any
@@ -43,7 +43,7 @@ def by_noise(trial: Trial, arithmetic: Arithmetic | None = None) -> Judgement:
 def own_rounding(trial: Trial) -> dict[str, Float]:
     """|g - g'| of every result, g' from the wider run; zero where the code does not repeat itself.
 
-    Nothing where the code does not run in a wider precision: code that insists on its own has nothing to say here.
+    Empty where the code does not run in a wider precision: then its own rounding cannot be measured.
     """
     wide = {name: widen(value) for name, value in trial.inputs.items()}
     if any(value is None for value in wide.values()):

@@ -12,7 +12,7 @@ from handgrad.judge.verdict import Verdict
 
 @dataclass(frozen=True)
 class Control:
-    """One error of twice the smallest detectable error in one entry, and whether it was seen there alone."""
+    """An error of twice the smallest detectable one, planted in one entry, and whether it was caught exactly there."""
 
     stage: str
     tensor: str

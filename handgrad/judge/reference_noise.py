@@ -1,7 +1,7 @@
 """How much rounding moves the reference: float64 autograd run several times with every operation's rounding imitated.
 
-The spread of these runs is the noise that any other correct evaluation may show as well, with the conditioning of the
-whole computation in it. Nobody has to say what a small difference is.
+Another correct evaluation may differ by as much as these runs spread. The spread includes the conditioning of the whole
+computation, so nobody has to say what a small difference is.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Whether two runs on the same numbers give the same."""
+"""Whether two runs on the same numbers give the same result."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ REPEATABLE = "give one that repeats itself: a module in eval(), a random mask as
 
 
 def difference_words(one: Any, other: Any) -> str:
-    """Where two runs differ by more than the order of a sum can do, in words; empty: nowhere."""
+    """In words: where two runs differ by more than another order of summation explains. Empty if nowhere."""
     one, other = to64(one), to64(other)
     if one.shape != other.shape:
         return f" of shapes {one.shape} and {other.shape}"

@@ -1,6 +1,6 @@
-"""The rules that may change a verdict, in their order; each a function of the judgement so far, its reason beneath it.
+"""The rules that may change a verdict, in their order. Each takes the judgement so far and says why it exists.
 
-`docs/method.md` prints this list, and a test holds that the two are the same. Rules that only add words stand in
+`docs/method.md` prints this list, and a test holds that both are the same. Notes, which only add words, are in
 handgrad/explain/notes.py.
 """
 
@@ -23,7 +23,7 @@ FORWARD_DIFFERS = "the forward passes differ"
 
 
 def add_the_noise_of_the_reference(found: Judgement) -> Judgement:
-    """Outside the balls' bound: the reference computes by another formula, which may cancel where ours does not."""
+    """Outside the balls' bound, the reference's noise is added: its formula may lose digits where ours does not."""
     if found.way is not Way.BALLS or found.verdict is not Verdict.REFUTED:
         return found
     a, trial = Arithmetic.of("float64"), found.trial
@@ -38,7 +38,7 @@ def add_the_noise_of_the_reference(found: Judgement) -> Judgement:
 
 
 def compare_the_forward_pass_first(found: Judgement) -> Judgement:
-    """Foreign code may compute another function than its reference, and then their gradients say nothing."""
+    """If foreign code computes another function than its reference, their gradients cannot be compared."""
     trial, first = found.trial, found.report.tensors[0]
     if trial.stage.subject is not None or first.verdict is not Verdict.REFUTED:
         return found
@@ -60,7 +60,7 @@ def compare_the_forward_pass_first(found: Judgement) -> Judgement:
 
 
 def forward_words(reason: str, e: Evidence, at: tuple[int, ...], outside: int) -> str:
-    """How the given forward value differs from the right one."""
+    """In words: how the given y differs from the right one."""
     if e.hand.shape != e.reference.shape:
         return f"{FORWARD_DIFFERS}: {reason}"
     if not np.isfinite(e.hand).all():
@@ -71,13 +71,13 @@ def forward_words(reason: str, e: Evidence, at: tuple[int, ...], outside: int) -
 
 
 def entry_words(e: Evidence, at: tuple[int, ...], outside: int) -> str:
-    """The worst entry of two forward passes."""
+    """In words: the worst entry of y, and how many differ."""
     words = f"y{index_words(at)} is {e.hand[at]:.17g}, the reference gives {e.reference[at]:.17g}"
     return f"{words}, {outside} of {e.hand.size} entries differ"
 
 
 def take_a_missing_gradient_for_zero(found: Judgement) -> Judgement:
-    """None stands for a gradient of zero: where the right one is zero but for rounding, there is nothing to judge."""
+    """A gradient that is not given (None) means zero: it passes where the right one is zero within rounding."""
     absent = [t.name for t in found.report.tensors if t.name in found.trial.missing]
     if not absent:
         return found
@@ -89,7 +89,7 @@ def take_a_missing_gradient_for_zero(found: Judgement) -> Judgement:
 
 
 def ask_a_difference_quotient(found: Judgement) -> Judgement:
-    """torch's own backward passes are inexact at extreme inputs: the code's own forward pass says which side is off."""
+    """torch is not exact at all inputs: a difference quotient of the code's forward pass says which side is off."""
     first = found.report.tensors[0]
     if found.verdict is not Verdict.REFUTED or first.verdict is Verdict.REFUTED:
         return found
@@ -106,7 +106,7 @@ def ask_a_difference_quotient(found: Judgement) -> Judgement:
 
 
 def refuse_a_bound_that_zeros_pass(found: Judgement) -> Judgement:
-    """A drawn gradient that is smaller than its own rounding bound tests nothing: zeros would pass as well."""
+    """For a drawn dy, a gradient smaller than its own rounding bound tests nothing: zeros would pass as well."""
     trial = found.trial
     if not trial.drawn:
         return found

@@ -25,7 +25,7 @@ class Stage:
 
     `hand` runs on arrays of any library, the judge's among them; `reference` takes and gives NumPy float64. `subject`
     is the layer or loss judged, None for foreign code, whose forward pass may be another function than its reference;
-    `constants` is what it takes besides (target, mask). `halves` are its two passes, where each can be called.
+    `constants` is what else it takes (target, mask). `halves` are its two passes, if each can be run by itself.
     """
 
     name: str

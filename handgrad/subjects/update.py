@@ -2,9 +2,9 @@
 
     updated = params - c dparams, one c > 0 for all tensors
 
-Every entry says between which c its step can lie, given the rounding of the step and of the gradient's pass; the step
-is that of gradient descent where all entries have a c in common. So neither a rate nor a tolerance is asked for. The
-gradient is the reference's, float64 autograd on the twin; the code that made the step takes no part.
+The rounding of the step and of the gradient leaves each entry a range of c that would explain its step. The step is
+that of gradient descent if all entries have a c in common. So nobody has to give a learning rate or a tolerance. The
+gradient is the reference's, float64 autograd on the twin; the code that made the step is not used.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ class Rates(NamedTuple):
 
     @property
     def shortest(self) -> float:
-        """The rate with the fewest digits, which is what somebody typed; nan where there is none.
+        """The learning rate with the fewest digits, the one that somebody typed; nan where there is none.
 
         >>> Rates(0.4999, 0.5003).shortest, Rates(1, 0).shortest
         (0.5, nan)
@@ -207,7 +207,7 @@ def tensors_of(names: Sequence[dict[str, str]]) -> list[Tensor]:
 def judge_steps(
     steps: Steps, names: Sequence[dict[str, str]], late: Sequence[dict[str, Float]]
 ) -> tuple[Verdict, str, float]:
-    """Verdict, what the step is, and its rate."""
+    """Verdict, what the step is, and its learning rate."""
     tensors = tensors_of(names)
     rates = {name: steps.rates(i, key) for i, key, name in tensors}
     rise = {name: steps.rise(i, key) for i, key, name in tensors}

@@ -1,4 +1,4 @@
-"""How somebody's forward and backward pass are called, whatever way they were written.
+"""How a user's forward and backward pass are called, in each of the ways in which they are written.
 
     y, cache = forward(*inputs)        grads = backward(dy, cache)
     y        = forward(*inputs)        grads = backward(dy, *inputs), or backward(dy) of an object that keeps its state

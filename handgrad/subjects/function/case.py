@@ -1,4 +1,4 @@
-"""One set of inputs tried: the code run on it, beside its reference, as a trial for the judge."""
+"""One set of inputs: the code runs on it beside its reference, and the judge gets both as a trial."""
 
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -45,13 +45,13 @@ class Case:
 
     @property
     def optional(self) -> bool:
-        """Whether it is left out where the reference has no finite answer, or rounding leaves nothing to judge."""
+        """Whether it may be left out: if the reference is not finite there, or rounding leaves nothing to judge."""
         return self.kind not in (Kind.GIVEN, Kind.ORDINARY)
 
 
 @dataclass(frozen=True, eq=False)
 class Tried:
-    """A case with its row, None where it was left out; what else must be said; the judgement, if it came to one."""
+    """A case with its row (None if it was left out), its notes, and its judgement if there is one."""
 
     case: Case
     row: StageRow | None
@@ -118,7 +118,7 @@ def run(code: Code, inputs: Arrays, dy: Any) -> tuple[dict[str, Any], Exception 
 
 
 def refuse_to_run(inputs: Arrays, dy: Any) -> dict[str, Any]:
-    """In place of code that gives something else every time: its first run alone is judged, and excused by no other."""
+    """Stands in for code whose results vary: only its first run is judged, and no second run may excuse it."""
     raise CannotEnter("its results vary from run to run")
 
 
@@ -163,7 +163,7 @@ def function_stage(name: str, code: Code, reference: Reference, *, isolated: boo
 
 
 def forward_only(stage: Stage) -> Stage:
-    """The stage without its backward pass, where that raises: the forward passes are compared all the same."""
+    """The stage without its backward pass, which raised: the forward passes are still compared."""
     assert stage.halves is not None
     forward = stage.halves.forward
     return replace(

@@ -1,4 +1,4 @@
-"""The rows of code whose gradients are not judged: it raised, or returned something else."""
+"""The report's rows for code whose gradients cannot be judged: it raised, or returned something unexpected."""
 
 import traceback
 from pathlib import Path
@@ -11,7 +11,7 @@ from handgrad.subjects.function.calling import WrongReturn
 
 
 def stopped_row(case: str, tensor: str, error: Exception | None) -> StageRow:
-    """The row of code that raised: UNRESOLVED; REFUTED where what it returned is the mistake."""
+    """UNRESOLVED for code that raised, REFUTED if what it returned is the mistake."""
     verdict = Verdict.REFUTED if isinstance(error, WrongReturn) else Verdict.UNRESOLVED
     reason = (
         str(error)

@@ -1,4 +1,4 @@
-"""Inputs drawn from shapes: ordinary ones, and every kind at which backward passes are wrong that looked right."""
+"""Inputs drawn from shapes: ordinary ones, and the special ones at which backward passes often go wrong."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial

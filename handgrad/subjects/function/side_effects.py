@@ -32,12 +32,12 @@ from handgrad.subjects.function.reference import Reference
 
 KEEPS = "keeps state between calls"
 MET = f"{KEEPS}: not every contract could be checked, for arrays of the judge's came back"
-KEEPS_STATE = (Promise.SAME, Promise.ELSEWHERE)  # where one is broken, the next case would be wrong for this one's sake
+KEEPS_STATE = (Promise.SAME, Promise.ELSEWHERE)  # if one is broken, what this case left behind would spoil the next
 
 
 @dataclass(frozen=True)
 class Side:
-    """The contracts whose breach refutes code, its values right or not, and what is only worth knowing in words."""
+    """The contracts that refute code if broken, even if its values are right, and notes that are only worth knowing."""
 
     contracts: tuple[Contract, ...]
     notes: tuple[str, ...] = ()
@@ -46,10 +46,10 @@ class Side:
 def check_side_effects(
     code: Code, reference: Reference, case: Case, found: Judgement, rng: np.random.Generator
 ) -> Side:
-    """Never raises: a check that the code stops counts as not made.
+    """Never raises: if the code stops a check with an error, the check counts as not made.
 
     Gradients that share memory with dy, last bits that vary from run to run, and another precision than the inputs' are
-    no mistakes by themselves. Code whose state is all in the object it belongs to has no cache of its own to be stale.
+    no mistakes by themselves. Code that keeps all its state in its object has no cache that could be stale.
     """
     judged = found.trial
     given = [n for n in found.evidence if n not in judged.missing]
@@ -105,7 +105,7 @@ def has_own_cache(code: Code, inputs: Arrays) -> bool:
 
 
 def all_unchanged(code: Code, trial: Trial) -> Contract:
-    """Inputs and dy by the stage; the constants, of which every run has its own, by one run here."""
+    """Inputs and dy are checked by the stage; the constants, of which every run gets a copy, by one run here."""
     found = inputs_unchanged(trial)
     args = code.arguments(duplicate(trial.inputs))
     before = [contents(arg) for arg in args]
@@ -118,7 +118,7 @@ def all_unchanged(code: Code, trial: Trial) -> Contract:
 
 
 def no_stale_cache_or_error(trial: Trial, rng: np.random.Generator) -> Contract:
-    """The check of the cache; code that keeps something outside it may raise as well as be wrong."""
+    """The check of the cache. Code that keeps something outside it may give a wrong result, or raise."""
     found = attempt(no_stale_cache, trial, rng)
     if found.value is not None:
         return found.value
@@ -129,8 +129,8 @@ def no_stale_cache_or_error(trial: Trial, rng: np.random.Generator) -> Contract:
 def right_elsewhere(code: Code, reference: Reference, case: Case, rng: np.random.Generator, slack: float) -> Contract:
     """Forward and backward at other inputs after these: what was kept from these would be wrong there.
 
-    Broken only where the code is wrong at all the other inputs: code that is right on a part of the numbers alone may
-    fail at one of them, and says so at the special inputs.
+    Broken only if the code is wrong at every one of them. Code that is right for some numbers only (for positive ones,
+    say) may fail at one of them without keeping anything, and the special inputs show that.
     """
     wrong: list[str] = []
     for inputs in other_inputs(case.inputs, rng):

@@ -1,7 +1,7 @@
 """Judge anyone's backward pass: two functions of NumPy, array API or torch, a torch.autograd.Function, a module.
 
-The forward passes are compared first: gradients of two different functions have nothing to say to each other. Then
-every gradient goes through the judge like any other stage.
+The forward passes are compared first, since gradients of two different functions cannot be compared. Then every
+gradient goes through the judge like that of any other stage.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,7 +91,7 @@ def verify_function(
 def try_cases(
     code: Code, reference: Reference, todo: Iterator[Case], rng: np.random.Generator, slack: float
 ) -> tuple[list[Tried], tuple[StageContracts, ...]]:
-    """Every case until one is wrong where everything is ordinary, or keeps something that would spoil the next.
+    """Every case in turn. Stops after the first row if it is not certified or kept what would spoil the next case.
 
     The contracts are checked on the first case that has a row.
     """
@@ -118,7 +118,7 @@ def keeps_state(side: Sequence[StageContracts]) -> bool:
 
 
 def admit(code: Code, tried: Tried) -> list[str]:
-    """What a report must not hide: inputs without a gradient, and a backward pass that had to be completed."""
+    """What a report must not hide: inputs without a gradient, and a backward pass that was multiplied by dy here."""
     assert tried.judgement is not None
     missing = [n for n in code.variables if f"d{n}" not in tried.judgement.evidence]
     found = [f"backward gives no gradient for {', '.join(missing)}, where the reference's is zero"] if missing else []
@@ -133,9 +133,10 @@ def admit(code: Code, tried: Tried) -> list[str]:
 
 
 def list_rows(tried: Sequence[Tried]) -> Iterator[StageRow]:
-    """The rows; where the kinks have a name, without the diagnoses that give it again among other names.
+    """The rows. If the mistake at the kinks has a name, other rows do not repeat it.
 
-    A ReLU whose derivative at 0 is 1 is wrong at the kinks and at the zeros: it is told once, where it shows best.
+    Example: a ReLU whose derivative at 0 is 1 is wrong at the kinks and at the zeros. At the zeros several names fit,
+    at the kinks only the right one, so the diagnosis is given there alone.
     """
     at_kinks = [t.row.diagnosis for t in tried if t.row and t.row.diagnosis and t.case.kind is Kind.KINKS]
     name = next((d.name for d in at_kinks if d.known), None)
@@ -147,7 +148,7 @@ def list_rows(tried: Sequence[Tried]) -> Iterator[StageRow]:
 
 
 def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
-    """What else must be said, and how each case was judged."""
+    """The notes of every case, and how each was judged."""
     for t in tried:
         yield from t.notes
     wrong = [t for t in tried if t.row and t.row.isolated.verdict is Verdict.REFUTED]
@@ -161,7 +162,7 @@ def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
 
 
 def check_arguments(forward: Any, backward: Any, reference: Any, inputs: Any, slack: float) -> dict[str, Any]:
-    """The inputs by name, after what can be wrong with them has been said."""
+    """The inputs by name. Raises TypeError or ValueError for arguments that cannot be judged."""
     for label, value in {"forward": forward, "reference": reference}.items():
         if not callable(value):
             raise TypeError(f"{label}: got {type(value).__name__}, expected a callable")

@@ -1,7 +1,7 @@
-"""The other ways to a gradient: what users call must give, bit for bit, what the stages that were judged give.
+"""The entry points: what users call must give, bit for bit, what the judged stages give.
 
 The judge follows `Network.backward_trace`, whose every quantity it can see. `Network.backward`, `gradients` and
-`loss_and_gradients` are a few lines each around the same stages, and a slip in those lines is in nobody's stage.
+`loss_and_gradients` are a few lines each around the same stages, and a slip in those lines is in no stage.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ Named = dict[str, Any]
 
 
 def check_entry_points(point: Point) -> tuple[str, ...]:
-    """What is wrong with them, in words, on this batch; nothing where the stages themselves do not run."""
+    """In words: what is wrong with them on this batch. Nothing if the stages themselves do not run."""
     network, params, x, target, loss, states, _dE = point
     names = param_names(network.layers)
 
@@ -64,7 +64,7 @@ def check_entry_points(point: Point) -> tuple[str, ...]:
 
 
 def compare_values(entry: str, call: Callable[[], Named], right: Mapping[str, Any]) -> list[str]:
-    """What this way to the gradient gives that is not what the stages give."""
+    """In words: where this entry point gives other values than the stages."""
     found = attempt(call)
     if found.value is None:
         return [f"{entry} stopped with {type(found.error).__name__}: {found.error}"]

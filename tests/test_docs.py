@@ -1,0 +1,167 @@
+"""The pages against the code: rules, notes, constants and a report as they are, short sentences, paths that exist.
+
+`python -m tests.test_docs` writes the generated parts of docs/method.md and the report in README.md anew.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from fractions import Fraction
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handgrad.explain.notes import NOTES
+from handgrad.judge import constants
+from handgrad.judge.rules import VERDICT_RULES
+
+ROOT = Path(__file__).resolve().parents[1]
+METHOD = ROOT / "docs" / "method.md"
+README = ROOT / "README.md"
+PAGES = [  # not CHANGELOG.md, which names what is gone
+    README,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "benchmarks" / "README.md",
+    *ROOT.glob("docs/*.md"),
+]
+
+
+def first_sentence(function: Callable[..., Any]) -> str:
+    """The first paragraph of its docstring."""
+    return " ".join((function.__doc__ or "").partition("\n\n")[0].split())
+
+
+def list_functions(functions: Sequence[Callable[..., Any]]) -> str:
+    """A numbered list: each function's name in code font, and its sentence."""
+    return "\n".join(f"{i}. `{f.__name__}`: {first_sentence(f)}" for i, f in enumerate(functions, start=1))
+
+
+def number(value: Any) -> str:
+    """A constant as a reader writes it.
+
+    >>> [number(v) for v in (32, 1_000_000, 2.0**-30, 3 / 4, 1e-10, (1e-5, 0.0))]
+    ['32', '1,000,000', '2^-30', '3/4', '1e-10', '1e-05, 0']
+    """
+    if isinstance(value, tuple):
+        return ", ".join(map(number, value))
+    if isinstance(value, int):
+        return f"{value:,}"
+    part = Fraction(value)
+    if part.denominator > 64 and part.numerator == 1:
+        return f"2^-{part.denominator.bit_length() - 1}"
+    return f"{value:g}" if part.denominator == 1 or part.denominator > 64 else str(part)
+
+
+def constants_table() -> str:
+    """Every constant in the order of its reasons."""
+    rows = [
+        f"| `{name}` | {number(getattr(constants, name))} | {reason.decides} | {reason.why} |"
+        for name, reason in constants.REASONS.items()
+    ]
+    return "\n".join(["| name | value | decides | why |", "| :-- | --: | :-- | :-- |", *rows])
+
+
+GENERATED = {
+    "rules": list_functions(VERDICT_RULES),
+    "notes": list_functions(NOTES),
+    "constants": constants_table(),
+}
+
+
+def section(name: str) -> re.Pattern[str]:
+    """The part of the page between the two markers of that name."""
+    return re.compile(rf"(<!-- {name} -->\n)(.*?)\n?(<!-- end {name} -->)", re.DOTALL)
+
+
+REPORT = re.compile(r"```python\n((?:(?!```).)*?print\((?:(?!```).)*?)```\n\n```text\n(.*?)```", re.DOTALL)
+
+
+def report_of(program: str) -> str:
+    """The first eight lines that the README's program prints."""
+    printed = StringIO()
+    with redirect_stdout(printed):
+        exec(compile(program, "README.md", "exec"), {})
+    return "".join(printed.getvalue().splitlines(keepends=True)[:8])
+
+
+def without_numbers(report: str) -> list[str]:
+    """Its words; the last digits are not the same on every machine, and lines may break elsewhere."""
+    return re.sub(r"\d[\d.]*(e[-+]\d+)?", "#", report).split()
+
+
+def test_the_report_in_the_readme_is_real() -> None:
+    found = REPORT.search(README.read_text("utf-8"))
+    assert found is not None, "README.md has no program with its report below"
+    words = "README.md: the report is not what the program prints; python -m tests.test_docs writes it anew"
+    assert without_numbers(found[2]) == without_numbers(report_of(found[1])), words
+    assert found[2].startswith("REFUTED")
+
+
+def write() -> None:
+    """Every generated part of docs/method.md and of the README, as the code has it now."""
+    readme = README.read_text("utf-8")
+    found = REPORT.search(readme)
+    assert found is not None
+    README.write_text(readme[: found.start(2)] + report_of(found[1]) + readme[found.end(2) :], "utf-8")
+    page = METHOD.read_text("utf-8")
+    for name, text in GENERATED.items():
+        page = section(name).sub(lambda found, text=text: f"{found[1]}{text}\n{found[3]}", page)
+    METHOD.write_text(page, "utf-8")
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_the_method_prints_what_the_code_has(name: str) -> None:
+    shown = section(name).search(METHOD.read_text("utf-8"))
+    assert shown is not None, f"docs/method.md has no lines <!-- {name} --> and <!-- end {name} -->"
+    words = f"docs/method.md: the part '{name}' is not what the code has; python -m tests.test_docs writes it anew"
+    assert shown[2] == GENERATED[name], words
+
+
+def test_the_sentences_of_the_method_are_short() -> None:
+    page = METHOD.read_text("utf-8")
+    for name in GENERATED:
+        page = section(name).sub("", page)
+    prose = re.sub(r"^(\||    |#).*$", "", page, flags=re.MULTILINE)
+    parts = re.split(r"(?<=[\w)`*|][.?:])\s+|\n\n|\n(?=- |\d\. )", prose)
+    lengths = {part: len(re.findall(r"[\w']+", part)) for part in parts if part.strip()}
+    long = [" ".join(part.split()) for part, length in lengths.items() if length > 35]
+    assert long == [], "sentences of more than 35 words"
+    assert sum(lengths.values()) / len(lengths) < 19
+
+
+def named_paths(page: str) -> set[str]:
+    """Every file or folder that a page names in code font, in a command, or as the target of a link."""
+    code = " ".join(re.findall(r"`([^`\n]+)`", page) + re.findall(r"```sh\n(.*?)```", page, re.DOTALL))
+    named = set(re.findall(r"(?<![\w./<-])((?:\w[\w.-]*/)+(?:[\w.-]+\w)?)(?![\w*])", code))
+    named |= set(re.findall(r"(?<![\w./*-])(\w+\.(?:py|md|json|toml))\b", code))
+    return {name for name in named if not name.startswith(".venv") and "NAME" not in name}
+
+
+def exists(page: Path, name: str) -> bool:
+    """Whether a path is there: from the root, beside the page, or by its file name alone."""
+    if "/" in name:
+        return any((folder / name).exists() for folder in (ROOT, page.parent))
+    return any(path.exists() for path in (ROOT / name, page.parent / name)) or any(ROOT.glob(f"[a-z]*/**/{name}"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert sorted(name for name in named_paths(text) if not exists(page, name)) == []
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_a_path_that_is_gone_is_found() -> None:
+    assert named_paths("see `manual/nowhere.py`, `python benchmarks/power.py --seed 1` and `x / y`") == {
+        "manual/nowhere.py",
+        "benchmarks/power.py",
+    }
+    assert not exists(METHOD, "manual/nowhere.py")
+    assert exists(METHOD, "manual/layers/")
+
+
+if __name__ == "__main__":
+    write()
