@@ -1,6 +1,7 @@
 """Small networks and broken layers that several tests of the judge share."""
 
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ def broken() -> Callable[..., Any]:
 
     def make(layer: Any, backward: Callable[..., Any]) -> Any:
         kind = type(type(layer).__name__, (type(layer),), {"backward": backward})
-        return kind(**{name: getattr(layer, name) for name in getattr(layer, "__dataclass_fields__", {})})
+        return kind(**{f.name: getattr(layer, f.name) for f in (fields(layer) if is_dataclass(layer) else ())})
 
     return make
 

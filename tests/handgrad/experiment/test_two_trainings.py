@@ -366,8 +366,8 @@ def only_weights(params: Any, dparams: Any, lr: float) -> Any:
     ("update", "words"),
     [
         (climbing, "climbs the loss"),
-        (half, "at rate 0.025, lr is 0.05"),
-        (almost, "rounding explains"),
+        (half, "at learning rate 0.025, lr is 0.05"),
+        (almost, "rounding bound"),
         (only_weights, "b1 is not updated; b2 is not updated"),
     ],
 )
