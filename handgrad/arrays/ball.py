@@ -16,7 +16,7 @@ import numpy as np
 
 from handgrad.arrays import rounding
 from handgrad.arrays.arithmetic import Arithmetic
-from handgrad.arrays.base import COMPARISONS, Array, CannotEnter, JudgedArray, Namespace, Rule, lifted
+from handgrad.arrays.base import COMPARISONS, Array, CannotEnter, JudgedArray, Namespace, Rule, lift_rule
 from handgrad.arrays.operations import SHARED
 
 __all__ = ["Arithmetic", "Ball", "Truth"]
@@ -144,7 +144,7 @@ def _truth(x: Any, arithmetic: Arithmetic) -> Truth:
 
 
 def _compare(f: Rule) -> Rule:
-    return lambda x, y: Truth(f(x.mid, y.mid), rounding.apart(x, y), x.arithmetic)
+    return lambda x, y: Truth(f(x.mid, y.mid), rounding.never_meet(x, y), x.arithmetic)
 
 
 def _conditions(*args: Any) -> list[Truth]:
@@ -216,29 +216,29 @@ def _astype(x: Any, dtype: Any, copy: bool = True) -> Any:
 
 RULES: dict[str, Rule] = {
     **SHARED,
-    **{name: lifted(rounding.function(*pair)) for name, pair in rounding.FUNCTIONS.items()},
-    **{name: lifted(_compare(getattr(np, name))) for name in COMPARISONS},
-    "add": lifted(rounding.add),
-    "subtract": lifted(lambda x, y: rounding.add(x, y, np.subtract)),
-    "multiply": lifted(rounding.multiply),
-    "divide": lifted(rounding.divide),
-    "matmul": lifted(rounding.matmul),
-    "negative": lifted(lambda x: x._with(-x.mid, x.rad)),
-    "positive": lifted(lambda x: x),
-    "abs": lifted(lambda x: x._with(np.abs(x.mid), x.rad)),
-    "sign": lifted(rounding.sign),
-    "sqrt": lifted(rounding.sqrt),
-    "power": lifted(_power, 1),
-    "logaddexp": lifted(rounding.logaddexp),
-    "maximum": lifted(rounding.select(np.maximum)),
-    "minimum": lifted(rounding.select(np.minimum)),
-    "sum": lifted(rounding.total, 1),
-    "max": lifted(rounding.extreme(np.max), 1),
-    "min": lifted(rounding.extreme(np.min), 1),
+    **{name: lift_rule(rounding.function(*pair)) for name, pair in rounding.FUNCTIONS.items()},
+    **{name: lift_rule(_compare(getattr(np, name))) for name in COMPARISONS},
+    "add": lift_rule(rounding.add),
+    "subtract": lift_rule(lambda x, y: rounding.add(x, y, np.subtract)),
+    "multiply": lift_rule(rounding.multiply),
+    "divide": lift_rule(rounding.divide),
+    "matmul": lift_rule(rounding.matmul),
+    "negative": lift_rule(lambda x: x._with(-x.mid, x.rad)),
+    "positive": lift_rule(lambda x: x),
+    "abs": lift_rule(lambda x: x._with(np.abs(x.mid), x.rad)),
+    "sign": lift_rule(rounding.sign),
+    "sqrt": lift_rule(rounding.sqrt),
+    "power": lift_rule(_power, 1),
+    "logaddexp": lift_rule(rounding.logaddexp),
+    "maximum": lift_rule(rounding.select(np.maximum)),
+    "minimum": lift_rule(rounding.select(np.minimum)),
+    "sum": lift_rule(rounding.total, 1),
+    "max": lift_rule(rounding.extreme(np.max), 1),
+    "min": lift_rule(rounding.extreme(np.min), 1),
     "argmax": lambda x, axis=None, keepdims=False: np.argmax(x.parts[0], axis=axis, keepdims=keepdims),
     "argmin": lambda x, axis=None, keepdims=False: np.argmin(x.parts[0], axis=axis, keepdims=keepdims),
-    "isfinite": lifted(lambda x: Truth(np.isfinite(x.mid), np.isfinite(x.rad), x.arithmetic)),
-    "isnan": lifted(lambda x: Truth(np.isnan(x.mid), np.isfinite(x.rad), x.arithmetic)),
+    "isfinite": lift_rule(lambda x: Truth(np.isfinite(x.mid), np.isfinite(x.rad), x.arithmetic)),
+    "isnan": lift_rule(lambda x: Truth(np.isnan(x.mid), np.isfinite(x.rad), x.arithmetic)),
     "logical_not": _not,
     "logical_and": _and,
     "logical_or": _or,

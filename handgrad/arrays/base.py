@@ -1,7 +1,7 @@
-"""The doors of the judge's own array types, all leading to one table of rules.
+"""The protocols of the judge's own array types, all leading to one table of rules.
 
-A hand-written backward pass meets its arrays by five doors: the array API namespace, NumPy's ``__array_ufunc__`` and
-``__array_function__``, Python's operators, and methods. Every door calls :func:`call` with the name of an operation;
+A hand-written backward pass meets its arrays by five protocols: the array API, NumPy's ``__array_ufunc__`` and
+``__array_function__``, Python's operators, and methods. Every one calls :func:`call` with the name of an operation;
 what the operation does to a ball or to a dual number stands in ``ball.py`` and ``dual.py`` and nowhere else.
 """
 
@@ -19,7 +19,7 @@ from scipy import special
 Array = npt.NDArray[Any]
 Rule = Callable[..., Any]
 
-# Other doors' names for the same operation.
+# Other protocols' names for the same operation.
 ALIASES = {
     "true_divide": "divide", "absolute": "abs", "amax": "max", "amin": "min", "concatenate": "concat",
     "bitwise_and": "logical_and", "bitwise_or": "logical_or", "bitwise_invert": "logical_not",
@@ -139,7 +139,7 @@ class JudgedArray:
     T = property(lambda self: call("permute_dims", self))
     mT = property(lambda self: call("matrix_transpose", self))
 
-    # -- doors
+    # -- protocols
     def __array_namespace__(self, *, api_version: str | None = None) -> Namespace:
         return self.namespace
 
@@ -213,7 +213,7 @@ def call(name: str, /, *args: Any, **kwargs: Any) -> Any:
 
     Without a judged argument it is plain NumPy's operation on plain arrays.
     """
-    owner = next(_judged([*args, *kwargs.values()]), None)
+    owner = next(_judged_arrays([*args, *kwargs.values()]), None)
     kwargs = {KEYWORDS.get(k, k): v for k, v in kwargs.items() if v is not None and v is not np._NoValue}
     if owner is None:
         return (PLAIN.get(name) or getattr(plain, name))(*args, **kwargs)
@@ -231,23 +231,23 @@ def call(name: str, /, *args: Any, **kwargs: Any) -> Any:
 
 def lift(*args: Any) -> list[Any]:
     """All arguments as arrays of the judged kind found among them."""
-    owner = next(_judged(args), None)
+    owner = next(_judged_arrays(args), None)
     if owner is None:
         raise CannotEnter("a judged array was given where the operation takes a plain number (an exponent, an option)")
     return [owner._lift(arg) for arg in args]
 
 
-def lifted(rule: Rule, arrays: int | None = None) -> Rule:
+def lift_rule(rule: Rule, arrays: int | None = None) -> Rule:
     """The rule of an operation whose first ``arrays`` positional arguments (all, if None) are arrays."""
     return lambda *args, **kwargs: rule(*lift(*args[:arrays]), *(args[arrays:] if arrays else ()), **kwargs)
 
 
-def _judged(args: Any) -> Iterator[JudgedArray]:
+def _judged_arrays(args: Any) -> Iterator[JudgedArray]:
     for arg in args:
         if isinstance(arg, JudgedArray):
             yield arg
         elif isinstance(arg, list | tuple):
-            yield from _judged(arg)
+            yield from _judged_arrays(arg)
 
 
 def as_index(index: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 from scipy import special
 
-from handgrad.arrays.base import COMPARISONS, Array, CannotEnter, JudgedArray, Namespace, Rule, lift, lifted
+from handgrad.arrays.base import COMPARISONS, Array, CannotEnter, JudgedArray, Namespace, Rule, lift, lift_rule
 from handgrad.arrays.operations import SHARED, move
 
 
@@ -77,7 +77,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] 
 
 
 def _function(f: Rule, slope: Rule) -> Rule:
-    return lifted(lambda x: Dual(f(x.x), slope(x.x) * x.dx))
+    return lift_rule(lambda x: Dual(f(x.x), slope(x.x) * x.dx))
 
 
 def _divide(x: Dual, y: Dual) -> Dual:
@@ -149,21 +149,21 @@ RULES: dict[str, Rule] = {
     **SHARED,
     **{name: _function(*pair) for name, pair in FUNCTIONS.items()},
     **{name: _of_value(getattr(np, name)) for name in (*COMPARISONS, "isfinite", "isnan", "argmax", "argmin")},
-    "add": lifted(lambda x, y: Dual(x.x + y.x, x.dx + y.dx)),
-    "subtract": lifted(lambda x, y: Dual(x.x - y.x, x.dx - y.dx)),
-    "multiply": lifted(lambda x, y: Dual(x.x * y.x, x.dx * y.x + x.x * y.dx)),
-    "divide": lifted(_divide),
-    "matmul": lifted(lambda x, y: Dual(x.x @ y.x, x.dx @ y.x + x.x @ y.dx)),
+    "add": lift_rule(lambda x, y: Dual(x.x + y.x, x.dx + y.dx)),
+    "subtract": lift_rule(lambda x, y: Dual(x.x - y.x, x.dx - y.dx)),
+    "multiply": lift_rule(lambda x, y: Dual(x.x * y.x, x.dx * y.x + x.x * y.dx)),
+    "divide": lift_rule(_divide),
+    "matmul": lift_rule(lambda x, y: Dual(x.x @ y.x, x.dx @ y.x + x.x @ y.dx)),
     "negative": lambda x: Dual(-x.x, -x.dx),
     "positive": lambda x: x,
-    "power": lifted(_power, 1),
-    "logaddexp": lifted(_logaddexp),
+    "power": lift_rule(_power, 1),
+    "logaddexp": lift_rule(_logaddexp),
     "maximum": _select(np.greater),
     "minimum": _select(np.less),
     "clip": _clip,
     "sum": move(np.sum),
-    "max": lifted(_extreme(np.max), 1),
-    "min": lifted(_extreme(np.min), 1),
+    "max": lift_rule(_extreme(np.max), 1),
+    "min": lift_rule(_extreme(np.min), 1),
     "where": _where,
     "astype": _astype,
 }

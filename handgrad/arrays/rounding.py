@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 # -- arithmetic
 
 
-def _rounded(like: Ball, mid: Array, *spread: Any, k: float = 1, zeros: Sequence[Ball] = ()) -> Ball:
+def _round(like: Ball, mid: Array, *spread: Any, k: float = 1, zeros: Sequence[Ball] = ()) -> Ball:
     """The result of an operation that is right to k u: the spread of its inputs, its rounding, its underflow.
 
     zeros: the inputs of which a zero without radius makes the result zero, with no rounding and no underflow.
     """
     a = like.arithmetic
-    own = _scaled(np.abs(mid), k * a.unit(a.u))
+    own = _scale(np.abs(mid), k * a.unit(a.u))
     underflow: Any = a.tiny / 2 if a.rms else a.tiny
     if zeros and not np.all(mid):
         nothing = reduce(np.logical_or, [(ball.mid == 0) & (ball.rad == 0) for ball in zeros])
         underflow = np.where((mid == 0) & nothing, 0.0, underflow)
     rad = a.join(own, *spread, underflow)
     # The rounding is of the spread value, and rad rounds too.
-    return like._with(mid, _scaled(rad, 1 + 2 * k * a.u + 64 * EPS))
+    return like._with(mid, _scale(rad, 1 + 2 * k * a.u + 64 * EPS))
 
 
-def _scaled(fresh: Any, factor: float) -> Any:
+def _scale(fresh: Any, factor: float) -> Any:
     """fresh * factor, in the memory of fresh."""
     fresh *= factor
     return fresh
@@ -48,11 +48,11 @@ def add(x: Ball, y: Ball, f: np.ufunc = np.add) -> Ball:
     """x + y, or x - y by np.subtract."""
     a, mid = x.arithmetic, f(x.mid, y.mid)
     if a.terms > 1 and not a.rms:
-        own = _scaled(np.abs(x.mid) + np.abs(y.mid), a.gamma(a.terms, a.u))
+        own = _scale(np.abs(x.mid) + np.abs(y.mid), a.gamma(a.terms, a.u))
     else:
-        own = _scaled(np.abs(mid), a.unit(a.u))  # a sum that underflows is exact
+        own = _scale(np.abs(mid), a.unit(a.u))  # a sum that underflows is exact
     rad = a.join(own, *(ball.rad for ball in (x, y) if not ball.is_exact))
-    return x._with(mid, _scaled(rad, 1 + 2 * a.terms * a.u + 64 * EPS))
+    return x._with(mid, _scale(rad, 1 + 2 * a.terms * a.u + 64 * EPS))
 
 
 def multiply(x: Ball, y: Ball) -> Ball:
@@ -60,7 +60,7 @@ def multiply(x: Ball, y: Ball) -> Ball:
     if not x.is_exact:
         reach = np.abs(y.mid)
         spread.append(x.rad * (reach if y.is_exact else x.arithmetic.join(reach, y.rad)))
-    return _rounded(x, x.mid * y.mid, *spread, zeros=(x, y))
+    return _round(x, x.mid * y.mid, *spread, zeros=(x, y))
 
 
 def divide(x: Ball, y: Ball) -> Ball:
@@ -71,7 +71,7 @@ def divide(x: Ball, y: Ball) -> Ball:
         spread.append((np.abs(x.mid) + r * x.rad) / low * (y.rad / low))
     if not np.min(low, initial=np.inf) > 0:
         spread = [np.where(low > 0, part, np.inf) for part in spread]
-    return _rounded(x, x.mid / y.mid, *spread, zeros=(x,))
+    return _round(x, x.mid / y.mid, *spread, zeros=(x,))
 
 
 def matmul(x: Ball, y: Ball) -> Ball:
@@ -83,10 +83,10 @@ def matmul(x: Ball, y: Ball) -> Ball:
         squares = _spread(x, y, _squares(x, sx), _squares(y, sy), own / 2, 1.0)
         squares += own / 3 * (mid / sx / sy) ** 2
         final = [] if a.u_sum == a.u else [a.unit(a.u) * np.abs(mid)]
-        return x._with(mid, a.join(_scaled(np.sqrt(squares), sx * sy), *final, a.tiny / 2))
+        return x._with(mid, a.join(_scale(np.sqrt(squares), sx * sy), *final, a.tiny / 2))
     g = a.gamma(n + (a.terms > 1), a.u_sum)  # one more term: an addend the reference may take into its sum
     rad = _spread(x, y, (np.abs(x.mid), x.rad), (np.abs(y.mid), y.rad), g, 1 + g)
-    return x._with(mid, _summed(a, n, g, mid, rad, a.tiny + n * a.tiny_sum))
+    return x._with(mid, _sum(a, n, g, mid, rad, a.tiny + n * a.tiny_sum))
 
 
 def _spread(x: Ball, y: Ball, A: Any, B: Any, g: float, f: float) -> Any:
@@ -100,7 +100,7 @@ def _spread(x: Ball, y: Ball, A: Any, B: Any, g: float, f: float) -> Any:
     return rad
 
 
-def _summed(a: Arithmetic, n: int, g: float, mid: Any, rad: Any, underflow: float) -> Any:
+def _sum(a: Arithmetic, n: int, g: float, mid: Any, rad: Any, underflow: float) -> Any:
     """The radius of a sum of n terms, given what its terms and additions contribute.
 
     It is infinite where partial sums, whose size is at most rad / g, may overflow.
@@ -140,7 +140,7 @@ def total(x: Ball, axis: Any = None, keepdims: bool = False) -> Ball:
     rad = g * np.sum(np.abs(x.mid), **over)
     if not x.is_exact:
         rad = rad + (1 + g) * np.sum(x.rad, **over)
-    return x._with(mid, _summed(a, n, g, mid, rad, 0.0))
+    return x._with(mid, _sum(a, n, g, mid, rad, 0.0))
 
 
 def extreme(f: Rule) -> Rule:
@@ -158,7 +158,7 @@ def select(f: Rule) -> Rule:
         mid = f(x.mid, y.mid)
         if x.is_exact and y.is_exact:
             return x._with(mid, _zeros(mid))
-        chosen, sure = np.where(mid == x.mid, x.rad, y.rad), apart(x, y)
+        chosen, sure = np.where(mid == x.mid, x.rad, y.rad), never_meet(x, y)
         return x._with(mid, chosen if sure.all() else np.where(sure, chosen, np.maximum(x.rad, y.rad)))
 
     return rule
@@ -169,11 +169,11 @@ def _zeros(like: Any) -> Any:
     return np.broadcast_to(0.0, np.shape(like))
 
 
-def apart(x: Ball, y: Ball) -> Any:
+def never_meet(x: Ball, y: Ball) -> Any:
     """Where every number of one ball is on the same side of every number of the other, or both are exact."""
     if x.is_exact and y.is_exact:
         return np.broadcast_to(True, np.broadcast_shapes(x.shape, y.shape))
-    reach = _scaled(x.rad + y.rad, 1 + 8 * EPS)
+    reach = _scale(x.rad + y.rad, 1 + 8 * EPS)
     return (reach == 0) | (np.abs(x.mid - y.mid) > reach)
 
 
@@ -224,9 +224,9 @@ def function(f: Rule, slope: Rule, k: float | None = None) -> Rule:
     def rule(x: Ball) -> Ball:
         k_ = x.arithmetic.library if k is None else k
         if x.is_exact:
-            return _rounded(x, f(x.mid), k=k_, zeros=(x,))
-        steepest = _scaled(slope(x.mid, x.rad), 1 + 2.0**-40)  # the slope rounds too
-        return _rounded(x, f(x.mid), np.where(x.rad == 0, 0.0, steepest * x.rad), k=k_, zeros=(x,))
+            return _round(x, f(x.mid), k=k_, zeros=(x,))
+        steepest = _scale(slope(x.mid, x.rad), 1 + 2.0**-40)  # the slope rounds too
+        return _round(x, f(x.mid), np.where(x.rad == 0, 0.0, steepest * x.rad), k=k_, zeros=(x,))
 
     return rule
 

@@ -165,7 +165,7 @@ def no_stale_cache(trial: Trial, rng: np.random.Generator) -> Contract:
 
 def zero_to_zero(trial: Trial) -> Contract:
     """A zero upstream gradient gives zero gradients."""
-    wrong = [key for key, value in scaled(trial, 0.0).items() if not np.all(value == 0)]
+    wrong = [key for key, value in scale_upstream(trial, 0.0).items() if not np.all(value == 0)]
     return Contract(Promise.ZERO, not wrong, f"{', '.join(wrong)} is not zero" if wrong else "")
 
 
@@ -174,7 +174,7 @@ def linear(trial: Trial, rng: np.random.Generator) -> Contract:
     finest = 2.0**-50 if trial.dtype == "float16" else 2.0**-100  # below it a scaled entry may underflow
     right = gradients(trial.hand)
     for factor in (4.0, -1.0):
-        for key, value in scaled(trial, factor).items():
+        for key, value in scale_upstream(trial, factor).items():
             expected = factor * right[key]
             same = (value == expected) | ~np.isfinite(expected) | (np.abs(right[key]) < finest)
             if not np.all(same):
@@ -206,7 +206,7 @@ def linear_within(trial: Trial, evidence: Mapping[str, Evidence]) -> Contract:
         if trial.dtype == "float16" and factor > 0:
             continue  # which ends at 65504 and at 6e-5
         tiny = ROUNDINGS * Arithmetic.of(trial.dtype).tiny / abs(factor)
-        for key, value in scaled(trial, factor).items():
+        for key, value in scale_upstream(trial, factor).items():
             e = replace(evidence[key], bound=evidence[key].bound + tiny)
             if np.isfinite(value).all() and outside(value / factor, e):
                 return Contract(Promise.LINEAR, False, f"{key} for {word} dy is not {word} times {key}")
@@ -229,7 +229,7 @@ def finite_when_saturated(trial: Trial, rng: np.random.Generator) -> Contract:
     return Contract(Promise.FINITE, not lost, f"{', '.join(lost)} has nan or infinite entries" if lost else "")
 
 
-def scaled(trial: Trial, factor: float) -> dict[str, Any]:
+def scale_upstream(trial: Trial, factor: float) -> dict[str, Any]:
     """The gradients for factor times the trial's upstream gradient, in float64."""
     return gradients(trial.stage.hand(duplicate(trial.inputs), like(factor * trial.dy64, trial.dy)))
 

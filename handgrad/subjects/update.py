@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from handgrad.arrays.arithmetic import EPS, Arithmetic
 from handgrad.arrays.precision import dtype_name, to64
+from handgrad.explain.catalogue.typed_number import decimals
 from handgrad.judge.constants import DRIFT_SIGMAS
 from handgrad.judge.verdict import Verdict
 from handgrad.subjects.network.chain import ChainValues, noise, reference_chain
@@ -61,7 +62,7 @@ class Rates(NamedTuple):
         if not (self.some and isfinite(self.low) and isfinite(self.high)):
             return nan
         middle = self.low + (self.high - self.low) / 2
-        return next((c for d in range(1, 18) if (c := float(f"{middle:.{d}g}")) in self), middle)
+        return next((c for c in decimals(middle, inf, digits=17) if c in self), middle)
 
 
 ANY = Rates(-inf, inf)

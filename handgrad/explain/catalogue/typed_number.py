@@ -23,13 +23,13 @@ def quotient(result: Float, term: Float, bound: Float, *, scaled: bool = False) 
     return c, QUOTIENT_BOUNDS * float(bound[at]) / abs(float(term[at])) * gain + QUOTIENT_ROUNDING * abs(c)
 
 
-def decimals(c: float, slop: float) -> Iterator[float]:
+def decimals(c: float, slop: float, digits: int = 15) -> Iterator[float]:
     """The decimals within slop of c, those with the fewest digits first: the first is what somebody typed.
 
     >>> next(decimals(0.10000001, 1e-7)), next(decimals(0.10000001, 1e-12))
     (0.1, 0.10000001)
     """
-    rounded = (float(f"{c:.{digits}g}") for digits in range(1, 16))
+    rounded = (float(f"{c:.{d}g}") for d in range(1, digits + 1))
     return (s for s in rounded if abs(s - c) <= slop)
 
 

@@ -21,7 +21,7 @@ def reference_value(reference: Reference, exact: Mapping[str, Float], huge: floa
     found = attempt(reference.value, exact)
     if (y := found.value) is None:
         called = ", ".join(f"{name} {np.shape(value)}" for name, value in exact.items())
-        raise LeftOut(raised(found.error, "the reference") + f" (called with {called})") from found.error
+        raise LeftOut(raise_words(found.error, "the reference") + f" (called with {called})") from found.error
     if y.size == 0:
         raise LeftOut("the reference gives an empty result")
     if not (np.abs(y) <= huge).all():
@@ -33,7 +33,7 @@ def reference_gradients(reference: Reference, exact: Mapping[str, Float], dy: Fl
     """The reference's gradients, or LeftOut; y is what it gave alone. Raises ValueError where it is random."""
     ran = attempt(lambda: [reference.gradients(exact, dy) for _ in range(2)])
     if ran.value is None:
-        raise LeftOut(raised(ran.error, "the reference's backward pass")) from ran.error
+        raise LeftOut(raise_words(ran.error, "the reference's backward pass")) from ran.error
     found, again = ran.value
     for name, one, other in [("y", y, found["y"]), *((name, found[name], again[name]) for name in found)]:
         if words := difference_words(one, other):
@@ -43,5 +43,5 @@ def reference_gradients(reference: Reference, exact: Mapping[str, Float], dy: Fl
     return found
 
 
-def raised(error: Exception | None, what: str) -> str:
+def raise_words(error: Exception | None, what: str) -> str:
     return f"{what} raised {type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Every door of the judge's arrays leads to the same rule, and what cannot enter says so."""
+"""Every protocol of the judge's arrays leads to the same rule, and what cannot enter says so."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from handgrad.arrays.base import refusal
 F32 = Arithmetic.of("float32")
 
 
-def test_every_door_reaches_the_same_rule():
+def test_every_protocol_reaches_the_same_rule():
     rng = np.random.default_rng(10)
     x, y = rng.normal(size=(2, 3, 3)).astype(np.float32)
     bx, by = Ball(x, 1e-6 * np.abs(x), F32), Ball.exact(y, F32)

@@ -15,7 +15,7 @@ from scipy import special
 from handgrad.arrays import ball, rounding
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.ball import Ball, Truth
-from handgrad.arrays.base import CannotEnter, lifted
+from handgrad.arrays.base import CannotEnter, lift_rule
 
 LONG = np.longdouble
 F32 = Arithmetic.of("float32")
@@ -240,11 +240,11 @@ BROKEN = {
     "no rounding in a function": (Arithmetic, "unit", lambda self, u: 0.0, "function", "tanh"),
     "gamma 0 in a sum": (Arithmetic, "gamma", lambda self, n, u: 0.0, "reduction", "sum"),
     "gamma 0 in a product": (Arithmetic, "gamma", lambda self, n, u: 0.0, "binary", "matmul"),
-    "one spread forgotten": (ball.RULES, "multiply", lifted(narrow_multiply), "binary", "multiply"),
-    "slope at the low end": (ball.RULES, "exp", lifted(rounding.function(np.exp, low_slope)), "function", "exp"),
-    "slope too small": (ball.RULES, "sqrt", lifted(rounding.function(np.sqrt, short_slope)), "function", "sqrt"),
+    "one spread forgotten": (ball.RULES, "multiply", lift_rule(narrow_multiply), "binary", "multiply"),
+    "slope at the low end": (ball.RULES, "exp", lift_rule(rounding.function(np.exp, low_slope)), "function", "exp"),
+    "slope too small": (ball.RULES, "sqrt", lift_rule(rounding.function(np.sqrt, short_slope)), "function", "sqrt"),
     "no hull": (ball.RULES, "where", no_hull, "function", "where"),
-    "sure at once": (rounding, "apart", lambda x, y: np.full(x.shape, True), "binary", "where"),
+    "sure at once": (rounding, "never_meet", lambda x, y: np.full(x.shape, True), "binary", "where"),
 }
 
 

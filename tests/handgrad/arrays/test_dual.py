@@ -100,14 +100,14 @@ def test_two_duals_that_tie_share_as_in_torch():
     check(np.minimum, torch.minimum, (x, dx), (x, dy))
 
 
-def test_a_network_and_every_door():
+def test_a_network_and_every_protocol():
     rng = np.random.default_rng(5)
     x, dx, w, dw = rng.normal(size=(4, 3, 3))
     a, b = Dual.of(x, dx), Dual.of(w, dw)
     xp = array_namespace(a, b)
     z = a @ b.T + 0.1
-    doors = [xp.add(xp.matmul(a, xp.matrix_transpose(b)), 0.1), np.matmul(a, np.transpose(b)) + 0.1, 0.1 + a.dot(b.T)]
-    for other in doors:
+    ways = [xp.add(xp.matmul(a, xp.matrix_transpose(b)), 0.1), np.matmul(a, np.transpose(b)) + 0.1, 0.1 + a.dot(b.T)]
+    for other in ways:
         np.testing.assert_array_equal(z.parts, other.parts)
 
     def loss(z, exp, log, total):

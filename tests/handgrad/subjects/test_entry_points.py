@@ -48,8 +48,8 @@ SLIPS: dict[str, tuple[type[Network], list[str]]] = {
     "raises": (
         Raises,
         [
-            f"{door} stopped with IndexError: too far"
-            for door in ("Network.backward", "Network.backward without dx", "loss_and_gradients")
+            f"{entry} stopped with IndexError: too far"
+            for entry in ("Network.backward", "Network.backward without dx", "loss_and_gradients")
         ],
     ),
 }
