@@ -77,6 +77,23 @@ def test_the_rounding_of_the_reference_excuses_but_nothing_larger(subject: Any) 
     assert wrong.failing() == ["dx"]
 
 
+@pytest.mark.parametrize("subject", [None, Tanh()], ids=["function", "layer"])
+def test_a_reference_that_cancels_excuses_a_formula_that_does_not(subject: Any) -> None:
+    """softsign: autograd of z / (1 + |z|) subtracts two nearly equal terms at 1e4, 1 / (1 + |z|)^2 does not.
+
+    A layer was refuted here by `verify` and certified by `verify_function`, which alone asked the reference's noise.
+    """
+    z = np.resize((1e4, -1e4, 1.0, 0.0, -1.0), X.shape)
+
+    def stage(factor: float) -> Stage:
+        forward = lambda inputs: (inputs["z"] / (1 + abs(inputs["z"])), inputs["z"])  # noqa: E731
+        backward = lambda z, inputs, dh: {"dz": factor * dh / (1 + abs(z)) ** 2}  # noqa: E731
+        return stage_of("h", Halves(forward, backward), lambda t: t["z"] / (1 + t["z"].abs()), subject)
+
+    assert judge(Trial(stage(1.0), {"z": z}, DY)).verdict is Verdict.CERTIFIED
+    assert judge(Trial(stage(1 + 1e-9), {"z": z}, DY)).verdict is Verdict.REFUTED
+
+
 def softplus(factor: float, subject: Any = None) -> Stage:
     """Our own softplus beside torch's, whose derivative above 20 is 1."""
 
