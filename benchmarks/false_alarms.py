@@ -14,7 +14,7 @@ import torch
 from record import load, markdown, save
 
 from handgrad import Report, Verdict, verify
-from handgrad.report.report import broken
+from handgrad.report.report import broken_contracts
 from manual import (
     ACTIVATIONS,
     BatchNorm1d,
@@ -239,7 +239,7 @@ def why(report: Report) -> list[str]:
     d = report.directions
     lines += [f"directions: {d.outside} outside, worst {d.worst_ratio:.3g}"] if d and d.outside else []
     lines += ["directions: no finite bound"] if d and d.verdict is Verdict.UNRESOLVED else []
-    lines += [f"contract broken: {where}: {c.name}: {c.detail}" for where, c in broken(report)]
+    lines += [f"contract broken: {where}: {c.name}: {c.detail}" for where, c in broken_contracts(report)]
     lines += ["control not caught"] if report.control and not report.control.caught else []
     return lines
 

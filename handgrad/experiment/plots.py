@@ -42,7 +42,7 @@ def loss_curves(ax: "Axes", history: Sequence[Record]) -> None:
     ax.set(title="loss", xlabel="epoch", ylabel="mean loss")
     use_whole_numbers(ax)
     if ax.lines:
-        ax.legend()
+        ax.legend(loc="upper right")
 
 
 def gradient_norms(ax: "Axes", grads: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -64,7 +64,7 @@ def gradient_norms(ax: "Axes", grads: Mapping[str, Sequence[Mapping[str, Any]]])
         ax.set_ylim(np.sqrt(low * high / 10), np.sqrt(low * high * 10))
     ax.set(title="gradient norm per layer", xlabel="linear layer, 1 next to the input", ylabel="norm of dW")
     use_whole_numbers(ax)
-    ax.legend(lines, [escape(name) for name in grads])
+    ax.legend(lines, [escape(name) for name in grads], loc="upper right")
 
 
 def decision_boundary(
@@ -97,7 +97,7 @@ def decision_boundary(
     ax.set(title="decision boundary", xlabel=escape(axes_names[0]), ylabel=escape(axes_names[1]))
     ax.set(xlim=(sides[0][0], sides[0][-1]), ylim=(sides[1][0], sides[1][-1]))
     if len(names) <= 20:
-        ax.legend(dots, [escape(name) for name in names])
+        ax.legend(dots, [escape(name) for name in names], loc="upper right")
 
 
 def confusion_matrix(

@@ -122,7 +122,7 @@ def test_what_only_the_other_branch_explains_is_unresolved():
     report, evidence = judged.report, judged.evidence
     assert report.verdict is Verdict.UNRESOLVED
     assert np.isinf(evidence["dx"].bound).tolist() == [True, False]
-    assert "which branch" in report.worst.reason
+    assert "the branch" in report.worst.reason
     assert by_balls(Trial(stage(2.5), {"x": x}, dy)).verdict is Verdict.REFUTED  # further off than the other branch
 
 

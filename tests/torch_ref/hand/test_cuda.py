@@ -24,7 +24,7 @@ card = pytest.param("cuda", marks=needs_a_card)
 @pytest.mark.parametrize("device", ["cpu", card])
 def test_one_problem_in_every_precision(device: str) -> None:
     """The same code that judges on the card, tried on the CPU where there is none."""
-    problem = on_card.problems(("tanh",), ("cross_entropy",))[0]
+    problem = on_card.combine(("tanh",), ("cross_entropy",))[0]
     assert {
         kind: on_card.verdict(problem, device, dtype, 1.0) for kind, (dtype, tf32) in on_card.KINDS.items() if not tf32
     } == {
