@@ -18,8 +18,9 @@ class Reason(NamedTuple):
 
 NOISE_SIGMAS = 32
 ROUNDINGS = 8
-OWN = 4
+OWN_RUNS = 12
 CLOSE = 2.0**-30
+LOST = 1 / 16
 QUOTIENT_ENTRIES = 64
 QUOTIENT_ERROR = 1 / 8
 QUOTIENT_NEAR = 1 / 4
@@ -61,11 +62,18 @@ REASONS: dict[str, Reason] = {
     "ROUNDINGS": Reason(
         "verdict", "roundings of the right value itself in a bound by noise; measured with NOISE_SIGMAS"
     ),
-    "OWN": Reason("verdict", "times the change a wider precision makes in the code's own result; measured likewise"),
+    "OWN_RUNS": Reason(
+        "verdict",
+        "runs of the code with its roundings imitated: their spread is known to a fifth, and they cost little",
+    ),
     "CLOSE": Reason(
         "verdict",
         "share of the size below which two forward passes are nearly equal (UNRESOLVED, not REFUTED): float32 rounding "
         "is larger, rounding in float64 far smaller",
+    ),
+    "LOST": Reason(
+        "verdict",
+        "share of its own value by which a certified entry may be off, unless the reference loses as much to rounding",
     ),
     "QUOTIENT_ENTRIES": Reason(
         "verdict", "failing entries that a difference quotient may clear: more are no rounding of the reference"

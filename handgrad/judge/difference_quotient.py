@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
+from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.judge.compare import Evidence
 from handgrad.judge.constants import (
     QUOTIENT_BEND,
@@ -19,8 +21,9 @@ from handgrad.judge.constants import (
     QUOTIENT_ROUNDINGS,
 )
 from handgrad.judge.isolation import attempt, duplicate
-from handgrad.judge.noise_bound import long, widen
 from handgrad.judge.trial import Trial
+
+LONGDOUBLE_IS_WIDER = bool(np.finfo(np.longdouble).eps < np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -87,3 +90,19 @@ def quotient(trial: Trial, name: str, at: tuple[int, ...]) -> Quotient | None:
     if bend(0.5) > QUOTIENT_BEND * bend(1) + noise:
         return None
     return Quotient(fine, abs(fine - coarse) + noise)
+
+
+def widen(array: Any) -> Any:
+    """The same numbers in a wider precision of the same library, or None where it has none."""
+    if dtype_name(array) != "float64":
+        if isinstance(array, torch.Tensor):
+            return array.detach().double()
+        return like(to64(array), np.zeros(())) if isinstance(array, np.ndarray | np.generic) else None
+    if isinstance(array, np.ndarray | np.generic | float) and LONGDOUBLE_IS_WIDER:
+        return np.asarray(array, np.longdouble)
+    return None
+
+
+def long(array: Any) -> Any:
+    """The numbers in np.longdouble, whatever they were."""
+    return np.asarray(to64(array) if isinstance(array, torch.Tensor) else array, np.longdouble)

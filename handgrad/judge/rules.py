@@ -6,16 +6,18 @@ handgrad/explain/notes.py.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.judge.bound import bound_by_balls, bound_by_noise
 from handgrad.judge.compare import Evidence, index_words
-from handgrad.judge.constants import CLOSE, NOISE_SIGMAS, ROUNDINGS
+from handgrad.judge.constants import CLOSE, LOST, NOISE_SIGMAS, ROUNDINGS
 from handgrad.judge.difference_quotient import clear
 from handgrad.judge.judgement import Judgement, Way, measure
 from handgrad.judge.repeats import REPEATABLE, difference_words
+from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 
 UNINFORMATIVE = "inconclusive: the rounding bound is larger than the gradient, so even zeros would pass"
@@ -105,6 +107,35 @@ def ask_a_difference_quotient(found: Judgement) -> Judgement:
     return found
 
 
+def leave_open_what_has_no_digit_left(found: Judgement) -> Judgement:
+    """An entry that is off by a sixteenth of its value is right only where the reference loses as much to rounding."""
+    tensors = {}
+    for t in found.report.tensors:
+        if t.verdict is not Verdict.CERTIFIED:
+            continue
+        e = found.evidence[t.name]
+        difference, size = np.abs(e.hand - e.reference), np.abs(e.reference)
+        lost = difference > LOST * np.where(size > 0, size, np.max(size, initial=0.0))
+        if not lost.any():
+            continue
+        a = found.trial.arithmetic
+        allowed = NOISE_SIGMAS * found.trial.noise(a)[t.name] + ROUNDINGS * (a.u * size + a.tiny)
+        lost &= ~(difference <= allowed)
+        if lost.any():
+            tensors[t.name] = replace(t, verdict=Verdict.UNRESOLVED, reason=lost_words(found.trial, t.name, e, lost))
+    return found.with_tensors(tensors)
+
+
+def lost_words(trial: Trial, name: str, e: Evidence, lost: Any) -> str:
+    """In words: where the code's own rounding leaves nothing of the value."""
+    worst = np.argmax(np.where(lost, np.abs(e.hand - e.reference), -1.0))
+    at = tuple(int(i) for i in np.unravel_index(worst, lost.shape))
+    return (
+        f"no digit of {np.count_nonzero(lost)} of {lost.size} entries is left in {trial.dtype}: {name}{index_words(at)} "
+        f"is {e.hand[at]:.6g}, the right value {e.reference[at]:.6g}; the formula loses them to rounding"
+    )
+
+
 def refuse_a_bound_that_zeros_pass(found: Judgement) -> Judgement:
     """For a drawn dy, a gradient smaller than its own rounding bound tests nothing: zeros would pass as well."""
     trial = found.trial
@@ -133,5 +164,6 @@ VERDICT_RULES: tuple[Callable[[Judgement], Judgement], ...] = (
     compare_the_forward_pass_first,
     take_a_missing_gradient_for_zero,
     ask_a_difference_quotient,
+    leave_open_what_has_no_digit_left,
     refuse_a_bound_that_zeros_pass,
 )

@@ -10,6 +10,7 @@ from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.precision import dtype_name, to64
 from handgrad.judge.compare import Float
 from handgrad.judge.isolation import contents, duplicate, quiet
+from handgrad.judge.own_noise import own_noise
 from handgrad.judge.reference_noise import noise
 from handgrad.judge.stage import Arrays, Outputs, Stage
 
@@ -92,6 +93,11 @@ class Trial:
             name: np.full(right.shape, np.nan) if name in self.missing else to64(self.hand[name])
             for name, right in self.reference.items()
         }
+
+    @cached_property
+    def own_noise(self) -> dict[str, Float]:
+        """How much its own rounding moves what the code gives; empty where it cannot be run, or does not repeat."""
+        return own_noise(self.stage, self.inputs, self.dy, self.results, self.seed) if self.repeats else {}
 
     def run(self) -> Outputs:
         """The code on copies of the inputs and of dy, without its warnings."""

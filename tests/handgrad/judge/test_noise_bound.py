@@ -9,8 +9,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from handgrad.arrays.arithmetic import Arithmetic
-from handgrad.judge.noise_bound import by_noise, difference
-from handgrad.judge.reference_noise import Rounding, noise, shake
+from handgrad.arrays.imitated_torch import Rounding
+from handgrad.judge.noise_bound import by_noise
+from handgrad.judge.reference_noise import noise
 from handgrad.judge.stage import Stage
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
@@ -393,20 +394,12 @@ def test_exact_operations_make_no_noise():
 def test_operations_in_place_are_rounded_too():
     with Rounding(Arithmetic.of("float32"), torch.Generator().manual_seed(0)):
         x = torch.ones(100, dtype=torch.float64)
-        x += 1
-    assert 0 < (x - 2).abs().max() < 2.0**-20
-
-
-def test_shaken_ties_stay_ties():
-    x = np.array([[1.0, 0.0, 1.0], [2.0, 2.0, 0.0]])
-    moved = shake(x, 2.0**-24, np.random.default_rng(0))
-    assert moved[0, 0] == moved[0, 2] != 1
-    assert moved[1, 0] == moved[1, 1]
-    assert (moved[x == 0] == 0).all()
+        x += 0.1
+    assert 0 < (x - 1.1).abs().max() < 2.0**-20
 
 
 def test_every_term_of_the_bound_is_needed():
-    """1 - tanh^2 cancels in the code, not in the reference: only the wider run of the code knows."""
+    """1 - tanh^2 cancels in the code, not in the reference: only the code's own imitated rounding knows."""
     x = np.full((50,), 12.0) + np.random.default_rng(0).normal(size=50)
 
     def forward(x):
@@ -423,12 +416,6 @@ def test_every_term_of_the_bound_is_needed():
         return 1 - 2 / (torch.exp(2 * x) + 1)
 
     assert verify_function(forward, cancels, steady, [x], seed=0).verdict is Verdict.CERTIFIED
-
-
-def test_what_does_not_repeat_itself_excuses_nothing():
-    g, wide = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.5, 3.5], np.longdouble)
-    assert difference(g, np.array([1.0, 2.0, 4.0]), wide).tolist() == [0.0, 0.5, 0.0]
-    assert difference(g, g, np.array([np.nan, np.inf, 3.0])).tolist() == [0.0, 0.0, 0.0]
 
 
 def test_the_floor_is_near_rounding():

@@ -1,0 +1,145 @@
+"""Rounding: torch code in which every operation rounds at random, as another correct evaluation might round."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from handgrad.arrays.arithmetic import Arithmetic
+
+# Selections, copies and comparisons: nothing is rounded. (Names of aten without a leading or trailing underscore.)
+EXACT = """
+abs amax amin aminmax arange argmax argmin argsort as_strided cat clamp clamp_max clamp_min clone constant_pad_nd copy
+cummax cummin detach dropout embedding empty empty_like expand eye fill flip full full_like gather hardtanh
+hardtanh_backward index index_select kthvalue lift_fresh local_scalar_dense masked_fill masked_scatter masked_select max
+max_pool2d_with_indices max_pool2d_with_indices_backward max_pool3d_with_indices max_pool3d_with_indices_backward
+maximum median min minimum mode nanmedian native_dropout neg new_empty new_full new_ones new_zeros nll_loss_backward
+one_hot ones ones_like pad reflection_pad1d reflection_pad2d relu repeat repeat_interleave replication_pad1d
+replication_pad2d roll round scalar_tensor scatter select_backward select_scatter sgn sign slice_backward slice_scatter
+sort stack threshold threshold_backward to_copy topk tril triu trunc unfold where zero zeros zeros_like
+"""
+# One rounding of the result. Everything else is a kernel that sums inside.
+ELEMENTWISE = """
+add sub rsub mul div reciprocal pow square sqrt rsqrt exp exp2 expm1 log log1p log2 log10 sigmoid tanh sin cos tan sinh
+cosh asin acos atan asinh acosh atanh atan2 erf erfc erfinv logaddexp addcmul addcdiv leaky_relu leaky_relu_backward
+index_put index_add scatter_add celu elu elu_backward gelu gelu_backward hardshrink hardshrink_backward hardsigmoid
+hardsigmoid_backward hardswish hardswish_backward log_sigmoid_backward log_sigmoid_forward mish mish_backward prelu
+prelu_kernel prelu_kernel_backward rrelu_with_noise sigmoid_backward silu silu_backward softplus softplus_backward
+softshrink softshrink_backward tanh_backward logit logit_backward xlogy lerp smooth_l1_loss_backward
+huber_loss_backward
+"""
+KINDS = dict.fromkeys(EXACT.split(), "exact") | dict.fromkeys(ELEMENTWISE.split(), "elementwise")
+# The same operation in NumPy, whose long double tells where a float64 result is exact.
+SAME: dict[str, Callable[..., Any]] = {
+    "add": lambda x, y, alpha=1: x + alpha * y,
+    "sub": lambda x, y, alpha=1: x - alpha * y,
+    "rsub": lambda x, y, alpha=1: y - alpha * x,
+    "mul": np.multiply,
+    "div": np.divide,
+    "sqrt": np.sqrt,
+    "reciprocal": np.reciprocal,
+    "square": np.square,
+}
+
+
+class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Every operation inside rounds as in `arithmetic`, at random; where that is None, as its own precision does.
+
+    Elementwise operations: u |out| times a normal deviate; what is exact is not moved. Kernels (products, sums, whole
+    layers): that, and each entry of their inputs off by sqrt(n) u, n the terms of a sum, which for a product is
+    u sqrt(n sum of squares) and for any other kernel carries its conditioning.
+    """
+
+    def __init__(self, arithmetic: Arithmetic | None, generator: torch.Generator) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.arithmetic, self.generator, self.rolled = arithmetic, generator, 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled in here; torch's default imports its whole compiler, which takes seconds
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = func._schema.name.rpartition("::")[2].strip("_")
+        kind = KINDS.get(name, "kernel")
+        if func.is_view or kind == "exact" or (name == "linalg_vector_norm" and args[1:2] in ((np.inf,), (-np.inf,))):
+            return func(*args, **kwargs)
+        in_place = func._schema.is_mutable
+        given = tree_map(copied, args) if in_place and name in SAME else args
+        out = func(*args, **kwargs)
+        if not floats(out):
+            return out
+        if kind == "kernel" and not in_place:
+            out = self.kernel(func, args, kwargs, out)
+        exact = exactly(name, given, kwargs, self.rounding_of(out).u) if name in SAME else None
+        return tree_map(lambda t: self.move(t, self.rounding_of(t).u, in_place, exact) if is_float(t) else t, out)
+
+    def kernel(self, func: Any, args: Any, kwargs: Any, out: Any) -> Any:
+        """The result for inputs that are off by what the sums inside round, in float64 where they are coarser."""
+        n = terms(args, out) ** 0.5
+
+        def shake(t: Any) -> Any:
+            if not is_float(t):
+                return t
+            return self.move(t.double() if is_coarse(t) else t, n * self.rounding_of(t).u_sum)
+
+        try:
+            found = func(*tree_map(shake, args), **kwargs)
+        except (RuntimeError, TypeError):
+            if any(is_coarse(t) for t in tree_leaves(args)):
+                return out  # a kernel of that precision alone
+            raise
+        return tree_map(lambda t, like: t.to(like.dtype) if is_float(like) else t, found, out)
+
+    def rounding_of(self, tensor: torch.Tensor) -> Arithmetic:
+        return self.arithmetic or Arithmetic.of(str(tensor.dtype).removeprefix("torch."))
+
+    def move(self, tensor: torch.Tensor, u: float, in_place: bool = False, exact: Any = None) -> torch.Tensor:
+        """The tensor off by a normal deviate times u in every entry that is not exact."""
+        self.rolled += 1
+        spread = torch.randn(tensor.shape, generator=self.generator, dtype=torch.float64)
+        factor = 1 + u * spread
+        if exact is not None:
+            factor[exact] = 1
+        moved = (tensor * factor.to(tensor.device)).to(tensor.dtype)
+        return tensor.copy_(moved) if in_place else moved
+
+
+def is_float(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
+
+
+def is_coarse(value: Any) -> bool:
+    return is_float(value) and value.dtype in (torch.bfloat16, torch.float16)
+
+
+def copied(value: Any) -> Any:
+    return value.clone() if isinstance(value, torch.Tensor) else value
+
+
+def exactly(name: str, args: Any, kwargs: Any, u: float) -> torch.Tensor:
+    """Where the result needs no more digits than this precision has, so that nothing was rounded."""
+    wide = [long(a) if isinstance(a, torch.Tensor) else a for a in args]
+    with np.errstate(all="ignore"):
+        digits = np.frexp(SAME[name](*wide, **kwargs))[0] / u
+        return torch.as_tensor(np.asarray(digits == np.rint(digits)))
+
+
+def long(tensor: torch.Tensor) -> Any:
+    return tensor.detach().cpu().double().numpy().astype(np.longdouble)
+
+
+def terms(args: Any, out: Any) -> float:
+    """How many terms are summed per entry of the result, from the sizes alone: K for an (M, K) by (K, N) product."""
+    sizes = sorted(floats(args))
+    entries = max(floats(out), default=max(sizes, default=1))
+    product = (sizes[-1] * sizes[-2] / entries) ** 0.5 if len(sizes) > 1 else 1.0
+    return max(1.0, product, max(sizes, default=1) / entries)
+
+
+def floats(tree: Any) -> list[int]:
+    """The number of entries of every floating-point tensor."""
+    return [t.numel() for t in tree_leaves(tree) if is_float(t) and t.numel()]

@@ -1,0 +1,90 @@
+"""How much rounding moves the code itself: run in its own precision several times, with its roundings imitated.
+
+NumPy code runs on arrays whose every operation rounds at random (arrays/imitated.py), torch code under the same
+imitation as its reference (arrays/imitated_torch.py). Where neither rounds anything (a compiled kernel, Python floats),
+the upstream gradient and every cached array are off by a unit in the last place instead.
+
+What does not move has no excuse: an overflow, a branch or a constant of another precision is as wrong however often it
+is rounded. A run in a wider precision says nothing here, since code that is right there may be wrong here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from handgrad.arrays.arithmetic import Arithmetic
+from handgrad.arrays.imitated import Dice, base, imitate
+from handgrad.arrays.imitated_torch import Rounding
+from handgrad.arrays.precision import dtype_name, like, to64
+from handgrad.judge.constants import OWN_RUNS
+from handgrad.judge.isolation import attempt, contents, duplicate
+from handgrad.judge.reference_noise import Float, spread
+from handgrad.judge.stage import Arrays, Stage
+
+
+def own_noise(stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float], seed: int) -> dict[str, Float]:
+    """The root mean square, entry by entry, of what rounding does to each result of the code; empty if it cannot run.
+
+    given: what the code gave, in float64.
+    """
+    dice, generator = Dice(np.random.default_rng(seed)), torch.Generator().manual_seed(seed % 2**63)
+    runs = []
+    for _ in range(OWN_RUNS):
+        found = attempt(run_rounding, stage, inputs, dy, dice, generator).value
+        if found is None:
+            found = attempt(run_moved, stage, inputs, dy, dice).value
+        if found is None:
+            return {}
+        runs.append({n: v for n, v in found.items() if n in given and v.shape == given[n].shape})
+    with np.errstate(all="ignore"):
+        found = spread(given, runs)
+    return {name: np.where(np.isfinite(s) & np.isfinite(given[name]), s, 0.0) for name, s in found.items()}
+
+
+def run_rounding(stage: Stage, inputs: Arrays, dy: Any, dice: Dice, generator: torch.Generator) -> dict[str, Float]:
+    """One run with its roundings imitated. Raises ValueError where there was none to imitate."""
+    before, rounding = dice.rolled, Rounding(None, generator)
+    with rounding:
+        found = stage.hand({n: enter(v, dice) for n, v in inputs.items()}, enter(dy, dice))
+    if dice.rolled == before and rounding.rolled == 0:
+        raise ValueError("nothing rounds that could be imitated")
+    return as_float64(found)
+
+
+def run_moved(stage: Stage, inputs: Arrays, dy: Any, dice: Dice) -> dict[str, Float]:
+    """One run with the upstream gradient, and what the code cached, off by a unit in the last place."""
+    assert stage.halves is not None
+    own = duplicate(inputs)
+    y, cache = stage.halves.forward(own)
+    fixed = [contents(v) for v in own.values()]
+    moved = move_arrays(cache, dice, fixed)
+    return as_float64({"y": y, **stage.halves.backward(moved, own, off_by_a_unit(duplicate(dy), dice))})
+
+
+def enter(value: Any, dice: Dice) -> Any:
+    """An array of the judge's around the same numbers, for NumPy; a copy for any other library."""
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.name in ("float32", "float64", "float16"):
+        return imitate(value, dice)
+    return duplicate(value)
+
+
+def move_arrays(value: Any, dice: Dice, fixed: list[Any]) -> Any:
+    """A nest of tuples, lists and mappings with every floating-point array moved that is not one of the inputs."""
+    if isinstance(value, Mapping) and type(value) is dict:
+        return {k: move_arrays(v, dice, fixed) for k, v in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(move_arrays(v, dice, fixed) for v in value)
+    if hasattr(value, "dtype") and "float" in dtype_name(value) and contents(value) not in fixed:
+        return off_by_a_unit(value, dice)
+    return value
+
+
+def off_by_a_unit(value: Any, dice: Dice) -> Any:
+    u = Arithmetic.of(dtype_name(value)).u
+    return like(np.asarray(dice.move(to64(value), 2 * u)), value)
+
+
+def as_float64(found: Mapping[str, Any]) -> dict[str, Float]:
+    return {name: to64(base(value)) for name, value in found.items() if value is not None}
