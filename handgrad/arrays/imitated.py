@@ -75,7 +75,7 @@ class Imitated(np.ndarray[Any, Any]):
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
 
-    def dot(self, other: Any, out: None = None) -> Any:
+    def dot(self, other: Any, out: Any = None) -> Any:
         return np.dot(self, other)
 
 
@@ -127,7 +127,7 @@ def _rounded(
         terms = first.shape[-1] if ufunc is np.matmul else max(first.size // max(result.size, 1), 1)
         again = call(*(_shaken(a, dice, u * terms**0.5) for a in given), **kwargs)
         result = np.where(inexact, again, result).astype(result.dtype)
-    return dice.move(result, u, inexact)
+    return np.asarray(dice.move(result, u, inexact))
 
 
 def exactly(call: Callable[..., Any], given: list[Any], result: npt.NDArray[Any], kwargs: Any) -> npt.NDArray[np.bool_]:

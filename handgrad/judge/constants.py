@@ -21,6 +21,12 @@ ROUNDINGS = 8
 OWN_RUNS = 12
 CLOSE = 2.0**-30
 LOST = 1 / 16
+RUNG_SIGMAS = 8
+RUNG_ROUNDINGS = 2
+RUNG_RMS = 1.5
+BENDS = 12
+BEND_POINTS = 258
+BEYOND = 1e6
 QUOTIENT_ENTRIES = 64
 QUOTIENT_ERROR = 1 / 8
 QUOTIENT_NEAR = 1 / 4
@@ -75,6 +81,22 @@ REASONS: dict[str, Reason] = {
         "verdict",
         "share of its own value by which a certified entry may be off, unless the reference loses as much to rounding",
     ),
+    "RUNG_SIGMAS": Reason(
+        "verdict",
+        "standard deviations on the lower steps of the precision ladder: right code with up to twice the reference's "
+        "roundings passes, and what does not is left open, not refuted",
+    ),
+    "RUNG_ROUNDINGS": Reason(
+        "verdict", "roundings of the right value on those steps: of the result, and of dy's product"
+    ),
+    "RUNG_RMS": Reason(
+        "verdict",
+        "standard deviations of its own rounding by which all entries of a tensor together may be off: right code is "
+        "off by 0.3 to 0.8, a lost term of 5 % by 1.8",
+    ),
+    "BENDS": Reason("verdict", "numbers of the code, and jumps of a slope, at which inputs are drawn: more are data"),
+    "BEND_POINTS": Reason("verdict", "points between -8 and 8 at which a slope is looked at: a few milliseconds"),
+    "BEYOND": Reason("verdict", "numbers of the code from which on they are taken for sizes or fillers"),
     "QUOTIENT_ENTRIES": Reason(
         "verdict", "failing entries that a difference quotient may clear: more are no rounding of the reference"
     ),

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Self
 
 from handgrad.judge.compare import Evidence, StageReport, TensorReport, absent, compare
+from handgrad.judge.ladder import Rung
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 
@@ -29,6 +30,7 @@ class Judgement:
     evidence: Mapping[str, Evidence]
     way: Way | None = None
     notes: tuple[str, ...] = ()
+    rung: Rung | None = None  # of the precision ladder, for bfloat16 and float16
 
     @property
     def verdict(self) -> Verdict:

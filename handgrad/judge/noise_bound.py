@@ -22,7 +22,9 @@ def by_noise(trial: Trial, arithmetic: Arithmetic | None = None) -> Judgement:
     arithmetic: the rounding that is allowed, by default that of the precision judged.
     """
     a = arithmetic or trial.arithmetic
-    S, s, sigma, own = trial.reference, trial.results, trial.noise(a), trial.own_noise
+    S, s, own = trial.reference, trial.results, trial.own.sigma
+    # What coarse code rounds is its own matter where it was measured; its reference is rounded in float32.
+    sigma = trial.noise(Arithmetic.of("float32") if trial.coarse and trial.own.imitated else a)
     evidence = {}
     with np.errstate(all="ignore"):
         for name, right in S.items():

@@ -9,7 +9,7 @@ is rounded. A run in a wider precision says nothing here, since code that is rig
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,23 +24,31 @@ from handgrad.judge.reference_noise import Float, spread
 from handgrad.judge.stage import Arrays, Stage
 
 
-def own_noise(stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float], seed: int) -> dict[str, Float]:
+class OwnNoise(NamedTuple):
     """The root mean square, entry by entry, of what rounding does to each result of the code; empty if it cannot run.
 
-    given: what the code gave, in float64.
+    imitated: whether every operation's rounding was, and not only that of what goes into the backward pass.
     """
+
+    sigma: dict[str, Float]
+    imitated: bool
+
+
+def own_noise(stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float], seed: int) -> OwnNoise:
+    """The code's own noise at these inputs; given: what it gave there, in float64."""
     dice, generator = Dice(np.random.default_rng(seed)), torch.Generator().manual_seed(seed % 2**63)
-    runs = []
+    runs, imitated = [], True
     for _ in range(OWN_RUNS):
         found = attempt(run_rounding, stage, inputs, dy, dice, generator).value
         if found is None:
-            found = attempt(run_moved, stage, inputs, dy, dice).value
+            found, imitated = attempt(run_moved, stage, inputs, dy, dice).value, False
         if found is None:
-            return {}
+            return OwnNoise({}, False)
         runs.append({n: v for n, v in found.items() if n in given and v.shape == given[n].shape})
     with np.errstate(all="ignore"):
-        found = spread(given, runs)
-    return {name: np.where(np.isfinite(s) & np.isfinite(given[name]), s, 0.0) for name, s in found.items()}
+        sigma = spread(given, runs)
+    sigma = {name: np.where(np.isfinite(s) & np.isfinite(given[name]), s, 0.0) for name, s in sigma.items()}
+    return OwnNoise(sigma, imitated)
 
 
 def run_rounding(stage: Stage, inputs: Arrays, dy: Any, dice: Dice, generator: torch.Generator) -> dict[str, Float]:

@@ -5,7 +5,7 @@ computation, so nobody has to say what a small difference is. The inputs are exa
 kink they decide which side is right.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def noise(
     return spread(exact, found)
 
 
-def spread(exact: Mapping[str, Float], runs: list[Mapping[str, Float]]) -> dict[str, Float]:
+def spread(exact: Mapping[str, Float], runs: Sequence[Mapping[str, Float]]) -> dict[str, Float]:
     """The root mean square of the runs' differences from `exact`, entry by entry; inf where a run lost the number."""
     total = dict[str, Any]()
     with np.errstate(all="ignore"):

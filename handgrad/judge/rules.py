@@ -4,7 +4,7 @@
 handgrad/explain/notes.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,15 +13,60 @@ import numpy as np
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.judge.bound import bound_by_balls, bound_by_noise
 from handgrad.judge.compare import Evidence, index_words
-from handgrad.judge.constants import CLOSE, LOST, NOISE_SIGMAS, ROUNDINGS
+from handgrad.judge.constants import CLOSE, LOST, NOISE_SIGMAS, ROUNDINGS, RUNG_RMS
 from handgrad.judge.difference_quotient import clear
-from handgrad.judge.judgement import Judgement, Way, measure
+from handgrad.judge.judgement import Judgement, Way, judgement, measure
+from handgrad.judge.ladder import Rung, rung_bounds, typical_error
 from handgrad.judge.repeats import REPEATABLE, difference_words
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 
 UNINFORMATIVE = "inconclusive: the rounding bound is larger than the gradient, so even zeros would pass"
 FORWARD_DIFFERS = "the forward passes differ"
+
+
+def find_the_rung(found: Judgement) -> Judgement:
+    """bfloat16 and float16 code is judged under the tightest arithmetic of the ladder under which all of it passes."""
+    trial = found.trial
+    if not trial.coarse or found.verdict is Verdict.REFUTED or trial.missing:
+        return found
+    own = under_rung(found, Rung.OWN)
+    under = {rung: own if rung is Rung.OWN else under_rung(found, rung) for rung in Rung}
+    passed = next((rung for rung, judged in under.items() if judged.verdict is Verdict.CERTIFIED), None)
+    if passed is None or (trial.own.imitated and own.verdict is not Verdict.CERTIFIED):
+        return leave_open(found, own)
+    if trial.own.imitated and (wide := {n: z for n in trial.reference if (z := typical_error(trial, n)) > RUNG_RMS}):
+        words = "its entries are off by {:.2g} standard deviations of the code's own rounding, all in all"
+        return leave_tensors_open(found, {name: words.format(z) for name, z in wide.items()})
+    asked = Rung(trial.precision) if trial.precision else None
+    if asked is None or not passed.lower_than(asked):
+        return under[passed]
+    strict, words = under[asked], f"{passed.blame(trial.dtype)}: {passed.describe(trial.dtype)}, asked: {asked.value}"
+    return strict.with_tensors(
+        {t.name: replace(t, reason=words) for t in strict.report.tensors if t.verdict is Verdict.REFUTED}
+    )
+
+
+def under_rung(found: Judgement, rung: Rung) -> Judgement:
+    """The judgement with the bounds of that step."""
+    bounds = rung_bounds(found.trial, rung)
+    evidence = {name: replace(e, bound=bounds[name]) for name, e in found.evidence.items()}
+    return replace(judgement(found.trial, found.way, evidence), notes=found.notes, rung=rung)
+
+
+def leave_open(found: Judgement, own: Judgement) -> Judgement:
+    """Inside the widest bound and on no step of the ladder: neither right nor wrong by what rounding does."""
+    beyond = {t.name: t for t in own.report.tensors if t.verdict is not Verdict.CERTIFIED}
+    words = f"entries are off by more than {found.trial.dtype} rounding explains, and by less than it could explain"
+    return leave_tensors_open(found, {name: f"{t.outside} {words}" for name, t in beyond.items()})
+
+
+def leave_tensors_open(found: Judgement, reasons: Mapping[str, str]) -> Judgement:
+    """These tensors UNRESOLVED, each with its reason."""
+    tensors = {t.name: t for t in found.report.tensors if t.name in reasons}
+    return found.with_tensors(
+        {name: replace(t, verdict=Verdict.UNRESOLVED, reason=reasons[name]) for name, t in tensors.items()}
+    )
 
 
 def add_the_noise_of_the_reference(found: Judgement) -> Judgement:
@@ -109,21 +154,16 @@ def ask_a_difference_quotient(found: Judgement) -> Judgement:
 
 def leave_open_what_has_no_digit_left(found: Judgement) -> Judgement:
     """An entry that is off by a sixteenth of its value is right only where the reference loses as much to rounding."""
-    tensors = {}
-    for t in found.report.tensors:
-        if t.verdict is not Verdict.CERTIFIED:
-            continue
-        e = found.evidence[t.name]
+    a, reasons = found.trial.arithmetic, {}
+    for name in (t.name for t in found.report.tensors if t.verdict is Verdict.CERTIFIED):
+        e = found.evidence[name]
         difference, size = np.abs(e.hand - e.reference), np.abs(e.reference)
         lost = difference > LOST * np.where(size > 0, size, np.max(size, initial=0.0))
-        if not lost.any():
-            continue
-        a = found.trial.arithmetic
-        allowed = NOISE_SIGMAS * found.trial.noise(a)[t.name] + ROUNDINGS * (a.u * size + a.tiny)
-        lost &= ~(difference <= allowed)
         if lost.any():
-            tensors[t.name] = replace(t, verdict=Verdict.UNRESOLVED, reason=lost_words(found.trial, t.name, e, lost))
-    return found.with_tensors(tensors)
+            lost &= ~(difference <= NOISE_SIGMAS * found.trial.noise(a)[name] + ROUNDINGS * (a.u * size + a.tiny))
+        if lost.any():
+            reasons[name] = lost_words(found.trial, name, e, lost)
+    return set_aside(found, reasons)
 
 
 def lost_words(trial: Trial, name: str, e: Evidence, lost: Any) -> str:
@@ -131,8 +171,9 @@ def lost_words(trial: Trial, name: str, e: Evidence, lost: Any) -> str:
     worst = np.argmax(np.where(lost, np.abs(e.hand - e.reference), -1.0))
     at = tuple(int(i) for i in np.unravel_index(worst, lost.shape))
     return (
-        f"no digit of {np.count_nonzero(lost)} of {lost.size} entries is left in {trial.dtype}: {name}{index_words(at)} "
-        f"is {e.hand[at]:.6g}, the right value {e.reference[at]:.6g}; the formula loses them to rounding"
+        f"no digit of {np.count_nonzero(lost)} of {lost.size} entries is left in {trial.dtype}: "
+        f"{name}{index_words(at)} is {e.hand[at]:.6g}, the right value {e.reference[at]:.6g}; "
+        "the formula loses them to rounding"
     )
 
 
@@ -147,23 +188,26 @@ def refuse_a_bound_that_zeros_pass(found: Judgement) -> Judgement:
         return found
     sigma = trial.noise(Arithmetic.of("float64"))  # within which the right value may be zero
     blind = [n for n in passing if (np.abs(trial.reference[n]) > NOISE_SIGMAS * sigma[n]).any()]
-    if trial.optional:
-        kept = tuple(t for t in found.report.tensors if t.name not in blind)
-        rest = replace(found, report=replace(found.report, tensors=kept))
-        return rest.noted(*(f"{name}: {UNINFORMATIVE}" for name in blind))
-    tensors = {t.name: t for t in found.report.tensors if t.name in blind}
-    return found.with_tensors(
-        {name: replace(t, verdict=Verdict.UNRESOLVED, reason=UNINFORMATIVE) for name, t in tensors.items()}
-    )
+    return set_aside(found, dict.fromkeys(blind, UNINFORMATIVE))
+
+
+def set_aside(found: Judgement, reasons: Mapping[str, str]) -> Judgement:
+    """These tensors UNRESOLVED, each with its reason; in a special case they are left out with a note."""
+    if not found.trial.optional:
+        return leave_tensors_open(found, reasons)
+    kept = tuple(t for t in found.report.tensors if t.name not in reasons)
+    rest = replace(found, report=replace(found.report, tensors=kept))
+    return rest.noted(*(f"{name}: {words}" for name, words in reasons.items()))
 
 
 VERDICT_RULES: tuple[Callable[[Judgement], Judgement], ...] = (
     bound_by_balls,
     bound_by_noise,
+    find_the_rung,
     add_the_noise_of_the_reference,
     compare_the_forward_pass_first,
     take_a_missing_gradient_for_zero,
     ask_a_difference_quotient,
-    leave_open_what_has_no_digit_left,
     refuse_a_bound_that_zeros_pass,
+    leave_open_what_has_no_digit_left,
 )

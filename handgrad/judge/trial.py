@@ -10,7 +10,7 @@ from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.precision import dtype_name, to64
 from handgrad.judge.compare import Float
 from handgrad.judge.isolation import contents, duplicate, quiet
-from handgrad.judge.own_noise import own_noise
+from handgrad.judge.own_noise import OwnNoise, own_noise
 from handgrad.judge.reference_noise import noise
 from handgrad.judge.stage import Arrays, Outputs, Stage
 
@@ -27,6 +27,7 @@ class Trial:
     drawn        dy was drawn at random, so that a bound as large as the gradient itself says that nothing was tested;
                  in a network dy is what the run has, and may be zero
     optional     a special case: what cannot be judged in it is left out
+    precision    the lowest step of the precision ladder that is allowed, by its words; None: any
     """
 
     stage: Stage
@@ -38,6 +39,7 @@ class Trial:
     given_again: Outputs | None = None
     drawn: bool = False
     optional: bool = False
+    precision: str | None = None
     _noise: dict[Arithmetic, dict[str, Float]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -95,9 +97,16 @@ class Trial:
         }
 
     @cached_property
-    def own_noise(self) -> dict[str, Float]:
+    def own(self) -> OwnNoise:
         """How much its own rounding moves what the code gives; empty where it cannot be run, or does not repeat."""
-        return own_noise(self.stage, self.inputs, self.dy, self.results, self.seed) if self.repeats else {}
+        if not self.repeats:
+            return OwnNoise({}, False)
+        return own_noise(self.stage, self.inputs, self.dy, self.results, self.seed)
+
+    @property
+    def coarse(self) -> bool:
+        """Whether the precision judged is one in which code commonly computes in float32 inside."""
+        return self.dtype in ("bfloat16", "float16")
 
     def run(self) -> Outputs:
         """The code on copies of the inputs and of dy, without its warnings."""

@@ -152,7 +152,7 @@ def test_a_bound_that_zeros_would_pass_says_nothing_where_dy_was_drawn() -> None
     left_out = judge(Trial(stage, {"x": x}, DY, drawn=True, optional=True))
     assert [t.name for t in left_out.report.tensors] == ["y"]
     assert left_out.notes == (f"h: dx: {UNINFORMATIVE}",)
-    assert judge(Trial(stage, {"x": x}, DY)).verdict is Verdict.CERTIFIED  # a run's own numbers are what they are
+    assert "no digit of 20 of 20 entries is left" in judge(Trial(stage, {"x": x}, DY)).report.tensors[1].reason
 
 
 def test_code_that_varies_from_run_to_run_has_no_rounding_of_its_own() -> None:
