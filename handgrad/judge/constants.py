@@ -24,6 +24,7 @@ LOST = 1 / 16
 RUNG_SIGMAS = 8
 RUNG_ROUNDINGS = 2
 RUNG_RMS = 1.5
+ACCUMULATES = 2
 BENDS = 12
 BEND_POINTS = 258
 BEYOND = 1e6
@@ -94,6 +95,7 @@ REASONS: dict[str, Reason] = {
         "standard deviations of its own rounding by which all entries of a tensor together may be off: right code is "
         "off by 0.3 to 0.8, a lost term of 5 % by 1.8",
     ),
+    "ACCUMULATES": Reason("words", "times the noise of sums in float32 from which code is said to accumulate coarsely"),
     "BENDS": Reason("verdict", "numbers of the code, and jumps of a slope, at which inputs are drawn: more are data"),
     "BEND_POINTS": Reason("verdict", "points between -8 and 8 at which a slope is looked at: a few milliseconds"),
     "BEYOND": Reason("verdict", "numbers of the code from which on they are taken for sizes or fillers"),

@@ -4,7 +4,7 @@ Low-precision code is written in several ways, and one bound for all of them see
 after every operation would hide a lost term in code that computes in float32. So the steps are tried one by one,
 tightest first, until all of a stage passes:
 
-    correctly rounded               |g - S| <= u |S|
+    correctly rounded               |g - S| <= half a unit in the last place of S
     float32 inside, rounded once    |g - S| <= u |S| + 32 sigma     sigma: the reference's noise in float32
     float32 inside                  |g - S| <= 2 u |S| + 8 sigma    where every operation rounds, and sums once
     rounded at every operation      |g - S| <= 2 u |S| + 8 sigma    where every addition of a sum rounds as well
@@ -18,7 +18,7 @@ import numpy as np
 
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.judge.compare import Float
-from handgrad.judge.constants import NOISE_SIGMAS, ROUNDINGS, RUNG_ROUNDINGS, RUNG_SIGMAS
+from handgrad.judge.constants import ACCUMULATES, NOISE_SIGMAS, ROUNDINGS, RUNG_ROUNDINGS, RUNG_SIGMAS
 from handgrad.judge.trial import Trial
 
 
@@ -30,11 +30,6 @@ class Rung(Enum):
     BETWEEN = "float32 inside"
     EVERY = "rounded at every operation"
     OWN = "with roundings of its own"
-
-    def lower_than(self, other: "Rung") -> bool:
-        """Whether it allows more."""
-        order = list(Rung)
-        return order.index(self) > order.index(other)
 
     def describe(self, dtype: str) -> str:
         """In words: how the code computes."""
@@ -66,9 +61,10 @@ def rung_bounds(trial: Trial, rung: Rung) -> dict[str, Float]:
         Rung.EVERY: replace(a, u_sum=a.u),
     }.get(rung)
     sigma: dict[str, Float] = trial.own.sigma if rung is Rung.OWN else trial.noise(arithmetic) if arithmetic else {}
-    once = rung in (Rung.CORRECT, Rung.ONCE)
-    sigmas, roundings = (NOISE_SIGMAS, 1 + 2.0**-8) if once else (RUNG_SIGMAS, RUNG_ROUNDINGS)
+    sigmas, roundings = (NOISE_SIGMAS, 1) if rung is Rung.ONCE else (RUNG_SIGMAS, RUNG_ROUNDINGS)
     with np.errstate(all="ignore"):
+        if rung is Rung.CORRECT:
+            return {n: trial.slack * a.u * 2.0 ** (np.frexp(S)[1] - 1) + a.tiny / 2 for n, S in trial.reference.items()}
         return {
             name: trial.slack * (sigmas * sigma.get(name, np.zeros(S.shape)) + roundings * a.u * np.abs(S))
             + ROUNDINGS * a.tiny
@@ -83,3 +79,9 @@ def typical_error(trial: Trial, name: str) -> float:
         return 0.0
     scale = np.hypot(sigma, trial.arithmetic.u * np.abs(S) + trial.arithmetic.tiny)
     return float(np.sqrt(np.mean(((s - S) / scale) ** 2))) if S.size else 0.0
+
+
+def accumulates(trial: Trial, name: str) -> bool:
+    """Whether the code's own rounding is far larger than that of sums in float32: it rounds every addition."""
+    sigma, once = trial.own.sigma.get(name), trial.noise(trial.arithmetic)[name]
+    return sigma is not None and bool(np.sqrt(np.mean(sigma**2)) > ACCUMULATES * np.sqrt(np.mean(once**2)))

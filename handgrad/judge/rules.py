@@ -16,7 +16,7 @@ from handgrad.judge.compare import Evidence, index_words
 from handgrad.judge.constants import CLOSE, LOST, NOISE_SIGMAS, ROUNDINGS, RUNG_RMS
 from handgrad.judge.difference_quotient import clear
 from handgrad.judge.judgement import Judgement, Way, judgement, measure
-from handgrad.judge.ladder import Rung, rung_bounds, typical_error
+from handgrad.judge.ladder import Rung, accumulates, rung_bounds, typical_error
 from handgrad.judge.repeats import REPEATABLE, difference_words
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
@@ -30,21 +30,29 @@ def find_the_rung(found: Judgement) -> Judgement:
     trial = found.trial
     if not trial.coarse or found.verdict is Verdict.REFUTED or trial.missing:
         return found
-    own = under_rung(found, Rung.OWN)
-    under = {rung: own if rung is Rung.OWN else under_rung(found, rung) for rung in Rung}
+    under = {rung: under_rung(found, rung) for rung in Rung}
+    own = under[Rung.OWN]
     passed = next((rung for rung, judged in under.items() if judged.verdict is Verdict.CERTIFIED), None)
+    if trial.precision and under[asked := Rung(trial.precision)].verdict is Verdict.REFUTED:
+        return refuse_the_precision(under[asked], asked, passed)
     if passed is None or (trial.own.imitated and own.verdict is not Verdict.CERTIFIED):
         return leave_open(found, own)
     if trial.own.imitated and (wide := {n: z for n in trial.reference if (z := typical_error(trial, n)) > RUNG_RMS}):
         words = "its entries are off by {:.2g} standard deviations of the code's own rounding, all in all"
         return leave_tensors_open(found, {name: words.format(z) for name, z in wide.items()})
-    asked = Rung(trial.precision) if trial.precision else None
-    if asked is None or not passed.lower_than(asked):
-        return under[passed]
-    strict, words = under[asked], f"{passed.blame(trial.dtype)}: {passed.describe(trial.dtype)}, asked: {asked.value}"
-    return strict.with_tensors(
-        {t.name: replace(t, reason=words) for t in strict.report.tensors if t.verdict is Verdict.REFUTED}
-    )
+    return under[passed]
+
+
+def refuse_the_precision(strict: Judgement, asked: Rung, passed: Rung | None) -> Judgement:
+    """What is outside the step that was asked for, with what the code does instead where that is known."""
+    dtype, tensors = strict.trial.dtype, {}
+    for t in strict.report.tensors:
+        if t.verdict is Verdict.REFUTED:
+            rung = passed or (Rung.EVERY if accumulates(strict.trial, t.name) else None)
+            blame = f"{rung.blame(dtype)}: " if rung else ""
+            words = f"{blame}{t.outside} of {t.entries} entries are off by more than {asked.value} explains"
+            tensors[t.name] = replace(t, reason=words)
+    return strict.with_tensors(tensors)
 
 
 def under_rung(found: Judgement, rung: Rung) -> Judgement:
