@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-report = "https://github.com/unslothai/unsloth/issues/5002"
+report = "https://github.com/unslothai/unsloth/pull/4550"
 what = "RMSNorm saves memory by writing dx over dy; whoever else goes back through the same dy gets dx instead."
 why_unseen = "The numbers returned are right; only what is left in dy is not, and no test looks there."
 

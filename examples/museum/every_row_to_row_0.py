@@ -5,7 +5,7 @@ import torch
 
 report = "https://github.com/ByteDance-Seed/Triton-distributed/issues/180"
 what = "SwiGLU's backward kernel forgets the row's offset when it stores: all rows land on row 0, the last one stays."
-why_unseen = "The gate's gradient, a sum over each row, is computed before the store and is right."
+why_unseen = "The gate's gradient, one number for each row, was stored in its place, and looked right."
 
 
 def forward(a, b, gate):

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 report = "https://github.com/NVIDIA-NeMo/Automodel/issues/2428"
-what = "Of a teacher's probabilities only the largest are kept, so t sums to less than 1 and p - t is wrong."
-why_unseen = "The tests' targets were softmaxes, which sum to 1."
+what = "The loss takes any t, but p - t is its gradient only if t sums to 1; here some classes are dropped."
+why_unseen = "Every target came from a softmax so far; a reviewer saw it."
 
 
 def forward(z, kept):
