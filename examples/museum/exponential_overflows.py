@@ -15,9 +15,8 @@ def forward(x):
 
 
 def wrong(dy, x):
-    with np.errstate(over="ignore", invalid="ignore"):
-        e = np.exp(x)
-        sigmoid = np.nan_to_num(e * (1 / (1 + e)), nan=0.0)
+    e = np.exp(x)
+    sigmoid = np.nan_to_num(e * (1 / (1 + e)), nan=0.0)
     return np.where(x > THRESHOLD, dy, dy * sigmoid)
 
 
