@@ -5,7 +5,7 @@ import torch
 
 report = "https://github.com/tsotchke/eshkol/issues/386"
 what = "The second term of dx has s^4 in its denominator where s^3 belongs."
-why_unseen = "It is right for rows whose root mean square is 1, and close where rows are normalised already."
+why_unseen = "It is right where the root mean square of a row is 1."
 
 
 def forward(x):

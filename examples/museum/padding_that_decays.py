@@ -44,13 +44,11 @@ def scan_back(dh, u, a, h):
 
 
 def reference(x, u):
-    h = torch.zeros_like(x[0])
-    for x_t, u_t in zip(x, u, strict=True):
-        h = torch.sigmoid(-u_t) * h + x_t
-    return h
+    later = torch.cat([torch.sigmoid(-u[1:]), torch.ones_like(u[:1])])
+    return (x * later.flip(0).cumprod(0).flip(0)).sum(0)  # x[t] times every a after t
 
 
-inputs = [(8, 2), (8, 2)]
+inputs = [(4, 2), (4, 2)]
 smallest = [np.ones((3, 1)), np.zeros((3, 1))], np.ones(1)
 
 
