@@ -1,4 +1,4 @@
-"""Where a measurement goes: docs/evidence/NAME.json, and its table into docs/evidence.md between two markers."""
+"""Where a measurement goes: docs/evidence/NAME.json, and its table into a page between two markers."""
 
 import json
 import platform
@@ -20,14 +20,19 @@ def load(name: str) -> dict[str, Any]:
     return found
 
 
-def save(name: str, result: dict[str, Any], table: str) -> None:
+def save(name: str, result: dict[str, Any], table: str, page: Path = PAGE) -> None:
     """The result as JSON and its Markdown table on the page. ValueError where the page has no place for it."""
-    if section(name).search(PAGE.read_text()) is None:
-        raise ValueError(f"{PAGE.name}: has no lines '<!-- {name} -->' and '<!-- end {name} -->'; add them first")
+    write(name, table, page)
     path = DOCS / "evidence" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({**result, "versions": versions()}, indent=1) + "\n")
-    PAGE.write_text(section(name).sub(lambda found: f"{found[1]}\n{table}\n{found[3]}", PAGE.read_text()))
+
+
+def write(name: str, text: str, page: Path) -> None:
+    """The text between the two markers of that name. ValueError where the page does not have them."""
+    if section(name).search(page.read_text()) is None:
+        raise ValueError(f"{page.name}: has no lines '<!-- {name} -->' and '<!-- end {name} -->'; add them first")
+    page.write_text(section(name).sub(lambda found: f"{found[1]}\n{text}\n{found[3]}", page.read_text()))
 
 
 def section(name: str) -> re.Pattern[str]:
