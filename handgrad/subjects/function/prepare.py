@@ -9,7 +9,7 @@ import torch
 from torch.func import functional_call
 
 from handgrad.judge.isolation import attempt, duplicate
-from handgrad.subjects.function.calling import Code, by_autograd
+from handgrad.subjects.function.calling import Code, by_autograd, plain_forward
 from handgrad.subjects.function.inputs import cases, is_float_array, is_shape
 from handgrad.subjects.function.reference import Reference
 
@@ -75,10 +75,3 @@ def model_of(code: Code, given: Mapping[str, Any], reference: Reference, rng: np
     # A guess, and an honest one: torch and NumPy say so in their messages when they meet the other's arrays.
     wants_torch = isinstance(error, TypeError | AttributeError) and ("ensor" in str(error) or "numpy" in str(error))
     return torch.zeros((), dtype=torch.float64) if wants_torch else np.zeros(())
-
-
-def plain_forward(forward: Any) -> Callable[..., Any]:
-    """What is called: the apply of a torch.autograd.Function, else the thing itself."""
-    if isinstance(forward, type) and issubclass(forward, torch.autograd.Function):
-        return forward.apply
-    return forward.forward if isinstance(forward, torch.nn.Module) else forward

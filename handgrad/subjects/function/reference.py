@@ -26,12 +26,12 @@ class Reference:
 
     def value(self, inputs: Mapping[str, Float]) -> Float:
         """y."""
-        with torch.no_grad(), quiet():
-            return as_float64(self._run({n: torch.tensor(a, dtype=torch.float64) for n, a in inputs.items()}))
+        with quiet():  # not without gradients: a reference may itself ask for one
+            return as_float64(self._run({n: as_tensor(a).requires_grad_() for n, a in inputs.items()}))
 
     def gradients(self, inputs: Mapping[str, Float], dy: Float) -> dict[str, Any]:
         """{"y": ..., "dx": ..., ...}: zero where y does not depend on an input."""
-        leaves = {n: torch.tensor(a, dtype=torch.float64, requires_grad=True) for n, a in inputs.items()}
+        leaves = {n: as_tensor(a).requires_grad_() for n, a in inputs.items()}
         with quiet():  # its warnings are for those who call it
             y = self._run(leaves)
         found: dict[str, Any] = {"y": as_float64(y)}
@@ -53,6 +53,11 @@ class Reference:
 def as_float64(tensor: torch.Tensor) -> Float:
     """The numbers of a tensor."""
     return tensor.detach().double().numpy()
+
+
+def as_tensor(array: Float) -> torch.Tensor:
+    """A float64 tensor of its own memory."""
+    return torch.tensor(array, dtype=torch.float64)
 
 
 def as_constant(value: Any) -> Any:

@@ -17,10 +17,11 @@ from handgrad.judge.planted_error import plant_error
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report, StageContracts
 from handgrad.report.stage_rows import StageRow
-from handgrad.subjects.function.calling import Code, Way, find_way, input_names, signature
+from handgrad.subjects.function.by_name import order_by_name
+from handgrad.subjects.function.calling import Code, Way, find_way, input_names, plain_forward, signature
 from handgrad.subjects.function.case import Case, Kind, Tried, try_case
 from handgrad.subjects.function.inputs import cases, is_float_array, is_shape
-from handgrad.subjects.function.prepare import model_of, plain_forward, prepare
+from handgrad.subjects.function.prepare import model_of, prepare
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.side_effects import KEEPS_STATE, check_side_effects
 
@@ -52,8 +53,9 @@ def verify_function(
     reference: any callable of float64 torch tensors in the order of the inputs, returning y.
     inputs: arrays, or shapes (tuples of sizes; () is a scalar) from which ordinary and special inputs (tiny, large,
     zeros, ties, kinks, saturated, one-hot, sparse) are drawn, at several sizes; a list, or a dict by the argument names
-    of forward. Integer and boolean arrays, and whatever is no array, are passed on as constants. For shapes, NumPy
-    float64 arrays are drawn, or torch tensors where there is no backward or forward asks for them.
+    of forward. A dict goes by name to a reference with the same names as well, to any other in forward's order. Integer
+    and boolean arrays, and whatever is no array, are passed on as constants. For shapes, NumPy float64 arrays are
+    drawn, or torch tensors where there is no backward or forward asks for them.
 
     Raises TypeError or ValueError for arguments that cannot be judged. What the code itself raises is reported.
 
@@ -66,7 +68,11 @@ def verify_function(
     >>> verify_function(forward, lambda dh, h: dh * (1 - h), torch.tanh, [(3, 4)]).verdict
     <Verdict.REFUTED: 'REFUTED'>
     """
-    given = check_arguments(forward, backward, reference, inputs, slack)
+    check_callables(forward, backward, reference)
+    name = name or title(forward)
+    if isinstance(inputs, Mapping):
+        forward, reference, inputs = order_by_name(forward, reference, inputs)
+    given = check_arguments(forward, reference, inputs, slack)
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     rng = np.random.default_rng(seed)
     code, oracle, given = prepare(forward, backward, reference, given)
@@ -74,7 +80,7 @@ def verify_function(
     tried, side = try_cases(code, oracle, cases(given, code.constants, model, oracle, rng), rng, slack)
     judged = [t for t in tried if t.judgement is not None]
     return Report(
-        name=name or title(forward),
+        name=name,
         dtype=dtype_name(model),
         library=type(model).__module__.partition(".")[0],
         device=str(getattr(model, "device", "cpu")),
@@ -107,6 +113,8 @@ def try_cases(
             kept = check_side_effects(code, reference, case, found.judgement, rng)
             side = (StageContracts(case.name, kept.contracts),)
             tried[-1] = replace(found, notes=(*found.notes, *admit(code, found), *kept.notes))
+            if kept.wrong is not None:
+                return [*tried, kept.wrong], side
         if found.row.isolated.verdict is not Verdict.CERTIFIED or keeps_state(side):
             break
     return tried, side
@@ -161,13 +169,17 @@ def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
     yield from (f"judged {way}" + (f": {', '.join(names)}" if len(ways) > 1 else "") for way, names in ways.items())
 
 
-def check_arguments(forward: Any, backward: Any, reference: Any, inputs: Any, slack: float) -> dict[str, Any]:
-    """The inputs by name. Raises TypeError or ValueError for arguments that cannot be judged."""
+def check_callables(forward: Any, backward: Any, reference: Any) -> None:
+    """Raise TypeError for what cannot be called."""
     for label, value in {"forward": forward, "reference": reference}.items():
         if not callable(value):
             raise TypeError(f"{label}: got {type(value).__name__}, expected a callable")
     if backward is not None and not callable(backward):
         raise TypeError(f"backward: got {type(backward).__name__}, expected a callable, or None for torch code")
+
+
+def check_arguments(forward: Any, reference: Any, inputs: Any, slack: float) -> dict[str, Any]:
+    """The inputs by name. Raises TypeError or ValueError for arguments that cannot be judged."""
     if not isinstance(slack, int | float | np.number):
         raise TypeError(
             f"slack: got {type(slack).__name__} {slack!r}, expected a number, 1 (the derived bound) or more"
