@@ -4,7 +4,7 @@ All run the stage's own code in its own precision. None needs a tolerance: zeros
 exact in floating point. Only where a sum is compared is there a bound, which comes from the ball arrays.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -41,22 +41,45 @@ class Promise(StrEnum):
     FINITE = "finite at inputs up to 1e4"
     SAME = "the same every time"
     ELSEWHERE = "right at other inputs of the same shapes"
+    LAYOUTS = "right in any layout of memory"
     FROZEN = "right whichever inputs need a gradient"
     RUNS = "can be run on other numbers"
     NOT_MADE = "a contract that could not be checked"
 
 
+BREACHES = {  # what the code does, as the first line of a report says it
+    Promise.SHAPES: "gives a gradient of another shape",
+    Promise.PRECISION: "gives another dtype or device",
+    Promise.INPUTS_UNCHANGED: "writes into what it is given",
+    Promise.CACHE_UNCHANGED: "writes into its cache",
+    Promise.NO_ALIASES: "gives out memory of its inputs",
+    Promise.REPEATABLE: "does not repeat itself",
+    Promise.OWN_CACHE: "keeps something outside its cache",
+    Promise.ZERO: "gives a gradient where its upstream gradient is zero",
+    Promise.LINEAR: "is not linear in its upstream gradient",
+    Promise.FINITE: "is not finite at inputs up to 1e4",
+    Promise.SAME: "keeps state between calls, or is random",
+    Promise.ELSEWHERE: "keeps something from its first inputs",
+    Promise.LAYOUTS: "reads memory as if it were contiguous",
+    Promise.FROZEN: "is wrong where an input needs no gradient",
+}
 OVERWRITES = (Promise.INPUTS_UNCHANGED, Promise.CACHE_UNCHANGED)  # after these no number can be blamed on a formula
 ONE_FUNCTION = "forward and backward were not given as two functions"
 
 
 @dataclass(frozen=True)
 class Contract:
-    """One promise: kept, broken, or (None) not checked and why."""
+    """One promise: kept, broken, or (None) not checked and why. words: how it is broken, where that is known better."""
 
     name: Promise
     held: bool | None
     detail: str = ""
+    words: str = ""
+
+    @property
+    def breach(self) -> str:
+        """What the code does that it must not, in a few words."""
+        return self.words or BREACHES.get(self.name, f"not kept: {self.name}")
 
 
 def check_contracts(trial: Trial, rng: np.random.Generator) -> tuple[Contract, ...]:
@@ -108,6 +131,18 @@ def dtype_and_device(trial: Trial) -> Contract:
 
 def inputs_unchanged(trial: Trial) -> Contract:
     """Inputs, constants and upstream gradient hold the same bytes after each of the two passes as before."""
+    return unchanged(list_overwritten(trial))
+
+
+def unchanged(overwritten: Sequence[str]) -> Contract:
+    """The contract, kept if nothing was overwritten."""
+    names = ", ".join(overwritten)
+    into = "its upstream gradient" if names == "dy" else names
+    return Contract(Promise.INPUTS_UNCHANGED, not names, names and f"overwritten: {names}", f"writes into {into}")
+
+
+def list_overwritten(trial: Trial) -> list[str]:
+    """What holds other bytes after forward, or after backward, than it was given with."""
     inputs, dy = duplicate(trial.inputs), duplicate(trial.dy)
     given = {**inputs, "dy": dy, "the constants": trial.stage.constants}
     before = {key: contents(value) for key, value in given.items()}
@@ -115,8 +150,7 @@ def inputs_unchanged(trial: Trial) -> Contract:
     for run in runs(trial, inputs, dy):
         run()
         changed += [key for key, value in given.items() if contents(value) != before[key]]
-    names = ", ".join(dict.fromkeys(changed))
-    return Contract(Promise.INPUTS_UNCHANGED, not changed, f"overwritten: {names}" if changed else "")
+    return list(dict.fromkeys(changed))
 
 
 def runs(trial: Trial, inputs: Arrays, dy: Any) -> Iterator[Callable[[], Any]]:
@@ -169,11 +203,11 @@ def no_stale_cache(trial: Trial, other: Arrays) -> Contract:
     if trial.stage.halves is None:
         return Contract(Promise.OWN_CACHE, None, ONE_FUNCTION)
     forward, backward = trial.stage.halves
-    inputs = duplicate(trial.inputs)
+    first, inputs = duplicate(trial.inputs), duplicate(trial.inputs)  # what is written into is said elsewhere
+    _, cache = forward(first)
+    alone = {key: contents(value) for key, value in backward(cache, first, duplicate(trial.dy)).items()}
     _, cache = forward(inputs)
-    alone = {key: contents(value) for key, value in backward(cache, inputs, duplicate(trial.dy)).items()}
-    _, cache = forward(inputs)
-    forward(other)
+    forward(duplicate(other))
     after = backward(cache, inputs, duplicate(trial.dy))
     stale = [key for key in alone if contents(after[key]) != alone[key]]
     detail = f"after another forward pass {', '.join(stale)} changed: something is kept outside the cache"

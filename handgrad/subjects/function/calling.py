@@ -43,6 +43,7 @@ class Code:
     names      all arguments of forward, in order
     constants  those of them that have no gradient: integers, booleans, anything that is no floating-point array
     graph      of torch code that brings its own backward pass: the function that autograd differentiates
+    may_overwrite, not_linear  what its author declares: arguments it writes into, and that it is not linear in dy
     """
 
     forward: Callable[..., Any]
@@ -50,6 +51,8 @@ class Code:
     names: tuple[str, ...]
     constants: Mapping[str, Any] = field(default_factory=dict)
     graph: Callable[..., Any] | None = None
+    may_overwrite: tuple[str, ...] = ()
+    not_linear: bool = False
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Side effects: inputs, caches and state must survive a backward pass, and it must be one function of its inputs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,11 +12,12 @@ from handgrad.judge.contracts import (
     cache_unchanged,
     dtype_and_device,
     finite_when_saturated,
-    inputs_unchanged,
     linear_within,
+    list_overwritten,
     no_aliases,
     outside,
     repeatable,
+    unchanged,
     zero_to_zero,
 )
 from handgrad.judge.isolation import attempt, contents, duplicate
@@ -28,6 +29,7 @@ from handgrad.subjects.function.calling import Code, Way, find_way
 from handgrad.subjects.function.case import Case, Tried, function_stage
 from handgrad.subjects.function.elsewhere import KEEPS, keeps_own_cache, other_inputs, try_elsewhere
 from handgrad.subjects.function.frozen import right_when_frozen
+from handgrad.subjects.function.layouts import takes_any_layout
 from handgrad.subjects.function.reference import Reference
 
 MET = f"{KEEPS}: not every contract could be checked, for arrays of the judge's came back"
@@ -62,12 +64,15 @@ def check_side_effects(
         return Side((Contract(Promise.SAME, False, detail),))
     stage = function_stage(case.name, code, reference, isolated=False)
     trial = Trial(stage, case.inputs, judged.dy, judged.slack)
+    changed = attempt(list_changed, code, trial).value
     strict = [
         Check(Contract(Promise.SAME, True)),
-        check(lambda: all_unchanged(code, trial)),
+        check(lambda: unchanged([n for n in list_changed(code, trial) if n not in code.may_overwrite])),
         check(lambda: zero_to_zero(trial)),
-        check(lambda: linear_within(trial, found.evidence)),
+        check(lambda: takes_any_layout(trial, found, reference, (*code.may_overwrite, *(changed or ())))),
     ]
+    if not code.not_linear:
+        strict.append(check(lambda: linear_within(trial, found.evidence)))
     steady = check(lambda: repeatable(trial))
     loose = [
         steady,
@@ -78,7 +83,8 @@ def check_side_effects(
     if code.graph is not None:
         strict.append(check(lambda: right_when_frozen(code, reference, found)))
     if steady.contract.held and attempt(has_own_cache, code, trial.inputs).value:
-        strict.append(check(lambda: cache_unchanged(trial)))
+        if "cache" not in code.may_overwrite:
+            strict.append(check(lambda: cache_unchanged(trial)))
         strict.append(check(lambda: keeps_own_cache(trial, other_inputs(judged))))
     wrong = None
     if found.verdict is not Verdict.REFUTED and all(c.contract.held is not False for c in strict):
@@ -112,14 +118,11 @@ def has_own_cache(code: Code, inputs: Arrays) -> bool:
     return find_way(code, cached=bool(cache)) is not Way.STATE
 
 
-def all_unchanged(code: Code, trial: Trial) -> Contract:
-    """Inputs and dy are checked by the stage; the constants, of which every run gets a copy, by one run here."""
-    found = inputs_unchanged(trial)
+def list_changed(code: Code, trial: Trial) -> list[str]:
+    """Inputs and dy by two runs of the stage; the constants, of which every run gets a copy, by one run here."""
     args = code.arguments(duplicate(trial.inputs))
     before = [contents(arg) for arg in args]
     y, cache = code.run_forward(args)
     code.run_backward(args, np.shape(y), cache, duplicate(trial.dy))
     changed = [n for n, a, b in zip(code.names, args, before, strict=True) if n in code.constants and contents(a) != b]
-    if not changed:
-        return found
-    return replace(found, held=False, detail=f"{found.detail or 'overwritten:'} {', '.join(changed)}")
+    return list_overwritten(trial) + changed
