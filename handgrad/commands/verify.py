@@ -102,6 +102,8 @@ def as_dict(results: Sequence[SuiteResult], verdict: Verdict, seed: int) -> dict
             {
                 "title": result.title,
                 "verdict": result.verdict.value,
+                "gradients": result.gradients.value,
+                "broken": list(result.broken),
                 "reports": [report.to_dict() for report in result.reports],
             }
             for result in results

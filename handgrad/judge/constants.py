@@ -33,6 +33,13 @@ QUOTIENT_ERROR = 1 / 8
 QUOTIENT_NEAR = 1 / 4
 QUOTIENT_BEND = 3 / 4
 QUOTIENT_ROUNDINGS = 8
+LADDER_64 = (1e-30, 1e4)
+LADDER_32 = (1e-15, 1e4)
+LADDER_16 = (1e-2, 1e2)
+LADDER_STEP = 3
+TRIED_SIZES = (1, 2, 3, 5, 7, 8, 9, 16, 17)
+JUDGED_MAGNITUDES = 4
+JUDGED_SIZES = 2
 DRIFT_SIGMAS = 16
 COARSE_FEWEST = 4
 COARSE_SIZE = 1 / 16
@@ -108,6 +115,19 @@ REASONS: dict[str, Reason] = {
         "verdict", "share left of the one-sided slopes' difference when the step is halved: 1/2 if smooth, 1 at a kink"
     ),
     "QUOTIENT_ROUNDINGS": Reason("verdict", "roundings of the forward pass in a quotient's own error"),
+    "LADDER_64": Reason(
+        "verdict", "magnitudes at which a function of yours is compared where inputs are drawn in float64"
+    ),
+    "LADDER_32": Reason("verdict", "the same in float32 and bfloat16: what is smaller is lost when it is squared"),
+    "LADDER_16": Reason("verdict", "the same in float16: what is larger or smaller is lost when it is squared"),
+    "LADDER_STEP": Reason(
+        "verdict", "one rung of that ladder over the one before: no range wider than this is left out"
+    ),
+    "TRIED_SIZES": Reason("verdict", "sizes that every axis gets: small ones, and those around a power of two"),
+    "JUDGED_MAGNITUDES": Reason(
+        "verdict", "parts of the ladder; in each the magnitude that is most off is judged, if any is off at all"
+    ),
+    "JUDGED_SIZES": Reason("verdict", "the same for the sizes"),
     "DRIFT_SIGMAS": Reason(
         "words",
         "standard deviations of the whole pass beyond which a stage is called drifted, and the width of the "

@@ -4,7 +4,7 @@ All run the stage's own code in its own precision. None needs a tolerance: zeros
 exact in floating point. Only where a sum is compared is there a bound, which comes from the ball arrays.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,7 @@ from handgrad.judge.ball_bound import radii
 from handgrad.judge.compare import Evidence
 from handgrad.judge.constants import ROUNDINGS
 from handgrad.judge.isolation import attempt, contents, duplicate, shares_memory
-from handgrad.judge.stage import Outputs
+from handgrad.judge.stage import Arrays, Outputs
 from handgrad.judge.trial import Trial
 
 FEW = 2**16  # entries; beyond it three runs on balls cost more than the contract is worth
@@ -41,21 +41,45 @@ class Promise(StrEnum):
     FINITE = "finite at inputs up to 1e4"
     SAME = "the same every time"
     ELSEWHERE = "right at other inputs of the same shapes"
+    LAYOUTS = "right in any layout of memory"
+    FROZEN = "right whichever inputs need a gradient"
     RUNS = "can be run on other numbers"
     NOT_MADE = "a contract that could not be checked"
 
 
+BREACHES = {  # what the code does, as the first line of a report says it
+    Promise.SHAPES: "gives a gradient of another shape",
+    Promise.PRECISION: "gives another dtype or device",
+    Promise.INPUTS_UNCHANGED: "writes into what it is given",
+    Promise.CACHE_UNCHANGED: "writes into its cache",
+    Promise.NO_ALIASES: "gives out memory of its inputs",
+    Promise.REPEATABLE: "does not repeat itself",
+    Promise.OWN_CACHE: "keeps something outside its cache",
+    Promise.ZERO: "gives a gradient where its upstream gradient is zero",
+    Promise.LINEAR: "is not linear in its upstream gradient",
+    Promise.FINITE: "is not finite at inputs up to 1e4",
+    Promise.SAME: "keeps state between calls, or is random",
+    Promise.ELSEWHERE: "keeps something from its first inputs",
+    Promise.LAYOUTS: "reads memory as if it were contiguous",
+    Promise.FROZEN: "is wrong where an input needs no gradient",
+}
 OVERWRITES = (Promise.INPUTS_UNCHANGED, Promise.CACHE_UNCHANGED)  # after these no number can be blamed on a formula
 ONE_FUNCTION = "forward and backward were not given as two functions"
 
 
 @dataclass(frozen=True)
 class Contract:
-    """One promise: kept, broken, or (None) not checked and why."""
+    """One promise: kept, broken, or (None) not checked and why. words: how it is broken, where that is known better."""
 
     name: Promise
     held: bool | None
     detail: str = ""
+    words: str = ""
+
+    @property
+    def breach(self) -> str:
+        """What the code does that it must not, in a few words."""
+        return self.words or BREACHES.get(self.name, f"not kept: {self.name}")
 
 
 def check_contracts(trial: Trial, rng: np.random.Generator) -> tuple[Contract, ...]:
@@ -73,7 +97,7 @@ def check_contracts(trial: Trial, rng: np.random.Generator) -> tuple[Contract, .
         cache_unchanged(trial),
         no_aliases(trial),
         repeatable(trial),
-        no_stale_cache(trial, rng),
+        no_stale_cache(trial, {key: like(to64(v) * rng.uniform(0.5, 2), v) for key, v in trial.inputs.items()}),
         zero_to_zero(trial),
         linear(trial, rng),
         finite_when_saturated(trial, rng),
@@ -106,13 +130,38 @@ def dtype_and_device(trial: Trial) -> Contract:
 
 
 def inputs_unchanged(trial: Trial) -> Contract:
-    """Inputs, constants and upstream gradient hold the same bytes after the run as before."""
+    """Inputs, constants and upstream gradient hold the same bytes after each of the two passes as before."""
+    return unchanged(list_overwritten(trial))
+
+
+def unchanged(overwritten: Sequence[str]) -> Contract:
+    """The contract, kept if nothing was overwritten."""
+    names = ", ".join(overwritten)
+    into = "its upstream gradient" if names == "dy" else names
+    return Contract(Promise.INPUTS_UNCHANGED, not names, names and f"overwritten: {names}", f"writes into {into}")
+
+
+def list_overwritten(trial: Trial) -> list[str]:
+    """What holds other bytes after forward, or after backward, than it was given with."""
     inputs, dy = duplicate(trial.inputs), duplicate(trial.dy)
     given = {**inputs, "dy": dy, "the constants": trial.stage.constants}
     before = {key: contents(value) for key, value in given.items()}
-    trial.stage.hand(inputs, dy)
-    changed = [key for key, value in given.items() if contents(value) != before[key]]
-    return Contract(Promise.INPUTS_UNCHANGED, not changed, f"overwritten: {', '.join(changed)}" if changed else "")
+    changed = []
+    for run in runs(trial, inputs, dy):
+        run()
+        changed += [key for key, value in given.items() if contents(value) != before[key]]
+    return list(dict.fromkeys(changed))
+
+
+def runs(trial: Trial, inputs: Arrays, dy: Any) -> Iterator[Callable[[], Any]]:
+    """The forward and then the backward pass on these very arrays; both in one where they cannot be run apart."""
+    if trial.stage.halves is None:
+        yield lambda: trial.stage.hand(inputs, dy)
+        return
+    forward, backward = trial.stage.halves
+    kept: list[Any] = []
+    yield lambda: kept.append(forward(inputs)[1])
+    yield lambda: backward(kept[0], inputs, dy)
 
 
 def cache_unchanged(trial: Trial) -> Contract:
@@ -146,17 +195,19 @@ def repeatable(trial: Trial) -> Contract:
     return Contract(Promise.REPEATABLE, not differ, f"a second run differs in {', '.join(differ)}" if differ else "")
 
 
-def no_stale_cache(trial: Trial, rng: np.random.Generator) -> Contract:
-    """Forward A, forward B, backward A must give A's gradient: nothing may be kept outside the cache."""
+def no_stale_cache(trial: Trial, other: Arrays) -> Contract:
+    """Forward A, forward B, backward A must give A's gradient: nothing may be kept outside the cache.
+
+    Raises what forward raises at the other inputs, which are the judge's and need not be in its domain.
+    """
     if trial.stage.halves is None:
         return Contract(Promise.OWN_CACHE, None, ONE_FUNCTION)
     forward, backward = trial.stage.halves
-    inputs = duplicate(trial.inputs)
-    other = {key: like(to64(v) * rng.uniform(0.5, 2), v) for key, v in trial.inputs.items()}
+    first, inputs = duplicate(trial.inputs), duplicate(trial.inputs)  # what is written into is said elsewhere
+    _, cache = forward(first)
+    alone = {key: contents(value) for key, value in backward(cache, first, duplicate(trial.dy)).items()}
     _, cache = forward(inputs)
-    alone = {key: contents(value) for key, value in backward(cache, inputs, duplicate(trial.dy)).items()}
-    _, cache = forward(inputs)
-    forward(other)
+    forward(duplicate(other))
     after = backward(cache, inputs, duplicate(trial.dy))
     stale = [key for key in alone if contents(after[key]) != alone[key]]
     detail = f"after another forward pass {', '.join(stale)} changed: something is kept outside the cache"

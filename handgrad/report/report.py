@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from io import StringIO
@@ -41,7 +42,9 @@ class DirectionsReport:
 
 @dataclass(frozen=True)
 class Report:
-    """The judgement of one run. `verdict` is the whole's; `notes` say what else a reader must know.
+    """The judgement of one run: `gradients` and `broken` contracts are its two verdicts, `verdict` both together.
+
+    notes: what else a reader must know.
 
     chain: the stages are one after the other; else they are one and the same at other inputs.
     """
@@ -61,13 +64,24 @@ class Report:
     chain: bool = True
 
     @property
-    def verdict(self) -> Verdict:
-        """Refuted by a stage, a connection, contract or direction; certified only if the planted error was caught."""
+    def gradients(self) -> Verdict:
+        """The verdict on the numbers: stages, connections, directions; certified only with a planted error caught."""
         parts = [row.isolated.verdict for row in self.stages]
-        parts += [Verdict.REFUTED] if self.wiring or any(broken_contracts(self)) else []
+        parts += [Verdict.REFUTED] if self.wiring else []
         parts += [self.directions.verdict] if self.directions else []
         parts += [Verdict.UNRESOLVED] if self.control and not self.control.caught else []
         return together(parts)
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The verdict on the contracts: what breaks each, in a few words; empty if all that were checked are kept."""
+        found = broken_contracts(self)
+        return tuple(dict.fromkeys(f"{where}: {c.breach}" if self.chain else c.breach for where, c in found))
+
+    @property
+    def verdict(self) -> Verdict:
+        """Both together, as the exit code has it: a broken contract refutes as well."""
+        return together([self.gradients, *([Verdict.REFUTED] if self.broken else [])])
 
     @property
     def complaints(self) -> tuple[str, ...]:
@@ -93,7 +107,8 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries and lists; values that are not finite as the strings "nan", "inf", "-inf"."""
         plain: dict[str, Any] = as_plain(self)
-        return {"verdict": self.verdict.value, **plain}
+        two = {"gradients": self.gradients.value, "broken": list(self.broken)}
+        return {"verdict": self.verdict.value, **two, **plain}
 
     def to_json(self) -> str:
         """`to_dict` as JSON."""
@@ -117,10 +132,19 @@ class Report:
 def headline(report: Report) -> Text:
     """The verdict and what it is about."""
     where = f"{report.dtype}, {report.library} on {report.device}, seed {report.seed}"
-    text = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {report.name}  ({where})")
+    verdict = two_verdicts(report.gradients, report.broken)
+    text = Text.assemble((verdict, STYLES[report.verdict]), f"  {report.name}  ({where})")
     if report.slack != 1:
         text.append(f"  slack {report.slack:g}: bounds and smallest detectable errors are so many times as large")
     return text
+
+
+def two_verdicts(gradients: Verdict, broken: Sequence[str]) -> str:
+    """
+    >>> two_verdicts(Verdict.CERTIFIED, ()), two_verdicts(Verdict.CERTIFIED, ["writes into its cache"])
+    ('CERTIFIED', 'gradients CERTIFIED; contract broken: writes into its cache')
+    """
+    return f"gradients {gradients.value}; contract broken: {', '.join(broken)}" if broken else gradients.value
 
 
 def remarks(report: Report) -> list[Text]:

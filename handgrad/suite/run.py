@@ -30,6 +30,16 @@ class SuiteResult:
     def verdict(self) -> Verdict:
         return together(report.verdict for report in self.reports)
 
+    @property
+    def gradients(self) -> Verdict:
+        """The verdict on the numbers alone."""
+        return together(report.gradients for report in self.reports)
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """What breaks a contract in any of the runs."""
+        return tuple(dict.fromkeys(words for report in self.reports for words in report.broken))
+
 
 def run_suite(
     todo: Sequence[Problem], dtypes: Sequence[str] = DTYPES, *, seed: int, slack: float = 1.0

@@ -6,9 +6,9 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from handgrad.judge.verdict import Verdict
+from handgrad.judge.verdict import Verdict, together
 from handgrad.report.console import count_of
-from handgrad.report.report import Report
+from handgrad.report.report import Report, two_verdicts
 from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
 from handgrad.suite.run import SuiteResult
 
@@ -18,10 +18,13 @@ SENTENCES = {
     Verdict.UNRESOLVED: "Nothing was proved wrong, but not everything was proved right; the lines above say why.",
 }
 
+BROKEN = "Every gradient is right, but at least one backward pass breaks a promise; the lines above say which."
+
 
 def show(result: SuiteResult) -> RenderableType:
     """Every stage in the run in which it fares worst; where a run is not certified, the first such report in full."""
-    head = Text.assemble((result.verdict.value, STYLES[result.verdict]), f"  {result.title}, batch {result.batch}")
+    verdict = two_verdicts(result.gradients, result.broken)
+    head = Text.assemble((verdict, STYLES[result.verdict]), f"  {result.title}, batch {result.batch}")
     bad = [report for report in result.reports if report.verdict is not Verdict.CERTIFIED]
     if bad:
         return Group(head, Padding(bad[0].renderable(), (0, 0, 0, 2)))
@@ -93,5 +96,8 @@ def conclude(results: Sequence[SuiteResult], verdict: Verdict, seed: int) -> Ren
     terms = legend([row for result in results for report in result.reports for row in report.stages])
     runs = sum(len(result.reports) for result in results)
     counts = f"{count_of(len(results), 'network')}, {count_of(runs, 'run')}, seed {seed}"
-    head = Text.assemble((verdict.value, STYLES[verdict]), f"  {counts}")
-    return Group(*(Text(line, "dim") for line in terms), head, SENTENCES[verdict])
+    gradients = together(result.gradients for result in results)
+    broken = list(dict.fromkeys(words for result in results for words in result.broken))
+    head = Text.assemble((two_verdicts(gradients, broken), STYLES[verdict]), f"  {counts}")
+    sentence = BROKEN if broken and gradients is Verdict.CERTIFIED else SENTENCES[verdict]
+    return Group(*(Text(line, "dim") for line in terms), head, sentence)

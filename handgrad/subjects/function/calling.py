@@ -42,12 +42,17 @@ class Code:
 
     names      all arguments of forward, in order
     constants  those of them that have no gradient: integers, booleans, anything that is no floating-point array
+    graph      of torch code that brings its own backward pass: the function that autograd differentiates
+    may_overwrite, not_linear  what its author declares: arguments it writes into, and that it is not linear in dy
     """
 
     forward: Callable[..., Any]
     backward: Callable[..., Any] | None
     names: tuple[str, ...]
     constants: Mapping[str, Any] = field(default_factory=dict)
+    graph: Callable[..., Any] | None = None
+    may_overwrite: tuple[str, ...] = ()
+    not_linear: bool = False
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -145,12 +150,13 @@ def find_way(code: Code, *, cached: bool) -> Way:
 
 
 def by_autograd(forward: Callable[..., Any], names: tuple[str, ...], constants: Mapping[str, Any]) -> Code:
-    """Torch code as forward and backward: the cache is the graph, the backward pass whatever autograd finds in it."""
+    """Torch code as forward and backward: the cache is the graph, the backward pass whatever autograd finds in it.
+
+    It gets the very memory it is called with, so that what it writes there is seen.
+    """
 
     def run(*args: Any) -> tuple[Any, Any]:
-        leaves = [
-            a.detach().clone().requires_grad_() if n not in constants else a for n, a in zip(names, args, strict=True)
-        ]
+        leaves = [a.detach().requires_grad_() if n not in constants else a for n, a in zip(names, args, strict=True)]
         y = forward(*leaves)
         if not isinstance(y, torch.Tensor):
             raise WrongReturn(f"forward returned a {type(y).__name__}, expected one torch.Tensor")
@@ -164,9 +170,9 @@ def by_autograd(forward: Callable[..., Any], names: tuple[str, ...], constants: 
 
     def both(*args: Any) -> tuple[Any, Any]:
         y, leaves = run(*args)
-        return y.detach(), (y, leaves)
+        return y.detach().clone(), (y, leaves)  # a view of an input is autograd's own affair
 
-    return Code(both, backward, names, constants)
+    return Code(both, backward, names, constants, forward)
 
 
 def input_names(forward: Callable[..., Any], count: int) -> tuple[str, ...]:
@@ -179,6 +185,13 @@ def input_names(forward: Callable[..., Any], count: int) -> tuple[str, ...]:
     if len(named) < count:
         named = ["x"] if count == 1 else [f"x{i}" for i in range(count)]
     return tuple(named)
+
+
+def plain_forward(forward: Any) -> Callable[..., Any]:
+    """What is called: the apply of a torch.autograd.Function, else the thing itself."""
+    if isinstance(forward, type) and issubclass(forward, torch.autograd.Function):
+        return forward.apply
+    return forward.forward if isinstance(forward, torch.nn.Module) else forward
 
 
 def signature(called: Callable[..., Any]) -> inspect.Signature:

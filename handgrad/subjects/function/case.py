@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.base import CannotEnter
 from handgrad.arrays.precision import dtype_name, like, to64
-from handgrad.explain.notes import explain
+from handgrad.explain.notes import Explanation, explain
 from handgrad.judge.isolation import attempt, contents, duplicate
 from handgrad.judge.judge import judge
 from handgrad.judge.judgement import Judgement
@@ -21,6 +21,7 @@ from handgrad.subjects.function.calling import Code, WrongReturn
 from handgrad.subjects.function.failures import raised_words, stopped_row
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.reference_values import LeftOut, reference_gradients, reference_value
+from handgrad.subjects.function.sizes import follows
 
 Float = NDArray[np.float64]
 
@@ -33,15 +34,22 @@ class Kind(Enum):
     KINKS = auto()
     SPECIAL = auto()
     SIZES = auto()
+    MAGNITUDES = auto()
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """Inputs in the library and precision judged."""
+    """Inputs in the library and precision judged.
+
+    y_shape  at other sizes: the shape that y must then have (None for a size that is not known)
+    probe    to be compared at first, and judged only if it is more off than others
+    """
 
     name: str
     inputs: Arrays
     kind: Kind
+    y_shape: tuple[int | None, ...] | None = None
+    probe: bool = False
 
     @property
     def optional(self) -> bool:
@@ -57,10 +65,14 @@ class Tried:
     row: StageRow | None
     notes: tuple[str, ...] = ()
     judgement: Judgement | None = None
+    error: Exception | None = None
 
 
-def try_case(code: Code, reference: Reference, case: Case, rng: np.random.Generator, slack: float) -> Tried:
-    """The code against the reference on one case.
+def try_case(
+    code: Code, reference: Reference, case: Case, rng: np.random.Generator, slack: float, dy: Any = None,
+    *, name_it: bool = True,
+) -> Tried:  # fmt: skip
+    """The code against the reference on one case. dy: drawn if None. name_it: whether a mistake gets its words.
 
     Raises ValueError where the reference cannot take the inputs of a case that is not optional, or is random.
     """
@@ -68,7 +80,7 @@ def try_case(code: Code, reference: Reference, case: Case, rng: np.random.Genera
     exact = {name: to64(value) for name, value in case.inputs.items()}
     try:
         y = reference_value(reference, exact, Arithmetic.of(dtype_name(model)).huge)
-        dy = like(draw_upstream(rng, y.shape), model)
+        dy = like(draw_upstream(rng, y.shape), model) if dy is None else dy
         reference_gradients(reference, exact, to64(dy), y)
     except LeftOut as reason:
         if case.optional:
@@ -78,7 +90,9 @@ def try_case(code: Code, reference: Reference, case: Case, rng: np.random.Genera
     if "y" not in hand:
         if case.optional and not isinstance(error, WrongReturn):
             return Tried(case, None, (f"{case.name}: not judged, forward {raised_words(error)}",))
-        return Tried(case, stopped_row(case.name, "y", error))
+        return Tried(case, stopped_row(case.name, "y", error), error=error)
+    if case.y_shape is not None and (strange := strange_shape(case.y_shape, y.shape, np.shape(hand["y"]))):
+        return Tried(case, None, (f"{case.name}: not judged, y has shape {strange}, which does not follow the sizes",))
     again, _ = run(code, case.inputs, dy)
     stage = function_stage(case.name, code, reference, isolated=True)
     if contents(tuple(hand.values())) != contents(tuple(again.values())):
@@ -89,10 +103,15 @@ def try_case(code: Code, reference: Reference, case: Case, rng: np.random.Genera
     found = judge(trial)
     forward_is_wrong = found.evidence["y"].outside.any()
     if error is not None and not forward_is_wrong:
-        return Tried(case, stopped_row(case.name, "backward", error))
-    words = explain(found)
+        return Tried(case, stopped_row(case.name, "backward", error), error=error)
+    words = explain(found) if name_it else Explanation(found, found.report, found.notes)
     row = StageRow(case.name, words.report, (), words.diagnosis) if words.report.tensors else None
     return Tried(case, row, words.notes, None if forward_is_wrong else found)
+
+
+def strange_shape(expected: tuple[int | None, ...], *shapes: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The first of the shapes of y, by the reference and by the code, that does not follow the sizes of the inputs."""
+    return next((shape for shape in shapes if not follows(shape, expected)), None)
 
 
 def draw_upstream(rng: np.random.Generator, shape: tuple[int, ...]) -> Float:

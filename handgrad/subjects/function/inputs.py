@@ -1,20 +1,24 @@
 """Inputs drawn from shapes: ordinary ones, and the special ones at which backward passes often go wrong."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handgrad.arrays.precision import dtype_name, like
+from handgrad.arrays.precision import dtype_name, like, to64
+from handgrad.judge.constants import LADDER_16, LADDER_32, LADDER_64, LADDER_STEP
 from handgrad.judge.isolation import attempt
 from handgrad.subjects.function.case import Case, Kind
 from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.sizes import Shape, follow, more_sizes, resize, shape_words, usual_sizes
 
 Float = NDArray[np.float64]
-Shape = tuple[int, ...]
 Draw = Callable[[np.random.Generator, Shape], Float]
+Change = Callable[[Draw], Draw]
+LADDER = {"float64": LADDER_64, "float32": LADDER_32, "bfloat16": LADDER_32, "float16": LADDER_16}
 
 
 def one_hot(rng: np.random.Generator, shape: Shape) -> Float:
@@ -52,23 +56,12 @@ SPECIAL: dict[str, Callable[[Draw, np.random.Generator, Shape], Float]] = {
 }
 
 
-def sizes(shapes: Mapping[str, Shape]) -> Iterator[tuple[str, dict[str, Shape]]]:
-    """The same shapes at other sizes: all different, all equal, batch 1, a batch of more than twice the size.
-
-    A size keeps its role; a size of 1 stays.
-    """
-    found = sorted({n for shape in shapes.values() for n in shape if n > 1})
-    first = next((shape[0] for shape in shapes.values() if shape), 1)
-    ways = {
-        "sizes all different": dict(zip(found, range(len(found) + 1, 1, -1), strict=True)),
-        "sizes all equal": dict.fromkeys(found, 3),
-        "batch 1": {first: 1},
-        f"batch {2 * first + 1}": {first: 2 * first + 1} if first > 1 else {},
-    }
-    for name, becomes in ways.items():
-        new = {key: tuple(becomes.get(n, n) for n in shape) for key, shape in shapes.items()}
-        if new != dict(shapes):
-            yield name, new
+# What a narrower precision cannot square; its ladder of magnitudes ends before.
+NOT_IN = {
+    "float32": ("tiny (1e-30)",),
+    "bfloat16": ("tiny (1e-30)",),
+    "float16": ("tiny (1e-30)", "large (1e4)", "saturated"),
+}
 
 
 def is_shape(value: Any) -> bool:
@@ -81,29 +74,88 @@ def is_float_array(value: Any) -> bool:
     return hasattr(value, "dtype") and hasattr(value, "shape") and "float" in dtype_name(value)
 
 
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """How inputs are drawn: the shapes, what each looks like, the arrays given beside them, in the order of names."""
+
+    names: tuple[str, ...]
+    shapes: Mapping[str, Shape]
+    draws: Mapping[str, Draw]
+    arrays: Mapping[str, Any]
+    model: Any
+    rng: np.random.Generator
+
+    def case(self, name: str, kind: Kind, change: Change = lambda draw: draw, **more: Any) -> Case:
+        """Inputs from the draws, each changed."""
+        return self.at(self.shapes, name, kind, change, **more)
+
+    def at(
+        self, shapes: Mapping[str, Shape], name: str, kind: Kind, change: Change = lambda draw: draw, **more: Any
+    ) -> Case:
+        """The same at other shapes."""
+        drawn = {n: like(change(self.draws[n])(self.rng, shape), self.model) for n, shape in shapes.items()}
+        return Case(name, {n: drawn.get(n, self.arrays.get(n)) for n in self.names}, kind, **more)
+
+
 def cases(
     given: Mapping[str, Any], constants: Mapping[str, Any], model: Any, reference: Reference, rng: np.random.Generator
 ) -> Iterator[Case]:
-    """The inputs as given; or, for shapes, an ordinary draw, every special one, and other sizes."""
+    """The inputs as given; or, for shapes, an ordinary draw, every special one, other sizes, and other magnitudes."""
     arrays = {n: v for n, v in given.items() if is_float_array(v)}
     shapes: dict[str, Shape] = {n: v for n, v in given.items() if is_shape(v)}
-
-    def case(name: str, draws: Mapping[str, Any], kind: Kind, shapes: Mapping[str, Shape] = shapes) -> Case:
-        drawn = {n: like(draws[n](rng, shape), model) for n, shape in shapes.items()}
-        return Case(name, {n: drawn.get(n, arrays.get(n)) for n in given if n not in constants}, kind)
-
     if not shapes:
         yield Case("given", arrays, Kind.GIVEN)
         return
-    draws = ordinary_draws(shapes, arrays, reference, rng)
-    yield case("ordinary", draws, Kind.ORDINARY)
+    names = tuple(n for n in given if n not in constants)
+    drawing = Drawing(names, shapes, ordinary_draws(shapes, arrays, reference, rng), arrays, model, rng)
+    yield (first := drawing.case("ordinary", Kind.ORDINARY))
     for name, special in SPECIAL.items():
-        kind = Kind.KINKS if special is kinks else Kind.SPECIAL
-        yield case(name, {n: partial(special, draw) for n, draw in draws.items()}, kind)
-    if not arrays and not any(hasattr(v, "dtype") for v in constants.values()):
-        for name, others in sizes(shapes):
-            words = "; ".join("x".join(map(str, s)) or "scalar" for s in others.values())
-            yield case(f"{name}: {words}", draws, Kind.SIZES, others)
+        if name not in NOT_IN.get(dtype_name(model), ()):
+            kind = Kind.KINKS if special is kinks else Kind.SPECIAL
+            yield drawing.case(name, kind, partial(partial, special))
+    y = attempt(reference.value, {n: to64(v) for n, v in first.inputs.items()}).value
+    if y is not None and not arrays and not any(hasattr(v, "dtype") for v in constants.values()):
+        yield from at_other_sizes(drawing, y.shape)
+    yield from at_other_magnitudes(drawing, constant_inputs(drawing, reference, first))
+
+
+def at_other_sizes(drawing: Drawing, y: Shape) -> Iterator[Case]:
+    """The usual ones first, and then every size in every role, to be compared only."""
+    for name, becomes in usual_sizes(drawing.shapes):
+        shapes, expected = resize(drawing.shapes, becomes), follow(y, drawing.shapes, becomes)
+        yield drawing.at(shapes, f"{name}: {shape_words(shapes)}", Kind.SIZES, y_shape=expected)
+    for becomes in more_sizes(drawing.shapes):
+        shapes, expected = resize(drawing.shapes, becomes), follow(y, drawing.shapes, becomes)
+        yield drawing.at(shapes, f"sizes {shape_words(shapes)}", Kind.SIZES, y_shape=expected, probe=True)
+
+
+def at_other_magnitudes(drawing: Drawing, constant: Sequence[str]) -> Iterator[Case]:
+    """All inputs at once on a ladder without a gap, in both signs where the ordinary ones have both."""
+    lowest, highest = LADDER[dtype_name(drawing.model)]
+    alone = all(np.prod(shape) == 1 for shape in drawing.shapes.values())
+    step = LADDER_STEP ** (0.5 if alone else 1)  # a single number stands anywhere on its rung
+    for k in range(1 + int(np.log(highest / lowest) / np.log(step))):
+        for sign in (1, -1) if alone else (1,):
+            rung = lowest * step**k
+            moved = {n: partial(on_rung, d, sign * rung, step) for n, d in drawing.draws.items() if n not in constant}
+            there = replace(drawing, draws={**drawing.draws, **moved})
+            yield there.case(f"magnitude {rung:.0e}", Kind.MAGNITUDES, probe=True)
+
+
+def on_rung(draw: Draw, rung: float, step: float, rng: np.random.Generator, shape: Shape) -> Float:
+    """Magnitudes spread from this rung of the ladder to the next; both signs if the draw has both and there is room."""
+    n = int(np.prod(shape))
+    both = (draw(rng, (2**5,)) < 0).any()  # enough to see a negative one
+    signs = rng.permutation(np.resize((1.0, -1.0) if both else (1.0,), n))
+    spread = rng.permutation((np.arange(n) + rng.random(n)) / n)
+    return np.asarray((rung if both else abs(rung)) * signs * step**spread).reshape(shape)
+
+
+def constant_inputs(drawing: Drawing, reference: Reference, first: Case) -> list[str]:
+    """The inputs without a gradient: they are data, and stay as they are drawn."""
+    exact = {n: to64(v) for n, v in first.inputs.items()}
+    found = attempt(lambda: reference.gradients(exact, drawing.rng.uniform(0.5, 2, size=reference.value(exact).shape)))
+    return [n for n in exact if found.value is not None and not found.value[f"d{n}"].any()]
 
 
 def ordinary_draws(

@@ -1,6 +1,5 @@
 """From what a user hands in to what is judged: code, its reference, and all inputs by name."""
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,9 +7,10 @@ import numpy as np
 import torch
 from torch.func import functional_call
 
-from handgrad.judge.isolation import attempt, duplicate
-from handgrad.subjects.function.calling import Code, by_autograd
-from handgrad.subjects.function.inputs import cases, is_float_array, is_shape
+from handgrad.arrays.precision import dtype_name
+from handgrad.judge.isolation import duplicate
+from handgrad.subjects.function.calling import Code, by_autograd, plain_forward
+from handgrad.subjects.function.inputs import is_float_array, is_shape
 from handgrad.subjects.function.reference import Reference
 
 
@@ -58,27 +58,18 @@ def module_call(
     return run
 
 
-def model_of(code: Code, given: Mapping[str, Any], reference: Reference, rng: np.random.Generator) -> Any:
-    """An array of the library and precision judged: the first one given; for shapes NumPy's float64, or torch's.
+def list_models(code: Code, given: Mapping[str, Any], dtype: str | None) -> list[Any]:
+    """Arrays of the library and precision that may be judged: the first one given; for shapes NumPy's, then torch's.
 
-    Whether forward asks for torch is tried on the very numbers that are judged first, so that what it may keep is
-    what it would have kept; rng is left as it was.
+    dtype: of what is drawn, float64 if None. bfloat16 and float16 are torch's, which sums them in float32.
+    Raises ValueError where arrays are given in another one.
     """
     array = next((v for v in given.values() if is_float_array(v)), None)
     if array is not None:
-        return array
-    if any(isinstance(v, torch.Tensor) for v in code.constants.values()):
-        return torch.zeros((), dtype=torch.float64)
-    ordinary = next(cases(given, code.constants, np.zeros(()), reference, copy.deepcopy(rng)))
-    args = [duplicate(arg) for arg in code.arguments(ordinary.inputs)]
-    error = attempt(lambda: code.forward(*args)).error  # any other error is reported when the code is judged
-    # A guess, and an honest one: torch and NumPy say so in their messages when they meet the other's arrays.
-    wants_torch = isinstance(error, TypeError | AttributeError) and ("ensor" in str(error) or "numpy" in str(error))
-    return torch.zeros((), dtype=torch.float64) if wants_torch else np.zeros(())
-
-
-def plain_forward(forward: Any) -> Callable[..., Any]:
-    """What is called: the apply of a torch.autograd.Function, else the thing itself."""
-    if isinstance(forward, type) and issubclass(forward, torch.autograd.Function):
-        return forward.apply
-    return forward.forward if isinstance(forward, torch.nn.Module) else forward
+        if dtype not in (None, dtype_name(array)):
+            raise ValueError(f"dtype: got {dtype}, but the inputs are {dtype_name(array)}; give shapes to be drawn")
+        return [array]
+    dtype = dtype or "float64"
+    in_torch = torch.zeros((), dtype=getattr(torch, dtype))
+    only = code.graph is not None or any(isinstance(v, torch.Tensor) for v in code.constants.values())
+    return [in_torch] if only or dtype in ("bfloat16", "float16") else [np.zeros((), dtype), in_torch]

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from handgrad.judge.isolation import quiet
 
 Float = NDArray[np.float64]
+View = Callable[[torch.Tensor], torch.Tensor]
+NO_VIEWS: Mapping[str, View] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,18 +28,19 @@ class Reference:
 
     def value(self, inputs: Mapping[str, Float]) -> Float:
         """y."""
-        with torch.no_grad(), quiet():
-            return as_float64(self._run({n: torch.tensor(a, dtype=torch.float64) for n, a in inputs.items()}))
+        with quiet():  # not without gradients: a reference may itself ask for one
+            return as_float64(self._run({n: as_tensor(a).requires_grad_() for n, a in inputs.items()}))
 
-    def gradients(self, inputs: Mapping[str, Float], dy: Float) -> dict[str, Any]:
-        """{"y": ..., "dx": ..., ...}: zero where y does not depend on an input."""
-        leaves = {n: torch.tensor(a, dtype=torch.float64, requires_grad=True) for n, a in inputs.items()}
+    def gradients(self, inputs: Mapping[str, Float], dy: Float, views: Mapping[str, View] = NO_VIEWS) -> dict[str, Any]:
+        """{"y": ..., "dx": ..., ...}: zero where y does not depend on an input. views: of inputs, or of "dy"."""
+        leaves = {n: views.get(n, as_it_is)(as_tensor(a)).requires_grad_() for n, a in inputs.items()}
         with quiet():  # its warnings are for those who call it
             y = self._run(leaves)
         found: dict[str, Any] = {"y": as_float64(y)}
         if not y.requires_grad:
             return found | {f"d{n}": np.zeros(leaf.shape) for n, leaf in leaves.items()}
         upstream = torch.as_tensor(np.asarray(dy), dtype=y.dtype).reshape(y.shape)
+        upstream = views.get("dy", as_it_is)(upstream)
         grads = torch.autograd.grad(y, list(leaves.values()), upstream, allow_unused=True)
         for n, g in zip(leaves, grads, strict=True):
             found[f"d{n}"] = np.zeros(leaves[n].shape) if g is None else as_float64(g)
@@ -50,9 +53,19 @@ class Reference:
         return y
 
 
+def as_it_is(tensor: torch.Tensor) -> torch.Tensor:
+    """No view."""
+    return tensor
+
+
 def as_float64(tensor: torch.Tensor) -> Float:
     """The numbers of a tensor."""
     return tensor.detach().double().numpy()
+
+
+def as_tensor(array: Float) -> torch.Tensor:
+    """A float64 tensor of its own memory."""
+    return torch.tensor(array, dtype=torch.float64)
 
 
 def as_constant(value: Any) -> Any:

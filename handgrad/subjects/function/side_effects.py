@@ -1,24 +1,23 @@
 """Side effects: inputs, caches and state must survive a backward pass, and it must be one function of its inputs."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from handgrad.arrays.base import refusal
-from handgrad.arrays.precision import like, to64
 from handgrad.judge.contracts import (
     Contract,
     Promise,
     cache_unchanged,
     dtype_and_device,
     finite_when_saturated,
-    inputs_unchanged,
     linear_within,
+    list_overwritten,
     no_aliases,
-    no_stale_cache,
     outside,
     repeatable,
+    unchanged,
     zero_to_zero,
 )
 from handgrad.judge.isolation import attempt, contents, duplicate
@@ -27,20 +26,26 @@ from handgrad.judge.stage import Arrays
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 from handgrad.subjects.function.calling import Code, Way, find_way
-from handgrad.subjects.function.case import Case, Kind, function_stage, try_case
+from handgrad.subjects.function.case import Case, Tried, function_stage
+from handgrad.subjects.function.elsewhere import KEEPS, keeps_own_cache, other_inputs, try_elsewhere
+from handgrad.subjects.function.frozen import right_when_frozen
+from handgrad.subjects.function.layouts import takes_any_layout
 from handgrad.subjects.function.reference import Reference
 
-KEEPS = "keeps state between calls"
 MET = f"{KEEPS}: not every contract could be checked, for arrays of the judge's came back"
 KEEPS_STATE = (Promise.SAME, Promise.ELSEWHERE)  # if one is broken, what this case left behind would spoil the next
 
 
 @dataclass(frozen=True)
 class Side:
-    """The contracts that refute code if broken, even if its values are right, and notes that are only worth knowing."""
+    """The contracts that refute code if broken, even if its values are right, and notes that are only worth knowing.
+
+    wrong: other inputs at which the values are wrong.
+    """
 
     contracts: tuple[Contract, ...]
     notes: tuple[str, ...] = ()
+    wrong: Tried | None = None
 
 
 def check_side_effects(
@@ -57,13 +62,17 @@ def check_side_effects(
     if varying:
         detail = f"{KEEPS}, or is random: another run gives a wrong {', '.join(varying)}"
         return Side((Contract(Promise.SAME, False, detail),))
-    trial = Trial(function_stage(case.name, code, reference, isolated=False), case.inputs, judged.dy, judged.slack)
+    stage = function_stage(case.name, code, reference, isolated=False)
+    trial = Trial(stage, case.inputs, judged.dy, judged.slack)
+    changed = attempt(list_changed, code, trial).value
     strict = [
         Check(Contract(Promise.SAME, True)),
-        check(lambda: all_unchanged(code, trial)),
+        check(lambda: unchanged([n for n in list_changed(code, trial) if n not in code.may_overwrite])),
         check(lambda: zero_to_zero(trial)),
-        check(lambda: linear_within(trial, found.evidence)),
+        check(lambda: takes_any_layout(trial, found, reference, (*code.may_overwrite, *(changed or ())))),
     ]
+    if not code.not_linear:
+        strict.append(check(lambda: linear_within(trial, found.evidence)))
     steady = check(lambda: repeatable(trial))
     loose = [
         steady,
@@ -71,14 +80,19 @@ def check_side_effects(
         check(lambda: dtype_and_device(trial)),
         check(lambda: finite_when_saturated(trial, rng)),
     ]
+    if code.graph is not None:
+        strict.append(check(lambda: right_when_frozen(code, reference, found)))
     if steady.contract.held and attempt(has_own_cache, code, trial.inputs).value:
-        strict.append(check(lambda: cache_unchanged(trial)))
-        strict.append(check(lambda: no_stale_cache_or_error(trial, rng)))
+        if "cache" not in code.may_overwrite:
+            strict.append(check(lambda: cache_unchanged(trial)))
+        strict.append(check(lambda: keeps_own_cache(trial, other_inputs(judged))))
+    wrong = None
     if found.verdict is not Verdict.REFUTED and all(c.contract.held is not False for c in strict):
-        strict.append(check(lambda: right_elsewhere(code, reference, case, rng, judged.slack)))
+        elsewhere, wrong = try_elsewhere(code, reference, found, rng)
+        strict.append(Check(elsewhere))
     notes = [f"{c.contract.name}: no, {c.contract.detail}" for c in loose if c.contract.held is False]
     notes += [MET] if any(c.met for c in (*strict, *loose)) else []
-    return Side(tuple(c.contract for c in strict if c.contract.held is not None), tuple(notes))
+    return Side(tuple(c.contract for c in strict if c.contract.held is not None), tuple(notes), wrong)
 
 
 @dataclass(frozen=True)
@@ -104,48 +118,11 @@ def has_own_cache(code: Code, inputs: Arrays) -> bool:
     return find_way(code, cached=bool(cache)) is not Way.STATE
 
 
-def all_unchanged(code: Code, trial: Trial) -> Contract:
-    """Inputs and dy are checked by the stage; the constants, of which every run gets a copy, by one run here."""
-    found = inputs_unchanged(trial)
+def list_changed(code: Code, trial: Trial) -> list[str]:
+    """Inputs and dy by two runs of the stage; the constants, of which every run gets a copy, by one run here."""
     args = code.arguments(duplicate(trial.inputs))
     before = [contents(arg) for arg in args]
     y, cache = code.run_forward(args)
     code.run_backward(args, np.shape(y), cache, duplicate(trial.dy))
     changed = [n for n, a, b in zip(code.names, args, before, strict=True) if n in code.constants and contents(a) != b]
-    if not changed:
-        return found
-    return replace(found, held=False, detail=f"{found.detail or 'overwritten:'} {', '.join(changed)}")
-
-
-def no_stale_cache_or_error(trial: Trial, rng: np.random.Generator) -> Contract:
-    """The check of the cache. Code that keeps something outside it may give a wrong result, or raise."""
-    found = attempt(no_stale_cache, trial, rng)
-    if found.value is not None:
-        return found.value
-    words = f"after another forward pass it raises {type(found.error).__name__}: something is kept outside the cache"
-    return Contract(Promise.OWN_CACHE, False, words)
-
-
-def right_elsewhere(code: Code, reference: Reference, case: Case, rng: np.random.Generator, slack: float) -> Contract:
-    """Forward and backward at other inputs after these: what was kept from these would be wrong there.
-
-    Broken only if the code is wrong at every one of them. Code that is right for some numbers only (for positive ones,
-    say) may fail at one of them without keeping anything, and the special inputs show that.
-    """
-    wrong: list[str] = []
-    for inputs in other_inputs(case.inputs, rng):
-        row = try_case(code, reference, Case("other", inputs, Kind.SPECIAL), rng, slack).row
-        if row is not None and row.isolated.verdict is not Verdict.REFUTED:
-            return Contract(Promise.ELSEWHERE, True)
-        wrong += [] if row is None else [t.name for t in row.isolated.tensors if t.verdict is Verdict.REFUTED]
-    names = ", ".join(dict.fromkeys(wrong))
-    detail = f"{KEEPS}: {names} wrong there, so something is kept from these inputs, or made for them alone"
-    return Contract(Promise.ELSEWHERE, False if wrong else None, detail if wrong else "")
-
-
-def other_inputs(inputs: Arrays, rng: np.random.Generator) -> Iterator[Arrays]:
-    """The inputs nearer to zero, and with their rows in another order."""
-    yield {n: like(to64(v) * rng.uniform(0.5, 1), v) for n, v in inputs.items()}
-    turned = {n: np.roll(to64(v), 1, axis=0) if np.ndim(v) else to64(v) for n, v in inputs.items()}
-    if any(not np.array_equal(turned[n], to64(v)) for n, v in inputs.items()):
-        yield {n: like(a, inputs[n]) for n, a in turned.items()}
+    return list_overwritten(trial) + changed

@@ -9,22 +9,23 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
-from handgrad.arrays.precision import dtype_name, to64
+from handgrad.arrays.precision import dtype_name
 from handgrad.judge.isolation import duplicate, quiet
 from handgrad.judge.planted_error import plant_error
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report, StageContracts
 from handgrad.report.stage_rows import StageRow
-from handgrad.subjects.function.calling import Code, Way, find_way, input_names, signature
+from handgrad.subjects.function.arguments import check_arguments, check_callables, check_overwrites
+from handgrad.subjects.function.by_name import order_by_name
+from handgrad.subjects.function.calling import Code, Way, find_way
 from handgrad.subjects.function.case import Case, Kind, Tried, try_case
-from handgrad.subjects.function.inputs import cases, is_float_array, is_shape
-from handgrad.subjects.function.prepare import model_of, plain_forward, prepare
+from handgrad.subjects.function.inputs import cases
+from handgrad.subjects.function.leading_axis import try_leading_axis
+from handgrad.subjects.function.prepare import list_models, prepare
+from handgrad.subjects.function.probes import try_probes
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.side_effects import KEEPS_STATE, check_side_effects
-
-DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 
 def verify_function(
@@ -35,6 +36,9 @@ def verify_function(
     *,
     seed: int | None = None,
     slack: float = 1.0,
+    dtype: str | None = None,
+    may_overwrite: Sequence[str] = (),
+    not_linear: bool = False,
     name: str = "",
 ) -> Report:
     """Certify a hand-written backward pass against a torch function, whatever it is written with.
@@ -52,8 +56,12 @@ def verify_function(
     reference: any callable of float64 torch tensors in the order of the inputs, returning y.
     inputs: arrays, or shapes (tuples of sizes; () is a scalar) from which ordinary and special inputs (tiny, large,
     zeros, ties, kinks, saturated, one-hot, sparse) are drawn, at several sizes; a list, or a dict by the argument names
-    of forward. Integer and boolean arrays, and whatever is no array, are passed on as constants. For shapes, NumPy
-    float64 arrays are drawn, or torch tensors where there is no backward or forward asks for them.
+    of forward. A dict goes by name to a reference with the same names as well, to any other in forward's order. Integer
+    and boolean arrays, and whatever is no array, are passed on as constants. For shapes, NumPy arrays are drawn, or
+    torch tensors where there is no backward, or the code raises TypeError or AttributeError on those of NumPy.
+    dtype: of what is drawn for shapes, float64 if None; bfloat16 and float16 are drawn as torch tensors.
+    may_overwrite, not_linear: what the author means to do: arguments that are written into ("dy", an input, "cache"),
+    and a gradient that is not linear in dy (a clipped one). Neither is then called a broken contract.
 
     Raises TypeError or ValueError for arguments that cannot be judged. What the code itself raises is reported.
 
@@ -66,15 +74,18 @@ def verify_function(
     >>> verify_function(forward, lambda dh, h: dh * (1 - h), torch.tanh, [(3, 4)]).verdict
     <Verdict.REFUTED: 'REFUTED'>
     """
-    given = check_arguments(forward, backward, reference, inputs, slack)
+    check_callables(forward, backward, reference)
+    name = name or title(forward)
+    if isinstance(inputs, Mapping):
+        forward, reference, inputs = order_by_name(forward, reference, inputs)
+    given = check_arguments(forward, reference, inputs, slack, dtype)
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
-    rng = np.random.default_rng(seed)
     code, oracle, given = prepare(forward, backward, reference, given)
-    model = model_of(code, given, oracle, rng)
-    tried, side = try_cases(code, oracle, cases(given, code.constants, model, oracle, rng), rng, slack)
+    code = replace(code, may_overwrite=check_overwrites(may_overwrite, code.names), not_linear=not_linear)
+    model, rng, tried, side = try_models(code, oracle, given, list_models(code, given, dtype), seed, slack)
     judged = [t for t in tried if t.judgement is not None]
     return Report(
-        name=name or title(forward),
+        name=name,
         dtype=dtype_name(model),
         library=type(model).__module__.partition(".")[0],
         device=str(getattr(model, "device", "cpu")),
@@ -88,6 +99,20 @@ def verify_function(
     )
 
 
+def try_models(
+    code: Code, reference: Reference, given: Mapping[str, Any], models: Sequence[Any], seed: int, slack: float
+) -> tuple[Any, np.random.Generator, list[Tried], tuple[StageContracts, ...]]:
+    """Every case on arrays like the first model that the code does not refuse; like the first if it refuses all."""
+    found = []
+    for model in models:
+        rng = np.random.default_rng(seed)
+        tried, side = try_cases(code, reference, cases(given, code.constants, model, reference, rng), rng, slack)
+        found.append((model, rng, tried, side))
+        if not isinstance(tried[0].error, TypeError | AttributeError):
+            return found[-1]
+    return found[0]
+
+
 def try_cases(
     code: Code, reference: Reference, todo: Iterator[Case], rng: np.random.Generator, slack: float
 ) -> tuple[list[Tried], tuple[StageContracts, ...]]:
@@ -96,8 +121,12 @@ def try_cases(
     The contracts are checked on the first case that has a row.
     """
     tried: list[Tried] = []
+    probes: list[Case] = []
     side: tuple[StageContracts, ...] = ()
     for case in todo:
+        if case.probe:
+            probes.append(case)
+            continue
         found = try_case(code, reference, case, rng, slack)
         first = all(t.row is None for t in tried)
         tried.append(found)
@@ -107,9 +136,25 @@ def try_cases(
             kept = check_side_effects(code, reference, case, found.judgement, rng)
             side = (StageContracts(case.name, kept.contracts),)
             tried[-1] = replace(found, notes=(*found.notes, *admit(code, found), *kept.notes))
+            if kept.wrong is not None:
+                return [*tried, kept.wrong], side
         if found.row.isolated.verdict is not Verdict.CERTIFIED or keeps_state(side):
-            break
-    return tried, side
+            return tried, side
+    return tried + look_further(code, reference, probes, tried, rng), side
+
+
+def look_further(
+    code: Code, reference: Reference, probes: Sequence[Case], tried: Sequence[Tried], rng: np.random.Generator
+) -> list[Tried]:
+    """Where nothing is wrong so far: many more sizes and magnitudes, and an axis more."""
+    first = next((t for t in tried if t.judgement is not None), None)
+    if not probes or first is None or first.judgement is None:
+        return []
+    if any(t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED for t in tried):
+        return []
+    found, notes = try_probes(code, reference, probes, first.judgement, rng)
+    notes += try_leading_axis(code, reference, first.judgement, rng)
+    return [*found, Tried(first.case, None, tuple(notes))]
 
 
 def keeps_state(side: Sequence[StageContracts]) -> bool:
@@ -120,8 +165,10 @@ def keeps_state(side: Sequence[StageContracts]) -> bool:
 def admit(code: Code, tried: Tried) -> list[str]:
     """What a report must not hide: inputs without a gradient, and a backward pass that was multiplied by dy here."""
     assert tried.judgement is not None
+    found = [f"declared: it may overwrite {', '.join(code.may_overwrite)}"] if code.may_overwrite else []
+    found += ["declared: it is not linear in its upstream gradient"] if code.not_linear else []
     missing = [n for n in code.variables if f"d{n}" not in tried.judgement.evidence]
-    found = [f"backward gives no gradient for {', '.join(missing)}, where the reference's is zero"] if missing else []
+    found += [f"backward gives no gradient for {', '.join(missing)}, where the reference's is zero"] if missing else []
     with quiet():
         _y, cache = code.run_forward(code.arguments(duplicate(tried.case.inputs)))
     way = find_way(code, cached=bool(cache))
@@ -154,71 +201,13 @@ def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
     wrong = [t for t in tried if t.row and t.row.isolated.verdict is Verdict.REFUTED]
     if wrong and all(t.case.kind is Kind.SIZES for t in wrong):
         yield f"right at the sizes given only: wrong at {', '.join(t.case.name for t in wrong)}"
+    if wrong and all(t.case.kind is Kind.MAGNITUDES for t in wrong):
+        yield f"right at ordinary magnitudes only: wrong at {', '.join(t.case.name for t in wrong)}"
     ways: dict[str, list[str]] = {}
     for t in tried:
         if t.row and t.judgement and t.judgement.way:
             ways.setdefault(t.judgement.way.value, []).append(t.case.name)
     yield from (f"judged {way}" + (f": {', '.join(names)}" if len(ways) > 1 else "") for way, names in ways.items())
-
-
-def check_arguments(forward: Any, backward: Any, reference: Any, inputs: Any, slack: float) -> dict[str, Any]:
-    """The inputs by name. Raises TypeError or ValueError for arguments that cannot be judged."""
-    for label, value in {"forward": forward, "reference": reference}.items():
-        if not callable(value):
-            raise TypeError(f"{label}: got {type(value).__name__}, expected a callable")
-    if backward is not None and not callable(backward):
-        raise TypeError(f"backward: got {type(backward).__name__}, expected a callable, or None for torch code")
-    if not isinstance(slack, int | float | np.number):
-        raise TypeError(
-            f"slack: got {type(slack).__name__} {slack!r}, expected a number, 1 (the derived bound) or more"
-        )
-    if not slack >= 1:
-        raise ValueError(f"slack: got {slack}, expected 1 (the derived bound) or more")
-    if isinstance(inputs, Mapping):
-        given = dict(inputs)
-    elif isinstance(inputs, list | tuple) and not (is_shape(inputs) and inputs):
-        given = dict(zip(input_names(plain_forward(forward), len(inputs)), inputs, strict=True))
-    else:
-        raise TypeError(
-            f"inputs: got {inputs if isinstance(inputs, tuple) else type(inputs).__name__}, expected a list of arrays "
-            "or shapes, one per argument of forward; wrap a single one in a list"
-        )
-    floats = {n: dtype_name(v) for n, v in given.items() if is_float_array(v)}
-    for n, dtype in floats.items():
-        if dtype not in DTYPES:
-            raise TypeError(f"inputs: {n} is {dtype}, expected one of {', '.join(DTYPES)}")
-    if len(set(floats.values())) > 1:
-        raise TypeError(
-            f"inputs: different precisions ({', '.join(f'{n} {d}' for n, d in floats.items())}), expected one"
-        )
-    for n in floats:
-        lost = int((~np.isfinite(to64(given[n]))).sum())
-        if lost:
-            raise ValueError(f"inputs: {n} has {lost} values that are not finite, expected finite ones")
-    own = isinstance(forward, torch.nn.Module) and any(p.is_floating_point() for p in forward.parameters())
-    if not own and not floats and not any(is_shape(v) for v in given.values()):
-        raise ValueError("inputs: no floating-point array or shape among them, so there is no gradient to judge")
-    check_counts(forward, reference, given)
-    return given
-
-
-def check_counts(forward: Any, reference: Any, given: Mapping[str, Any]) -> None:
-    """Raise TypeError where forward or the reference does not take as many arguments as there are inputs."""
-    parameters = sum(1 for _ in forward.parameters()) if isinstance(forward, torch.nn.Module) else 0
-    more = 0 if isinstance(reference, torch.nn.Module) else parameters
-    for label, called, extra in (("forward", forward, 0), ("reference", reference, more)):
-        try:
-            takes = signature(plain_forward(called))
-        except (TypeError, ValueError):  # some builtins have none
-            continue
-        try:
-            takes.bind(*given, *range(extra))
-        except TypeError as error:
-            and_more = f" and {extra} parameters of forward" if extra else ""
-            raise TypeError(
-                f"inputs: got {len(given)} ({', '.join(given)}){and_more}, but {label} takes "
-                f"{takes}: {error}; give one input per argument"
-            ) from error
 
 
 def title(forward: Any) -> str:

@@ -1,0 +1,91 @@
+"""What is asked of the arguments of verify_function before anything runs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from handgrad.arrays.precision import dtype_name, to64
+from handgrad.subjects.function.calling import input_names, plain_forward, signature
+from handgrad.subjects.function.inputs import is_float_array, is_shape
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+
+def check_callables(forward: Any, backward: Any, reference: Any) -> None:
+    """Raise TypeError for what cannot be called."""
+    for label, value in {"forward": forward, "reference": reference}.items():
+        if not callable(value):
+            raise TypeError(f"{label}: got {type(value).__name__}, expected a callable")
+    if backward is not None and not callable(backward):
+        raise TypeError(f"backward: got {type(backward).__name__}, expected a callable, or None for torch code")
+
+
+def check_arguments(forward: Any, reference: Any, inputs: Any, slack: float, dtype: str | None) -> dict[str, Any]:
+    """The inputs by name. Raises TypeError or ValueError for arguments that cannot be judged."""
+    if not isinstance(slack, int | float | np.number):
+        raise TypeError(
+            f"slack: got {type(slack).__name__} {slack!r}, expected a number, 1 (the derived bound) or more"
+        )
+    if not slack >= 1:
+        raise ValueError(f"slack: got {slack}, expected 1 (the derived bound) or more")
+    if dtype is not None and dtype not in DTYPES:
+        raise ValueError(f"dtype: got {dtype!r}, expected one of {', '.join(DTYPES)}")
+    if isinstance(inputs, Mapping):
+        given = dict(inputs)
+    elif isinstance(inputs, list | tuple) and not (is_shape(inputs) and inputs):
+        given = dict(zip(input_names(plain_forward(forward), len(inputs)), inputs, strict=True))
+    else:
+        raise TypeError(
+            f"inputs: got {inputs if isinstance(inputs, tuple) else type(inputs).__name__}, expected a list of arrays "
+            "or shapes, one per argument of forward; wrap a single one in a list"
+        )
+    floats = {n: dtype_name(v) for n, v in given.items() if is_float_array(v)}
+    for n, dtype in floats.items():
+        if dtype not in DTYPES:
+            raise TypeError(f"inputs: {n} is {dtype}, expected one of {', '.join(DTYPES)}")
+    if len(set(floats.values())) > 1:
+        raise TypeError(
+            f"inputs: different precisions ({', '.join(f'{n} {d}' for n, d in floats.items())}), expected one"
+        )
+    for n in floats:
+        lost = int((~np.isfinite(to64(given[n]))).sum())
+        if lost:
+            raise ValueError(f"inputs: {n} has {lost} values that are not finite, expected finite ones")
+    own = isinstance(forward, torch.nn.Module) and any(p.is_floating_point() for p in forward.parameters())
+    if not own and not floats and not any(is_shape(v) for v in given.values()):
+        raise ValueError("inputs: no floating-point array or shape among them, so there is no gradient to judge")
+    check_counts(forward, reference, given)
+    return given
+
+
+def check_counts(forward: Any, reference: Any, given: Mapping[str, Any]) -> None:
+    """Raise TypeError where forward or the reference does not take as many arguments as there are inputs."""
+    parameters = sum(1 for _ in forward.parameters()) if isinstance(forward, torch.nn.Module) else 0
+    more = 0 if isinstance(reference, torch.nn.Module) else parameters
+    for label, called, extra in (("forward", forward, 0), ("reference", reference, more)):
+        try:
+            takes = signature(plain_forward(called))
+        except (TypeError, ValueError):  # some builtins have none
+            continue
+        try:
+            takes.bind(*given, *range(extra))
+        except TypeError as error:
+            and_more = f" and {extra} parameters of forward" if extra else ""
+            raise TypeError(
+                f"inputs: got {len(given)} ({', '.join(given)}){and_more}, but {label} takes "
+                f"{takes}: {error}; give one input per argument"
+            ) from error
+
+
+def check_overwrites(may_overwrite: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """The declared names. Raises TypeError or ValueError for what is not dy, an input or the cache."""
+    if isinstance(may_overwrite, str):
+        raise TypeError(
+            f"may_overwrite: got the string {may_overwrite!r}, expected a tuple of names: ({may_overwrite!r},)"
+        )
+    known = ("dy", *names, "cache")
+    if strange := [name for name in may_overwrite if name not in known]:
+        raise ValueError(f"may_overwrite: got {', '.join(map(str, strange))}, expected some of {', '.join(known)}")
+    return tuple(may_overwrite)

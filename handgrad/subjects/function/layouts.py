@@ -1,0 +1,136 @@
+"""The same numbers in other memory: transposed, every second column of a buffer, one number spread out, read-only.
+
+What comes from above in a network is often such a view, and a kernel that walks through memory reads other numbers.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from handgrad.arrays.base import refusal
+from handgrad.judge.bound import bound
+from handgrad.judge.contracts import Contract, Promise, outside
+from handgrad.judge.isolation import attempt, contents, duplicate
+from handgrad.judge.judgement import Judgement
+from handgrad.judge.repeats import difference_words
+from handgrad.judge.stage import Arrays
+from handgrad.judge.trial import Trial
+from handgrad.subjects.function.reference import Reference
+
+
+def transposed(array: Any) -> Any:
+    """A view of an array with its axes the other way round."""
+    if isinstance(array, torch.Tensor):
+        backwards = tuple(range(array.ndim))[::-1]
+        return array.detach().permute(backwards).contiguous().permute(backwards)
+    return np.array(array.T, order="C").T
+
+
+def every_second(array: Any) -> Any:
+    """A view of every second column of a buffer that has nan between."""
+    if not array.ndim:
+        return duplicate(array)
+    shape = (*array.shape[:-1], 2 * array.shape[-1])
+    in_torch = isinstance(array, torch.Tensor)
+    buffer: Any = array.new_full(shape, torch.nan) if in_torch else np.full(shape, np.nan, array.dtype)
+    view = buffer[..., ::2]
+    view[...] = array.detach() if in_torch else array
+    return view
+
+
+def spread(array: Any) -> Any:
+    """Its first row in place of all, without a step in memory."""
+    return expand(array[:1] if array.ndim else array, array.shape)
+
+
+def spread_number(array: Any) -> Any:
+    """Its first number in place of all, without a step in memory: what comes from above where a result was summed."""
+    return expand(array.reshape(-1)[0], array.shape)
+
+
+def expand(part: Any, shape: Any) -> Any:
+    """A view of that shape which repeats the part."""
+    return part.detach().expand(shape) if isinstance(part, torch.Tensor) else np.broadcast_to(part, shape)
+
+
+def read_only(array: Any) -> Any:
+    """An array of NumPy that refuses to be written into; torch has none."""
+    if isinstance(array, np.ndarray):
+        array = array.copy()
+        array.flags.writeable = False
+    return array
+
+
+View = Callable[[Any], Any]
+WRITABLE: dict[str, View] = {"a transposed view": transposed, "every second column of a buffer": every_second}
+OF_DY: dict[str, View] = {"one number spread out": spread_number, "a read-only array": read_only}
+OF_INPUTS: dict[str, View] = {"one row spread out": spread, "a read-only array": read_only}
+
+
+def takes_any_layout(trial: Trial, found: Judgement, reference: Reference, overwritten: Sequence[str]) -> Contract:
+    """dy and the inputs in other memory give the same numbers, within their bound.
+
+    overwritten: what the code writes into, which cannot be read-only or spread out. A forward pass that refuses a
+    layout says so by itself, and nothing follows; where it takes one, the backward pass must as well. Nothing follows
+    either where the reference fails with the same layout (some of torch's own kernels do).
+    """
+    if not all(isinstance(a, np.ndarray | torch.Tensor) for a in (trial.dy, *trial.inputs.values())):
+        return Contract(Promise.LAYOUTS, None, "neither NumPy's arrays nor torch's")
+    for names, more in ((("dy",), OF_DY), (tuple(trial.inputs), OF_INPUTS)):
+        for word, view in (WRITABLE if set(names) & set(overwritten) else WRITABLE | more).items():
+            if (words := misread(trial, found, names, view)) and reference_takes(reference, trial, names, view):
+                alone = [n for n in names if len(names) > 1 and misread(trial, found, (n,), view)]
+                return Contract(Promise.LAYOUTS, False, f"given as {word}", words.format(", ".join(alone or names)))
+    return Contract(Promise.LAYOUTS, True)
+
+
+def misread(trial: Trial, found: Judgement, names: Sequence[str], view: View) -> str:
+    """In words, with {} for the names: what is wrong where these arrays are views. Empty if nothing is."""
+    given = {**trial.inputs, "dy": trial.dy}
+    views = {n: view(a) if n in names else duplicate(a) for n, a in given.items()}
+    same = at(trial, {n: contiguous(a) for n, a in views.items()})  # the same numbers as anyone would hand them over
+    kept = all(contents(given[n]) == contents(a) for n, a in views.items())
+    inputs, dy = {n: views[n] for n in trial.inputs}, views["dy"]
+    assert trial.stage.halves is not None
+    forward, backward = trial.stage.halves
+    made = attempt(forward, inputs)
+    right = found.trial.hand if kept else attempt(same.run).value
+    if made.value is None or right is None:
+        return ""
+    y, cache = made.value
+    got = attempt(backward, cache, inputs, dy)
+    if got.error is not None:
+        if refusal(got.error):
+            raise got.error  # an array of the judge's, kept since an earlier call: no layout is to blame
+        return f"raises {type(got.error).__name__} for some layouts of {{}}"
+    results = {"y": y, **(got.value or {})}
+    differ = [n for n in results if n in right and contents(results[n]) != contents(right[n])]
+    judged = found if kept or not differ else attempt(bound, same).value
+    wrong = judged and [n for n in differ if n in judged.evidence and outside(results[n], judged.evidence[n])]
+    return "reads {} as if it were contiguous" if wrong else ""
+
+
+def reference_takes(reference: Reference, trial: Trial, names: Sequence[str], view: View) -> bool:
+    """Whether the reference gives the same for these views as for contiguous tensors of the same numbers."""
+    views = dict.fromkeys(names, view)
+    copies = dict.fromkeys(names, lambda tensor: contiguous(view(tensor)))
+    plain = attempt(reference.gradients, trial.exact, trial.dy64, copies).value
+    viewed = attempt(reference.gradients, trial.exact, trial.dy64, views).value
+    if plain is None or viewed is None:
+        return plain is None
+    pairs = [(plain[n], viewed[n]) for n in plain]
+    return all(np.array_equal(np.isfinite(a), np.isfinite(b)) and not difference_words(a, b) for a, b in pairs)
+
+
+def at(trial: Trial, arrays: Arrays) -> Trial:
+    """The trial at these inputs and this dy."""
+    return trial.at(inputs={n: arrays[n] for n in trial.inputs}, dy=arrays["dy"])
+
+
+def contiguous(array: Any) -> Any:
+    """The same numbers in memory of their own, in their order."""
+    if isinstance(array, torch.Tensor):
+        return array.detach().clone(memory_format=torch.contiguous_format)
+    return np.array(array, order="C")

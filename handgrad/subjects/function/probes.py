@@ -1,0 +1,102 @@
+"""Many other sizes and magnitudes, compared cheaply; where the code is most off, the judge is asked.
+
+A comparison is one run of the code and one of the reference. What differs by no more than the roundings of the right
+value itself, or relative to its tensor by no more than the bound of the first case, is inside every bound there is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from handgrad.arrays.arithmetic import Arithmetic
+from handgrad.arrays.precision import dtype_name, like, to64
+from handgrad.judge.compare import NO_BOUND, Float
+from handgrad.judge.constants import JUDGED_MAGNITUDES, JUDGED_SIZES, ROUNDINGS
+from handgrad.judge.isolation import attempt
+from handgrad.judge.judgement import Judgement
+from handgrad.judge.verdict import Verdict
+from handgrad.subjects.function.calling import Code
+from handgrad.subjects.function.case import Case, Kind, Tried, draw_upstream, run, strange_shape, try_case
+from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.reference_values import reference_value
+
+JUDGED = {Kind.SIZES: JUDGED_SIZES, Kind.MAGNITUDES: JUDGED_MAGNITUDES}
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """A case, the upstream gradient it was compared for, and how far off the code is: above 1 the judge must say."""
+
+    case: Case
+    dy: Any
+    off: float
+
+
+def try_probes(
+    code: Code, reference: Reference, cases: Sequence[Case], first: Judgement, rng: np.random.Generator
+) -> tuple[list[Tried], list[str]]:
+    """The judged ones, and a note on how many were compared. What has no bound there says nothing."""
+    usual = {name: usual_error(e.bound, e.reference) for name, e in first.evidence.items()}
+    tried, notes = [], []
+    for kind, parts in JUDGED.items():
+        found = [p for case in cases if case.kind is kind if (p := compare(code, reference, case, usual, rng))]
+        for probe in choose(found, parts):
+            judged = try_case(code, reference, probe.case, rng, first.trial.slack, probe.dy)
+            if judged.judgement is not None and judged.judgement.verdict is Verdict.UNRESOLVED:
+                judged = Tried(probe.case, None, (f"{probe.case.name}: not judged, {NO_BOUND}",))
+            tried.append(judged)
+        if found:
+            notes.append(f"{len(found)} {kind.name.lower()} compared, the most different judged")
+    return tried, notes
+
+
+def usual_error(bound: Float, right: Float) -> float:
+    """The largest bound of a tensor relative to its largest entry; 0 where there is none."""
+    if bound.shape != right.shape or not right.any():
+        return 0.0
+    return float(np.max(bound, initial=0.0, where=np.isfinite(bound)) / np.max(np.abs(right)))
+
+
+def compare(
+    code: Code, reference: Reference, case: Case, usual: Mapping[str, float], rng: np.random.Generator
+) -> Probe | None:
+    """The code beside the reference; None where one of them refuses, or gives nothing that could be compared."""
+    model = next(iter(case.inputs.values()))
+    a = Arithmetic.of(dtype_name(model))
+    exact = {name: to64(value) for name, value in case.inputs.items()}
+    y = attempt(reference_value, reference, exact, a.huge).value
+    if y is None:
+        return None
+    dy = like(draw_upstream(rng, y.shape), model)
+    right = attempt(reference.gradients, exact, to64(dy)).value
+    if right is None or not all(np.isfinite(value).all() for value in right.values()):
+        return None
+    hand, error = run(code, case.inputs, dy)
+    if "y" not in hand or strange_shape(case.y_shape or y.shape, y.shape, np.shape(hand["y"])):
+        return None
+    if error is not None:
+        return Probe(case, dy, np.inf)
+    return Probe(case, dy, max(how_far(hand.get(name), S, usual.get(name, 0.0), a) for name, S in right.items()))
+
+
+def how_far(given: Any, right: Float, usual: float, a: Arithmetic) -> float:
+    """The largest difference over what is surely inside the bound; an absent gradient is compared with zero."""
+    s = np.zeros(right.shape) if given is None else to64(given)
+    if s.shape != right.shape:
+        return np.inf
+    if right.size == 0:
+        return 0.0
+    with np.errstate(all="ignore"):
+        size = np.abs(right)
+        sure = np.maximum(ROUNDINGS * a.u * size, usual * np.max(size)) + ROUNDINGS * a.tiny
+        return float(np.max(np.nan_to_num(np.abs(s - right) / sure, nan=np.inf)))
+
+
+def choose(found: Sequence[Probe], parts: int) -> list[Probe]:
+    """The worst of all, and of every part the worst that is off."""
+    groups = [found[i * len(found) // parts : (i + 1) * len(found) // parts] for i in range(parts)]
+    worst = [max(group, key=lambda p: p.off) for group in groups if group]
+    most = max(worst, key=lambda p: p.off, default=None)
+    return [p for p in worst if p.off > 1 or p is most]
