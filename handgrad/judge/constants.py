@@ -28,6 +28,7 @@ ACCUMULATES = 2
 BENDS = 12
 BEND_POINTS = 258
 BEYOND = 1e6
+EQUAL_ROWS = 512
 QUOTIENT_ENTRIES = 64
 QUOTIENT_ERROR = 1 / 8
 QUOTIENT_NEAR = 1 / 4
@@ -106,6 +107,7 @@ REASONS: dict[str, Reason] = {
     "BENDS": Reason("verdict", "numbers of the code, and jumps of a slope, at which inputs are drawn: more are data"),
     "BEND_POINTS": Reason("verdict", "points between -8 and 8 at which a slope is looked at: a few milliseconds"),
     "BEYOND": Reason("verdict", "numbers of the code from which on they are taken for sizes or fillers"),
+    "EQUAL_ROWS": Reason("verdict", "equal rows in bfloat16: from 256 on a sum rounded at every addition stands still"),
     "QUOTIENT_ENTRIES": Reason(
         "verdict", "failing entries that a difference quotient may clear: more are no rounding of the reference"
     ),

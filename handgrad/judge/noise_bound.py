@@ -7,13 +7,16 @@ code's own result (own_noise.py), for its formula may lose digits that the refer
 reasons are in constants.py.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from handgrad.arrays.arithmetic import Arithmetic
-from handgrad.judge.compare import Evidence
+from handgrad.judge.compare import Evidence, Float
 from handgrad.judge.constants import NOISE_SIGMAS, ROUNDINGS
 from handgrad.judge.judgement import Judgement, Way, judgement
 from handgrad.judge.trial import Trial
+from handgrad.judge.verdict import Verdict
 
 
 def by_noise(trial: Trial, arithmetic: Arithmetic | None = None) -> Judgement:
@@ -22,14 +25,22 @@ def by_noise(trial: Trial, arithmetic: Arithmetic | None = None) -> Judgement:
     arithmetic: the rounding that is allowed, by default that of the precision judged.
     """
     a = arithmetic or trial.arithmetic
-    S, s, own = trial.reference, trial.results, trial.own.sigma
-    # What coarse code rounds is its own matter where it was measured; its reference is rounded in float32.
-    sigma = trial.noise(Arithmetic.of("float32") if trial.coarse and trial.own.imitated else a)
-    evidence = {}
+    coarse = trial.coarse and trial.own.imitated  # what it rounds was measured; its reference rounds in float32
+    sigma = trial.noise(Arithmetic.of("float32") if coarse else a)
+    found = judgement(trial, Way.NOISE, evidence(trial, a, sigma))
+    if found.verdict is Verdict.CERTIFIED and not coarse:
+        return found
+    # Its own rounding can only excuse, so it is asked where something is left to excuse.
+    own = {n: s for n, s in trial.own.sigma.items() if n in sigma and s.shape == sigma[n].shape}
+    return judgement(trial, Way.NOISE, evidence(trial, a, {n: s + own.get(n, 0.0) for n, s in sigma.items()}))
+
+
+def evidence(trial: Trial, a: Arithmetic, sigma: Mapping[str, Float]) -> dict[str, Evidence]:
+    """Every result with its bound; without one where the code gives nothing."""
+    found = {}
     with np.errstate(all="ignore"):
-        for name, right in S.items():
-            changed = own.get(name, 0.0) if s[name].shape == right.shape else 0.0  # another shape is refuted as such
-            bound = trial.slack * (NOISE_SIGMAS * (sigma[name] + changed) + ROUNDINGS * a.u * np.abs(right))
-            bound = bound + ROUNDINGS * a.tiny
-            evidence[name] = Evidence(s[name], right, np.full(right.shape, np.inf) if name in trial.missing else bound)
-    return judgement(trial, Way.NOISE, evidence)
+        for name, right in trial.reference.items():
+            bound = trial.slack * (NOISE_SIGMAS * sigma[name] + ROUNDINGS * a.u * np.abs(right)) + ROUNDINGS * a.tiny
+            none = np.full(right.shape, np.inf)
+            found[name] = Evidence(trial.results[name], right, none if name in trial.missing else bound)
+    return found

@@ -26,29 +26,36 @@ FORWARD_DIFFERS = "the forward passes differ"
 
 
 def find_the_rung(found: Judgement) -> Judgement:
-    """bfloat16 and float16 code is judged under the tightest arithmetic of the ladder under which all of it passes."""
+    """bfloat16 and float16 code is judged under the tightest arithmetic of the ladder under which it passes."""
     trial = found.trial
     if not trial.coarse or found.verdict is Verdict.REFUTED or trial.missing:
         return found
     under = {rung: under_rung(found, rung) for rung in Rung}
-    own = under[Rung.OWN]
-    passed = next((rung for rung, judged in under.items() if judged.verdict is Verdict.CERTIFIED), None)
+    rungs = {n: next((r for r in Rung if certified(under[r], n)), None) for n in found.evidence}
     if trial.precision and under[asked := Rung(trial.precision)].verdict is Verdict.REFUTED:
-        return refuse_the_precision(under[asked], asked, passed)
-    if passed is None or (trial.own.imitated and own.verdict is not Verdict.CERTIFIED):
+        return refuse_the_precision(under[asked], asked, rungs)
+    own = under[Rung.OWN]
+    if None in rungs.values() or (trial.own.imitated and own.verdict is not Verdict.CERTIFIED):
         return leave_open(found, own)
     if trial.own.imitated and (wide := {n: z for n in trial.reference if (z := typical_error(trial, n)) > RUNG_RMS}):
         words = "its entries are off by {:.2g} standard deviations of the code's own rounding, all in all"
         return leave_tensors_open(found, {name: words.format(z) for name, z in wide.items()})
-    return under[passed]
+    evidence = {n: under[rung].evidence[n] for n, rung in rungs.items() if rung is not None}
+    lowest = max((rung for rung in rungs.values() if rung is not None), key=list(Rung).index)
+    return replace(judgement(trial, found.way, evidence), notes=found.notes, rung=lowest)
 
 
-def refuse_the_precision(strict: Judgement, asked: Rung, passed: Rung | None) -> Judgement:
+def certified(found: Judgement, name: str) -> bool:
+    """Whether that tensor is."""
+    return any(t.name == name and t.verdict is Verdict.CERTIFIED for t in found.report.tensors)
+
+
+def refuse_the_precision(strict: Judgement, asked: Rung, rungs: Mapping[str, Rung | None]) -> Judgement:
     """What is outside the step that was asked for, with what the code does instead where that is known."""
     dtype, tensors = strict.trial.dtype, {}
     for t in strict.report.tensors:
         if t.verdict is Verdict.REFUTED:
-            rung = passed or (Rung.EVERY if accumulates(strict.trial, t.name) else None)
+            rung = rungs[t.name] or (Rung.EVERY if accumulates(strict.trial, t.name) else None)
             blame = f"{rung.blame(dtype)}: " if rung else ""
             words = f"{blame}{t.outside} of {t.entries} entries are off by more than {asked.value} explains"
             tensors[t.name] = replace(t, reason=words)
@@ -59,7 +66,7 @@ def under_rung(found: Judgement, rung: Rung) -> Judgement:
     """The judgement with the bounds of that step."""
     bounds = rung_bounds(found.trial, rung)
     evidence = {name: replace(e, bound=bounds[name]) for name, e in found.evidence.items()}
-    return replace(judgement(found.trial, found.way, evidence), notes=found.notes, rung=rung)
+    return judgement(found.trial, found.way, evidence)
 
 
 def leave_open(found: Judgement, own: Judgement) -> Judgement:

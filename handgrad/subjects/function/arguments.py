@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from handgrad.arrays.precision import dtype_name, to64
+from handgrad.judge.ladder import Rung
 from handgrad.subjects.function.calling import input_names, plain_forward, signature
 from handgrad.subjects.function.inputs import is_float_array, is_shape
 
@@ -89,3 +90,10 @@ def check_overwrites(may_overwrite: Sequence[str], names: Sequence[str]) -> tupl
     if strange := [name for name in may_overwrite if name not in known]:
         raise ValueError(f"may_overwrite: got {', '.join(map(str, strange))}, expected some of {', '.join(known)}")
     return tuple(may_overwrite)
+
+
+def check_precision(precision: str | None) -> None:
+    """Raise ValueError where it is no step of the precision ladder."""
+    steps = [rung.value for rung in Rung if rung is not Rung.OWN]
+    if precision is not None and precision not in steps:
+        raise ValueError(f"precision: got {precision!r}, expected one of {', '.join(map(repr, steps))}")

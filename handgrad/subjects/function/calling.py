@@ -44,6 +44,8 @@ class Code:
     constants  those of them that have no gradient: integers, booleans, anything that is no floating-point array
     graph      of torch code that brings its own backward pass: the function that autograd differentiates
     may_overwrite, not_linear  what its author declares: arguments it writes into, and that it is not linear in dy
+    numbers    that stand in its lines, where it may bend
+    precision  the step of the precision ladder that is asked for
     """
 
     forward: Callable[..., Any]
@@ -53,6 +55,8 @@ class Code:
     graph: Callable[..., Any] | None = None
     may_overwrite: tuple[str, ...] = ()
     not_linear: bool = False
+    numbers: tuple[float, ...] = ()
+    precision: str | None = None
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ class Case:
 
     y_shape  at other sizes: the shape that y must then have (None for a size that is not known)
     probe    to be compared at first, and judged only if it is more off than others
+    equal    every row of dy is the same as well
     """
 
     name: str
@@ -50,6 +51,7 @@ class Case:
     kind: Kind
     y_shape: tuple[int | None, ...] | None = None
     probe: bool = False
+    equal: bool = False
 
     @property
     def optional(self) -> bool:
@@ -80,7 +82,9 @@ def try_case(
     exact = {name: to64(value) for name, value in case.inputs.items()}
     try:
         y = reference_value(reference, exact, Arithmetic.of(dtype_name(model)).huge)
-        dy = like(draw_upstream(rng, y.shape), model) if dy is None else dy
+        if dy is None:
+            drawn = draw_upstream(rng, y.shape)
+            dy = like(repeat_first(drawn) if case.equal else drawn, model)
         reference_gradients(reference, exact, to64(dy), y)
     except LeftOut as reason:
         if case.optional:
@@ -99,7 +103,18 @@ def try_case(
         stage = replace(stage, hand=refuse_to_run)
     if error is not None:
         stage = forward_only(stage)
-    trial = Trial(stage, case.inputs, dy, slack, int(rng.integers(2**63)), hand, again, True, case.optional)
+    trial = Trial(
+        stage,
+        case.inputs,
+        dy,
+        slack,
+        int(rng.integers(2**63)),
+        given=hand,
+        given_again=again,
+        drawn=True,
+        optional=case.optional,
+        precision=code.precision,
+    )
     found = judge(trial)
     forward_is_wrong = found.evidence["y"].outside.any()
     if error is not None and not forward_is_wrong:
@@ -117,6 +132,11 @@ def strange_shape(expected: tuple[int | None, ...], *shapes: tuple[int, ...]) ->
 def draw_upstream(rng: np.random.Generator, shape: tuple[int, ...]) -> Float:
     """Random, never ones: what a softmax's rows sum to must not hide a mistake."""
     return np.asarray(rng.choice((-1, 1), size=shape) * rng.uniform(0.25, 2, size=shape))
+
+
+def repeat_first(rows: Float) -> Float:
+    """The first row in place of all others."""
+    return np.array(np.broadcast_to(rows[:1], rows.shape))
 
 
 def run(code: Code, inputs: Arrays, dy: Any) -> tuple[dict[str, Any], Exception | None]:

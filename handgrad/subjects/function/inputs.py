@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.arrays.precision import dtype_name, like, to64
-from handgrad.judge.constants import LADDER_16, LADDER_32, LADDER_64, LADDER_STEP
+from handgrad.judge.constants import EQUAL_ROWS, LADDER_16, LADDER_32, LADDER_64, LADDER_STEP
 from handgrad.judge.isolation import attempt
-from handgrad.subjects.function.case import Case, Kind
+from handgrad.subjects.function.calling import Code
+from handgrad.subjects.function.case import Case, Kind, repeat_first
+from handgrad.subjects.function.kinks import draw_at, slope_jumps
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.sizes import Shape, follow, more_sizes, resize, shape_words, usual_sizes
 
@@ -98,7 +100,7 @@ class Drawing:
 
 
 def cases(
-    given: Mapping[str, Any], constants: Mapping[str, Any], model: Any, reference: Reference, rng: np.random.Generator
+    given: Mapping[str, Any], code: Code, model: Any, reference: Reference, rng: np.random.Generator
 ) -> Iterator[Case]:
     """The inputs as given; or, for shapes, an ordinary draw, every special one, other sizes, and other magnitudes."""
     arrays = {n: v for n, v in given.items() if is_float_array(v)}
@@ -106,17 +108,44 @@ def cases(
     if not shapes:
         yield Case("given", arrays, Kind.GIVEN)
         return
-    names = tuple(n for n in given if n not in constants)
+    names = tuple(n for n in given if n not in code.constants)
     drawing = Drawing(names, shapes, ordinary_draws(shapes, arrays, reference, rng), arrays, model, rng)
     yield (first := drawing.case("ordinary", Kind.ORDINARY))
     for name, special in SPECIAL.items():
         if name not in NOT_IN.get(dtype_name(model), ()):
             kind = Kind.KINKS if special is kinks else Kind.SPECIAL
             yield drawing.case(name, kind, partial(partial, special))
-    y = attempt(reference.value, {n: to64(v) for n, v in first.inputs.items()}).value
-    if y is not None and not arrays and not any(hasattr(v, "dtype") for v in constants.values()):
+    exact = {n: to64(v) for n, v in first.inputs.items()}
+    fixed = constant_inputs(drawing, reference, first)
+    yield from at_bends(drawing, (*code.numbers, *slope_jumps(reference, exact)), fixed)
+    y = attempt(reference.value, exact).value
+    if y is not None and not arrays and not any(hasattr(v, "dtype") for v in code.constants.values()):
         yield from at_other_sizes(drawing, y.shape)
-    yield from at_other_magnitudes(drawing, constant_inputs(drawing, reference, first))
+        yield from at_equal_rows(drawing, y.shape)
+    yield from at_other_magnitudes(drawing, fixed)
+
+
+def at_bends(drawing: Drawing, points: Sequence[float], fixed: Sequence[str]) -> Iterator[Case]:
+    """All inputs at and around the numbers at which the function may bend."""
+    if points:
+        moved = {n: draw_at(tuple(points)) for n in drawing.draws if n not in fixed}
+        words = ", ".join(dict.fromkeys(f"{abs(p):.4g}" for p in points))
+        yield replace(drawing, draws={**drawing.draws, **moved}).case(f"where it bends: {words}", Kind.KINKS)
+
+
+def at_equal_rows(drawing: Drawing, y: Shape) -> Iterator[Case]:
+    """In low precision: many equal rows, whose sum shows how sums are rounded."""
+    first = next((shape[0] for shape in drawing.shapes.values() if shape), 1)
+    if dtype_name(drawing.model) in ("bfloat16", "float16") and first > 1 and y[:1] == (first,):
+        becomes = {first: EQUAL_ROWS}
+        shapes, expected = resize(drawing.shapes, becomes), follow(y, drawing.shapes, becomes)
+        name = f"{EQUAL_ROWS} equal rows: {shape_words(shapes)}"
+        yield drawing.at(shapes, name, Kind.SIZES, equal_rows, y_shape=expected, equal=True)
+
+
+def equal_rows(draw: Draw) -> Draw:
+    """The first row throughout, where there are so many."""
+    return lambda rng, shape: repeat_first(draw(rng, shape)) if shape[:1] == (EQUAL_ROWS,) else draw(rng, shape)
 
 
 def at_other_sizes(drawing: Drawing, y: Shape) -> Iterator[Case]:

@@ -23,6 +23,10 @@ def numbers_in(*functions: Any) -> tuple[float, ...]:
 
 def _numbers(function: Any) -> Iterator[float]:
     """Every number that a function's own lines can name."""
+    if isinstance(owner := getattr(function, "__self__", function), type):  # a torch.autograd.Function, or its apply
+        for part in ("forward", "backward"):
+            yield from _numbers(vars(owner).get(part))
+        return
     function = getattr(function, "__func__", getattr(function, "__wrapped__", function))
     code = getattr(function, "__code__", None)
     if code is None:

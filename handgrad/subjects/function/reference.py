@@ -46,6 +46,15 @@ class Reference:
             found[f"d{n}"] = np.zeros(leaves[n].shape) if g is None else as_float64(g)
         return found
 
+    def eager(self, inputs: Mapping[str, Any], dy: Any) -> dict[str, Float]:
+        """The same as gradients, in the precision of the inputs, torch tensors: torch's own code as it stands."""
+        leaves = {n: a.detach().cpu().clone().requires_grad_() for n, a in inputs.items()}
+        with quiet():
+            y = self._run(leaves)
+            grads = torch.autograd.grad(y, list(leaves.values()), dy.detach().cpu().reshape(y.shape), allow_unused=True)
+        found = {f"d{n}": as_float64(g) for n, g in zip(leaves, grads, strict=True) if g is not None}
+        return {"y": as_float64(y), **found}
+
     def _run(self, leaves: Mapping[str, torch.Tensor]) -> torch.Tensor:
         y = self.forward(*(leaves[n] if n in leaves else as_constant(self.constants[n]) for n in self.names))
         if not isinstance(y, torch.Tensor) or not y.is_floating_point():

@@ -12,15 +12,18 @@ import numpy as np
 
 from handgrad.arrays.precision import dtype_name
 from handgrad.judge.isolation import duplicate, quiet
+from handgrad.judge.ladder import Rung
 from handgrad.judge.planted_error import plant_error
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report, StageContracts
 from handgrad.report.stage_rows import StageRow
-from handgrad.subjects.function.arguments import check_arguments, check_callables, check_overwrites
+from handgrad.subjects.function.arguments import check_arguments, check_callables, check_overwrites, check_precision
 from handgrad.subjects.function.by_name import order_by_name
 from handgrad.subjects.function.calling import Code, Way, find_way
 from handgrad.subjects.function.case import Case, Kind, Tried, try_case
+from handgrad.subjects.function.eager import beside_eager
 from handgrad.subjects.function.inputs import cases
+from handgrad.subjects.function.kinks import numbers_in
 from handgrad.subjects.function.leading_axis import try_leading_axis
 from handgrad.subjects.function.prepare import list_models, prepare
 from handgrad.subjects.function.probes import try_probes
@@ -39,6 +42,7 @@ def verify_function(
     dtype: str | None = None,
     may_overwrite: Sequence[str] = (),
     not_linear: bool = False,
+    precision: str | None = None,
     name: str = "",
 ) -> Report:
     """Certify a hand-written backward pass against a torch function, whatever it is written with.
@@ -62,6 +66,8 @@ def verify_function(
     dtype: of what is drawn for shapes, float64 if None; bfloat16 and float16 are drawn as torch tensors.
     may_overwrite, not_linear: what the author means to do: arguments that are written into ("dy", an input, "cache"),
     and a gradient that is not linear in dy (a clipped one). Neither is then called a broken contract.
+    precision: for bfloat16 and float16, the step of the precision ladder below which code is refuted: "correctly
+    rounded", "float32 inside, rounded once", "float32 inside" (sums in float32) or "rounded at every operation".
 
     Raises TypeError or ValueError for arguments that cannot be judged. What the code itself raises is reported.
 
@@ -79,9 +85,12 @@ def verify_function(
     if isinstance(inputs, Mapping):
         forward, reference, inputs = order_by_name(forward, reference, inputs)
     given = check_arguments(forward, reference, inputs, slack, dtype)
+    check_precision(precision)
+    numbers = numbers_in(forward, backward, reference)
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     code, oracle, given = prepare(forward, backward, reference, given)
     code = replace(code, may_overwrite=check_overwrites(may_overwrite, code.names), not_linear=not_linear)
+    code = replace(code, precision=precision, numbers=numbers)
     model, rng, tried, side = try_models(code, oracle, given, list_models(code, given, dtype), seed, slack)
     judged = [t for t in tried if t.judgement is not None]
     return Report(
@@ -106,7 +115,7 @@ def try_models(
     found = []
     for model in models:
         rng = np.random.default_rng(seed)
-        tried, side = try_cases(code, reference, cases(given, code.constants, model, reference, rng), rng, slack)
+        tried, side = try_cases(code, reference, cases(given, code, model, reference, rng), rng, slack)
         found.append((model, rng, tried, side))
         if not isinstance(tried[0].error, TypeError | AttributeError):
             return found[-1]
@@ -135,7 +144,8 @@ def try_cases(
         if found.judgement is not None:
             kept = check_side_effects(code, reference, case, found.judgement, rng)
             side = (StageContracts(case.name, kept.contracts),)
-            tried[-1] = replace(found, notes=(*found.notes, *admit(code, found), *kept.notes))
+            eager = beside_eager(found.judgement, reference)
+            tried[-1] = replace(found, notes=(*found.notes, *admit(code, found), *eager, *kept.notes))
             if kept.wrong is not None:
                 return [*tried, kept.wrong], side
         if found.row.isolated.verdict is not Verdict.CERTIFIED or keeps_state(side):
@@ -203,6 +213,10 @@ def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
         yield f"right at the sizes given only: wrong at {', '.join(t.case.name for t in wrong)}"
     if wrong and all(t.case.kind is Kind.MAGNITUDES for t in wrong):
         yield f"right at ordinary magnitudes only: wrong at {', '.join(t.case.name for t in wrong)}"
+    rungs = [t.judgement.rung for t in tried if t.row and t.judgement and t.judgement.rung]
+    if rungs:
+        lowest, dtype = max(rungs, key=list(Rung).index), tried[0].judgement.trial.dtype if tried[0].judgement else ""
+        yield f"precision: {lowest.describe(dtype)}"
     ways: dict[str, list[str]] = {}
     for t in tried:
         if t.row and t.judgement and t.judgement.way:

@@ -1,0 +1,27 @@
+"""In low precision: how far the code is off, beside torch's own eager code in the same precision."""
+
+import numpy as np
+
+from handgrad.judge.compare import Float
+from handgrad.judge.isolation import attempt
+from handgrad.judge.judgement import Judgement
+from handgrad.subjects.function.reference import Reference
+
+
+def beside_eager(found: Judgement, reference: Reference) -> list[str]:
+    """One line with every tensor's typical error, relative to its typical entry; nothing where torch cannot run it."""
+    trial = found.trial
+    if not trial.coarse or (eager := attempt(reference.eager, trial.inputs, trial.dy).value) is None:
+        return []
+    parts = [
+        f"{name} {typical(trial.results[name], S):.1e} (torch {typical(eager[name], S):.1e})"
+        for name, S in trial.reference.items()
+        if name in eager and S.any() and trial.results[name].shape == S.shape == eager[name].shape
+    ]
+    return [f"typical error beside torch's own {trial.dtype} code: {', '.join(parts)}"] if parts else []
+
+
+def typical(given: Float, right: Float) -> float:
+    """Root mean squares: of the difference over that of the right values."""
+    with np.errstate(all="ignore"):
+        return float(np.sqrt(np.mean((given - right) ** 2) / np.mean(right**2)))
