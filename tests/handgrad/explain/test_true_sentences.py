@@ -10,6 +10,8 @@ from scipy.special import erfc
 from torch.nn import functional as F
 
 from handgrad import verify_function
+from handgrad.explain.axes import name_axes_by_place
+from handgrad.explain.catalogue import factors, upstream
 
 INSIDE = "computes in float32 inside"
 rng = np.random.default_rng(0)
@@ -199,3 +201,22 @@ def test_the_batch_is_told_where_the_numbers_show_a_linear_layer() -> None:
     W = rng.normal(size=(4, 5))
     text = say(linear, lambda dy, c: (dy @ c[1], dy.T @ c[0] / 6), lambda x, W: x @ W.T, X, W)
     assert "The mean over the batch was taken" in text
+
+
+SAID_OF_ANY_FUNCTION = [
+    *(words for row in (*factors.TABLE, *upstream.TABLE) for words in (row.name, row.why)),
+    "sample 3 (the last) is left out of the batch",
+    "The sum over the 4 samples has every term but that of sample 3.",
+    "only sample 0 (the first) is used",
+    "The result is the term of sample 0 alone, not the sum over the 4 samples: each sample overwrites another.",
+    "Undone: adding the term of sample 3 puts every entry of dW inside its bound.",
+    "the gradient is not reduced over the batch",
+    "the gradient is the mean over the batch where none belongs",
+    "Every entry is the batch size, the sum of dz/db = 1: the upstream gradient was not multiplied in.",
+]
+
+
+@pytest.mark.parametrize("words", SAID_OF_ANY_FUNCTION)
+def test_what_is_said_of_any_function_can_be_said_by_places(words: str) -> None:
+    by_place = name_axes_by_place(words)
+    assert not any(word in by_place for word in ("batch", "sample", "outputs"))
