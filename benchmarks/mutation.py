@@ -184,13 +184,16 @@ def swapped(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Tuple([*elements[1:], elements[0]], node.ctx)
 
 
+KEPT = ("isinstance", "array_namespace", "isdtype", "astype", "asarray", "divisor", "narrow")  # never left out
+
+
 def called(func: ast.expr, args: list[ast.expr], keywords: list[ast.keyword]) -> Iterator[ast.AST]:
     """Another function in its place, one argument in place of the call, two arguments exchanged."""
     name = func.attr if isinstance(func, ast.Attribute) else ast.unparse(func)
     for other in CALLS.get(name, ()):
         new = ast.Attribute(func.value, other, ast.Load()) if isinstance(func, ast.Attribute) else parse(other)
         yield ast.Call(new, args, keywords)
-    if name not in ("isinstance", "array_namespace", "isdtype", "astype", "asarray", "divisor") and name.islower():
+    if name not in KEPT and name.islower():
         yield from (a for a in args if not isinstance(a, ast.Starred))
     if len(args) > 1:
         yield ast.Call(func, [*args[:-2], args[-1], args[-2]], keywords)

@@ -16,6 +16,7 @@ import pytest
 from handgrad.explain.notes import NOTES
 from handgrad.judge import constants
 from handgrad.judge.rules import VERDICT_RULES
+from handgrad.subjects.network.special_values import SPECIAL
 
 ROOT = Path(__file__).resolve().parents[1]
 METHOD = ROOT / "docs" / "method.md"
@@ -63,7 +64,14 @@ def constants_table() -> str:
     return "\n".join(["| name | value | decides | why |", "| :-- | --: | :-- | :-- |", *rows])
 
 
+def special_values() -> str:
+    """Every special draw with what it puts in, and which stages take it."""
+    rows = [f"| {draw.name} | {draw.what} | {', '.join(s.__name__ for s in draw.stages)} |" for draw in SPECIAL]
+    return "\n".join(["| draw | numbers | stages |", "| :-- | :-- | :-- |", *rows])
+
+
 GENERATED = {
+    "special values": special_values(),
     "rules": list_functions(VERDICT_RULES),
     "notes": list_functions(NOTES),
     "constants": constants_table(),

@@ -21,6 +21,7 @@ FLOORS: dict[str, list[str]] = {
     "manual": [
         "types initial lent",  # the contract of layers and losses
         "namespace arguments tree",
+        "precision",
         "layers optimizers",
         "losses names network neuron",
         "checks",

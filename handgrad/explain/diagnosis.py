@@ -7,10 +7,12 @@ where several names fit, all are given; where none fits, the error is described.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from handgrad.explain.axes import has_samples_in_rows, name_axes_by_place
 from handgrad.explain.catalogue import CATALOGUE, Source
 from handgrad.explain.describe import describe
 from handgrad.explain.fresh_draws import draw
@@ -47,8 +49,13 @@ def diagnose(trial: Trial, evidence: Mapping[str, Evidence]) -> Diagnosis | None
         fits = confirm(list(find_fits(failed)), draw(failed, trial.inputs, trial.dy))
         groups = group(failed.failing, fits)
         if groups is None:
-            return describe_unknown(failed, fits)
-        texts = [describe_group(failed, tensors, chosen, alone=len(groups) == 1) for tensors, chosen in groups]
+            again = list(islice(draw(failed, trial.inputs, trial.dy), FEWEST_DRAWS))
+            return describe_unknown(failed, fits, again)
+        texts: list[Sequence[str]] = [
+            describe_group(failed, tensors, chosen, alone=len(groups) == 1) for tensors, chosen in groups
+        ]
+        if not attempt(has_samples_in_rows, failed).value:
+            texts = [[name_axes_by_place(words) for words in text] for text in texts]
     first = groups[0][0][0]
     names, explanations, proofs = (tuple(dict.fromkeys(column)) for column in zip(*texts, strict=True))
     return Diagnosis(
@@ -137,11 +144,11 @@ def prove(trial: FailedTrial, tensors: Sequence[str], fit: Fit) -> str:
     )
 
 
-def describe_unknown(trial: FailedTrial, found: Sequence[Fit]) -> Diagnosis:
+def describe_unknown(trial: FailedTrial, found: Sequence[Fit], fresh: Sequence[FailedTrial]) -> Diagnosis:
     """No name, but a description of the error of the tensor that is furthest outside."""
     name = max(trial.failing, key=lambda t: int(trial.evidence[t].outside.sum()))
     named = {t: f.mistake.name for f in found for t in f.worst if t != name}
     also = "".join(f" {t} alone fits: {words}." for t, words in named.items())
-    text = describe(name, trial.evidence[name]) + also
+    text = describe(name, trial, fresh) + also
     tag = equation(trial.stage.subject, trial.stage.constants, name)
     return Diagnosis("unknown mistake", ", ".join(trial.failing), text, tag, "", known=False)

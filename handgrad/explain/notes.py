@@ -7,6 +7,7 @@ handgrad/judge/rules.py.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,15 @@ from handgrad.arrays.arithmetic import EPS, Arithmetic
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.explain.diagnosis import Diagnosis, diagnose
 from handgrad.judge.compare import Evidence, Float, StageReport
-from handgrad.judge.constants import COARSE_FEWEST, COARSE_SIZE, COARSE_SPREAD
+from handgrad.judge.constants import (
+    CLEAR,
+    COARSE_CHANGE,
+    COARSE_FEWEST,
+    COARSE_MOVES,
+    COARSE_SIZE,
+    COARSE_SPREAD,
+    FEWEST_DRAWS,
+)
 from handgrad.judge.isolation import attempt, quiet
 from handgrad.judge.judgement import Judgement
 from handgrad.judge.noise_bound import by_noise
@@ -101,7 +110,7 @@ def can_tell(trial: Trial) -> bool:
 def shape_words(e: Evidence, alone: bool = False) -> str | None:
     """Words for a result whose values are right but not its shape. alone: the batch is a single sample."""
     got, want, margin = e.hand.shape, e.reference.shape, float(np.max(e.bound, initial=0.0))
-    if not np.isfinite(margin):
+    if not margin <= CLEAR * np.max(np.abs(e.reference), initial=0.0):
         return None
     if e.hand.size == e.reference.size:
         if any(a.shape == want and (np.abs(a - e.reference) <= margin).all() for a in rearrange(e)):
@@ -145,6 +154,8 @@ def coarser_words(judgement: Judgement, wrong: Sequence[str]) -> str | None:
     report = by_noise(trial, Arithmetic.of(coarse)).report
     if any(t.verdict is not Verdict.CERTIFIED for t in report.tensors if t.name in wrong):
         return None
+    if not narrow and not is_erratic(judgement, wrong, Arithmetic.of(coarse).u):
+        return None
     if narrow:
         return f"the result is {coarse}, given {trial.dtype}"
     return f"the difference has the size of {coarse} rounding: part of it computes in {coarse} inside, or loses as much"
@@ -173,6 +184,32 @@ def looks_rounded(evidence: Sequence[Evidence], coarse: str) -> bool:
     return both_signs and typical >= size and float(np.std(off)) >= COARSE_SPREAD * typical
 
 
+def is_erratic(judgement: Judgement, wrong: Sequence[str], u: float) -> bool:
+    """Whether the errors become others wherever the inputs move by a few units of the coarser precision.
+
+    That is what rounding does. The error of a mistaken formula moves with the inputs, by as small a share of itself.
+    """
+    trial, rng = judgement.trial, np.random.default_rng(0)
+
+    def moved(a: Float, model: Any) -> Any:
+        return like(a * (1 + COARSE_MOVES * u * rng.uniform(0.5, 1, a.shape)), model)
+
+    def change() -> float:
+        moves = {k: moved(v, trial.inputs[k]) for k, v in trial.exact.items() if f"d{k}" in trial.reference}
+        there = trial.at(inputs={**trial.inputs, **moves}, dy=moved(trial.dy64, trial.dy))
+        return min(relative_change(judgement.evidence[k], there.results[k] - there.reference[k]) for k in wrong)
+
+    changes = (attempt(change).value for _ in range(FEWEST_DRAWS))
+    return all(c is not None and c >= COARSE_CHANGE for c in changes)
+
+
+def relative_change(e: Evidence, error: Float) -> float:
+    """How much of the typical error of a tensor is another one."""
+    judged = e.outside & np.isfinite(error)
+    before = (e.hand - e.reference)[judged]
+    return float(np.median(np.abs(error[judged] - before)) / np.median(np.abs(before))) if judged.any() else 0.0
+
+
 def right_for_ones(trial: Trial, wrong: Sequence[str]) -> bool:
     """Whether everything would pass if the upstream gradient were ones, because backward is not linear in it.
 
@@ -187,7 +224,7 @@ def right_for_ones(trial: Trial, wrong: Sequence[str]) -> bool:
         if all(np.array_equal(to64(twice[n]), 2 * to64(once[n])) for n in wrong):
             return False
         ones = by_noise(at(np.ones(trial.dy64.shape)))
-        nothing = all((np.abs(ones.evidence[n].reference) <= ones.evidence[n].bound).all() for n in wrong)
+        nothing = all((CLEAR * np.abs(ones.evidence[n].reference) <= ones.evidence[n].bound).all() for n in wrong)
         return not nothing and all(t.verdict is Verdict.CERTIFIED for t in ones.report.tensors if t.name in wrong)
 
     return bool(attempt(holds).value)

@@ -45,6 +45,8 @@ DRIFT_SIGMAS = 16
 COARSE_FEWEST = 4
 COARSE_SIZE = 1 / 16
 COARSE_SPREAD = 1 / 2
+COARSE_MOVES = 16
+COARSE_CHANGE = 1 / 4
 
 # Naming the mistake (handgrad/explain): what counts as agreement, how often it must hold, and how much is tried.
 COINCIDENCE_BITS = 20
@@ -63,6 +65,8 @@ QUOTIENT_BOUNDS = 4
 QUOTIENT_ROUNDING = 2.0**-40
 NEAR_ONE = 1e-3
 OVERFLOWS_FROM = 10
+CLEAR = 1 / 16
+RATIO_ENTRIES = 3
 TRIED_INPUTS = 16
 TRIED_SAMPLES = 32
 TRIED_NUMBERS = 1_000_000
@@ -138,6 +142,12 @@ REASONS: dict[str, Reason] = {
     "COARSE_FEWEST": Reason("words", "errors fewer than these show no pattern of rounding"),
     "COARSE_SIZE": Reason("words", "of a unit: errors that small are no rounding of the coarser precision"),
     "COARSE_SPREAD": Reason("words", "of the typical error: errors that differ less are one common factor"),
+    "COARSE_MOVES": Reason(
+        "words",
+        "units of the coarser precision by which the inputs are moved: a formula's error moves with them by 1e-6 of "
+        "itself, the error of rounding becomes another one",
+    ),
+    "COARSE_CHANGE": Reason("words", "share of the typical error by which it must change then, to be called rounding"),
     "COINCIDENCE_BITS": Reason(
         "words",
         "bits of agreement on fresh draws before a mistake is named: of the 100 or so mistakes tried on one tensor, "
@@ -170,6 +180,8 @@ REASONS: dict[str, Reason] = {
     "QUOTIENT_ROUNDING": Reason("words", "the float64 rounding of such a quotient, with room for a few operations"),
     "NEAR_ONE": Reason("words", "a factor this near to 1 is called a constant cut short, not a learning rate"),
     "OVERFLOWS_FROM": Reason("words", "the smallest input that overflows: e^x of half precision does from 11.1 on"),
+    "CLEAR": Reason("words", "share of an error that its bound may be where a sentence describes the error"),
+    "RATIO_ENTRIES": Reason("words", "clear entries that a row or a column needs before its ratio is called constant"),
     "TRIED_INPUTS": Reason("words", "inputs or units of a layer up to which every pair or path is tried"),
     "TRIED_SAMPLES": Reason("words", "samples up to which each is tried as the one that was left out"),
     "TRIED_NUMBERS": Reason("words", "numbers in a stage up to which all its samples, and all readings, are tried"),

@@ -2,6 +2,7 @@
 
 The batch's variance is the mean of squares (1/N); the running variance keeps the unbiased one (1/(N-1)), as torch does.
 In evaluation the running statistics take the batch's place and are constants, so the backward pass is another one.
+Half precision is computed in float32 inside, as torch does: a square overflows float16 from 256 on.
 """
 
 from collections.abc import Collection
@@ -10,6 +11,7 @@ from typing import ClassVar, NamedTuple
 
 from manual.arguments import check_number, check_sizes
 from manual.namespace import array_namespace
+from manual.precision import in_float32, narrow
 from manual.types import Array, Facts, Grads, Params
 
 
@@ -70,8 +72,10 @@ class BatchNorm1d:
             raise ValueError("BatchNorm1d: running statistics need at least 2 samples in the batch, got 1")
         a = self.momentum
         unbiased = cache.var * (N / (N - 1))
-        return Running((1 - a) * running.mean + a * cache.mean, (1 - a) * running.var + a * unbiased)
+        mean, var = (1 - a) * running.mean + a * cache.mean, (1 - a) * running.var + a * unbiased
+        return Running(narrow(mean, running.mean), narrow(var, running.var))
 
+    @in_float32
     def forward(
         self, params: Params, x: Array, running: Running | None = None
     ) -> tuple[Array, BatchNormCache | FrozenBatchNormCache]:
@@ -84,6 +88,7 @@ class BatchNorm1d:
         y = params["gamma"] * xhat + params["beta"]  # (N, n)  eq. batch_norm.y
         return y, BatchNormCache(xhat, s, mean, var) if running is None else FrozenBatchNormCache(xhat, s)
 
+    @in_float32
     def backward(
         self,
         params: Params,

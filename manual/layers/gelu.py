@@ -100,8 +100,9 @@ class GELUTanh(Activation):
         z, t = cache.z, tanh_of_cubic(cache.z)
         # forward: h = z (1 + t) / 2, t = tanh a, a = sqrt(2/pi) (z + 0.044715 z^3)
         # so:
-        da = sqrt(2 / pi) * (1 + 3 * 0.044715 * (z * z))
-        dz = dh * (0.5 * (1 + t) + 0.5 * z * ((1 - t * t) * da))  # (N, n)  eq. gelu_tanh.dz
+        w = z * (1 - t * t)  # exactly 0 where t is 1 or -1, so that z^2 cannot overflow
+        z_da = sqrt(2 / pi) * (w + 3 * 0.044715 * (w * z * z))  # z (1 - t^2) da/dz
+        dz = dh * (0.5 * (1 + t) + 0.5 * z_da)  # (N, n)  eq. gelu_tanh.dz
         return dz, {}
 
     def scalar(self, z: float) -> tuple[float, float]:

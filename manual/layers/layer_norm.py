@@ -1,6 +1,7 @@
 """Layer normalisation: every sample (row) to mean 0 and variance 1, then scaled and shifted per unit.
 
-Variance is the mean of squares about the mean (1/n, not 1/(n-1)), computed in two passes, as torch does.
+Variance is the mean of squares about the mean (1/n, not 1/(n-1)), computed in two passes, as torch does. Half precision
+is computed in float32 inside, also as torch does: a square overflows float16 from 256 on.
 """
 
 from collections.abc import Collection
@@ -9,6 +10,7 @@ from typing import ClassVar, NamedTuple
 
 from manual.arguments import check_number, check_sizes
 from manual.namespace import array_namespace
+from manual.precision import in_float32
 from manual.types import Array, Facts, Grads, Params
 
 
@@ -38,6 +40,7 @@ class LayerNorm:
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"gamma": (self.n,), "beta": (self.n,)}
 
+    @in_float32
     def forward(self, params: Params, x: Array) -> tuple[Array, LayerNormCache]:
         xp = array_namespace(x)
         xc = x - xp.mean(x, axis=1, keepdims=True)
@@ -46,6 +49,7 @@ class LayerNorm:
         y = params["gamma"] * xhat + params["beta"]  # (N, n)  eq. layer_norm.y
         return y, LayerNormCache(xhat, s)
 
+    @in_float32
     def backward(
         self, params: Params, cache: LayerNormCache, dy: Array, *, needs: Collection[str] = ("x", "gamma", "beta")
     ) -> tuple[Array, Grads]:

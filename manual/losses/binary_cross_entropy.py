@@ -8,8 +8,7 @@ from typing import ClassVar, NamedTuple
 
 from manual.layers.sigmoid import sigmoid
 from manual.layers.softplus import softplus
-from manual.losses.reduction import Reduction, check_reduction, divisor
-from manual.namespace import array_namespace
+from manual.losses.reduction import Reduction, average, check_reduction, divisor
 from manual.types import Array, Facts
 
 
@@ -30,7 +29,7 @@ class BinaryCrossEntropy:
         check_reduction(self.reduction)
 
     def forward(self, z: Array, t: Array) -> tuple[Array, BinaryCrossEntropyCache]:
-        E = array_namespace(z).sum(softplus(z) - t * z) / divisor(self.reduction, z)  # ()  eq. binary_cross_entropy.E
+        E = average(softplus(z) - t * z, divisor(self.reduction, z))  # ()  eq. binary_cross_entropy.E
         return E, BinaryCrossEntropyCache(z, t)
 
     def backward(self, cache: BinaryCrossEntropyCache, dE: Array) -> Array:

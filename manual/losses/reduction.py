@@ -2,6 +2,7 @@
 
 from typing import Any, Literal, TypeAlias, get_args
 
+from manual.namespace import array_namespace
 from manual.types import Array
 
 Reduction: TypeAlias = Literal["sum", "mean", "batch mean"]
@@ -24,6 +25,19 @@ def divisor(reduction: str, y: Array) -> int:
         return 1
     N, n = y.shape
     return int(N * n if reduction == "mean" else N)
+
+
+def average(values: Array, D: Any) -> Array:
+    """sum(values) / D of values (N, n). Where D is N n or N, by a mean: a sum may overflow where the mean is finite.
+
+    >>> import numpy as np
+    >>> float(average(np.ones((70_000, 1), np.float16), 70_000))
+    1.0
+    """
+    xp, (N, n) = array_namespace(values), values.shape
+    if isinstance(D, int) and N * n == D:
+        return xp.mean(values)
+    return xp.mean(xp.sum(values, axis=1)) if isinstance(D, int) and N == D else xp.sum(values) / D
 
 
 def sums(loss: Any) -> bool:

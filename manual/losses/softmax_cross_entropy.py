@@ -1,5 +1,6 @@
 """Softmax cross-entropy from logits: E = -sum_ij q_ij log p_ij / D, p = softmax(z).
 
+A class with q_ij = 0 adds nothing, not even 0 times -inf: a logit of -inf masks its class.
 The target is class indices (N,) or probabilities (N, C). q is that target after label smoothing, each class times its
 weight. D is torch's: 1 for "sum", N for "batch mean" and "mean", but for the mean over weighted class indices the sum
 of the targets' weights.
@@ -14,7 +15,7 @@ import numpy as np
 from array_api_compat import device
 
 from manual.arguments import check_number
-from manual.losses.reduction import Reduction, check_reduction
+from manual.losses.reduction import Reduction, average, check_reduction
 from manual.namespace import array_namespace
 from manual.types import Array, Facts
 
@@ -56,7 +57,8 @@ class SoftmaxCrossEntropy:
         e = xp.exp(zc)
         S = xp.sum(e, axis=1, keepdims=True)
         p = e / S
-        E = -xp.sum(q * (zc - xp.log(S))) / D  # ()  eq. softmax_cross_entropy.E
+        terms = xp.where(q == 0, xp.zeros_like(zc), q * (zc - xp.log(S)))
+        E = -average(terms, D)  # ()  eq. softmax_cross_entropy.E
         return E, SoftmaxCrossEntropyCache(p, target)
 
     def backward(self, cache: SoftmaxCrossEntropyCache, dE: Array) -> Array:

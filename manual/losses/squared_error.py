@@ -6,8 +6,7 @@ The lectures disagree on the factor: 1/2 sum, sum, and mean are three losses wit
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from manual.losses.reduction import Reduction, check_reduction, divisor
-from manual.namespace import array_namespace
+from manual.losses.reduction import Reduction, average, check_reduction, divisor
 from manual.types import Array, Facts
 
 
@@ -29,7 +28,7 @@ class SquaredError:
 
     def forward(self, y: Array, t: Array) -> tuple[Array, SquaredErrorCache]:
         e = y - t
-        E = self.factor * array_namespace(e).sum(e * e) / divisor(self.reduction, e)  # ()  eq. squared_error.E
+        E = self.factor * average(e * e, divisor(self.reduction, e))  # ()  eq. squared_error.E
         return E, SquaredErrorCache(e)
 
     def backward(self, cache: SquaredErrorCache, dE: Array) -> Array:

@@ -70,7 +70,7 @@ MUTANTS: dict[type, list[tuple[str, str]]] = {
     ],
     manual.GELUTanh: [
         ("3 * 0.044715", "0.044715"),
-        (" * da", ""),
+        ("w + 3 * 0.044715 * (w * z * z)", "w"),
         ("0.5 * (1 + t) +", "0.5 * t +"),
         ("1 - t * t", "1 - t"),
     ],

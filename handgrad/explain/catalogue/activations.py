@@ -38,7 +38,10 @@ ANY: tuple[Row[Elementwise], ...] = (
         "dz", lambda c: c.dh + c.D),
     Row("the activation stands where its derivative belongs",
         "dz = dh f(z) where dh f'(z) belongs: the derivative was not taken.",
-        "dz", lambda c: c.dh * c.h),
+        "dz", lambda c: None if c.is_its_own_slope else c.dh * c.h),
+    Row("the derivative is not 0 where the function is constant",
+        "dz = dh f(z) everywhere; that is right where f' = f, and where f is cut off the slope is 0.",
+        "dz", lambda c: c.dh * c.h if c.is_its_own_slope else None),
 )  # fmt: skip
 
 TANH: tuple[Row[Elementwise], ...] = (

@@ -1,6 +1,7 @@
 """Mistakes that can be made in any gradient: factors, signs, order, rows left out."""
 
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -139,7 +140,7 @@ def permuted(trial: FailedTrial) -> Iterator[Mistake]:
             if axis < S.ndim <= 2 and np.isfinite(hand).all():
                 at = match_slices(hand, S, axis)
                 moved[k], back[k] = np.take(S, at, axis), np.take(hand, np.argsort(at), axis)
-        why = f"The {what} hold the right numbers of other {what}: units or samples were exchanged or shifted."
+        why = f"The {what} hold the right numbers of other {what}: they were exchanged or shifted."
         undo = Undo(f"putting the {what} back in order", back)
         yield Mistake(f"the {what} are permuted", why, moved, undo, Fitted(vague=True))
 
@@ -151,6 +152,17 @@ def match_slices(hand: Float, S: Float, axis: int) -> NDArray[np.intp]:
     at = np.empty(len(a), dtype=np.intp)
     at[np.argsort(a @ w, kind="stable")] = np.argsort(b @ w, kind="stable")
     return at
+
+
+def exchanged(trial: FailedTrial) -> Iterator[Mistake]:
+    """Two gradients, each in the other's place."""
+    for a, b in combinations((k for k in trial.same_shape if k != "y"), 2):
+        if trial.right[a].shape == trial.right[b].shape:
+            why = f"{a} holds what belongs in {b}, and {b} what belongs in {a}."
+            yield Mistake(
+                f"{a} and {b} are exchanged", why, {a: trial.right[b], b: trial.right[a]},
+                rounding=Rounding(bound={a: trial.evidence[b].bound, b: trial.evidence[a].bound}),
+            )  # fmt: skip
 
 
 def clipped(trial: FailedTrial) -> Iterator[Mistake]:
@@ -185,4 +197,4 @@ def left_out(trial: FailedTrial) -> Iterator[Mistake]:
             yield Mistake(name, why, kept, fitted=Fitted(rows=tuple(sorted(lost))))
 
 
-GENERAL = (scale, missing, transposed, permuted, spoil(SIGNS), clipped, left_out, spoil(SPREAD))
+GENERAL = (scale, missing, transposed, permuted, exchanged, spoil(SIGNS), clipped, left_out, spoil(SPREAD))

@@ -11,6 +11,7 @@ import numpy as np
 from handgrad.explain.catalogue.mistake import Fitted, Mistake, Row, Undo, mistakes
 from handgrad.explain.catalogue.typed_number import typed_multiple
 from handgrad.explain.catalogue.upstream import closest_term
+from handgrad.explain.recognise.equal import same
 from handgrad.explain.recognise.failed_trial import FailedTrial
 from handgrad.explain.recognise.linear import Linear, recognise_linear
 from handgrad.judge.compare import Float
@@ -23,27 +24,31 @@ TABLE: tuple[Row[Linear], ...] = (
     Row("the mask is forgotten",
         "The connection mask leaves weights out in the forward pass, but not in the backward pass.",
         "dx dW z", lambda s: None if s.M.all() else (s.dz @ s.W, s.kept(s.dz.T @ s.x), s.z + s.x @ (s.W - s.V).T)),
-    Row("W^T stands where W belongs", "dx = dz W^T where dz W belongs; the matrix is square, so no shape tells.",
-        "dx", lambda s: s.dz @ s.V.T if s.square else None),
+    Row("W^T stands where W belongs", "dx = dz W^T where dz W belongs. W is square, so no shape tells.",
+        "dx", lambda s: s.dz @ s.V.T if s.square and not s.turned else None),
+    Row("W stands where W^T belongs", "dx = dz W where dz W^T belongs. W is square, so no shape tells.",
+        "dx", lambda s: s.dz @ s.V.T if s.square and s.turned else None),
     Row("the output stands where the input belongs",
-        "dW = dz^T y where dz^T x belongs: the output was kept in place of the input.",
+        "dW is made of dz and the output; it should be made of dz and the input x, which was not kept.",
         "dW", lambda s: s.kept(s.dz.T @ s.z) if s.square else None),
-    Row("W^T stands where W belongs", "z = x W where x W^T belongs.",
-        "z", lambda s: s.z + s.x @ (s.V - s.V.T) if s.square else None),
-    Row("dW stands where W belongs", "dx = dz dW, with the right dW, where dz W belongs.",
+    Row("W stands where W^T belongs", "z = x W where x W^T belongs.",
+        "z", lambda s: s.z + s.x @ (s.V - s.V.T) if s.square and not s.turned else None),
+    Row("W^T stands where W belongs", "z = x W^T where x W belongs.",
+        "z", lambda s: s.z + s.x @ (s.V - s.V.T) if s.square and s.turned else None),
+    Row("dW stands where W belongs", "dx is dz times the right dW; it should be dz times W.",
         "dx", lambda s: s.dz @ s.dW),
-    Row("dW stands where W belongs", "dx = dz dW, with the given dW, where dz W belongs.",
+    Row("dW stands where W belongs", "dx is dz times the given dW; it should be dz times W.",
         "dx", lambda s: None if s.given_dW is None else s.dz @ s.given_dW),
-    Row("the factor x is missing", "dW holds sum dz in every column: x was not multiplied in.",
+    Row("the factor x is missing", "All inputs of a unit have the same gradient, the sum of its dz: x is not in it.",
         "dW", lambda s: s.kept(np.broadcast_to(s.dz.sum(axis=0)[:, None], s.W.shape))),
-    Row("the bias gradient is summed over the units as well", "Every unit has its own.",
+    Row("the bias gradient is summed over the units as well", "Every unit has a bias gradient of its own.",
         "db", lambda s: np.full(s.dz.shape[1], s.dz.sum())),
     Row("the bias gradient is summed over the wrong axis",
-        "db was summed along the units; it belongs summed over the samples.",
+        "db is the sum over the units of each sample; it should be the sum over the samples of each unit.",
         "db", lambda s: s.dz.sum(axis=1) if s.dz.shape[0] == s.dz.shape[1] else None),
-    Row("the bias is forgotten", "z = x W^T without b.",
+    Row("the bias is forgotten", "b is not added to z.",
         "z", lambda s: None if s.b is None else s.z - s.b),
-    Row("the factor W is missing", "dx sums dz W over the units above; W is not multiplied in.",
+    Row("the factor W is missing", "dx sums dz over the units above; each dz has to be multiplied by its weight first.",
         "dx", lambda s: np.repeat(s.dz.sum(axis=1, keepdims=True), s.x.shape[1], axis=1)),
     Row(ENTRYWISE, BROADCAST, "dx", lambda s: entrywise(s.dz, s.V, s.x)),
     Row(ENTRYWISE, BROADCAST, "dx", lambda s: entrywise(s.dz, s.V.T, s.x)),
@@ -62,7 +67,7 @@ FORWARD: tuple[Row[Linear], ...] = (
 # A term c times too many: the formula is the term, and c is read off the given result.
 TERMS: tuple[Row[Linear], ...] = (
     Row("the weights were updated before the gradient was passed back (by {c:.6g} dW)",
-        "dx = dz (W - {c:.6g} dW): the gradient must go back through the weights the forward pass used.",
+        "dz is multiplied by W - {c:.6g} dW; it must go back through the weights that the forward pass used.",
         "dx", lambda s: -(s.dz @ s.dW)),
     Row("{c:.6g} W is added to dW", "A weight-decay term was put into the gradient of the loss.",
         "dW", lambda s: s.kept(s.W)),
@@ -71,13 +76,13 @@ TERMS: tuple[Row[Linear], ...] = (
 # A parameter of the shape of one row of the result is a bias, in a stage that may be more than a linear layer.
 BIAS: tuple[Row[FailedTrial], ...] = (
     Row("f'(z) is missing in the bias gradient",
-        "The bias gradient is the sum of the upstream gradient: the factor f'(z) on its way is missing.",
+        "The bias gradient is the plain sum of the upstream gradient, without the factor f'(z) that lies between.",
         "db", lambda t: t.dy.sum(axis=0)),
     Row("dz/db = 1 stands for the whole gradient",
-        "Every entry is the batch size: dz/db = 1 was taken for the whole gradient.",
+        "Every entry is the batch size, the sum of dz/db = 1: the upstream gradient was not multiplied in.",
         "db", lambda t: np.full(t.dy.shape[1], float(t.N))),
     Row("dz/db = 1 stands for the whole gradient",
-        "Every entry is 1: dz/db = 1 was taken for the whole gradient.",
+        "Every entry is dz/db = 1: neither was the upstream gradient multiplied in, nor was anything summed.",
         "db", lambda t: np.full(t.dy.shape[1], 1.0)),
 )  # fmt: skip
 
@@ -123,7 +128,7 @@ def single_path(trial: FailedTrial, s: Linear) -> Iterator[Mistake]:
     nearest = int(np.argmin(np.abs(s.dz - hand[:, :1]).sum(axis=0)))
     yield Mistake(
         f"the factor W is missing, and only the path through unit {nearest} is used",
-        "dx sums dz W over the units above; W is not multiplied in.",
+        "dx sums dz over all units above, each multiplied by its weight first.",
         {k: np.repeat(s.dz[:, [nearest]], s.x.shape[1], axis=1)},
     )
     if not np.isfinite(hand - right).all():
@@ -171,9 +176,21 @@ def bias_in_a_block(trial: FailedTrial) -> Iterator[Mistake]:
     if trial.dy.ndim != 2:
         return
     parameters = (k for k in trial.same_shape if k not in ("y", f"d{trial.x_name}"))
-    biases = [k for k in parameters if trial.right[k].shape == trial.dy.shape[1:]]
+    biases = [k for k in parameters if trial.right[k].shape == trial.dy.shape[1:] and not is_linear_in(trial, k)]
     for row in BIAS:
         yield Mistake(row.name, row.why, dict.fromkeys(biases, np.asarray(row.formula(trial))))
+
+
+def is_linear_in(trial: FailedTrial, gradient: str) -> bool:
+    """Whether a parameter is no bias inside an f but a factor: its right gradient is not the plain sum, whatever it is.
+
+    f'(z + b) changes where b does; what multiplies gamma in gamma xhat + beta does not.
+    """
+    name, right = gradient[1:], trial.right[gradient]
+    if same(right, trial.dy.sum(axis=0)):
+        return False  # z = ... + b itself
+    moved = trial.rerun(**{name: 1 - 2 * trial.inputs[name]}).get(gradient)
+    return moved is not None and same(moved, right)
 
 
 LINEAR = (linear, bias_in_a_block)

@@ -68,32 +68,35 @@ DZ = (
 )  # fmt: skip
 
 DH = (
-    Line("d{W} stands where {W} belongs", "dh = dz d{W}.",
+    Line("d{W} stands where {W} belongs", "dh is dz times d{W}; it should be dz times {W}.",
          lambda c, dz: dz @ (dz.T @ c.a)),
-    Line("the factor {W} is missing", "dh sums dz; {W} is not multiplied in.",
+    Line("the factor {W} is missing", "dh sums dz over the units above, and no dz is multiplied by its weight.",
          lambda c, dz: np.repeat(dz.sum(axis=1, keepdims=True), c.V.shape[1], axis=1)),
-    Line("{turned}^T stands where {turned} belongs", "The matrix is square, so no shape tells.",
+    Line("{mistaken} stands where {right} belongs", "{W} is square, so no shape tells.",
          lambda c, dz: dz @ c.V.T if c.square else None),
-    Line(ENTRYWISE, "dh = dz * {W}, which broadcasting lets pass.",
+    Line(ENTRYWISE, "dz and {W} are multiplied entry by entry, which broadcasting lets pass.",
          lambda c, dz: dz * c.V if c.square and len(dz) == len(c.V) else None),
 )  # fmt: skip
 
 PATHS = (
-    Path("only the path through unit {k} of layer {layer} is used", "dh sums over all {n} units.",
+    Path("only the path through unit {k} of layer {layer} is used", "dh is the sum of the paths through all {n} units.",
          lambda c, dz, k: dz[:, [k]] @ c.V[[k]]),
     Path("the factor {W} is missing, and only the path through unit {k} of layer {layer} is used",
-         "dh sums over all {n} units. {W} is not multiplied in.",
+         "dh is the sum of the paths through all {n} units, each dz times its weight in {W}.",
          lambda c, dz, k: np.repeat(dz[:, [k]], c.V.shape[1], axis=1)),
-    Path("the path through unit {k} of layer {layer} is not summed", "dh sums over all {n} units.",
+    Path("the path through unit {k} of layer {layer} is not summed",
+         "dh is the sum of the paths through all {n} units.",
          lambda c, dz, k: dz @ c.V - dz[:, [k]] @ c.V[[k]] if len(c.V) > 2 else None),
 )  # fmt: skip
 
 PARAMETERS = (
-    Parameter("the layer's input is missing in d{W}", "d{W} = sum dz in every column.",
+    Parameter("the layer's input is missing in d{W}",
+              "All inputs of a unit have the same gradient, the sum of its dz: no input was multiplied in.",
               "dW", lambda c: np.repeat(c.dz.sum(axis=0)[:, None], c.V.shape[1], axis=1)),
-    Parameter("the output stands where the input belongs in d{W}", "d{W} = dz^T h with the layer's own h.",
+    Parameter("the output stands where the input belongs in d{W}",
+              "d{W} is made of dz and the layer's own output h; it should be made of dz and the layer's input.",
               "dW", lambda c: c.dz.T @ c.h if c.square else None),
-    Parameter("f'(z) is missing in d{b}", "The bias gradient is the sum of dz = dh f'(z), not of dh.",
+    Parameter("f'(z) is missing in d{b}", "d{b} is the sum of dh; it should be the sum of dz = dh f'(z).",
               "db", lambda c: None if c.last else c.dh.sum(axis=0)),
     Parameter("d{b} is added up over the inputs",
               "The bias was put inside the sum over the inputs, so its gradient is added up once per input.",
@@ -166,13 +169,15 @@ def wrong_dh(net: Net) -> Iterator[Wrong]:
             if i > 0 and lost in row.name and net.links[i - 1].f != "identity":
                 both = row.name.replace(lost, f"the factors {link.W} and f'(z) of layer {i} are missing")
                 without_slope = net.backward(through={i: write(row, link)}, slopes={i - 1: lambda dh: dh})
-                yield both, f"{row.why} Nor is f'.", without_slope
+                yield both, f"{row.why} Nor is f'(z) multiplied in.", without_slope
 
 
 def lines_of(net: Net, i: int) -> Iterator[Line]:
     """The tables DH and PATHS, with the names of this layer."""
     link, n = net.links[i], len(net.links[i].V)
-    words = {"W": link.W, "layer": i + 1, "n": n, "turned": link.W if len(net.links) > 1 else "W"}
+    own = link.W if len(net.links) > 1 else "W"
+    pair = (own, f"{own}^T") if net.turned or net.columns else (f"{own}^T", own)
+    words = {"W": link.W, "layer": i + 1, "n": n, "mistaken": pair[0], "right": pair[1]}
     for row in DH:
         yield Line(row.name.format(**words), row.why.format(**words), row.line)
     for k in range(min(n, TRIED_INPUTS)) if n > 1 else ():
@@ -190,7 +195,7 @@ def wrong_between(net: Net) -> Iterator[Wrong]:
     if len(net.links) == 1:
         return
     name = "the error of the output stands where that of layer 1 belongs"
-    why = f"d{first.W} = dz^T x with the output's dz: every factor between the two is left out."
+    why = f"d{first.W} is made of x and the output's dz: every factor between the two layers is left out."
     dW = top.dz.T @ first.a
     for G in (dW, np.repeat(dW, len(first.V), axis=0)) if len(dW) == 1 else (dW,):
         yield name, why, {f"d{first.W}": net.kept(G)}
@@ -257,10 +262,10 @@ def wrong_values(trial: FailedTrial, net: Net) -> Iterator[Wrong]:
             yield f"the {words.replace('inputs', what)} on their way into layer {i + 1}", why, {"y": y}
         if link.b is not None:
             b = trial.inputs[link.b].reshape(-1)
-            yield f"{link.b} is forgotten", "z = h W^T without b.", {"y": net.value(i, subtract(b))}
+            yield f"{link.b} is forgotten", f"{link.b} is not added to z.", {"y": net.value(i, subtract(b))}
         if link.f != "identity":
             y = net.value(i, lambda z, a: z, active=False)
-            yield f"the activation is missing{place(net, i)}", "h = z where h = f(z) belongs.", {"y": y}
+            yield f"the activation is missing{place(net, i)}", "The layer gives z; it should give h = f(z).", {"y": y}
 
 
 def exchange(link: Link, order: list[int]) -> Callable[[Float, Float], Float]:

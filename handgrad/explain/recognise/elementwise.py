@@ -49,6 +49,12 @@ class Elementwise(NamedTuple):
         """How far rounding carries dh (D - g), where D and g are nearly equal."""
         return np.asarray(PRODUCT_ROUNDINGS * EPS * np.abs(self.dh) * (np.abs(self.D) + np.abs(self.g)))
 
+    @property
+    def is_its_own_slope(self) -> bool:
+        """Whether f' = f wherever f' is not 0, as of e^min(z, 3): only where it is 0 are they told apart."""
+        flat = self.D == 0
+        return bool(flat.any() and not flat.all() and same(self.h[~flat], self.D[~flat]))
+
     def is_(self, *names: str) -> bool:
         """Whether f is one of these activations."""
         return any(same(self.h, F[name].forward({}, self.z)[0]) for name in names)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from array_api_compat import array_namespace, device
 
-from handgrad.arrays.precision import dtype_name, like, to64
+from handgrad.arrays.precision import dtype_name, like, plain, to64
 from handgrad.explain.notes import Explanation, explain
 from handgrad.judge.compare import StageReport, rename, unmeasured
 from handgrad.judge.contracts import OVERWRITES, Contract, Promise, check_contracts
@@ -24,13 +25,11 @@ from handgrad.subjects.network.chain import ChainValues, noise, reference_chain
 from handgrad.subjects.network.end_to_end import check_directions, compare_with_chain
 from handgrad.subjects.network.entry_points import check_entry_points
 from handgrad.subjects.network.network_run import Point, Run, run_by_hand
-from handgrad.subjects.network.stages import layer_stage, list_stages, name_tensors
+from handgrad.subjects.network.special_values import SPECIAL, Place
+from handgrad.subjects.network.stages import layer_stage, list_stages, loss_stage, name_tensors
 from manual import Loss, Network, Params
-from manual import Stage as Trace
 from manual.checks import check_batch, check_differentiable, check_params, check_target
-from manual.types import Elementwise
 
-SPECIAL = (0.0, 1.0, -1.0, 1e4, -1e4)  # kinks, ties, saturation; float16, which ends at 65504, takes the first three
 SAMPLES = 16  # the contracts and the directions are about the code, not the batch: some of its samples do
 
 
@@ -112,7 +111,7 @@ class JudgedStage:
 def judge_stages(
     point: Point, run: Run, reference: ChainValues, rng: np.random.Generator, slack: float, *, name_it: bool
 ) -> list[JudgedStage]:
-    """Every stage at the run's own numbers, fed the reference's upstream gradient; elementwise ones at special values.
+    """Every stage at the run's own numbers, fed the reference's upstream gradient; a right one at special values too.
 
     name_it: whether a mistake may get its name.
     """
@@ -122,9 +121,8 @@ def judge_stages(
         dy = like(reference.upstream(i, np.asarray(point.dE)), run.trace[i].y)
         seed = int(rng.integers(2**63))
         judged = judge_stage(Trial(stage, inputs, dy, slack, seed), run, i, name_it=name_it)
-        if isinstance(stage.subject, Elementwise) and judged.report.verdict is Verdict.CERTIFIED:
-            special = layer_stage(stage.name, point.network.layers[i], few.states[i])
-            judged = judge_special_values(special, run.trace[i], rng, slack) or judged
+        if judged.report.verdict is Verdict.CERTIFIED:
+            judged = judge_special_values(few, i, Trial(stage, inputs, dy, slack), run, rng) or judged
         found.append(judged)
     return found
 
@@ -137,16 +135,38 @@ def judge_stage(trial: Trial, run: Run, i: int, *, name_it: bool) -> JudgedStage
     return judge_and_explain(replace(trial, given=gave.value), name_it=name_it)
 
 
-def judge_special_values(stage: Stage, trace: Trace, rng: np.random.Generator, slack: float) -> JudgedStage | None:
-    """An elementwise stage at kinks, ties and saturated, as a run's own numbers seldom are; None if it is not wrong."""
-    shape, values = trace.x[:SAMPLES].shape, SPECIAL[:3] if dtype_name(trace.x) == "float16" else SPECIAL
-    x = like(rng.permutation(np.resize(values, int(np.prod(shape)))).reshape(shape), trace.x)
-    trial = Trial(stage, {"x": x}, like(rng.normal(size=shape), trace.y), slack, int(rng.integers(2**63)))
-    found = attempt(judge_and_explain, trial, name_it=True).value  # what it raises the contracts say
-    if found is None or found.report.verdict is not Verdict.REFUTED:
-        return None
-    listed = ", ".join(f"{v:g}" for v in values)
-    return replace(found, where=f"right at the run's own numbers, wrong where its input is one of {listed}")
+def judge_special_values(few: Point, i: int, trial: Trial, run: Run, rng: np.random.Generator) -> JudgedStage | None:
+    """Stage i at every special draw that it takes; None if it is wrong at none of them."""
+    subject, target = trial.stage.subject, plain(few.target) if i == len(few.params) else None
+    place = Place(subject, to64(run.trace[i].x)[:SAMPLES], target, trial.dtype, rng)
+    for draw in SPECIAL:
+        if not isinstance(subject, draw.stages) or (numbers := draw.put(place)) is None:
+            continue
+        trial_there = move_to(few, i, trial, numbers, rng)
+        found = attempt(judge_and_explain, trial_there, name_it=True).value  # what it raises the contracts say
+        if found is not None and found.report.verdict is Verdict.REFUTED:
+            return replace(found, where=f"right at the run's own numbers, wrong at {draw.name}: {draw.what}")
+    return None
+
+
+def move_to(few: Point, i: int, trial: Trial, numbers: tuple[Any, Any], rng: np.random.Generator) -> Trial:
+    """The trial of stage i with another x, another target, and an upstream gradient drawn for them."""
+    x, target = numbers
+    if i == len(few.params):
+        stage = loss_stage(trial.stage.name, few.loss, take_in(target, few.target))
+        dy = like(rng.normal(size=()), trial.dy)
+    else:
+        stage = layer_stage(trial.stage.name, few.network.layers[i], few.states[i])
+        dy = like(rng.normal(size=x.shape), trial.dy)
+    return trial.at(stage=stage, inputs={**trial.inputs, "x": like(x, few.x)}, dy=dy, seed=int(rng.integers(2**63)))
+
+
+def take_in(target: Any, model: Any) -> Any:
+    """A plain target in the library, on the device and in the precision of the run's own."""
+    if target.dtype.kind == "f":
+        return like(target, model)
+    xp = array_namespace(model)
+    return xp.asarray(target, dtype=model.dtype, device=device(model))
 
 
 def judge_and_explain(trial: Trial, *, name_it: bool) -> JudgedStage:

@@ -94,6 +94,8 @@ STAGES = {
     "squared": under(manual.HalfSquaredError(), T),
     "mean squared": under(manual.MeanSquaredError(), T),
     "summed squared": under(manual.MeanSquaredError("sum"), T),
+    "square in the other layout": function(lambda x, W: x @ W, (5, 4), (4, 4), names="x W"),
+    "clipped exponential": function(lambda x: torch.exp(torch.clamp(x, max=0.3)), (6, 5), names="x"),
     "block": function(lambda x, W1, b1: torch.tanh(x @ W1.T + b1), (6, 4), (3, 4), (3,)),
     "network": function(two_layers, (5, 3), (4, 3), (4,), (3, 4), (3,)),
     "square network": function(two_layers, (3, 3), (3, 3), (3,), (3, 3), (3,)),
