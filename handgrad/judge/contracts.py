@@ -53,11 +53,11 @@ BREACHES = {  # what the code does, as the first line of a report says it
     Promise.INPUTS_UNCHANGED: "writes into what it is given",
     Promise.CACHE_UNCHANGED: "writes into its cache",
     Promise.NO_ALIASES: "gives out memory of its inputs",
-    Promise.REPEATABLE: "does not repeat itself",
     Promise.OWN_CACHE: "keeps something outside its cache",
     Promise.ZERO: "gives a gradient where its upstream gradient is zero",
     Promise.LINEAR: "is not linear in its upstream gradient",
     Promise.FINITE: "is not finite at inputs up to 1e4",
+    Promise.REPEATABLE: "does not repeat itself",
     Promise.SAME: "keeps state between calls, or is random",
     Promise.ELSEWHERE: "keeps something from its first inputs",
     Promise.LAYOUTS: "reads memory as if it were contiguous",
@@ -69,7 +69,7 @@ ONE_FUNCTION = "forward and backward were not given as two functions"
 
 @dataclass(frozen=True)
 class Contract:
-    """One promise: kept, broken, or (None) not checked and why. words: how it is broken, where that is known better."""
+    """One promise: kept, broken, or (None) not checked and why. words: how it is broken, if known better."""
 
     name: Promise
     held: bool | None
@@ -136,32 +136,31 @@ def inputs_unchanged(trial: Trial) -> Contract:
 
 def unchanged(overwritten: Sequence[str]) -> Contract:
     """The contract, kept if nothing was overwritten."""
-    names = ", ".join(overwritten)
-    into = "its upstream gradient" if names == "dy" else names
-    return Contract(Promise.INPUTS_UNCHANGED, not names, names and f"overwritten: {names}", f"writes into {into}")
+    into = "its upstream gradient" if (names := ", ".join(overwritten)) == "dy" else names
+    return Contract(
+        Promise.INPUTS_UNCHANGED, not names, names and f"overwritten: {names}", names and f"writes into {into}"
+    )
 
 
 def list_overwritten(trial: Trial) -> list[str]:
     """What holds other bytes after forward, or after backward, than it was given with."""
     inputs, dy = duplicate(trial.inputs), duplicate(trial.dy)
     given = {**inputs, "dy": dy, "the constants": trial.stage.constants}
-    before = {key: contents(value) for key, value in given.items()}
-    changed = []
-    for run in runs(trial, inputs, dy):
-        run()
+    before, changed = {key: contents(value) for key, value in given.items()}, list[str]()
+    for run_pass in runs(trial, inputs, dy):
+        run_pass()
         changed += [key for key, value in given.items() if contents(value) != before[key]]
     return list(dict.fromkeys(changed))
 
 
 def runs(trial: Trial, inputs: Arrays, dy: Any) -> Iterator[Callable[[], Any]]:
     """The forward and then the backward pass on these very arrays; both in one where they cannot be run apart."""
-    if trial.stage.halves is None:
-        yield lambda: trial.stage.hand(inputs, dy)
-        return
-    forward, backward = trial.stage.halves
     kept: list[Any] = []
-    yield lambda: kept.append(forward(inputs)[1])
-    yield lambda: backward(kept[0], inputs, dy)
+    if (halves := trial.stage.halves) is None:
+        yield lambda: trial.stage.hand(inputs, dy)
+    else:
+        yield lambda: kept.append(halves.forward(inputs)[1])
+        yield lambda: halves.backward(kept[0], inputs, dy)
 
 
 def cache_unchanged(trial: Trial) -> Contract:
@@ -170,11 +169,10 @@ def cache_unchanged(trial: Trial) -> Contract:
         return Contract(Promise.CACHE_UNCHANGED, None, ONE_FUNCTION)
     forward, backward = trial.stage.halves
     inputs = duplicate(trial.inputs)
-    _, cache = forward(inputs)
-    before = contents(cache)
+    before = contents(cache := forward(inputs)[1])
     backward(cache, inputs, duplicate(trial.dy))
-    kept = contents(cache) == before
-    return Contract(Promise.CACHE_UNCHANGED, kept, "" if kept else "backward writes into it")
+    detail = "" if contents(cache) == before else "backward writes into it"
+    return Contract(Promise.CACHE_UNCHANGED, not detail, detail)
 
 
 def no_aliases(trial: Trial) -> Contract:
@@ -191,8 +189,8 @@ def no_aliases(trial: Trial) -> Contract:
 
 def repeatable(trial: Trial) -> Contract:
     """The same numbers in, the same bits out."""
-    differ = [key for key, value in trial.hand.items() if contents(trial.again[key]) != contents(value)]
-    return Contract(Promise.REPEATABLE, not differ, f"a second run differs in {', '.join(differ)}" if differ else "")
+    differ = ", ".join(key for key, value in trial.hand.items() if contents(trial.again[key]) != contents(value))
+    return Contract(Promise.REPEATABLE, not differ, differ and f"a second run differs in {differ}")
 
 
 def no_stale_cache(trial: Trial, other: Arrays) -> Contract:
@@ -204,20 +202,19 @@ def no_stale_cache(trial: Trial, other: Arrays) -> Contract:
         return Contract(Promise.OWN_CACHE, None, ONE_FUNCTION)
     forward, backward = trial.stage.halves
     first, inputs = duplicate(trial.inputs), duplicate(trial.inputs)  # what is written into is said elsewhere
-    _, cache = forward(first)
-    alone = {key: contents(value) for key, value in backward(cache, first, duplicate(trial.dy)).items()}
+    alone = {key: contents(a) for key, a in backward(forward(first)[1], first, duplicate(trial.dy)).items()}
     _, cache = forward(inputs)
     forward(duplicate(other))
     after = backward(cache, inputs, duplicate(trial.dy))
-    stale = [key for key in alone if contents(after[key]) != alone[key]]
-    detail = f"after another forward pass {', '.join(stale)} changed: something is kept outside the cache"
-    return Contract(Promise.OWN_CACHE, not stale, detail if stale else "")
+    stale = ", ".join(key for key in alone if contents(after[key]) != alone[key])
+    words = f"after another forward pass {stale} changed: something is kept outside the cache"
+    return Contract(Promise.OWN_CACHE, not stale, stale and words)
 
 
 def zero_to_zero(trial: Trial) -> Contract:
     """A zero upstream gradient gives zero gradients."""
-    wrong = [key for key, value in scale_upstream(trial, 0.0).items() if not np.all(value == 0)]
-    return Contract(Promise.ZERO, not wrong, f"{', '.join(wrong)} is not zero" if wrong else "")
+    wrong = ", ".join(key for key, value in scale_upstream(trial, 0.0).items() if not np.all(value == 0))
+    return Contract(Promise.ZERO, not wrong, wrong and f"{wrong} is not zero")
 
 
 def linear(trial: Trial, rng: np.random.Generator) -> Contract:
