@@ -26,6 +26,7 @@ class Exhibit:
     reference   y = reference(*inputs), in torch
     inputs      what every checker gets: shapes, arrays, constants
     smallest    inputs and dy, numbers that show the mistake
+    asked       what handgrad is given besides: shapes to draw from, a precision
     own_test    whether the test of the project passes, as far as the report tells it; None if it does not
     """
 
@@ -40,6 +41,7 @@ class Exhibit:
     reference: Callable[..., Any]
     inputs: list[Any]
     smallest: tuple[list[Any], Any]
+    asked: dict[str, Any]
     own_test: Callable[..., bool] | None
 
     @property
@@ -57,8 +59,8 @@ def load(path: Path) -> Exhibit:
     spec.loader.exec_module(module)
     names = ("report", "what", "why_unseen", "forward", "wrong", "right", "reference", "inputs", "smallest")
     title = (module.__doc__ or "").partition("\n")[0]
-    own_test = getattr(module, "own_test", None)
-    return Exhibit(path.stem, title, *(getattr(module, name) for name in names), own_test)
+    asked, own_test = getattr(module, "asked", {}), getattr(module, "own_test", None)
+    return Exhibit(path.stem, title, *(getattr(module, name) for name in names), asked, own_test)
 
 
 EXHIBITS = {path.stem: load(path) for path in sorted(MUSEUM.glob("*.py"))}

@@ -40,7 +40,7 @@ def reference(x, gamma):
     return torch.nn.functional.layer_norm(x, x.shape[-1:], gamma)
 
 
-inputs = [(4, 5), (5,)]
+inputs = [(2, 3, 5), (5,)]
 smallest = [np.array([[[1.0, 2.0], [5.0, 3.0]]]), np.ones(2)], np.array([[[1.0, 0.0], [0.0, 1.0]]])
 
 

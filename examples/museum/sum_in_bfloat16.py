@@ -35,4 +35,5 @@ def reference(xhat, gamma):
 
 _rows = torch.randn(512, 2, generator=torch.Generator().manual_seed(0))
 inputs = [_rows.bfloat16(), torch.ones(2).bfloat16()]
+asked = {"inputs": [(64, 2), (2,)], "dtype": "bfloat16", "precision": "float32 inside"}
 smallest = [torch.ones(512, 1).bfloat16(), torch.ones(1).bfloat16()], torch.ones(512, 1).bfloat16()

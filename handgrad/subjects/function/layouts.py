@@ -78,11 +78,13 @@ def takes_any_layout(trial: Trial, found: Judgement, reference: Reference, overw
     """
     if not all(isinstance(a, np.ndarray | torch.Tensor) for a in (trial.dy, *trial.inputs.values())):
         return Contract(Promise.LAYOUTS, None, "neither NumPy's arrays nor torch's")
-    for names, more in ((("dy",), OF_DY), (tuple(trial.inputs), OF_INPUTS)):
+    inputs = tuple(trial.inputs)
+    alone = [((n,), {}) for n in inputs if len(inputs) > 1]  # a kernel may take another way if all of them are views
+    for names, more in ((("dy",), OF_DY), (inputs, OF_INPUTS), *alone):
         for word, view in (WRITABLE if set(names) & set(overwritten) else WRITABLE | more).items():
             if (words := misread(trial, found, names, view)) and reference_takes(reference, trial, names, view):
-                alone = [n for n in names if len(names) > 1 and misread(trial, found, (n,), view)]
-                return Contract(Promise.LAYOUTS, False, f"given as {word}", words.format(", ".join(alone or names)))
+                these = [n for n in names if len(names) > 1 and misread(trial, found, (n,), view)]
+                return Contract(Promise.LAYOUTS, False, f"given as {word}", words.format(", ".join(these or names)))
     return Contract(Promise.LAYOUTS, True)
 
 
