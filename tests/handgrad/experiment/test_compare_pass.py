@@ -10,7 +10,7 @@ import torch
 
 import manual
 from handgrad.cli import main
-from handgrad.experiment.side_by_side import by_autograd, compare_pass
+from handgrad.experiment.compare_pass import by_autograd, compare_pass
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report
 from handgrad.subjects.network.verify import verify
@@ -107,7 +107,7 @@ def test_what_could_not_be_judged_is_not_called_rounding(monkeypatch: pytest.Mon
         stages[1] = dataclasses.replace(stages[1], isolated=dataclasses.replace(isolated, tensors=open))
         return dataclasses.replace(report, stages=tuple(stages))
 
-    monkeypatch.setattr("handgrad.experiment.side_by_side.verify", unjudged)
+    monkeypatch.setattr("handgrad.experiment.compare_pass.verify", unjudged)
     found = compare_pass(*point("float32"), seed=0)
     apart = {line.name: line for line in found.lines if line.status != "exact"}
     assert found.verdict is Verdict.UNRESOLVED

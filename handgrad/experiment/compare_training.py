@@ -15,7 +15,7 @@ import numpy as np
 
 from handgrad.arrays.precision import dtype_name, to64
 from handgrad.experiment.autograd_training import Autograd, find_difference
-from handgrad.experiment.two_trainings_text import Step, Trajectory
+from handgrad.experiment.compare_training_text import Step, Trajectory
 from handgrad.judge.compare import TensorReport
 from handgrad.judge.isolation import duplicate
 from handgrad.judge.planted_error import Control
