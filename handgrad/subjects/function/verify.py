@@ -14,6 +14,7 @@ import torch
 from handgrad.arrays.precision import dtype_name, to64
 from handgrad.judge.isolation import duplicate, quiet
 from handgrad.judge.planted_error import plant_error
+from handgrad.judge.settings import check_slack, choose_seed
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report, StageContracts
 from handgrad.report.stage_rows import StageRow
@@ -67,7 +68,7 @@ def verify_function(
     <Verdict.REFUTED: 'REFUTED'>
     """
     given = check_arguments(forward, backward, reference, inputs, slack)
-    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+    seed = choose_seed(seed)
     rng = np.random.default_rng(seed)
     code, oracle, given = prepare(forward, backward, reference, given)
     model = model_of(code, given, oracle, rng)
@@ -168,12 +169,7 @@ def check_arguments(forward: Any, backward: Any, reference: Any, inputs: Any, sl
             raise TypeError(f"{label}: got {type(value).__name__}, expected a callable")
     if backward is not None and not callable(backward):
         raise TypeError(f"backward: got {type(backward).__name__}, expected a callable, or None for torch code")
-    if not isinstance(slack, int | float | np.number):
-        raise TypeError(
-            f"slack: got {type(slack).__name__} {slack!r}, expected a number, 1 (the derived bound) or more"
-        )
-    if not slack >= 1:
-        raise ValueError(f"slack: got {slack}, expected 1 (the derived bound) or more")
+    check_slack(slack)
     if isinstance(inputs, Mapping):
         given = dict(inputs)
     elif isinstance(inputs, list | tuple) and not (is_shape(inputs) and inputs):

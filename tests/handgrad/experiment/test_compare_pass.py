@@ -173,7 +173,7 @@ BAD = {
     "--batch-size 0": "--batch-size is 0, expected 1 to 1797",
     "--steps 0": "--steps is 0, expected 1 or more",
     "--lr -1": "--lr is -1, expected a positive number",
-    "--seed -3": "--seed is -3, expected 0 or more",
+    "--seed -3": "--seed is -3, expected a whole number, 0 or more",
     "--json /nowhere/at/all.json": "--json: /nowhere/at/all.json: there is no folder /nowhere/at; make it first",
 }
 

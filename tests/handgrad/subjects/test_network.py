@@ -209,7 +209,7 @@ def test_nothing_passed_in_is_changed(batch):
 def test_bad_input(batch):
     net = mlp([3, 4, 2])
     params, x, t = batch(net)
-    with pytest.raises(ValueError, match=r"slack: got 0.5, expected 1"):
+    with pytest.raises(ValueError, match=r"slack is 0.5, expected a finite number, 1"):
         verify(net, params, x, t, MeanSquaredError(), slack=0.5)
     with pytest.raises(ValueError, match=r"x: shape is \(7, 2\)"):
         verify(net, params, x[:, :2], t, MeanSquaredError())
