@@ -1,6 +1,7 @@
 """Layer normalisation: every sample (row) to mean 0 and variance 1, then scaled and shifted per unit.
 
 Variance is the mean of squares about the mean (1/n, not 1/(n-1)), computed in two passes, as torch does.
+The formulas are those of batch_norm.py along the other axis, and stand in both files: each is read beside the slides.
 """
 
 from collections.abc import Collection

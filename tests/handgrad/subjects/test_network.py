@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from handgrad import Verdict, verify
+from handgrad.subjects.network.network_run import Point
 from manual import (
     ACTIVATIONS,
     BatchNorm1d,
@@ -298,3 +299,26 @@ def test_gradients_that_hold_themselves_are_refuted(broken, batch):
     report = verify(net, params, x, t, HalfSquaredError())
     assert report.verdict is Verdict.REFUTED
     assert any("dbeta has shape ()" in complaint for complaint in report.complaints)
+
+
+class Weighed(Tanh):
+    """tanh with a weight for each sample, which is handed in like a mask."""
+
+    state_per_sample = True
+
+    def forward(self, params, z, weights):
+        h = np.tanh(z)
+        return weights * h, (h, weights)
+
+    def backward(self, params, cache, dy):
+        h, weights = cache
+        return dy * weights * (1 - h * h), {}
+
+
+def test_a_state_with_a_row_for_each_sample_is_cut_with_the_batch(batch):
+    net = Network((Linear(3, 2), Weighed()))
+    params, x, t = batch(net, N=20)
+    weights = np.linspace(0.5, 2, 20)[:, None]
+    point = Point(net, params, x, t, MeanSquaredError(), (None, weights), 1.0)
+    few = point.first(16)
+    assert [few.x.shape, few.target.shape, few.states[1].shape] == [(16, 3), (16, 2), (16, 1)]
