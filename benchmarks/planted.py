@@ -11,6 +11,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 import manual
+from manual.layers.activations import DIFFERENTIABLE
 from manual.losses.reduction import divisor
 
 Gradients: TypeAlias = dict[str, Any]  # "dx" and the parameters'
@@ -56,15 +57,9 @@ def times(factor: Callable[[At], float], *names: str) -> Callable[[At], Gradient
     return lambda c: {k: g * factor(c) for k, g in c.right.items() if not names or k in names}
 
 
-ELEMENTWISE = (
-    manual.Sigmoid,
-    manual.Tanh,
-    manual.Softplus,
-    manual.SiLU,
-    manual.GELU,
-    manual.GELUTanh,
-    manual.LeakyReLU,
-)
+SLOPES = ("identity", "relu", "leaky_relu")  # f' is one number or two
+SMOOTH = tuple(type(manual.activation(f)) for f in DIFFERENTIABLE if f not in SLOPES)
+ELEMENTWISE = (*SMOOTH, manual.LeakyReLU)
 NORMS = (manual.LayerNorm, manual.BatchNorm1d)
 LAYERS = (manual.Linear, *ELEMENTWISE, manual.ReLU, *NORMS, manual.Softmax)
 LOSSES = (manual.SoftmaxCrossEntropy, manual.MeanSquaredError, manual.BinaryCrossEntropy)
@@ -150,7 +145,7 @@ MISTAKES = (
     Mistake(L, r"rows are permuted", lambda c: {"dW": c.right["dW"][::-1, :], "db": c.right["db"][::-1]}),
     Mistake(ELEMENTWISE, r"factor f'\(z\) is missing", lambda c: {"dx": +c.dy}),
     Mistake(ELEMENTWISE, r"factor f'\(z\) is squared", lambda c: {"dx": c.right["dx"] * c.h}),
-    Mistake(ELEMENTWISE[:-1], r"divided by f'\(z\)", lambda c: {"dx": c.dy / c.h}),
+    Mistake(SMOOTH, r"divided by f'\(z\)", lambda c: {"dx": c.dy / c.h}),
     Mistake((*ELEMENTWISE, manual.ReLU), r"f'\(z\) is added", lambda c: {"dx": c.dy + c.h}),
     Mistake((*ELEMENTWISE, manual.ReLU), r"activation stands where its derivative", lambda c: {"dx": c.dy * c.y}),
     Mistake(T, r"the square is missing", lambda c: {"dx": c.dy * (1 - c.y)}),

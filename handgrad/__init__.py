@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from handgrad.report.report import Report
     from handgrad.subjects.function.verify import verify_function
     from handgrad.subjects.network.verify import verify
-    from handgrad.subjects.update import UpdateReport, verify_update
+    from handgrad.subjects.verify_update import UpdateReport, verify_update
 
 __version__ = "0.1.0"
 
@@ -21,12 +21,12 @@ __all__ = ["Report", "UpdateReport", "Verdict", "assert_verified", "verify", "ve
 
 _HOMES = {
     "Report": "report.report",
-    "UpdateReport": "subjects.update",
+    "UpdateReport": "subjects.verify_update",
     "Verdict": "judge.verdict",
     "assert_verified": "assertions",
     "verify": "subjects.network.verify",
     "verify_function": "subjects.function.verify",
-    "verify_update": "subjects.update",
+    "verify_update": "subjects.verify_update",
 }
 
 

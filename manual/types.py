@@ -8,7 +8,8 @@
 
 `params` maps names to arrays ({"W": ..., "b": ...}), `dparams` maps the same names with a d in front
 ({"dW": ..., "db": ...}).  Nothing is stored on the layer and nothing passed in is changed.  A layer whose
-forward pass takes something besides x (a dropout mask, running statistics) takes it as a third argument.
+forward pass takes something besides x (a dropout mask, running statistics) takes it as a third argument.  Where that
+has one row for each sample, its class says `state_per_sample = True`.
 
 A layer can save work where not all gradients are needed: if its backward pass has a keyword argument `needs`, it is
 told the names that are, such as needs=("W",). It returns those in dparams, and None for dx unless "x" is among them.

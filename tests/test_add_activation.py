@@ -1,16 +1,26 @@
 """An activation is added in one place on each side: a file, and its import and name in the room's __init__.
 
-It is then judged, trained, saved, loaded, offered on the command line, and named in a diagnosis. Tried on a copy of the
-house, in one process of its own.
+It is then judged, trained, saved, loaded, offered on the command line, and named in a diagnosis, and the tests of the
+house judge it as well. Tried on a copy of the house, in two processes of its own.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+# The tests that go through all activations.
+LISTS = (
+    "tests/manual/test_gradients.py",
+    "tests/manual/test_neuron.py",
+    "tests/manual/sklearn/test_sklearn.py",
+    "tests/torch_ref/hand/test_gradients.py",
+    "tests/handgrad/subjects/test_network.py",
+    "tests/handgrad/judge/test_contracts.py",
+)
 
 MANUAL = '''"""The arc tangent, h = atan z."""
 
@@ -106,25 +116,35 @@ def add(file: Path, source: str, kind: str) -> None:
     init.write_text(text.replace("\n]\n", f'\n    "{kind}",\n]\n', 1), encoding="utf-8")
 
 
+def run(house: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Python in the copy of the house."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=house,
+        env=os.environ | {"PYTHONPATH": str(house)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
 def test_an_activation_is_one_file_each_side(tmp_path: Path) -> None:
-    for package in ("manual", "torch_ref", "handgrad"):
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("docs/derivations.md", "tests/test_derivations.py"):
-        (tmp_path / name).parent.mkdir()
+    for folder in ("manual", "torch_ref", "handgrad", "tests"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "docs").mkdir()
+    for name in ("docs/derivations.md", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / name)
     with (tmp_path / "docs/derivations.md").open("a", encoding="utf-8") as page:
         page.write(DERIVED)
     add(tmp_path / "manual/layers/arctan.py", MANUAL, "Arctan")
     add(tmp_path / "torch_ref/layers/arctan.py", TWIN, "Arctan")
-    run = subprocess.run(
-        [sys.executable, "-c", USE],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "arctan, mse" in run.stdout
-    assert "arctan.dz" in run.stdout  # the equation that the refutation names
+    use = run(tmp_path, "-c", USE)
+    assert use.returncode == 0, use.stdout + use.stderr
+    assert "arctan, mse" in use.stdout
+    assert "arctan.dz" in use.stdout  # the equation that the refutation names
+    suite = run(tmp_path, "-m", "pytest", "-k", "arctan", "-p", "no:cacheprovider", *LISTS)
+    assert suite.returncode == 0, suite.stdout
+    passed = re.search(r"(\d+) passed", suite.stdout)
+    assert passed is not None
+    assert int(passed[1]) > 80, suite.stdout  # so many tests try it

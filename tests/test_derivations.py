@@ -5,8 +5,12 @@ The blocks of a section run in order, in one namespace that starts with what the
 
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+
+import manual
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "derivations.md").read_text(encoding="utf-8")
@@ -32,6 +36,15 @@ def test_every_equation_is_followed_by_a_block_of_its_section() -> None:
     for name, section in SECTIONS.items():
         last_tag, last_block = section.rfind("### eq. "), section.rfind("```python")
         assert last_block > last_tag, f"the last equation of {name!r} is not executed"
+
+
+def test_a_formula_that_does_not_hold_for_complex_numbers_is_told() -> None:
+    namespace: dict[str, Any] = {}
+    run("Notation", namespace)
+    size = manual.LeakyReLU(-1.0)  # h = |z|
+    with pytest.raises(ValueError, match=r"write z \* np\.sign\(z\.real\) for np\.abs\(z\)"):
+        namespace["check"](size, np.abs)
+    namespace["check"](size, lambda z: z * np.sign(z.real))
 
 
 @pytest.mark.parametrize("section", [name for name in SECTIONS if name != "Notation"])

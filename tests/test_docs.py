@@ -3,6 +3,7 @@
 `python -m tests.test_docs` writes the generated parts of docs/method.md and the report in README.md anew.
 """
 
+import doctest
 import re
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
@@ -127,10 +128,17 @@ def test_the_method_prints_what_the_code_has(name: str) -> None:
     assert shown[2] == GENERATED[name], words
 
 
+def test_the_examples_of_the_method_run() -> None:
+    failed, tried = doctest.testfile(str(METHOD), module_relative=False)
+    assert failed == 0
+    assert tried > 0
+
+
 def test_the_sentences_of_the_method_are_short() -> None:
     page = METHOD.read_text("utf-8")
     for name in GENERATED:
         page = section(name).sub("", page)
+    page = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
     prose = re.sub(r"^(\||    |#).*$", "", page, flags=re.MULTILINE)
     parts = re.split(r"(?<=[\w)`*|][.?:])\s+|\n\n|\n(?=- |\d\. )", prose)
     lengths = {part: len(re.findall(r"[\w']+", part)) for part in parts if part.strip()}

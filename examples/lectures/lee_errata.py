@@ -10,7 +10,7 @@ import torch
 from handgrad import Verdict, verify, verify_function
 from handgrad.course.lecture import Erratum
 from handgrad.course.text import errata_main
-from handgrad.experiment.two_trainings import Trajectory, compare_training
+from handgrad.experiment.compare_training import Trajectory, compare_training
 from handgrad.lectures.lee import RULES_PARAMS, RULES_X
 from handgrad.lectures.lee_training import COEFFICIENTS, ELSEWHERE, LOSS, NET, PARAMS, T, X, train, unflat
 from manual import Array, Grads, Linear, MeanSquaredError, Network, Params, Sigmoid, Tanh

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from handgrad.judge import settings
 from handgrad.report.console import describe_error
 from manual.files.atomic_write import check_writable
 
@@ -20,6 +21,18 @@ def check_json(args: argparse.Namespace) -> None:
             args.parser.error(f"--json: {describe_error(error)}")
 
 
-def check_seed(args: argparse.Namespace) -> None:
-    if args.seed is not None and args.seed < 0:
-        args.parser.error(f"--seed is {args.seed}, expected 0 or more")
+def check_seed(args: argparse.Namespace) -> int:
+    """--seed, or a fresh seed where it is not given."""
+    parser: argparse.ArgumentParser = args.parser
+    try:
+        return settings.choose_seed(args.seed, "--seed")
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def check_slack(args: argparse.Namespace) -> None:
+    """Whether --slack is one that the judge takes."""
+    try:
+        settings.check_slack(args.slack, "--slack")
+    except ValueError as error:
+        args.parser.error(str(error))

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from handgrad.commands.arguments import add_json, check_json, check_seed
+from handgrad.experiment.compare_pass import Comparison, compare_pass
+from handgrad.experiment.compare_training import Trajectory, compare_training
 from handgrad.experiment.datasets.digits import digits
-from handgrad.experiment.side_by_side import Comparison, compare_pass
-from handgrad.experiment.two_trainings import Trajectory, compare_training
 from handgrad.report.console import wide_console, write_json
 from handgrad.suite.run import DTYPES
 from manual import mlp

@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from handgrad.commands.arguments import check_seed
 from handgrad.experiment.datasets import load
 from handgrad.experiment.plan import locate, read_checkpoint
 from handgrad.experiment.prediction import Prediction, continue_prompt, predict, rows, score, table
@@ -42,8 +43,7 @@ def run(args: argparse.Namespace) -> int:
             if args.prompt is not None:
                 raise ValueError("--out is for the predictions of --data; a prompt's continuation is printed")
             check_writable(args.out)
-        if args.seed < 0:
-            raise ValueError(f"--seed is {args.seed}, expected 0 or more")
+        check_seed(args)
         trained = read_checkpoint(args.checkpoint)
         if args.prompt is not None:
             print_lines(console, continue_prompt(trained, args.prompt, args.seed))

@@ -6,9 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from handgrad.commands.arguments import add_json, check_json, check_seed
+from handgrad.commands.arguments import add_json, check_json, check_seed, check_slack
 from handgrad.judge.verdict import Verdict, together
 from handgrad.report.console import describe_error, show_progress, wide_console, write_json
 from handgrad.report.versions import list_versions
@@ -49,11 +47,9 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """`handgrad verify`."""
     console = wide_console()
-    if not 1 <= args.slack < float("inf"):
-        args.parser.error(f"--slack is {args.slack:g}, expected 1 (the derived bound) or more")
+    check_slack(args)
     check_json(args)
-    check_seed(args)
-    seed = int(np.random.SeedSequence().generate_state(1)[0]) if args.seed is None else args.seed
+    seed = check_seed(args)
     count, found = (1, judge_trained(args, seed)) if args.checkpoint is not None else judge_suite(args, seed)
     results: list[SuiteResult] = []
     for result in show_progress(found, "verifying", count):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.arrays.precision import to64
-from handgrad.experiment.two_trainings_text import Trajectory
+from handgrad.experiment.compare_training_text import Trajectory
 from handgrad.judge.verdict import Verdict, together
 from handgrad.report.report import Report, as_plain
 from manual import Network, Params

@@ -1,1 +1,5 @@
-"""A failing judgement in, the mistake's name and hints out; never a verdict."""
+"""A failing judgement in, the mistake's name and hints out; never a verdict.
+
+diagnosis.py gives the name: match.py says whether a mistake of catalogue/ fits, on fresh_draws.py too, and describe.py
+describes what has no name. notes.py has what else is said of a refuted trial.
+"""

@@ -1,1 +1,5 @@
-"""What can be judged, turned into trials: networks, functions, training steps, neurons; never a bound of its own."""
+"""What can be judged, turned into trials: networks, functions, training steps, neurons; never a bound of its own.
+
+verify_update.py judges the parameters after a step, given those before; training_step.py one step of a run in full, its
+pass and its update; neurons.py the scalar reference.
+"""

@@ -24,7 +24,7 @@ from handgrad.report.stage_rows import StageRow
 from handgrad.subjects.network.network_run import Point, Run, run_by_hand
 from handgrad.subjects.network.stages import list_stages, name_tensors
 from handgrad.subjects.network.verify import describe_raised, verify
-from handgrad.subjects.update import verify_update
+from handgrad.subjects.verify_update import verify_update
 from manual import Grads, Params, param_names
 
 

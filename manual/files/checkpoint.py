@@ -61,7 +61,7 @@ def save(
 ) -> None:
     """Writes the checkpoint; `load` gives it back bit for bit. extra: more text to keep, such as the classes' names.
 
-    Raises what `packed` raises, OSError where writing fails; then what stood at `path` is as it was.
+    Raises what `pack` raises, OSError where writing fails; then what stood at `path` is as it was.
     """
     data = pack(network, loss, optimizer, training, extra)
     with replacing(path) as file:

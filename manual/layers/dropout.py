@@ -24,6 +24,7 @@ class Dropout(Elementwise):
     """
 
     facts: ClassVar[Facts] = Facts("dropout", "y", "x", letter="d")
+    state_per_sample: ClassVar[bool] = True
 
     p: float = 0.5
 

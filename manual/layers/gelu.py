@@ -12,6 +12,8 @@ from importlib import import_module
 from math import pi, sqrt
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from manual.layers.tanh import Tanh
 from manual.namespace import array_namespace
 from manual.types import Activation, Array, Facts, Grads, Params
@@ -30,8 +32,7 @@ def erfc(x: Array) -> Array:
     special = special_functions(xp.__name__.partition(".")[0])
     if special is not None:
         return special.erfc(x)
-    import numpy as np
-    from scipy.special import erfc as scipy_erfc
+    from scipy.special import erfc as scipy_erfc  # here, for it takes longer to load than all of manual
 
     return xp.asarray(scipy_erfc(np.asarray(x)))
 

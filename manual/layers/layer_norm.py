@@ -2,6 +2,7 @@
 
 Variance is the mean of squares about the mean (1/n, not 1/(n-1)), computed in two passes, as torch does. Half precision
 is computed in float32 inside, also as torch does: a square overflows float16 from 256 on.
+The formulas are those of batch_norm.py along the other axis, and stand in both files: each is read beside the slides.
 """
 
 from collections.abc import Collection

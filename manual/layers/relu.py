@@ -1,6 +1,7 @@
 """The rectifiers: ReLU, h = max(z, 0), and leaky ReLU, h = z above zero and slope * z below.
 
-Value at the kink, torch's: ReLU'(0) = 0, leaky ReLU'(0) = slope.
+Value at the kink, torch's: ReLU'(0) = 0, leaky ReLU'(0) = slope. ReLU's dz is a product, since `where` takes ten times
+as long. So dh = inf gives nan where z < 0, and z = nan gives 0; torch gives 0 and dh there.
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class ReLU(Activation):
         xp = array_namespace(dh)
         # forward: h = max(z, 0), of slope 1 where h > 0 and 0 elsewhere
         # so:
-        dz = dh * xp.astype(cache.h > 0, dh.dtype)  # (N, n)  eq. relu.dz  (by `where` it takes ten times as long)
+        dz = dh * xp.astype(cache.h > 0, dh.dtype)  # (N, n)  eq. relu.dz
         return dz, {}
 
     def scalar(self, z: float) -> tuple[float, float]:

@@ -54,8 +54,8 @@ def test_a_broken_backward_pass_returns_1_and_the_table_points_at_it(capsys, mon
     [
         (["verify", "--activation", "tahn"], "invalid choice: 'tahn' (choose from"),
         (["verify", "--loss", "l2"], "invalid choice: 'l2'"),
-        (["verify", "--slack", "0.1"], "--slack is 0.1, expected 1"),
-        (["verify", "--seed", "-3"], "--seed is -3, expected 0 or more"),
+        (["verify", "--slack", "0.1"], "--slack is 0.1, expected a finite number, 1"),
+        (["verify", "--seed", "-3"], "--seed is -3, expected a whole number, 0 or more"),
         (["verify", "--json", "/no/such/folder/x.json"], "there is no folder /no/such/folder"),
         (["verify", "--json", "/dev/full"], "/dev/full: is a device or a pipe, expected a file name"),
         ([], "required: command"),

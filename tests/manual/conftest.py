@@ -1,5 +1,7 @@
 """What the tests of `manual` share: every layer and loss beside its formula in plain torch, and one comparison.
 
+An activation's formula is its twin, which tests/torch_ref/test_modules.py holds against torch's own: a new one is here.
+
 THE RULE. Autograd differentiates the formula in float64, on the very numbers the hand-derived code was given. With u
 the unit roundoff of the code's own dtype, every entry must satisfy
 
@@ -21,6 +23,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import manual
+from manual.layers.activations import DIFFERENTIABLE
+from torch_ref import twin
 
 SIZES = ((1, 1, 1), (1, 4, 3), (2, 3, 5), (3, 3, 3), (5, 1, 2), (4, 5, 1))  # N, n_in, n_out
 
@@ -77,16 +81,8 @@ LAYERS = (
         lambda i, o: manual.Linear(i, o, mask=checkerboard(i, o)),
         lambda layer, p, x: F.linear(x, p["W"] * torch.tensor(layer.mask), p["b"]),
     ),
-    elementwise("identity", manual.Identity(), lambda z: z * 1),
-    elementwise("sigmoid", manual.Sigmoid(), torch.sigmoid),
-    elementwise("tanh", manual.Tanh(), torch.tanh),
-    elementwise("relu", manual.ReLU(), torch.relu),
-    elementwise("leaky_relu", manual.LeakyReLU(), F.leaky_relu),
+    *(elementwise(name, manual.activation(name), twin(manual.activation(name))) for name in DIFFERENTIABLE),
     elementwise("leaky_relu 0.3", manual.LeakyReLU(0.3), lambda z: F.leaky_relu(z, 0.3)),
-    elementwise("softplus", manual.Softplus(), lambda z: torch.logaddexp(z, torch.zeros_like(z))),
-    elementwise("silu", manual.SiLU(), F.silu),
-    elementwise("gelu", manual.GELU(), F.gelu),
-    elementwise("gelu_tanh", manual.GELUTanh(), lambda z: F.gelu(z, approximate="tanh")),
     elementwise("softmax", manual.Softmax(), lambda z: torch.softmax(z, 1)),
     LayerCase("layer_norm", lambda i, o: manual.LayerNorm(i), row_normalised),
     LayerCase("batch_norm", lambda i, o: manual.BatchNorm1d(i), column_normalised),

@@ -44,49 +44,45 @@ ANY: tuple[Row[Elementwise], ...] = (
         "dz", lambda c: c.dh * c.h if c.is_its_own_slope else None),
 )  # fmt: skip
 
-TANH: tuple[Row[Elementwise], ...] = (
-    Row("the square is missing", "dz = dh (1 - h) where dh (1 - h^2) belongs.",
-        "dz", lambda c: c.dh * (1 - c.h)),
-    Row("the sign of h^2 is turned", "dz = dh (1 + h^2) where dh (1 - h^2) belongs.",
-        "dz", lambda c: c.dh * (1 + c.h * c.h)),
-    Row("the derivative's formula is given z, not h", "1 - h^2 was computed with the input z in place of the output h.",
-        "dz", lambda c: c.dh * (1 - c.z * c.z)),
-    Row("the sigmoid's derivative is used for tanh", "h (1 - h) is the sigmoid's derivative; tanh has 1 - h^2.",
-        "dz", lambda c: c.dh * (c.h * (1 - c.h))),
-)  # fmt: skip
-
-SIGMOID: tuple[Row[Elementwise], ...] = (
-    Row("the factor h is missing", "dz = dh (1 - h) where dh h (1 - h) belongs.",
-        "dz", lambda c: c.dh * (1 - c.h)),
-    Row("the sign of h is turned", "dz = dh h (1 + h) where dh h (1 - h) belongs.",
-        "dz", lambda c: c.dh * c.h * (1 + c.h)),
-    Row("a square too many", "dz = dh h (1 - h^2) where dh h (1 - h) belongs.",
-        "dz", lambda c: c.dh * c.h * (1 - c.h * c.h)),
-    Row("the derivative's formula is given z, not h",
-        "h (1 - h) was computed with the input z in place of the output h.",
-        "dz", lambda c: c.dh * (c.z * (1 - c.z))),
-    Row("the derivative of tanh is used for the sigmoid",
-        "1 - h^2 is the derivative of tanh; the sigmoid has h (1 - h).",
-        "dz", lambda c: c.dh * (1 - c.h * c.h)),
-)  # fmt: skip
-
-# h = z g(z), as SiLU and GELU: f'(z) = g(z) + z g'(z), so that z g'(z) = D - g(z)
-PRODUCT_RULE: tuple[Row[Elementwise], ...] = (
-    Row("a term of the product rule is missing",
-        "h = z g(z) has the derivative g(z) + z g'(z); only g(z) is there.",
-        "dz", lambda c: c.dh * c.g),
-    Row("a term of the product rule is missing",
-        "h = z g(z) has the derivative g(z) + z g'(z); only z g'(z) is there.",
-        "dz", lambda c: c.dh * (c.D - c.g), bound=lambda c: c.bound + c.cancelled),
-    Row("a factor of the product rule is missing", "g(z) + g'(z) where g(z) + z g'(z) belongs.",
-        "dz", lambda c: c.dh * (c.g + np.where(c.z == 0, np.nan, (c.D - c.g) / c.z))),
-)  # fmt: skip
-
+# The mistakes that belong to the formula of one f, under its name in manual.ACTIVATIONS.
 OF: Mapping[tuple[str, ...], tuple[Row[Elementwise], ...]] = {
-    ("tanh",): TANH,
-    ("sigmoid",): SIGMOID,
-    ("silu", "gelu", "gelu_tanh"): PRODUCT_RULE,
-}
+    ("tanh",): (
+        Row("the square is missing", "dz = dh (1 - h) where dh (1 - h^2) belongs.",
+            "dz", lambda c: c.dh * (1 - c.h)),
+        Row("the sign of h^2 is turned", "dz = dh (1 + h^2) where dh (1 - h^2) belongs.",
+            "dz", lambda c: c.dh * (1 + c.h * c.h)),
+        Row("the derivative's formula is given z, not h",
+            "1 - h^2 was computed with the input z in place of the output h.",
+            "dz", lambda c: c.dh * (1 - c.z * c.z)),
+        Row("the sigmoid's derivative is used for tanh", "h (1 - h) is the sigmoid's derivative; tanh has 1 - h^2.",
+            "dz", lambda c: c.dh * (c.h * (1 - c.h))),
+    ),
+    ("sigmoid",): (
+        Row("the factor h is missing", "dz = dh (1 - h) where dh h (1 - h) belongs.",
+            "dz", lambda c: c.dh * (1 - c.h)),
+        Row("the sign of h is turned", "dz = dh h (1 + h) where dh h (1 - h) belongs.",
+            "dz", lambda c: c.dh * c.h * (1 + c.h)),
+        Row("a square too many", "dz = dh h (1 - h^2) where dh h (1 - h) belongs.",
+            "dz", lambda c: c.dh * c.h * (1 - c.h * c.h)),
+        Row("the derivative's formula is given z, not h",
+            "h (1 - h) was computed with the input z in place of the output h.",
+            "dz", lambda c: c.dh * (c.z * (1 - c.z))),
+        Row("the derivative of tanh is used for the sigmoid",
+            "1 - h^2 is the derivative of tanh; the sigmoid has h (1 - h).",
+            "dz", lambda c: c.dh * (1 - c.h * c.h)),
+    ),
+    # h = z g(z): f'(z) = g(z) + z g'(z), so that z g'(z) = D - g(z)
+    ("silu", "gelu", "gelu_tanh"): (
+        Row("a term of the product rule is missing",
+            "h = z g(z) has the derivative g(z) + z g'(z); only g(z) is there.",
+            "dz", lambda c: c.dh * c.g),
+        Row("a term of the product rule is missing",
+            "h = z g(z) has the derivative g(z) + z g'(z); only z g'(z) is there.",
+            "dz", lambda c: c.dh * (c.D - c.g), bound=lambda c: c.bound + c.cancelled),
+        Row("a factor of the product rule is missing", "g(z) + g'(z) where g(z) + z g'(z) belongs.",
+            "dz", lambda c: c.dh * (c.g + np.where(c.z == 0, np.nan, (c.D - c.g) / c.z))),
+    ),
+}  # fmt: skip
 
 
 def activations(trial: FailedTrial) -> Iterator[Mistake]:

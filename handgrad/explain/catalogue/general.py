@@ -1,6 +1,6 @@
 """Mistakes that can be made in any gradient: factors, signs, order, rows left out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 from typing import NamedTuple
 
@@ -49,16 +49,22 @@ def spread(a: Float, S: Float) -> Float:
     return np.broadcast_to(a, S.shape)
 
 
-def spoil(table: tuple[Spoiled, ...]) -> Callable[[FailedTrial], Iterator[Mistake]]:
-    """The source that tries every row of the table on all failing tensors."""
+def signs(trial: FailedTrial) -> Iterator[Mistake]:
+    """The sign lost, or nothing but the sign."""
+    yield from spoil(SIGNS, trial)
 
-    def spoil_each(trial: FailedTrial) -> Iterator[Mistake]:
-        for row in table:
-            names = [k for k in trial.same_shape if k != "y" or not row.gradients_only]
-            wrong = {k: row.formula(trial.right[k]) for k in names}
-            yield Mistake(row.name, row.why, {k: v for k, v in wrong.items() if v is not None})
 
-    return spoil_each
+def spread_out(trial: FailedTrial) -> Iterator[Mistake]:
+    """One row or column for all of them."""
+    yield from spoil(SPREAD, trial)
+
+
+def spoil(table: Iterable[Spoiled], trial: FailedTrial) -> Iterator[Mistake]:
+    """Every row of the table on all failing tensors."""
+    for row in table:
+        names = [k for k in trial.same_shape if k != "y" or not row.gradients_only]
+        wrong = {k: row.formula(trial.right[k]) for k in names}
+        yield Mistake(row.name, row.why, {k: v for k, v in wrong.items() if v is not None})
 
 
 def scale(trial: FailedTrial) -> Iterator[Mistake]:
@@ -197,4 +203,4 @@ def left_out(trial: FailedTrial) -> Iterator[Mistake]:
             yield Mistake(name, why, kept, fitted=Fitted(rows=tuple(sorted(lost))))
 
 
-GENERAL = (scale, missing, transposed, permuted, exchanged, spoil(SIGNS), clipped, left_out, spoil(SPREAD))
+GENERAL = (scale, missing, transposed, permuted, exchanged, signs, clipped, left_out, spread_out)

@@ -1,4 +1,4 @@
-"""Is this stage a loss: a cross-entropy of logits, ours or somebody else's, or one of our other two?"""
+"""Is this stage a loss: anyone's cross-entropy of logits, or our binary cross-entropy or squared error?"""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

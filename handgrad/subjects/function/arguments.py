@@ -8,6 +8,7 @@ import torch
 
 from handgrad.arrays.precision import dtype_name, to64
 from handgrad.judge.ladder import Rung
+from handgrad.judge.settings import check_slack
 from handgrad.subjects.function.calling import input_names, plain_forward, signature
 from handgrad.subjects.function.inputs import is_float_array, is_shape
 
@@ -25,12 +26,7 @@ def check_callables(forward: Any, backward: Any, reference: Any) -> None:
 
 def check_arguments(forward: Any, reference: Any, inputs: Any, slack: float, dtype: str | None) -> dict[str, Any]:
     """The inputs by name. Raises TypeError or ValueError for arguments that cannot be judged."""
-    if not isinstance(slack, int | float | np.number):
-        raise TypeError(
-            f"slack: got {type(slack).__name__} {slack!r}, expected a number, 1 (the derived bound) or more"
-        )
-    if not slack >= 1:
-        raise ValueError(f"slack: got {slack}, expected 1 (the derived bound) or more")
+    check_slack(slack)
     if dtype is not None and dtype not in DTYPES:
         raise ValueError(f"dtype: got {dtype!r}, expected one of {', '.join(DTYPES)}")
     if isinstance(inputs, Mapping):

@@ -14,6 +14,7 @@ from handgrad.arrays.precision import dtype_name
 from handgrad.judge.isolation import duplicate, quiet
 from handgrad.judge.ladder import Rung
 from handgrad.judge.planted_error import plant_error
+from handgrad.judge.settings import choose_seed
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report, StageContracts
 from handgrad.report.stage_rows import StageRow
@@ -87,7 +88,7 @@ def verify_function(
     given = check_arguments(forward, reference, inputs, slack, dtype)
     check_precision(precision)
     numbers = numbers_in(forward, backward, reference)
-    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+    seed = choose_seed(seed)
     code, oracle, given = prepare(forward, backward, reference, given)
     code = replace(code, may_overwrite=check_overwrites(may_overwrite, code.names), not_linear=not_linear)
     code = replace(code, precision=precision, numbers=numbers)

@@ -8,7 +8,7 @@ import numpy as np
 
 from handgrad.arrays.precision import like
 from handgrad.judge.isolation import attempt, contents, duplicate
-from manual import Dropout, Loss, Network, Params, StageGrads
+from manual import Loss, Network, Params, StageGrads
 from manual import Stage as Trace
 
 
@@ -25,11 +25,11 @@ class Point(NamedTuple):
 
     def first(self, samples: int) -> "Point":
         """The same with the first samples of the batch only."""
-        masks = [
-            state[:samples] if isinstance(layer, Dropout) and state is not None else state
+        states = [
+            state[:samples] if getattr(layer, "state_per_sample", False) and state is not None else state
             for layer, state in zip(self.network.layers, self.states, strict=True)
         ]
-        return self._replace(x=self.x[:samples], target=self.target[:samples], states=masks)
+        return self._replace(x=self.x[:samples], target=self.target[:samples], states=states)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def run_by_hand(point: Point) -> Run:
     network, params, x, target, loss, states, dE = point
     y, trace = network.forward(params, x, states)
     E, cache = loss.forward(y, target)
-    scalar = like(np.asarray(dE), x)
+    scalar, stages = like(np.asarray(dE), x), (*trace, Trace(y, E, cache))
 
     def backward(i: int, dy: Any) -> dict[str, Any]:
         if i == len(network.layers):
@@ -102,7 +102,6 @@ def run_by_hand(point: Point) -> Run:
                 raise TypeError(f"stage {i} gives the gradients of its parameters as {kind}, expected a dictionary")
         return back
 
-    stages = (*trace, Trace(y, E, cache))
     expected = (*({f"d{name}" for name in layer} for layer in params), set[str]())
     back = attempt(whole_pass)  # a wrong shape half-way: the isolated stages say where
     stopped = f"the chained backward pass stopped with {type(back.error).__name__}: {back.error}" if back.error else ""

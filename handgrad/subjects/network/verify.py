@@ -16,6 +16,7 @@ from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.judge import judge
 from handgrad.judge.judgement import Judgement, Way
 from handgrad.judge.planted_error import plant_error
+from handgrad.judge.settings import check_slack, choose_seed
 from handgrad.judge.stage import Stage
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
@@ -50,16 +51,16 @@ def verify(
     Shapes: x (N, n_in), target (N, n_out) or class indices (N,); any array library; float64, float32, bfloat16
     or float16.
     The upstream gradient of the loss is drawn at random (`seed`; a fresh one is drawn and reported if None). slack
-    multiplies every bound, and with it the smallest detectable error. Errors as `manual.gradients`, and ValueError for
-    a slack below 1.
+    multiplies every bound, and with it the smallest detectable error. Errors as `manual.gradients`, and TypeError or
+    ValueError for a slack that is no finite number of at least 1, and for a seed that is no whole number.
 
     >>> from manual import HalfSquaredError, mlp
     >>> net, rng = mlp([3, 2, 1]), np.random.default_rng(0)
     >>> verify(net, net.init(0), rng.normal(size=(4, 3)), rng.normal(size=(4, 1)), HalfSquaredError()).verdict
     <Verdict.CERTIFIED: 'CERTIFIED'>
     """
-    if not slack >= 1:
-        raise ValueError(f"slack: got {slack}, expected 1 (the derived bound) or more")
+    check_slack(slack)
+    seed = choose_seed(seed)
     if dtype_name(x) == "float16" and not isinstance(x, torch.Tensor):
         raise TypeError("x: float16 is judged on torch tensors, which sum in float32; give those, or float32")
     check_differentiable(network)
@@ -67,7 +68,6 @@ def verify(
     check_batch(network, params, x, states)
     check_target(network, params, x, target, loss)
     given = tuple(states) if states is not None else (None,) * len(network.layers)
-    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     rng = np.random.default_rng(seed)
     dE = float(to64(like(np.asarray(rng.choice((-1, 1)) * rng.uniform(0.5, 2)), x)))  # any scalar but one
     return judge_point(Point(network, params, x, target, loss, given, dE), rng, seed, slack, name)

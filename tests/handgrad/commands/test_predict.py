@@ -190,7 +190,7 @@ BAD = {
     "predict --checkpoint TABLE --data x --out nowhere/x.csv": "nowhere; make it first",
     "predict --checkpoint TABLE --prompt hello": "--prompt: the network was not trained on text",
     "predict --checkpoint TEXT --prompt the": "--prompt: 3 letters after cleaning, expected 5 or more",
-    "predict --checkpoint TEXT --prompt hello --seed -1": "--seed is -1, expected 0 or more",
+    "predict --checkpoint TEXT --prompt hello --seed -1": "--seed is -1, expected a whole number, 0 or more",
     "predict --checkpoint TEXT --prompt hello --out x.csv": "--out is for the predictions of --data",
     "verify --checkpoint FOREIGN": "is no safetensors file; handgrad's checkpoints are",
     "verify --checkpoint TABLE --loss mse": "--checkpoint says which network and loss",

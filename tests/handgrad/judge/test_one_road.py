@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from handgrad import Verdict, verify, verify_function
 from handgrad.arrays.base import CannotEnter
-from handgrad.experiment.two_trainings import compare_training
+from handgrad.experiment.compare_training import compare_training
 from handgrad.explain.notes import NOTES, Explanation, explain
 from handgrad.judge.bound import bound
 from handgrad.judge.judge import judge

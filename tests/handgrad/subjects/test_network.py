@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from handgrad import Verdict, verify
+from handgrad.subjects.network.network_run import Point
 from manual import (
     ACTIVATIONS,
     BatchNorm1d,
@@ -23,8 +24,8 @@ from manual import (
     Tanh,
     mlp,
 )
+from manual.layers.activations import DIFFERENTIABLE
 
-NAMES = [name for name in ACTIVATIONS if name not in ("step", "sign")]
 LOSSES = [
     SoftmaxCrossEntropy(),
     SoftmaxCrossEntropy("sum", label_smoothing=0.1),
@@ -38,7 +39,7 @@ LOSSES = [
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_right_networks_are_certified(name, dtype, batch):
     net = mlp([4, 5, 3], name)
     params, x, t = batch(net, dtype=dtype)
@@ -209,7 +210,7 @@ def test_nothing_passed_in_is_changed(batch):
 def test_bad_input(batch):
     net = mlp([3, 4, 2])
     params, x, t = batch(net)
-    with pytest.raises(ValueError, match=r"slack: got 0.5, expected 1"):
+    with pytest.raises(ValueError, match=r"slack is 0.5, expected a finite number, 1"):
         verify(net, params, x, t, MeanSquaredError(), slack=0.5)
     with pytest.raises(ValueError, match=r"x: shape is \(7, 2\)"):
         verify(net, params, x[:, :2], t, MeanSquaredError())
@@ -298,3 +299,26 @@ def test_gradients_that_hold_themselves_are_refuted(broken, batch):
     report = verify(net, params, x, t, HalfSquaredError())
     assert report.verdict is Verdict.REFUTED
     assert any("dbeta has shape ()" in complaint for complaint in report.complaints)
+
+
+class Weighed(Tanh):
+    """tanh with a weight for each sample, which is handed in like a mask."""
+
+    state_per_sample = True
+
+    def forward(self, params, z, weights):
+        h = np.tanh(z)
+        return weights * h, (h, weights)
+
+    def backward(self, params, cache, dy):
+        h, weights = cache
+        return dy * weights * (1 - h * h), {}
+
+
+def test_a_state_with_a_row_for_each_sample_is_cut_with_the_batch(batch):
+    net = Network((Linear(3, 2), Weighed()))
+    params, x, t = batch(net, N=20)
+    weights = np.linspace(0.5, 2, 20)[:, None]
+    point = Point(net, params, x, t, MeanSquaredError(), (None, weights), 1.0)
+    few = point.first(16)
+    assert [few.x.shape, few.target.shape, few.states[1].shape] == [(16, 3), (16, 2), (16, 1)]

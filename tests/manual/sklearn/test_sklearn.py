@@ -19,14 +19,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch.nn import functional as F
 
 import manual
-import torch_ref  # noqa: F401  to_torch needs it
+from manual.layers.activations import DIFFERENTIABLE
 from manual.sklearn import MLPClassifier, MLPRegressor
+from torch_ref import twin  # to_torch needs this room, too
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 QUICK = {"learning_rate_init": 0.01, "max_iter": 50}
 NEW = {"hidden_layer_sizes": (30, 20), "activation": ["leaky_relu", "silu"], "dropout": [0.0, 0.1]}
-DIFFERENTIABLE = [name for name in manual.ACTIVATIONS if name not in ("step", "sign")]
 
 
 @parametrize_with_checks(
@@ -151,14 +151,9 @@ def test_one_step_with_any_activation_is_autograds(name: str, dtype: Any) -> Non
     before = [torch.tensor(a.astype(float), requires_grad=True) for a in model.coefs_ + model.intercepts_]
     model.fit(X, y)
     after = model.coefs_ + model.intercepts_
-    phi = {
-        "identity": lambda z: z, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu, "silu": F.silu,
-        "leaky_relu": F.leaky_relu, "softplus": F.softplus, "gelu": F.gelu,
-        "gelu_tanh": lambda z: F.gelu(z, approximate="tanh"), "one per layer": F.leaky_relu,
-    }[name]  # fmt: skip
-    second = (lambda z: F.leaky_relu(z, 0.3)) if name == "one per layer" else phi
+    first, second = (twin(manual.activation(phi)) for phi in (activation if name == "one per layer" else [name, name]))
     W, b = before[:3], before[3:]
-    h = second(phi(torch.tensor(X, dtype=torch.float64) @ W[0] + b[0]) @ W[1] + b[1])
+    h = second(first(torch.tensor(X, dtype=torch.float64) @ W[0] + b[0]) @ W[1] + b[1])
     loss = F.cross_entropy(h @ W[2] + b[2], torch.tensor(y)) + alpha / 2 / len(X) * sum((w * w).sum() for w in W)
     loss.backward()
     assert model.loss_ == pytest.approx(loss.item(), rel=64 * float(np.finfo(dtype).eps))

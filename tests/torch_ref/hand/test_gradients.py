@@ -8,13 +8,11 @@ import torch
 from torch.testing import assert_close
 
 import manual
+from manual.layers.activations import DIFFERENTIABLE
 from tests.torch_ref.hand.networks import EVERY_KIND, LOSS, batch, gradients, pair
 from torch_ref import HandModule, to_torch, twin
 
-ELEMENTWISE = [
-    manual.Identity(), manual.Sigmoid(), manual.Tanh(), manual.ReLU(), manual.LeakyReLU(0.2), manual.Softplus(),
-    manual.SiLU(), manual.GELU(), manual.GELUTanh(),
-]  # fmt: skip
+ELEMENTWISE = [*map(manual.activation, DIFFERENTIABLE), manual.LeakyReLU(0.2)]
 LAYERS = [
     manual.Linear(6, 4), manual.Linear(6, 4, bias=False), manual.LayerNorm(6), manual.BatchNorm1d(6), manual.Softmax(),
     *ELEMENTWISE,

@@ -10,7 +10,7 @@ import torch
 
 import manual
 from handgrad.cli import main
-from handgrad.experiment.side_by_side import by_autograd, compare_pass
+from handgrad.experiment.compare_pass import by_autograd, compare_pass
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report
 from handgrad.subjects.network.verify import verify
@@ -107,7 +107,7 @@ def test_what_could_not_be_judged_is_not_called_rounding(monkeypatch: pytest.Mon
         stages[1] = dataclasses.replace(stages[1], isolated=dataclasses.replace(isolated, tensors=open))
         return dataclasses.replace(report, stages=tuple(stages))
 
-    monkeypatch.setattr("handgrad.experiment.side_by_side.verify", unjudged)
+    monkeypatch.setattr("handgrad.experiment.compare_pass.verify", unjudged)
     found = compare_pass(*point("float32"), seed=0)
     apart = {line.name: line for line in found.lines if line.status != "exact"}
     assert found.verdict is Verdict.UNRESOLVED
@@ -173,7 +173,7 @@ BAD = {
     "--batch-size 0": "--batch-size is 0, expected 1 to 1797",
     "--steps 0": "--steps is 0, expected 1 or more",
     "--lr -1": "--lr is -1, expected a positive number",
-    "--seed -3": "--seed is -3, expected 0 or more",
+    "--seed -3": "--seed is -3, expected a whole number, 0 or more",
     "--json /nowhere/at/all.json": "--json: /nowhere/at/all.json: there is no folder /nowhere/at; make it first",
 }
 

@@ -12,9 +12,9 @@ import torch
 
 from handgrad.experiment import curvature
 from handgrad.experiment.autograd_training import nudge
+from handgrad.experiment.compare_training import compare_training
+from handgrad.experiment.compare_training_text import Trajectory
 from handgrad.experiment.datasets.digits import digits
-from handgrad.experiment.two_trainings import compare_training
-from handgrad.experiment.two_trainings_text import Trajectory
 from handgrad.judge.compare import compare
 from handgrad.judge.verdict import Verdict
 from manual import (

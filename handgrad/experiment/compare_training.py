@@ -15,10 +15,11 @@ import numpy as np
 
 from handgrad.arrays.precision import dtype_name, to64
 from handgrad.experiment.autograd_training import Autograd, find_difference
-from handgrad.experiment.two_trainings_text import Step, Trajectory
+from handgrad.experiment.compare_training_text import Step, Trajectory
 from handgrad.judge.compare import TensorReport
 from handgrad.judge.isolation import duplicate
 from handgrad.judge.planted_error import Control
+from handgrad.judge.settings import choose_seed
 from handgrad.subjects.network.network_run import Point
 from handgrad.subjects.training_step import Failure, judge_pass, judge_update, misfit, run_on_copies, show_power
 from manual import SGD, Grads, Loss, Network, Params, sgd
@@ -62,7 +63,7 @@ def compare_training(
     """
     lr = SGD(lr).lr  # refuses what is no positive number
     check(network, loss, params, batches)
-    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+    seed = choose_seed(seed)
     rng = np.random.default_rng(seed)
     auto, found = Autograd(network, loss, params, lr, rng), Found()
     own, steps = params, list[Step]()
