@@ -34,10 +34,10 @@ QUOTIENT_ERROR = 1 / 8
 QUOTIENT_NEAR = 1 / 4
 QUOTIENT_BEND = 3 / 4
 QUOTIENT_ROUNDINGS = 8
-LADDER_64 = (1e-30, 1e4)
-LADDER_32 = (1e-15, 1e4)
-LADDER_16 = (1e-2, 1e2)
-LADDER_STEP = 3
+MAGNITUDES_64 = (1e-30, 1e4)
+MAGNITUDES_32 = (1e-15, 1e4)
+MAGNITUDES_16 = (1e-2, 1e2)
+MAGNITUDE_STEP = 3
 TRIED_SIZES = (1, 2, 3, 5, 7, 8, 9, 16, 17)
 JUDGED_MAGNITUDES = 4
 JUDGED_SIZES = 2
@@ -121,12 +121,12 @@ REASONS: dict[str, Reason] = {
         "verdict", "share left of the one-sided slopes' difference when the step is halved: 1/2 if smooth, 1 at a kink"
     ),
     "QUOTIENT_ROUNDINGS": Reason("verdict", "roundings of the forward pass in a quotient's own error"),
-    "LADDER_64": Reason(
+    "MAGNITUDES_64": Reason(
         "verdict", "magnitudes at which a function of yours is compared where inputs are drawn in float64"
     ),
-    "LADDER_32": Reason("verdict", "the same in float32 and bfloat16: what is smaller is lost when it is squared"),
-    "LADDER_16": Reason("verdict", "the same in float16: what is larger or smaller is lost when it is squared"),
-    "LADDER_STEP": Reason(
+    "MAGNITUDES_32": Reason("verdict", "the same in float32 and bfloat16: what is smaller is lost when it is squared"),
+    "MAGNITUDES_16": Reason("verdict", "the same in float16: what is larger or smaller is lost when it is squared"),
+    "MAGNITUDE_STEP": Reason(
         "verdict", "one rung of that ladder over the one before: no range wider than this is left out"
     ),
     "TRIED_SIZES": Reason("verdict", "sizes that every axis gets: small ones, and those around a power of two"),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.arrays.precision import dtype_name, like, to64
-from handgrad.judge.constants import EQUAL_ROWS, LADDER_16, LADDER_32, LADDER_64, LADDER_STEP
+from handgrad.judge.constants import EQUAL_ROWS, MAGNITUDE_STEP, MAGNITUDES_16, MAGNITUDES_32, MAGNITUDES_64
 from handgrad.judge.isolation import attempt
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, Kind, repeat_first
@@ -20,7 +20,7 @@ from handgrad.subjects.function.sizes import Shape, follow, more_sizes, resize, 
 Float = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, Shape], Float]
 Change = Callable[[Draw], Draw]
-LADDER = {"float64": LADDER_64, "float32": LADDER_32, "bfloat16": LADDER_32, "float16": LADDER_16}
+MAGNITUDES = {"float64": MAGNITUDES_64, "float32": MAGNITUDES_32, "bfloat16": MAGNITUDES_32, "float16": MAGNITUDES_16}
 
 
 def one_hot(rng: np.random.Generator, shape: Shape) -> Float:
@@ -160,9 +160,9 @@ def at_other_sizes(drawing: Drawing, y: Shape) -> Iterator[Case]:
 
 def at_other_magnitudes(drawing: Drawing, constant: Sequence[str]) -> Iterator[Case]:
     """All inputs at once on a ladder without a gap, in both signs where the ordinary ones have both."""
-    lowest, highest = LADDER[dtype_name(drawing.model)]
+    lowest, highest = MAGNITUDES[dtype_name(drawing.model)]
     alone = all(np.prod(shape) == 1 for shape in drawing.shapes.values())
-    step = LADDER_STEP ** (0.5 if alone else 1)  # a single number stands anywhere on its rung
+    step = MAGNITUDE_STEP ** (0.5 if alone else 1)  # a single number stands anywhere on its rung
     for k in range(1 + int(np.log(highest / lowest) / np.log(step))):
         for sign in (1, -1) if alone else (1,):
             rung = lowest * step**k

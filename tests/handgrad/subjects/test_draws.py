@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from handgrad import Verdict, verify_function
-from handgrad.judge.constants import LADDER_STEP, TRIED_SIZES
+from handgrad.judge.constants import MAGNITUDE_STEP, TRIED_SIZES
 from handgrad.subjects.function.inputs import cases
 from handgrad.subjects.function.reference import Reference
 
@@ -66,7 +66,7 @@ def test_the_ladder_has_no_gap():
     sizes = np.sort(np.abs(np.concatenate([c.inputs["x"].reshape(-1) for c in drawn if "magnitude" in c.name])))
     assert sizes[0] < 3e-30
     assert sizes[-1] > 1e4
-    assert (sizes[1:] / sizes[:-1]).max() < LADDER_STEP
+    assert (sizes[1:] / sizes[:-1]).max() < MAGNITUDE_STEP
 
 
 def lanes(wrong_at):
