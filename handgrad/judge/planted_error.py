@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from handgrad.judge.compare import compare
+from handgrad.judge.compare import Evidence, compare
 from handgrad.judge.judgement import Judgement
 from handgrad.judge.verdict import Verdict
 
@@ -21,11 +22,19 @@ class Control:
     caught: bool
 
 
+def widest_entry(e: Evidence) -> Any:
+    """Where the bound is largest beside the value: a control must reach there as well."""
+    with np.errstate(all="ignore"):
+        share = np.where(e.reference != 0, e.bound / np.abs(e.reference), -1.0)
+    return np.unravel_index(int(np.argmax(share)), share.shape)
+
+
 def plant_error(
     judgements: Sequence[Judgement], names: Sequence[Mapping[str, str]], rng: np.random.Generator
 ) -> Control | None:
-    """An error in a randomly drawn entry of a randomly drawn tensor. None where no tensor has a bound and a value.
+    """An error in a randomly drawn tensor: in a random entry, or where the bound is widest.
 
+    None where no tensor has a bound and a value.
     names: per judgement, other names for its tensors.
     """
     choices = [
@@ -41,7 +50,8 @@ def plant_error(
     if not choices:
         return None
     stage, tensor, e = choices[rng.integers(len(choices))]
-    at = tuple(int(k) for k in rng.choice(np.argwhere(e.reference)))
+    entry = widest_entry(e) if rng.random() < 0.5 else rng.choice(np.argwhere(e.reference))
+    at = tuple(int(k) for k in entry)
     planted = e.reference.copy()
     error = 4 * float(e.bound[at]) + 4 * float(np.spacing(abs(e.reference[at])))
     planted[at] += rng.choice((-1, 1)) * error

@@ -46,6 +46,7 @@ class Code:
     may_overwrite, not_linear  what its author declares: arguments it writes into, and that it is not linear in dy
     numbers    that stand in its lines, where it may bend
     precision  the step of the precision ladder that is asked for
+    parameters those of the names that a module keeps itself, in memory of its own
     """
 
     forward: Callable[..., Any]
@@ -57,6 +58,7 @@ class Code:
     not_linear: bool = False
     numbers: tuple[float, ...] = ()
     precision: str | None = None
+    parameters: tuple[str, ...] = ()
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from handgrad.judge.judgement import Judgement
 from handgrad.judge.repeats import difference_words
 from handgrad.judge.stage import Arrays
 from handgrad.judge.trial import Trial
+from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.reference import Reference
 
 
@@ -69,20 +70,24 @@ OF_DY: dict[str, View] = {"one number spread out": spread_number, "a read-only a
 OF_INPUTS: dict[str, View] = {"one row spread out": spread, "a read-only array": read_only}
 
 
-def takes_any_layout(trial: Trial, found: Judgement, reference: Reference, overwritten: Sequence[str]) -> Contract:
+def takes_any_layout(
+    code: Code, trial: Trial, found: Judgement, reference: Reference, changed: Sequence[str]
+) -> Contract:
     """dy and the inputs in other memory give the same numbers, within their bound.
 
-    overwritten: what the code writes into, which cannot be read-only or spread out. A forward pass that refuses a
-    layout says so by itself, and nothing follows; where it takes one, the backward pass must as well. Nothing follows
-    either where the reference fails with the same layout (some of torch's own kernels do).
+    changed: what the code writes into, declared or not; it cannot be read-only or spread out. A module's own parameters
+    stay as they are. A forward pass that refuses a layout says so by itself, and nothing follows; where it takes one,
+    the backward pass must as well. Nothing follows either where the reference fails with the same layout (some of
+    torch's own kernels do).
     """
     if not all(isinstance(a, np.ndarray | torch.Tensor) for a in (trial.dy, *trial.inputs.values())):
         return Contract(Promise.LAYOUTS, None, "neither NumPy's arrays nor torch's")
-    inputs = tuple(trial.inputs)
+    overwritten = {*code.may_overwrite, *changed}
+    inputs = tuple(n for n in trial.inputs if n not in code.parameters)
     # Each alone too: a kernel may take another way where all of them are views.
     alone: list[tuple[tuple[str, ...], dict[str, View]]] = [((n,), {}) for n in inputs if len(inputs) > 1]
     for names, more in ((("dy",), OF_DY), (inputs, OF_INPUTS), *alone):
-        for word, view in (WRITABLE if set(names) & set(overwritten) else WRITABLE | more).items():
+        for word, view in (WRITABLE if set(names) & overwritten else WRITABLE | more).items():
             if (words := misread(trial, found, names, view)) and reference_takes(reference, trial, names, view):
                 these = [n for n in names if len(names) > 1 and misread(trial, found, (n,), view)]
                 return Contract(Promise.LAYOUTS, False, f"given as {word}", words.format(", ".join(these or names)))

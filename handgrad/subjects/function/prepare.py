@@ -1,6 +1,7 @@
 """From what a user hands in to what is judged: code, its reference, and all inputs by name."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def prepare(
                 )
             called = module_call(reference, len(names), tuple(parameters), forward)
         names += tuple(parameters)
-        code = by_autograd(run, names, constants)
+        code = replace(by_autograd(run, names, constants), parameters=tuple(parameters))
         return code, Reference(called, names, constants), given | parameters
     call = plain_forward(forward)
     own = duplicate(constants)  # so that code which writes into them does not change what the reference sees

@@ -69,7 +69,7 @@ def check_side_effects(
         Check(Contract(Promise.SAME, True)),
         check(lambda: unchanged([n for n in list_changed(code, trial) if n not in code.may_overwrite])),
         check(lambda: zero_to_zero(trial)),
-        check(lambda: takes_any_layout(trial, found, reference, (*code.may_overwrite, *(changed or ())))),
+        check(lambda: takes_any_layout(code, trial, found, reference, changed or ())),
     ]
     if not code.not_linear:
         strict.append(check(lambda: linear_within(trial, found.evidence)))
