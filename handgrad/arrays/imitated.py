@@ -21,17 +21,25 @@ WIDER: dict[str, Any] = {"float16": np.float64, "float32": np.float64, "float64"
 
 
 class Dice:
-    """Where the imitated roundings come from, and how many there were."""
+    """Where the imitated roundings come from, and how many there were.
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.rng, self.rolled = rng, 0
+    dtype: the precision judged. Code that computes in a coarser one inside is not excused by that one's rounding.
+    """
+
+    def __init__(self, rng: np.random.Generator, dtype: str) -> None:
+        self.rng, self.judged, self.rolled = rng, Arithmetic.of(dtype), 0
+
+    def u(self, dtype: np.dtype[Any]) -> float:
+        """The unit roundoff of an operation in that precision."""
+        return min(Arithmetic.of(dtype.name).u, self.judged.u)
 
     def move(self, values: Any, u: float, where: Any = True) -> Any:
-        """The values off by a normal deviate times u, in their own precision, where `where` holds."""
+        """The values off by a normal deviate times u, in their own precision, where `where` holds; or by underflow."""
         self.rolled += 1
-        factor = 1 + np.where(where, u * self.rng.standard_normal(np.shape(values)), 0.0)
+        spread = np.where(where, self.rng.standard_normal(np.shape(values)), 0.0).astype(WIDER[values.dtype.name])
+        tiny = min(Arithmetic.of(values.dtype.name).tiny, self.judged.tiny) * (values != 0)
         with np.errstate(all="ignore"):
-            return (values * factor.astype(WIDER[values.dtype.name])).astype(values.dtype)
+            return (values * (1 + u * spread) + tiny * spread).astype(values.dtype)
 
 
 class Imitated(np.ndarray[Any, Any]):
@@ -61,7 +69,7 @@ class Imitated(np.ndarray[Any, Any]):
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         result = super().__array_function__(func, types, args, kwargs)
         if rounds(result) and self.dice and (func in KERNELS or func.__module__ == "numpy.linalg"):
-            u, terms = Arithmetic.of(result.dtype.name).u, max(self.size // max(np.size(result), 1), 1)
+            u, terms = self.dice.u(result.dtype), max(self.size // max(np.size(result), 1), 1)
             shaken = [_shaken(a, self.dice, u * terms**0.5) for a in args]
             result = self.dice.move(np.asarray(func(*shaken, **kwargs)), u)
         return wrap(result, self.dice)
@@ -119,7 +127,7 @@ def _rounded(
     """The result with the rounding of its operation imitated: of one operation, or of every addition of a sum."""
     given = [cut_short(a, result.dtype, dice) if constant else a for a, constant in zip(given, constants, strict=True)]
     result = np.asarray(call(*given, **kwargs), result.dtype)
-    inexact, u = ~exactly(call, given, result, kwargs), Arithmetic.of(result.dtype.name).u
+    inexact, u = ~exactly(call, given, result, kwargs), dice.u(result.dtype)
     if not inexact.any():
         return result
     if ufunc is np.matmul or call.__name__ in ("reduce", "accumulate", "reduceat"):
@@ -149,7 +157,7 @@ def cut_short(value: Any, dtype: np.dtype[Any], dice: Dice) -> Any:
     """
     if dtype == np.float64 or not (rounds(value) or isinstance(value, float)):
         return value
-    u = Arithmetic.of(dtype.name).u
+    u = dice.u(dtype)
     scaled = np.frexp(np.asarray(value, np.float64))[0] * u**-0.5
     full = scaled != np.rint(scaled)
     if not full.any():

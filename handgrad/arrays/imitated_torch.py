@@ -1,6 +1,7 @@
 """Rounding: torch code in which every operation rounds at random, as another correct evaluation might round."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,16 +47,16 @@ SAME: dict[str, Callable[..., Any]] = {
 
 
 class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Every operation inside rounds as in `arithmetic`, at random; where that is None, as its own precision does.
+    """Every operation inside rounds as in `arithmetic`, at random; with `own`, as its own precision does, if finer.
 
     Elementwise operations: u |out| times a normal deviate; what is exact is not moved. Kernels (products, sums, whole
     layers): that, and each entry of their inputs off by sqrt(n) u, n the terms of a sum, which for a product is
     u sqrt(n sum of squares) and for any other kernel carries its conditioning.
     """
 
-    def __init__(self, arithmetic: Arithmetic | None, generator: torch.Generator) -> None:
+    def __init__(self, arithmetic: Arithmetic, generator: torch.Generator, *, own: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.arithmetic, self.generator, self.rolled = arithmetic, generator, 0
+        self.arithmetic, self.generator, self.own, self.rolled = arithmetic, generator, own, 0
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -74,8 +75,8 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return out
         if kind == "kernel" and not in_place:
             out = self.kernel(func, args, kwargs, out)
-        exact = exactly(name, given, kwargs, self.rounding_of(out).u) if name in SAME else None
-        return tree_map(lambda t: self.move(t, self.rounding_of(t).u, in_place, exact) if is_float(t) else t, out)
+        exact = exactly(name, given, kwargs, self.rounding_of(out)) if name in SAME else None
+        return tree_map(lambda t: self.move(t, self.rounding_of(t), in_place, exact) if is_float(t) else t, out)
 
     def kernel(self, func: Any, args: Any, kwargs: Any, out: Any) -> Any:
         """The result for inputs that are off by what the sums inside round, in float64 where they are coarser."""
@@ -84,7 +85,8 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def shake(t: Any) -> Any:
             if not is_float(t):
                 return t
-            return self.move(t.double() if is_coarse(t) else t, n * self.rounding_of(t).u_sum)
+            a = self.rounding_of(t)
+            return self.move(t.double() if is_coarse(t) else t, replace(a, u=n * a.u_sum, tiny=0.0))
 
         try:
             found = func(*tree_map(shake, args), **kwargs)
@@ -95,16 +97,19 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return tree_map(lambda t, like: t.to(like.dtype) if is_float(like) else t, found, out)
 
     def rounding_of(self, tensor: torch.Tensor) -> Arithmetic:
-        return self.arithmetic or Arithmetic.of(str(tensor.dtype).removeprefix("torch."))
+        """The rounding of an operation that gives this. A coarser precision inside excuses nothing."""
+        if not self.own:
+            return self.arithmetic
+        return min(self.arithmetic, Arithmetic.of(str(tensor.dtype).removeprefix("torch.")), key=lambda a: a.u)
 
-    def move(self, tensor: torch.Tensor, u: float, in_place: bool = False, exact: Any = None) -> torch.Tensor:
-        """The tensor off by a normal deviate times u in every entry that is not exact."""
+    def move(self, tensor: torch.Tensor, a: Arithmetic, in_place: bool = False, exact: Any = None) -> torch.Tensor:
+        """The tensor off by a normal deviate times u in every entry that is not exact, or by underflow."""
         self.rolled += 1
         spread = torch.randn(tensor.shape, generator=self.generator, dtype=torch.float64)
-        factor = 1 + u * spread
         if exact is not None:
-            factor[exact] = 1
-        moved = (tensor * factor.to(tensor.device)).to(tensor.dtype)
+            spread[exact] = 0
+        spread = spread.to(tensor.device)
+        moved = (tensor * (1 + a.u * spread) + a.tiny * spread * (tensor != 0)).to(tensor.dtype)
         return tensor.copy_(moved) if in_place else moved
 
 
@@ -120,12 +125,14 @@ def copied(value: Any) -> Any:
     return value.clone() if isinstance(value, torch.Tensor) else value
 
 
-def exactly(name: str, args: Any, kwargs: Any, u: float) -> torch.Tensor:
+def exactly(name: str, args: Any, kwargs: Any, a: Arithmetic) -> torch.Tensor:
     """Where the result needs no more digits than this precision has, so that nothing was rounded."""
     wide = [long(a) if isinstance(a, torch.Tensor) else a for a in args]
     with np.errstate(all="ignore"):
-        digits = np.frexp(SAME[name](*wide, **kwargs))[0] / u
-        return torch.as_tensor(np.asarray(digits == np.rint(digits)))
+        result = SAME[name](*wide, **kwargs)
+        digits = np.frexp(result)[0] / a.u
+        normal = (result == 0) | (np.abs(result) >= a.tiny / a.u)  # below, digits are lost
+        return torch.as_tensor(np.asarray((digits == np.rint(digits)) & normal))
 
 
 def long(tensor: torch.Tensor) -> Any:

@@ -1,5 +1,7 @@
 """The bound of a trial: by interval (ball) arithmetic if it can run the code, else by the noise of the reference."""
 
+from dataclasses import replace
+
 from handgrad.judge.ball_bound import by_balls
 from handgrad.judge.compare import StageReport
 from handgrad.judge.isolation import attempt
@@ -24,4 +26,9 @@ def bound_by_balls(found: Judgement) -> Judgement:
 
 def bound_by_noise(found: Judgement) -> Judgement:
     """Where balls cannot run the code, or leave a tensor without a bound, the noise of the reference is the bound."""
-    return by_noise(found.trial) if found.verdict is Verdict.UNRESOLVED else found
+    if found.verdict is not Verdict.UNRESOLVED:
+        return found
+    judged = by_noise(found.trial)
+    kept = {t.name: t for t in found.report.tensors if t.verdict is Verdict.CERTIFIED}
+    evidence = {name: found.evidence[name] if name in kept else e for name, e in judged.evidence.items()}
+    return replace(judged.with_tensors(kept), evidence=evidence)

@@ -36,7 +36,8 @@ class OwnNoise(NamedTuple):
 
 def own_noise(stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float], seed: int) -> OwnNoise:
     """The code's own noise at these inputs; given: what it gave there, in float64."""
-    dice, generator = Dice(np.random.default_rng(seed)), torch.Generator().manual_seed(seed % 2**63)
+    dice = Dice(np.random.default_rng(seed), dtype_name(dy))
+    generator = torch.Generator().manual_seed(seed % 2**63)
     runs, imitated = [], True
     for _ in range(OWN_RUNS):
         found = attempt(run_rounding, stage, inputs, dy, dice, generator).value
@@ -53,7 +54,7 @@ def own_noise(stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float],
 
 def run_rounding(stage: Stage, inputs: Arrays, dy: Any, dice: Dice, generator: torch.Generator) -> dict[str, Float]:
     """One run with its roundings imitated. Raises ValueError where there was none to imitate."""
-    before, rounding = dice.rolled, Rounding(None, generator)
+    before, rounding = dice.rolled, Rounding(dice.judged, generator, own=True)
     with rounding:
         found = stage.hand({n: enter(v, dice) for n, v in inputs.items()}, enter(dy, dice))
     if dice.rolled == before and rounding.rolled == 0:

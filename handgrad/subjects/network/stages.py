@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch.func import functional_call
 
 from handgrad.arrays.base import JudgedArray, lift
+from handgrad.arrays.imitated import Imitated, imitate, rounds
 from handgrad.arrays.precision import plain, to64
 from handgrad.judge.stage import Arrays, Halves, Stage
 from handgrad.subjects.network.network_run import Point
@@ -116,6 +117,8 @@ def as_run(x: Any, constant: Any) -> Any:
     What the code computes from a constant alone (m / (1 - p), a smoothed target) rounds like everything else. Class
     indices stay plain integers.
     """
+    if constant is not None and isinstance(x, Imitated) and (dice := x.dice) is not None:
+        return convert(constant, lambda a: imitate(a, dice) if rounds(a) else a)
     if constant is None or not isinstance(x, JudgedArray):
         return constant
     return convert(convert(constant, plain), lambda a: a if a.dtype.kind in "iu" else lift(x, a)[1])
