@@ -58,7 +58,7 @@ class Imitated(np.ndarray[Any, Any]):
         target = None if out is None else base(out[0])
         into = {} if target is None else {"out": target.copy()}
         result = call(*given, **into, **kwargs)
-        if not isinstance(result, tuple) and rounds(result) and "where" not in kwargs:
+        if not isinstance(result, tuple) and rounds(result) and kwargs.get("where", True) is True:
             constants = [not isinstance(a, Imitated) for a in inputs]
             result = _rounded(call, ufunc, given, constants, np.asarray(result), kwargs, dice)
         if target is None:
