@@ -19,7 +19,7 @@ from handgrad.arrays.imitated import Dice, base, imitate
 from handgrad.arrays.imitated_torch import Rounding
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.judge.constants import OWN_RUNS
-from handgrad.judge.isolation import attempt, contents, duplicate
+from handgrad.judge.isolation import attempt, contents, duplicate, leaves
 from handgrad.judge.reference_noise import Float, spread
 from handgrad.judge.stage import Arrays, Stage
 
@@ -53,7 +53,7 @@ def own_noise(stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float],
 
 def run_rounding(stage: Stage, inputs: Arrays, dy: Any, dice: Dice, generator: torch.Generator) -> dict[str, Float]:
     """One run with its roundings imitated. Raises ValueError where there was none to imitate."""
-    before, rounding = dice.rolled, Rounding(None, generator)
+    before, rounding = dice.rolled, Rounding(None, generator, given=[*leaves(inputs), dy, *leaves(stage.constants)])
     with rounding:
         found = stage.hand({n: enter(v, dice) for n, v in inputs.items()}, enter(dy, dice))
     if dice.rolled == before and rounding.rolled == 0:

@@ -79,7 +79,8 @@ def takes_any_layout(trial: Trial, found: Judgement, reference: Reference, overw
     if not all(isinstance(a, np.ndarray | torch.Tensor) for a in (trial.dy, *trial.inputs.values())):
         return Contract(Promise.LAYOUTS, None, "neither NumPy's arrays nor torch's")
     inputs = tuple(trial.inputs)
-    alone = [((n,), {}) for n in inputs if len(inputs) > 1]  # a kernel may take another way if all of them are views
+    # A kernel may take another way if all of them are views, so each is one alone as well.
+    alone: list[tuple[tuple[str, ...], dict[str, View]]] = [((n,), {}) for n in inputs if len(inputs) > 1]
     for names, more in ((("dy",), OF_DY), (inputs, OF_INPUTS), *alone):
         for word, view in (WRITABLE if set(names) & set(overwritten) else WRITABLE | more).items():
             if (words := misread(trial, found, names, view)) and reference_takes(reference, trial, names, view):
