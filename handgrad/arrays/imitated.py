@@ -21,10 +21,17 @@ WIDER: dict[str, Any] = {"float16": np.float64, "float32": np.float64, "float64"
 
 
 class Dice:
-    """Where the imitated roundings come from, and how many there were."""
+    """Where the imitated roundings come from, and how many there were.
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.rng, self.rolled = rng, 0
+    coarsest: the unit roundoff of the precision judged. What is computed more coarsely inside has no excuse for that.
+    """
+
+    def __init__(self, rng: np.random.Generator, coarsest: float = 1.0) -> None:
+        self.rng, self.rolled, self.coarsest = rng, 0, coarsest
+
+    def unit(self, dtype: str) -> float:
+        """The unit roundoff that is imitated for a result of that precision."""
+        return min(Arithmetic.of(dtype).u, self.coarsest)
 
     def move(self, values: Any, u: float, where: Any = True) -> Any:
         """The values off by a normal deviate times u, in their own precision, where `where` holds."""
@@ -61,7 +68,7 @@ class Imitated(np.ndarray[Any, Any]):
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         result = super().__array_function__(func, types, args, kwargs)
         if rounds(result) and self.dice and (func in KERNELS or func.__module__ == "numpy.linalg"):
-            u, terms = Arithmetic.of(result.dtype.name).u, max(self.size // max(np.size(result), 1), 1)
+            u, terms = self.dice.unit(result.dtype.name), max(self.size // max(np.size(result), 1), 1)
             shaken = [_shaken(a, self.dice, u * terms**0.5) for a in args]
             result = self.dice.move(np.asarray(func(*shaken, **kwargs)), u)
         return wrap(result, self.dice)
@@ -121,7 +128,7 @@ def _rounded(
         off_by_half(a, result.dtype, dice) if constant else a for a, constant in zip(given, constants, strict=True)
     ]
     result = np.asarray(call(*given, **kwargs), result.dtype)
-    inexact, u = ~exactly(call, given, result, kwargs), Arithmetic.of(result.dtype.name).u
+    inexact, u = ~exactly(call, given, result, kwargs), dice.unit(result.dtype.name)
     if not inexact.any():
         return result
     if ufunc is np.matmul or call.__name__ in ("reduce", "accumulate", "reduceat"):
@@ -148,7 +155,7 @@ def off_by_half(value: Any, dtype: np.dtype[Any], dice: Dice) -> Any:
     """A constant of the code, off by half a unit where it may be cut short."""
     if not (rounds(value) or isinstance(value, float)):
         return value
-    u = Arithmetic.of(dtype.name).u
+    u = dice.unit(dtype.name)
     if not (full := cut_short(value, u)).any():
         return value
     return float(dice.move(np.asarray(value), u)) if isinstance(value, float) else dice.move(np.asarray(value), u, full)

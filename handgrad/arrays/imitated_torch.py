@@ -54,12 +54,19 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
     u sqrt(n sum of squares) and for any other kernel carries its conditioning.
 
     A constant that meets an operation (a number, a tensor that no operation gave) may be cut short, so it is off by
-    half a unit. given: the arrays that are no constants of the code and stay as they are.
+    half a unit. given: the arrays that are no constants of the code and stay as they are. coarsest: the precision
+    judged; what is computed more coarsely inside has no excuse for that.
     """
 
-    def __init__(self, arithmetic: Arithmetic | None, generator: torch.Generator, given: Iterable[Any] = ()) -> None:
+    def __init__(
+        self,
+        arithmetic: Arithmetic | None,
+        generator: torch.Generator,
+        given: Iterable[Any] = (),
+        coarsest: Arithmetic | None = None,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.arithmetic, self.generator, self.rolled = arithmetic, generator, 0
+        self.arithmetic, self.generator, self.rolled, self.coarsest = arithmetic, generator, 0, coarsest
         self.given = {to64(a).tobytes() for a in given}
         self.made: dict[int, Any] = {}  # the memory of what operations gave, held so that no other gets its address
 
@@ -131,7 +138,8 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return tree_map(lambda t, like: t.to(like.dtype) if is_float(like) else t, found, out)
 
     def rounding_of(self, tensor: torch.Tensor) -> Arithmetic:
-        return self.arithmetic or Arithmetic.of(str(tensor.dtype).removeprefix("torch."))
+        own = self.arithmetic or Arithmetic.of(str(tensor.dtype).removeprefix("torch."))
+        return self.coarsest if self.coarsest and self.coarsest.u < own.u else own
 
     def move(self, tensor: torch.Tensor, u: float, in_place: bool = False, exact: Any = None) -> torch.Tensor:
         """The tensor off by a normal deviate times u in every entry that is not exact."""

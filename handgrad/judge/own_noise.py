@@ -36,7 +36,8 @@ class OwnNoise(NamedTuple):
 
 def own_noise(stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float], seed: int) -> OwnNoise:
     """The code's own noise at these inputs; given: what it gave there, in float64."""
-    dice, generator = Dice(np.random.default_rng(seed)), torch.Generator().manual_seed(seed % 2**63)
+    dice = Dice(np.random.default_rng(seed), Arithmetic.of(dtype_name(dy)).u)
+    generator = torch.Generator().manual_seed(seed % 2**63)
     runs, imitated = [], True
     for _ in range(OWN_RUNS):
         found = attempt(run_rounding, stage, inputs, dy, dice, generator).value
@@ -53,7 +54,8 @@ def own_noise(stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float],
 
 def run_rounding(stage: Stage, inputs: Arrays, dy: Any, dice: Dice, generator: torch.Generator) -> dict[str, Float]:
     """One run with its roundings imitated. Raises ValueError where there was none to imitate."""
-    before, rounding = dice.rolled, Rounding(None, generator, given=[*leaves(inputs), dy, *leaves(stage.constants)])
+    exact = [*leaves(inputs), dy, *leaves(stage.constants)]
+    before, rounding = dice.rolled, Rounding(None, generator, exact, Arithmetic.of(dtype_name(dy)))
     with rounding:
         found = stage.hand({n: enter(v, dice) for n, v in inputs.items()}, enter(dy, dice))
     if dice.rolled == before and rounding.rolled == 0:
@@ -90,8 +92,7 @@ def move_arrays(value: Any, dice: Dice, fixed: list[Any]) -> Any:
 
 
 def off_by_a_unit(value: Any, dice: Dice) -> Any:
-    u = Arithmetic.of(dtype_name(value)).u
-    return like(np.asarray(dice.move(to64(value), 2 * u)), value)
+    return like(np.asarray(dice.move(to64(value), 2 * dice.unit(dtype_name(value)))), value)
 
 
 def as_float64(found: Mapping[str, Any]) -> dict[str, Float]:

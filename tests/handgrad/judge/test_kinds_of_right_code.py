@@ -216,3 +216,40 @@ def test_the_norm_of_the_largest_entry():
         for backward, expected in ((signed, C), (unsigned, R)):
             found, text = verdict(forward, backward, reference, inputs=[RNG.normal(size=(13, 7))])
             assert found is expected, text
+
+
+# -- code that computes in float32 inside
+
+
+def narrow_tanh(x):
+    return np.tanh(x.astype(np.float32)).astype(x.dtype)
+
+
+def narrow_slope(dy, x):
+    h = np.tanh(x).astype(np.float32)
+    return (dy.astype(np.float32) * (1 - h * h)).astype(x.dtype)
+
+
+def narrow_and_wrong(dy, x):
+    h = np.tanh(x).astype(np.float32)
+    return (dy.astype(np.float32) * (1 - h)).astype(x.dtype)
+
+
+INSIDE = "it computes in float32 inside"
+
+
+@pytest.mark.parametrize("forward", [np.tanh, narrow_tanh])
+def test_float32_inside_is_named_on_float64_and_right_as_float32(forward):
+    found, text = verdict(forward, narrow_slope, torch.tanh, inputs=[(6, 4)])
+    assert found is R, text
+    assert INSIDE in " ".join(text.split())
+    found, text = verdict(forward, narrow_slope, torch.tanh, inputs=[(6, 4)], dtype="float32")
+    assert found is C, text
+    found, text = verdict(forward, narrow_and_wrong, torch.tanh, inputs=[(6, 4)], dtype="float32")
+    assert found is R, text
+
+
+def test_a_small_mistake_in_float64_is_not_called_float32():
+    found, text = verdict(np.tanh, lambda dy, x: (1 + 1e-8) * dy * (1 - np.tanh(x) ** 2), torch.tanh, inputs=[(6, 4)])
+    assert found is R
+    assert INSIDE not in " ".join(text.split()), text
