@@ -78,6 +78,17 @@ class Arithmetic:
         return nu / (1 - nu) if nu < 1 else np.inf
 
 
+def cut_short(values: Any, u: float) -> Any:
+    """Where a constant of the code may be off by half a unit: its digits fill more than half of those there are.
+
+    0.1 may be, 0.5, 3 and 700 are not. In float64 the reference has the same constants, so there none is.
+    """
+    values, bits = np.asarray(values, np.float64), -int(np.log2(u))
+    with np.errstate(all="ignore"):
+        digits = np.frexp(values)[0] * 2.0 ** (bits // 2)
+        return (digits != np.rint(digits)) & (values != np.rint(values)) & (u > EPS)
+
+
 def accumulate(f: np.ufunc, parts: Sequence[Any]) -> Any:
     """f over all parts, in place after the first two: a fresh array costs more than the arithmetic in it."""
     total = f(parts[0], parts[1])

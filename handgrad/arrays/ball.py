@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from handgrad.arrays import rounding
-from handgrad.arrays.arithmetic import Arithmetic
+from handgrad.arrays.arithmetic import Arithmetic, cut_short
 from handgrad.arrays.base import COMPARISONS, Array, CannotEnter, JudgedArray, Namespace, Rule, lift_rule
 from handgrad.arrays.operations import SHARED
 
@@ -55,6 +55,14 @@ class Ball(JudgedArray):
         """The machine numbers ``values`` with radius zero."""
         mid = np.asarray(values, np.float64)
         return cls(mid, np.broadcast_to(0.0, mid.shape), arithmetic)
+
+    @classmethod
+    def rounded(cls, values: Any, arithmetic: Arithmetic, inexact: Any = False) -> Self:
+        """Numbers that are exact where the working precision holds them, unless `inexact`; the others rounded once."""
+        mid = np.asarray(values, np.float64)
+        digits = np.frexp(mid)[0] / arithmetic.u
+        off = inexact | (digits != np.rint(digits)) | ((mid != 0) & (np.abs(mid) < arithmetic.tiny))
+        return cls(mid, np.where(off, arithmetic.u * np.abs(mid) + arithmetic.tiny, 0.0), arithmetic)
 
     @property
     def parts(self) -> tuple[Array, ...]:
@@ -115,7 +123,7 @@ class Truth(JudgedArray):
 
 
 def _ball(x: Any, arithmetic: Arithmetic) -> Ball:
-    """Plain numbers are exact where the working precision holds them, else rounded once on the way in."""
+    """Plain numbers are constants of the code: exact where their digits end, else rounded once on the way in."""
     if isinstance(x, Ball):
         if x.arithmetic != arithmetic:
             raise ValueError(f"a ball of {x.arithmetic} met one of {arithmetic}; give both the same arithmetic")
@@ -125,11 +133,10 @@ def _ball(x: Any, arithmetic: Arithmetic) -> Ball:
     if isinstance(x, JudgedArray) or np.asarray(x).dtype.kind not in "buif":
         raise CannotEnter(f"a {type(x).__name__} met a Ball")
     mid = np.asarray(x, np.float64)
-    bits = -int(np.log2(arithmetic.u))
     # A literal such as 1e-5 or sqrt(2) stands for a real number: it is exact only if short.
-    significand = np.frexp(mid)[0] * 2.0 ** (bits if mid.ndim else min(bits, 24))
-    rounded = (significand != np.rint(significand)) | ((mid != 0) & (np.abs(mid) < arithmetic.tiny))
-    return Ball(mid, np.where(rounded, arithmetic.u * np.abs(mid) + arithmetic.tiny, 0.0), arithmetic)
+    digits = np.frexp(mid)[0] * 2.0**24
+    literal = (digits != np.rint(digits)) if not mid.ndim else cut_short(mid, arithmetic.u)
+    return Ball.rounded(mid, arithmetic, literal | cut_short(mid, arithmetic.u))
 
 
 def _truth(x: Any, arithmetic: Arithmetic) -> Truth:

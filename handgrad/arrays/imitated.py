@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from handgrad.arrays.arithmetic import Arithmetic
+from handgrad.arrays.arithmetic import Arithmetic, cut_short
 
 # Compiled functions that sum inside and call no ufunc of NumPy's.
 KERNELS = (np.dot, np.einsum, np.inner, np.vdot, np.convolve, np.correlate, np.interp, np.bincount)
@@ -125,7 +125,9 @@ def _rounded(
     dice: Dice,
 ) -> npt.NDArray[Any]:
     """The result with the rounding of its operation imitated: of one operation, or of every addition of a sum."""
-    given = [cut_short(a, result.dtype, dice) if constant else a for a, constant in zip(given, constants, strict=True)]
+    given = [
+        off_by_half(a, result.dtype, dice) if constant else a for a, constant in zip(given, constants, strict=True)
+    ]
     result = np.asarray(call(*given, **kwargs), result.dtype)
     inexact, u = ~exactly(call, given, result, kwargs), dice.u(result.dtype)
     if not inexact.any():
@@ -150,17 +152,12 @@ def exactly(call: Callable[..., Any], given: list[Any], result: npt.NDArray[Any]
     return np.asarray((wide == result) | ~np.isfinite(result))
 
 
-def cut_short(value: Any, dtype: np.dtype[Any], dice: Dice) -> Any:
-    """A constant of the code, off by half a unit where its significand is full: 0.1 is cut short, 0.5 and 3 are not.
-
-    In float64 the reference has the same constants, so there they are exact.
-    """
-    if dtype == np.float64 or not (rounds(value) or isinstance(value, float)):
+def off_by_half(value: Any, dtype: np.dtype[Any], dice: Dice) -> Any:
+    """A constant of the code, off by half a unit where it may be cut short."""
+    if not (rounds(value) or isinstance(value, float)):
         return value
     u = dice.u(dtype)
-    scaled = np.frexp(np.asarray(value, np.float64))[0] * u**-0.5
-    full = scaled != np.rint(scaled)
-    if not full.any():
+    if not (full := cut_short(value, u)).any():
         return value
     return float(dice.move(np.asarray(value), u)) if isinstance(value, float) else dice.move(np.asarray(value), u, full)
 

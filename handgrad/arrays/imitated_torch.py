@@ -1,6 +1,6 @@
 """Rounding: torch code in which every operation rounds at random, as another correct evaluation might round."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from handgrad.arrays.arithmetic import Arithmetic
+from handgrad.arrays.arithmetic import EPS, Arithmetic, cut_short
+from handgrad.arrays.precision import to64
 
 # Selections, copies and comparisons: nothing is rounded. (Names of aten without a leading or trailing underscore.)
 EXACT = """
@@ -52,27 +53,65 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
     Elementwise operations: u |out| times a normal deviate; what is exact is not moved. Kernels (products, sums, whole
     layers): that, and each entry of their inputs off by sqrt(n) u, n the terms of a sum, which for a product is
     u sqrt(n sum of squares) and for any other kernel carries its conditioning.
+
+    A constant that meets an operation (a number, a tensor that no operation gave) may be cut short, so it is off by
+    half a unit. given: the arrays that are no constants of the code and stay as they are.
     """
 
-    def __init__(self, arithmetic: Arithmetic, generator: torch.Generator, *, own: bool = False) -> None:
+    def __init__(
+        self, arithmetic: Arithmetic, generator: torch.Generator, given: Iterable[Any] = (), *, own: bool = False
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.arithmetic, self.generator, self.own, self.rolled = arithmetic, generator, own, 0
+        self.given = {to64(a).tobytes() for a in given}
+        self.made: dict[int, Any] = {}  # the memory of what operations gave, held so that no other gets its address
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         return False  # nothing is compiled in here; torch's default imports its whole compiler, which takes seconds
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        name = func._schema.name.rpartition("::")[2].strip("_")
+        kwargs, name = kwargs or {}, func._schema.name.rpartition("::")[2].strip("_")
         kind = KINDS.get(name, "kernel")
-        if func.is_view or kind == "exact" or (name == "linalg_vector_norm" and args[1:2] in ((np.inf,), (-np.inf,))):
-            return func(*args, **kwargs)
+        if name == "linalg_vector_norm" and args[1:2] in ((np.inf,), (-np.inf,)):
+            kind = "exact"
+        if not (exact := func.is_view or kind == "exact"):
+            args = self.cut_constants(args, func._schema.is_mutable)
+        constant = exact and all(map(self.is_constant, filter(is_float, tree_leaves(args))))
+        out = func(*args, **kwargs) if exact else self.round(func, name, kind, args, kwargs)
+        for t in () if constant else filter(is_float, tree_leaves(out)):
+            self.made[t.untyped_storage().data_ptr()] = t.untyped_storage()
+        return out
+
+    def is_constant(self, t: torch.Tensor) -> bool:
+        """Whether no operation gave it, nor the judge."""
+        return t.untyped_storage().data_ptr() not in self.made and to64(t).tobytes() not in self.given
+
+    def cut_constants(self, args: Any, in_place: bool) -> Any:
+        """The arguments, the constants among them off by half a unit where they may be cut short."""
+        tensors = list(filter(is_float, tree_leaves(args)))
+        if not tensors or (a := self.rounding_of(tensors[0])).u <= EPS:
+            return args
+        half = replace(a, tiny=0.0)
+
+        def cut(c: Any) -> Any:
+            if isinstance(c, float) and cut_short(c, half.u):
+                return float(self.move(torch.tensor(c, dtype=torch.float64), half))
+            if is_float(c) and self.is_constant(c) and (full := cut_short(to64(c), half.u)).any():
+                return self.move(c.double(), half, exact=torch.as_tensor(~full)).to(c.dtype)
+            return c
+
+        own = args[:1] if in_place else ()  # what is written into stays itself
+        return (*own, *tree_map(cut, args[len(own) :]))
+
+    def round(self, func: Any, name: str, kind: str, args: Any, kwargs: Any) -> Any:
+        """What the operation gives, with its rounding imitated."""
         in_place = func._schema.is_mutable
         given = tree_map(copied, args) if in_place and name in SAME else args
         out = func(*args, **kwargs)
         if not floats(out):
             return out
+        self.rolled += 1
         if kind == "kernel" and not in_place:
             out = self.kernel(func, args, kwargs, out)
         exact = exactly(name, given, kwargs, self.rounding_of(out)) if name in SAME else None
@@ -104,7 +143,6 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def move(self, tensor: torch.Tensor, a: Arithmetic, in_place: bool = False, exact: Any = None) -> torch.Tensor:
         """The tensor off by a normal deviate times u in every entry that is not exact, or by underflow."""
-        self.rolled += 1
         spread = torch.randn(tensor.shape, generator=self.generator, dtype=torch.float64)
         if exact is not None:
             spread[exact] = 0

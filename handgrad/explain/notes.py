@@ -76,7 +76,10 @@ def say_another_shape(found: Explanation) -> Explanation:
 def say_how_it_was_computed(found: Explanation) -> Explanation:
     """Code that computes in a coarser precision than it is given, or is right only for an upstream gradient of ones."""
     wrong = [name for name in found.failing() if name != "y" and name not in found.judgement.trial.missing]
-    if not wrong or found.report.tensors[0].verdict is Verdict.REFUTED:
+    if found.report.tensors[0].verdict is Verdict.REFUTED and "y" in found.failing():
+        words = coarser_words(found.judgement, ["y"])
+        return replace(found, notes=(*found.notes, f"{found.report.name}: y: {words}")) if words else found
+    if not wrong:
         return found
     words = coarser_words(found.judgement, wrong)
     if words is None and right_for_ones(found.judgement.trial, wrong):
@@ -156,9 +159,10 @@ def coarser_words(judgement: Judgement, wrong: Sequence[str]) -> str | None:
         return None
     if not narrow and not is_erratic(judgement, wrong, Arithmetic.of(coarse).u):
         return None
+    asked = f'to judge it as {coarse}, give {coarse} inputs, or dtype="{coarse}" for shapes'
     if narrow:
-        return f"the result is {coarse}, given {trial.dtype}"
-    return f"the difference has the size of {coarse} rounding: part of it computes in {coarse} inside, or loses as much"
+        return f"the result is {coarse}, given {trial.dtype}; {asked}"
+    return f"these differ by the rounding of {coarse}: it computes in {coarse} inside, or loses as much; {asked}"
 
 
 def looks_rounded(evidence: Sequence[Evidence], coarse: str) -> bool:

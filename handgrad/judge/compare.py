@@ -134,8 +134,11 @@ def sort_entries(s: Float, S: Float, bound: Float, huge: float) -> Entries:
         if inside.all() and np.isfinite(bound).all():  # the usual case, and a large one costs
             nowhere = np.zeros(S.shape, bool)
             return Entries(difference, ratio, nowhere, nowhere, nowhere)
-        lost = ~np.isfinite(s) & (np.abs(S) <= huge)
-        unknown = ~lost & ~(np.isfinite(bound) & np.isfinite(S))
+        overflows = np.abs(S) + np.where(np.isfinite(bound), bound, 0) > huge  # there an infinite result is right
+        right = overflows & (s == np.copysign(np.inf, S)) & np.isfinite(S)
+        difference, ratio, inside = np.where(right, 0, difference), np.where(right, 0, ratio), inside | right
+        lost = ~np.isfinite(s) & ~overflows & np.isfinite(S)
+        unknown = ~lost & ~(np.isfinite(bound) & np.isfinite(S) & ~(np.isnan(s) & overflows))
         ratio = np.nan_to_num(ratio, nan=np.inf, posinf=np.inf)
         return Entries(difference, ratio, lost, unknown, lost | (~unknown & ~inside))
 

@@ -18,6 +18,7 @@ class Reason(NamedTuple):
 
 NOISE_SIGMAS = 32
 ROUNDINGS = 8
+REFERENCE_RUNS = 16
 OWN_RUNS = 12
 CLOSE = 2.0**-30
 LOST = 1 / 16
@@ -34,6 +35,7 @@ QUOTIENT_ERROR = 1 / 8
 QUOTIENT_NEAR = 1 / 4
 QUOTIENT_BEND = 3 / 4
 QUOTIENT_ROUNDINGS = 8
+QUOTIENT_STEP = 1 / 5
 MAGNITUDES_64 = (1e-30, 1e4)
 MAGNITUDES_32 = (1e-15, 1e4)
 MAGNITUDES_16 = (1e-2, 1e2)
@@ -42,6 +44,15 @@ TRIED_SIZES = (1, 2, 3, 5, 7, 8, 9, 16, 17)
 JUDGED_MAGNITUDES = 4
 JUDGED_SIZES = 2
 DRIFT_SIGMAS = 16
+DIRECTIONS = 20
+DIRECTION_ROUNDING = 1e-14
+SAMPLES = 16
+UPSTREAM_FACTOR = 2.0**20
+UNDERFLOWS = 2.0**-100
+SUM_ROUNDING = 2.0**-50
+CONTRACT_NUMBERS = 2**16
+SATURATED = (-1e4, -100.0, 0.0, 100.0, 1e4)
+ORDINARY_VALUES = 1e30
 COARSE_FEWEST = 4
 COARSE_SIZE = 1 / 16
 COARSE_SPREAD = 1 / 2
@@ -80,6 +91,9 @@ REASONS: dict[str, Reason] = {
     ),
     "ROUNDINGS": Reason(
         "verdict", "roundings of the right value itself in a bound by noise; measured with NOISE_SIGMAS"
+    ),
+    "REFERENCE_RUNS": Reason(
+        "verdict", "runs of the reference with its roundings imitated: their spread is known to a sixth"
     ),
     "OWN_RUNS": Reason(
         "verdict",
@@ -120,6 +134,11 @@ REASONS: dict[str, Reason] = {
     "QUOTIENT_BEND": Reason(
         "verdict", "share left of the one-sided slopes' difference when the step is halved: 1/2 if smooth, 1 at a kink"
     ),
+    "QUOTIENT_STEP": Reason(
+        "verdict",
+        "power of the precision's unit that is the step of a quotient of fourth order: there its own error and the "
+        "rounding of the forward pass are about equal",
+    ),
     "QUOTIENT_ROUNDINGS": Reason("verdict", "roundings of the forward pass in a quotient's own error"),
     "MAGNITUDES_64": Reason(
         "verdict", "magnitudes at which a function of yours is compared where inputs are drawn in float64"
@@ -135,9 +154,31 @@ REASONS: dict[str, Reason] = {
     ),
     "JUDGED_SIZES": Reason("verdict", "the same for the sizes"),
     "DRIFT_SIGMAS": Reason(
-        "words",
+        "verdict",
         "standard deviations of the whole pass beyond which a stage is called drifted, and the width of the "
         "directional test: right networks exceed it only at extreme numbers (docs/evidence.md)",
+    ),
+    "DIRECTIONS": Reason(
+        "verdict", "random directions of the directional test: an entry that is off is missed with 2^-20 at most"
+    ),
+    "DIRECTION_ROUNDING": Reason(
+        "verdict",
+        "share of the sum of all |g| by which float64 itself may be off along a direction: some 100 roundings",
+    ),
+    "SAMPLES": Reason(
+        "verdict", "samples of the contracts and the directional test, which are about the code and not about the batch"
+    ),
+    "UPSTREAM_FACTOR": Reason(
+        "verdict", "times dy, and its inverse, in the linear contract: beyond any clipping, and yet far from overflow"
+    ),
+    "UNDERFLOWS": Reason("verdict", "below it an entry that is scaled by 4 may have lost digits as a subnormal number"),
+    "SUM_ROUNDING": Reason("verdict", "share of a sum of two gradients that adding them up here in float64 may be off"),
+    "CONTRACT_NUMBERS": Reason(
+        "verdict", "numbers in all gradients up to which sums of dy are checked: three runs on balls cost seconds"
+    ),
+    "SATURATED": Reason("verdict", "inputs at which a result must be finite: beyond the range of every exponential"),
+    "ORDINARY_VALUES": Reason(
+        "verdict", "the right values below which it must be: larger ones may overflow in float32 on their way"
     ),
     "COARSE_FEWEST": Reason("words", "errors fewer than these show no pattern of rounding"),
     "COARSE_SIZE": Reason("words", "of a unit: errors that small are no rounding of the coarser precision"),

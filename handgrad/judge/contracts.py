@@ -4,7 +4,7 @@ All run the stage's own code in its own precision. None needs a tolerance: zeros
 exact in floating point. Only where a sum is compared is there a bound, which comes from the ball arrays.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -12,18 +12,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.judge.ball_bound import radii
+from handgrad.judge.bound import bound
 from handgrad.judge.compare import Evidence
-from handgrad.judge.constants import ROUNDINGS
+from handgrad.judge.constants import (
+    CONTRACT_NUMBERS,
+    ORDINARY_VALUES,
+    SATURATED,
+    SUM_ROUNDING,
+    UNDERFLOWS,
+    UPSTREAM_FACTOR,
+)
 from handgrad.judge.isolation import attempt, contents, duplicate, shares_memory
+from handgrad.judge.judgement import Judgement
 from handgrad.judge.stage import Arrays, Outputs
 from handgrad.judge.trial import Trial
 
-FEW = 2**16  # entries; beyond it three runs on balls cost more than the contract is worth
-SATURATED = (-1e4, -100.0, 0.0, 100.0, 1e4)
-FACTORS = {"-1": -1.0, "2^20": 2.0**20, "2^-20": 2.0**-20}  # beyond any clipping, and yet far from overflow
+FACTORS = {"-1": -1.0, "2^20": UPSTREAM_FACTOR, "2^-20": 1 / UPSTREAM_FACTOR}
 
 
 class Promise(StrEnum):
@@ -219,15 +225,14 @@ def zero_to_zero(trial: Trial) -> Contract:
 
 def linear(trial: Trial, rng: np.random.Generator) -> Contract:
     """4 dy and -dy give 4 and -1 times the gradient bit for bit; dy + 2 dy' the sum, within the balls' bound."""
-    finest = 2.0**-50 if trial.dtype == "float16" else 2.0**-100  # below it a scaled entry may underflow
     right = gradients(trial.hand)
     for factor in (4.0, -1.0):
         for key, value in scale_upstream(trial, factor).items():
             expected = factor * right[key]
-            same = (value == expected) | ~np.isfinite(expected) | (np.abs(right[key]) < finest)
-            if not np.all(same):
+            same = (value == expected) | ~np.isfinite(expected) | (np.abs(right[key]) < UNDERFLOWS)
+            if not (np.all(same) or subnormal_in_between(trial, factor, key, value - expected)):
                 return Contract(Promise.LINEAR, False, f"{key} for {factor:g} dy is not {factor:g} times {key}")
-    if sum(a.size for a in right.values()) > FEW:
+    if sum(a.size for a in right.values()) > CONTRACT_NUMBERS:
         return Contract(Promise.LINEAR, True, "for 4 dy and -dy; sums not checked at this size")
     part = rng.choice((0.5, -1.0), size=np.shape(trial.dy))  # dy + 2 part dy is 2 dy or -dy: no rounding in the sum
     other, added = (like(factor * trial.dy64, trial.dy) for factor in (part, 1 + 2 * part))
@@ -238,25 +243,38 @@ def linear(trial: Trial, rng: np.random.Generator) -> Contract:
         return Contract(Promise.LINEAR, True, detail)
     b, c = (gradients(t.hand) for t in trials[1:])
     for key, a in right.items():
-        bound = bounds[0][key] + 2 * bounds[1][key] + bounds[2][key]
+        total = bounds[0][key] + 2 * bounds[1][key] + bounds[2][key]
         difference = np.abs(c[key] - (a + 2 * b[key]))
-        if not np.all((difference <= bound + 2.0**-50 * np.abs(c[key])) | ~np.isfinite(bound)):
+        if not np.all((difference <= total + SUM_ROUNDING * np.abs(c[key])) | ~np.isfinite(total)):
             return Contract(Promise.LINEAR, False, f"{key} for dy + 2 dy' is not the sum of those for dy and 2 dy'")
     return Contract(Promise.LINEAR, True)
 
 
-def linear_within(trial: Trial, evidence: Mapping[str, Evidence]) -> Contract:
+def subnormal_in_between(trial: Trial, factor: float, key: str, difference: Any) -> bool:
+    """Whether float16 rounding explains it: its subnormal numbers begin at 6e-5, and 4 times one rounds otherwise."""
+    if trial.dtype != "float16":
+        return False
+    there = trial.at(dy=like(factor * trial.dy64, trial.dy))
+    found = attempt(lambda: [radii(t, trial.arithmetic)[key] for t in (trial, there)])
+    return found.value is None or bool(np.all(np.abs(difference) <= abs(factor) * found.value[0] + found.value[1]))
+
+
+def linear_within(trial: Trial, judged: Judgement) -> Contract:
     """-dy, 2^20 dy and 2^-20 dy give the gradient times that factor within its bound: dy is not masked or clipped.
 
-    For foreign code, which may add up its terms in any order, so its results need not be equal bit for bit.
+    For foreign code, which may add up its terms in any order, so its results need not be equal bit for bit. What
+    rounds without dy, as in (dy + x) - x, rounds for a small dy as much: the bound is that of dy and that of its own.
     """
     for word, factor in FACTORS.items():
         if trial.dtype == "float16" and factor > 0:
             continue  # which ends at 65504 and at 6e-5
-        tiny = ROUNDINGS * Arithmetic.of(trial.dtype).tiny / abs(factor)
         for key, value in scale_upstream(trial, factor).items():
-            e = replace(evidence[key], bound=evidence[key].bound + tiny)
-            if np.isfinite(value).all() and outside(value / factor, e):
+            e = judged.evidence[key]
+            if not np.isfinite(value).all() or not outside(value / factor, e):
+                continue
+            there = attempt(bound, judged.trial.at(dy=like(factor * trial.dy64, trial.dy))).value
+            own = there.evidence[key].bound / abs(factor) if there else 0.0
+            if outside(value / factor, replace(e, bound=e.bound + own)):
                 return Contract(Promise.LINEAR, False, f"{key} for {word} dy is not {word} times {key}")
     return Contract(Promise.LINEAR, True)
 
@@ -272,7 +290,7 @@ def finite_when_saturated(trial: Trial, rng: np.random.Generator) -> Contract:
     lost = [
         k
         for k, v in there.reference.items()
-        if np.any(np.isfinite(v) & (np.abs(v) < 1e30) & ~np.isfinite(to64(there.hand[k])))
+        if np.any(np.isfinite(v) & (np.abs(v) < ORDINARY_VALUES) & ~np.isfinite(to64(there.hand[k])))
     ]
     return Contract(Promise.FINITE, not lost, f"{', '.join(lost)} has nan or infinite entries" if lost else "")
 

@@ -19,6 +19,7 @@ from handgrad.judge.constants import (
     QUOTIENT_ERROR,
     QUOTIENT_NEAR,
     QUOTIENT_ROUNDINGS,
+    QUOTIENT_STEP,
 )
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.trial import Trial
@@ -61,7 +62,7 @@ def quotient(trial: Trial, name: str, at: tuple[int, ...]) -> Quotient | None:
     base = {n: value if (wide := widen(value)) is None else wide for n, value in trial.inputs.items()}
     precise = long(base[name]).dtype if str(base[name].dtype) == "longdouble" else np.dtype(np.float64)
     eps = float(np.finfo(base[name].dtype).eps) if isinstance(base[name], np.ndarray) else float(np.finfo(precise).eps)
-    h, weights = float(eps**0.2), long(trial.dy64)
+    h, weights = float(eps**QUOTIENT_STEP), long(trial.dy64)
 
     def forward(step: float) -> Any:
         assert trial.stage.halves is not None

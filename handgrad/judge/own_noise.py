@@ -19,7 +19,7 @@ from handgrad.arrays.imitated import Dice, base, imitate
 from handgrad.arrays.imitated_torch import Rounding
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.judge.constants import OWN_RUNS
-from handgrad.judge.isolation import attempt, contents, duplicate
+from handgrad.judge.isolation import attempt, contents, duplicate, leaves
 from handgrad.judge.reference_noise import Float, spread
 from handgrad.judge.stage import Arrays, Stage
 
@@ -54,7 +54,8 @@ def own_noise(stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float],
 
 def run_rounding(stage: Stage, inputs: Arrays, dy: Any, dice: Dice, generator: torch.Generator) -> dict[str, Float]:
     """One run with its roundings imitated. Raises ValueError where there was none to imitate."""
-    before, rounding = dice.rolled, Rounding(dice.judged, generator, own=True)
+    exact = [*leaves(inputs), dy, *leaves(stage.constants)]
+    before, rounding = dice.rolled, Rounding(dice.judged, generator, exact, own=True)
     with rounding:
         found = stage.hand({n: enter(v, dice) for n, v in inputs.items()}, enter(dy, dice))
     if dice.rolled == before and rounding.rolled == 0:
@@ -91,8 +92,7 @@ def move_arrays(value: Any, dice: Dice, fixed: list[Any]) -> Any:
 
 
 def off_by_a_unit(value: Any, dice: Dice) -> Any:
-    u = Arithmetic.of(dtype_name(value)).u
-    return like(np.asarray(dice.move(to64(value), 2 * u)), value)
+    return like(np.asarray(dice.move(to64(value), 2 * min(Arithmetic.of(dtype_name(value)).u, dice.judged.u))), value)
 
 
 def as_float64(found: Mapping[str, Any]) -> dict[str, Float]:

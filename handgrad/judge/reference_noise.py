@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.imitated_torch import Rounding
+from handgrad.judge.constants import REFERENCE_RUNS
 from handgrad.judge.stage import Arrays
 
 Float = NDArray[np.float64]
-RUNS = 16
 
 
 def noise(
@@ -26,13 +26,17 @@ def noise(
     dy: Float,
     arithmetic: Arithmetic,
     rng: np.random.Generator,
-    runs: int = RUNS,
+    constants: Sequence[Any] = (),
+    runs: int = REFERENCE_RUNS,
 ) -> dict[str, Float]:
-    """The root mean square, entry by entry, of what rounding does to each result of `reference`; inf where lost."""
+    """The root mean square, entry by entry, of what rounding does to each result of `reference`; inf where lost.
+
+    constants: further arrays that are given to it, so that they are exact numbers like the inputs.
+    """
     generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
     exact, found = reference(inputs, dy), []
     for _ in range(runs):
-        with Rounding(arithmetic, generator):
+        with Rounding(arithmetic, generator, given=[*inputs.values(), dy, *constants]):
             found.append(reference(inputs, dy))
     return spread(exact, found)
 

@@ -9,7 +9,7 @@ import numpy as np
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.precision import dtype_name, to64
 from handgrad.judge.compare import Float
-from handgrad.judge.isolation import contents, duplicate, quiet
+from handgrad.judge.isolation import contents, duplicate, leaves, quiet
 from handgrad.judge.own_noise import OwnNoise, own_noise
 from handgrad.judge.reference_noise import noise
 from handgrad.judge.stage import Arrays, Outputs, Stage
@@ -121,5 +121,6 @@ class Trial:
         """How much rounding in this arithmetic moves each result of the reference: a standard deviation per entry."""
         if arithmetic not in self._noise:
             rng = np.random.default_rng(self.seed)
-            self._noise[arithmetic] = noise(self.stage.reference, self.exact, self.dy64, arithmetic, rng)
+            constants = list(leaves(self.stage.constants))
+            self._noise[arithmetic] = noise(self.stage.reference, self.exact, self.dy64, arithmetic, rng, constants)
         return self._noise[arithmetic]

@@ -8,9 +8,10 @@ A backward pass that takes no upstream gradient (of a loss, of an activation) is
 
 import copy
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,19 @@ from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.stage import Arrays
 
 Outputs = dict[str, Any]
+# How people call what comes from above: whole words, for data is none.
+UPSTREAM = re.compile(
+    r"d[a-z]?|d_?(out|outputs?|values?|next|loss|upstream)|d[a-z]_?d[a-z]+|g|g[a-z]|g_?out(put)?|grads?|gradients?|"
+    r"(\w+_)?grad(s|ient)?(_\w+)?|up|upstream(_\w+)?|deltas?|delta_\w+|cotangents?|ct"
+)
 
 
 class Way(Enum):
     """How a backward pass is called."""
 
-    FULL = auto()  # with dy, and the cache or the inputs
-    NO_UPSTREAM = auto()  # without dy, by which its result is multiplied here
-    STATE = auto()  # with dy alone: it keeps its state in an object
+    FULL = "with dy, and the cache or the inputs"
+    NO_UPSTREAM = "without dy, by which its result is multiplied here"
+    STATE = "with dy alone, for it keeps its state in an object"
 
 
 class WrongReturn(Exception):
@@ -47,6 +53,7 @@ class Code:
     numbers    that stand in its lines, where it may bend
     precision  the step of the precision ladder that is asked for
     parameters those of the names that a module keeps itself, in memory of its own
+    reading    which of the ways to call backward that its signature allows, the likeliest first
     """
 
     forward: Callable[..., Any]
@@ -59,6 +66,7 @@ class Code:
     numbers: tuple[float, ...] = ()
     precision: str | None = None
     parameters: tuple[str, ...] = ()
+    reading: int = 0
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -133,26 +141,40 @@ class Code:
 
 
 def find_way(code: Code, *, cached: bool) -> Way:
-    """Which way backward is called, read off its signature."""
+    """Which way backward is called: the first that its signature allows, or a later one that `code.reading` asks for.
+
+    Raises WrongReturn where none fits.
+    """
+    if ways := list_ways(code, cached=cached):
+        return ways[min(code.reading, len(ways) - 1)]
+    assert code.backward is not None
+    taken = len(inspect.signature(code.backward).parameters)
+    expected = "backward(dy, cache)" if cached else f"backward(dy, {', '.join(code.names)})"
+    raise WrongReturn(f"backward takes {taken} arguments, expected {expected}")
+
+
+def list_ways(code: Code, *, cached: bool) -> list[Way]:
+    """Every way in which backward could be called, the likeliest first.
+
+    That is the one whose first argument has the name of an upstream gradient, then one that fills exactly the arguments
+    without a default: in mse_grad(y, t, scale=1.0) the last is no room for dy.
+    """
     assert code.backward is not None
     n = 1 if cached else len(code.names)
     try:
         kinds = inspect.signature(code.backward).parameters.values()
     except (TypeError, ValueError):  # some builtins have none
-        return Way.FULL
+        return [Way.FULL]
     positional = [p for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     needed = sum(p.default is p.empty for p in positional)
     most = float("inf") if any(p.kind is p.VAR_POSITIONAL for p in kinds) else len(positional)
-    if needed <= n + 1 <= most:
-        return Way.FULL
-    # A guess, and an honest one: dy, dout, grad, g, upstream are how people call what comes from above.
-    upstream = bool(positional) and positional[0].name.startswith(("d", "g", "up"))
-    if needed <= 1 <= most and upstream and not cached:
-        return Way.STATE
-    if needed <= n <= most:
-        return Way.NO_UPSTREAM
-    expected = "backward(dy, cache)" if cached else f"backward(dy, {', '.join(code.names)})"
-    raise WrongReturn(f"backward takes {len(positional)} arguments, expected {expected}")
+    first = positional[0].name if positional else ""
+    upstream = first not in code.names and UPSTREAM.fullmatch(first.lower()) is not None
+    takes = {Way.FULL: n + 1, Way.STATE: 1, Way.NO_UPSTREAM: n}
+    fitting = [way for way, count in takes.items() if needed <= count <= most and not (cached and way is Way.STATE)]
+    if upstream:
+        return fitting
+    return sorted(fitting, key=lambda way: (takes[way] != needed, way is Way.STATE))
 
 
 def by_autograd(forward: Callable[..., Any], names: tuple[str, ...], constants: Mapping[str, Any]) -> Code:

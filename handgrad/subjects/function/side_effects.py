@@ -72,7 +72,7 @@ def check_side_effects(
         check(lambda: takes_any_layout(code, trial, found, reference, changed or ())),
     ]
     if not code.not_linear:
-        strict.append(check(lambda: linear_within(trial, found.evidence)))
+        strict.append(check(lambda: linear_within(trial, found)))
     steady = check(lambda: repeatable(trial))
     loose = [
         steady,

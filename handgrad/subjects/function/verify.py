@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.arrays.precision import dtype_name
-from handgrad.judge.isolation import duplicate, quiet
+from handgrad.judge.isolation import attempt, duplicate, quiet
 from handgrad.judge.ladder import Rung
 from handgrad.judge.planted_error import plant_error
 from handgrad.judge.settings import choose_seed
@@ -20,7 +20,7 @@ from handgrad.report.report import Report, StageContracts
 from handgrad.report.stage_rows import StageRow
 from handgrad.subjects.function.arguments import check_arguments, check_callables, check_overwrites, check_precision
 from handgrad.subjects.function.by_name import order_by_name
-from handgrad.subjects.function.calling import Code, Way, find_way
+from handgrad.subjects.function.calling import Code, Way, find_way, list_ways
 from handgrad.subjects.function.case import Case, Kind, Tried, try_case
 from handgrad.subjects.function.eager import beside_eager
 from handgrad.subjects.function.inputs import cases
@@ -92,7 +92,7 @@ def verify_function(
     code, oracle, given = prepare(forward, backward, reference, given)
     code = replace(code, may_overwrite=check_overwrites(may_overwrite, code.names), not_linear=not_linear)
     code = replace(code, precision=precision, numbers=numbers)
-    model, rng, tried, side = try_models(code, oracle, given, list_models(code, given, dtype), seed, slack)
+    model, rng, tried, side = try_readings(code, oracle, given, list_models(code, given, dtype), seed, slack)
     judged = [t for t in tried if t.judgement is not None]
     return Report(
         name=name,
@@ -109,9 +109,38 @@ def verify_function(
     )
 
 
+Found = tuple[Any, np.random.Generator, list[Tried], tuple[StageContracts, ...]]
+
+
+def try_readings(
+    code: Code, reference: Reference, given: Mapping[str, Any], models: Sequence[Any], seed: int, slack: float
+) -> Found:
+    """Every way in which backward could be called, until its values are right; if they never are, the likeliest."""
+    found = [try_models(code, reference, given, models, seed, slack)]
+    first = found[0][2][0]
+    if code.graph is not None or not any_wrong(found[0][2]):
+        return found[0]
+    ran = attempt(lambda: code.run_forward(code.arguments(duplicate(first.case.inputs)))).value
+    ways = [] if ran is None else list_ways(code, cached=bool(ran[1]))
+    for reading in range(1, len(ways)):
+        found.append(try_models(replace(code, reading=reading), reference, given, models, seed, slack))
+        if not any_wrong(found[-1][2]):
+            return found[-1]
+    best = next((f for f in found if f[2][0].error is None), found[0])  # one that runs, before one that raises
+    if len(ways) > 1:
+        words = f"wrong in every way to call backward: {'; '.join(way.value for way in ways)}"
+        best[2][0] = replace(best[2][0], notes=(*best[2][0].notes, words))
+    return best
+
+
+def any_wrong(tried: Sequence[Tried]) -> bool:
+    """Whether any case is not certified."""
+    return any(t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED for t in tried)
+
+
 def try_models(
     code: Code, reference: Reference, given: Mapping[str, Any], models: Sequence[Any], seed: int, slack: float
-) -> tuple[Any, np.random.Generator, list[Tried], tuple[StageContracts, ...]]:
+) -> Found:
     """Every case on arrays like the first model that the code does not refuse; like the first if it refuses all."""
     found = []
     for model in models:

@@ -13,7 +13,7 @@ from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.ball import Ball
 from handgrad.arrays.dual import Dual
 from handgrad.arrays.precision import plain, to64
-from handgrad.judge.constants import DRIFT_SIGMAS
+from handgrad.judge.constants import DIRECTION_ROUNDING, DIRECTIONS, DRIFT_SIGMAS
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import DirectionsReport
 from handgrad.subjects.network.network_run import Point
@@ -22,8 +22,6 @@ from torch_ref import twin
 from torch_ref.weights import TORCH_NAMES
 
 Float = NDArray[np.float64]
-
-DIRECTIONS = 20  # the probability to miss an error is at most 2^-20
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +101,7 @@ def directions(
     # times as far.
     spread = sqrt(len(x64) * sum(float(np.sum(s**2)) for s in _entries(sigmas)))
     g = [grads[0]["dx"], *(d[f"d{k}"] for d, layer in zip(grads, exact, strict=True) for k in layer)]
-    rounding = DRIFT_SIGMAS * spread + 1e-14 * sum(float(np.sum(np.abs(a))) for a in g)
+    rounding = DRIFT_SIGMAS * spread + DIRECTION_ROUNDING * sum(float(np.sum(np.abs(a))) for a in g)
     vx, v = np.empty(x64.shape), [{k: np.empty(a.shape) for k, a in layer.items()} for layer in exact]
     signs = [vx, *(step[k] for step in v for k in step)]  # one memory for all directions, filled anew for each
     outside, worst, finite = 0, 0.0, True

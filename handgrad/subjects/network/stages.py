@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch.func import functional_call
 
+from handgrad.arrays.ball import Ball
 from handgrad.arrays.base import JudgedArray, lift
 from handgrad.arrays.imitated import Imitated, imitate, rounds
 from handgrad.arrays.precision import plain, to64
@@ -114,14 +115,20 @@ def autograd(
 def as_run(x: Any, constant: Any) -> Any:
     """The constant (target, mask, running statistics) as the run on x takes it: on the judge's arrays if x is.
 
-    What the code computes from a constant alone (m / (1 - p), a smoothed target) rounds like everything else. Class
-    indices stay plain integers.
+    It is given, so it is exact. What the code computes from it alone (m / (1 - p), a smoothed target) rounds like
+    everything else. Class indices stay plain integers.
     """
     if constant is not None and isinstance(x, Imitated) and (dice := x.dice) is not None:
         return convert(constant, lambda a: imitate(a, dice) if rounds(a) else a)
     if constant is None or not isinstance(x, JudgedArray):
         return constant
-    return convert(convert(constant, plain), lambda a: a if a.dtype.kind in "iu" else lift(x, a)[1])
+
+    def enter(a: Any) -> Any:
+        if a.dtype.kind in "iu":
+            return a
+        return Ball.rounded(a, x.arithmetic) if isinstance(x, Ball) else lift(x, a)[1]
+
+    return convert(convert(constant, plain), enter)
 
 
 def constant_for(inputs: Arrays, constant: Any) -> tuple[Any, ...]:

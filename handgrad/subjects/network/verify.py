@@ -11,6 +11,7 @@ from array_api_compat import array_namespace, device
 from handgrad.arrays.precision import dtype_name, like, plain, to64
 from handgrad.explain.notes import Explanation, explain
 from handgrad.judge.compare import StageReport, rename, unmeasured
+from handgrad.judge.constants import SAMPLES
 from handgrad.judge.contracts import OVERWRITES, Contract, Promise, check_contracts
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.judge import judge
@@ -30,8 +31,6 @@ from handgrad.subjects.network.special_values import SPECIAL, Place
 from handgrad.subjects.network.stages import layer_stage, list_stages, loss_stage, name_tensors
 from manual import Loss, Network, Params
 from manual.checks import check_batch, check_differentiable, check_params, check_target
-
-SAMPLES = 16  # the contracts and the directions are about the code, not the batch: some of its samples do
 
 
 def verify(

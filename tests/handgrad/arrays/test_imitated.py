@@ -1,4 +1,4 @@
-"""Arrays that round at random: what rounds is moved by about its unit, what is exact stays, constants of the code too."""
+"""Arrays that round at random: what rounds is moved by about its unit, what is exact stays; constants of the code."""
 
 import numpy as np
 import pytest
