@@ -1,4 +1,4 @@
-"""Code that takes an axis more than it was given: whether its gradients hold there is a word worth saying."""
+"""Code that takes an axis more than it was given, or more than one row: whether it holds there is worth a word."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,9 +17,11 @@ from handgrad.subjects.function.sizes import shape_words
 def try_leading_axis(code: Code, reference: Reference, found: Judgement, rng: np.random.Generator) -> list[str]:
     """A note where forward and its reference agree with an axis more in front, and backward does not.
 
-    The axis is put before the first input, and before all of them. Code for the ranks that were given is right.
+    The axis is put before the first input, and before all of them; if the first input has a single row, it also gets
+    more of them. Code for the ranks and the single row that were given is right.
     """
-    for inputs in with_axis(found):
+    more = [("one row", i) for i in with_rows(found)] + [("these ranks", i) for i in with_axis(found)]
+    for judged_for, inputs in more:
         case = Case("leading axis", inputs, Kind.SPECIAL)
         tried = try_case(code, reference, case, rng, found.trial.slack, name_it=False)
         if tried.row is None or tried.row.isolated.tensors[0].verdict is Verdict.REFUTED:
@@ -29,7 +31,7 @@ def try_leading_axis(code: Code, reference: Reference, found: Judgement, rng: np
         if wrong or raises:
             shapes = shape_words({n: tuple(np.shape(v)) for n, v in inputs.items()})
             what = "backward raises" if raises else f"{', '.join(wrong)} would be wrong"
-            return [f"judged for these ranks only: forward takes {shapes} as well, where {what}"]
+            return [f"judged for {judged_for} only: forward takes {shapes} as well, where {what}"]
     return []
 
 
@@ -41,3 +43,14 @@ def with_axis(found: Judgement) -> Iterator[Mapping[str, Any]]:
     yield {**inputs, first: longer[first]}
     if len(inputs) > 1:
         yield longer
+
+
+def with_rows(found: Judgement) -> Iterator[Mapping[str, Any]]:
+    """The inputs of the first case with three rows in the first of them, where it has one."""
+    inputs, exact = found.trial.inputs, found.trial.exact
+    first = next(iter(inputs))
+    if exact[first].shape[:1] == (1,):
+        yield {
+            **inputs,
+            first: like(np.concatenate([exact[first], -exact[first] / 2, 2 * exact[first]]), inputs[first]),
+        }

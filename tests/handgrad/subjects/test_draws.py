@@ -300,3 +300,21 @@ RIGHT = {
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_code_is_certified_at_every_size_and_magnitude(name):
     certified(*RIGHT[name])
+
+
+def test_what_is_right_for_one_row_only_is_told():
+    def forward(x, w):
+        return x * w, (x, w)
+
+    def back(dy, cache):
+        x, w = cache
+        return dy * w, (dy * x)[0]
+
+    def right(dy, cache):
+        x, w = cache
+        return dy * w, (dy * x).sum(0)
+
+    told = verify_function(forward, back, torch.mul, [(1, 3), (3,)], seed=0)
+    assert any("judged for one row only" in note for note in told.notes)
+    report = verify_function(forward, right, torch.mul, [(1, 3), (3,)], seed=0)
+    assert not any("judged for one row only" in note for note in report.notes)
