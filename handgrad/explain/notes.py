@@ -24,6 +24,7 @@ from handgrad.judge.constants import (
     COARSE_SIZE,
     COARSE_SPREAD,
     FEWEST_DRAWS,
+    LOST,
 )
 from handgrad.judge.isolation import attempt, quiet
 from handgrad.judge.judgement import Judgement
@@ -37,12 +38,16 @@ COARSER = {"float64": "float32", "float32": "bfloat16"}
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """A judgement with words: the report with reasons, notes, and the mistake's name."""
+    """A judgement with words: the report with reasons, notes, and the mistake's name.
+
+    right_if_wider: its values are finite and right in float64, so that no mistake of a formula can be their cause.
+    """
 
     judgement: Judgement
     report: StageReport
     notes: tuple[str, ...] = ()
     diagnosis: Diagnosis | None = None
+    right_if_wider: bool = False
 
     def failing(self) -> list[str]:
         """The refuted tensors that have the right shape."""
@@ -89,10 +94,41 @@ def say_how_it_was_computed(found: Explanation) -> Explanation:
     return replace(found, notes=(*found.notes, f"{found.report.name}: {', '.join(wrong)}: {words}"))
 
 
+def say_what_a_wider_precision_gives(found: Explanation) -> Explanation:
+    """Code that is right in float64 at the same inputs, and overflows, or is wrong, in the precision judged."""
+    trial, a = found.judgement.trial, found.judgement.trial.arithmetic
+    wrong = [n for n in found.failing() if n not in trial.missing and more_than_rounding(found.judgement.evidence[n])]
+    if trial.dtype == "float64" or not wrong or not attempt(right_in_float64, trial, wrong).value:
+        return found
+    finite = all(np.isfinite(trial.results[n]).all() for n in wrong)
+    words = f"wrong in {trial.dtype}" if finite else f"overflows in {trial.dtype} (largest number {a.huge:g})"
+    note = f"{found.report.name}: {', '.join(wrong)}: right in float64, {words}"
+    return replace(found, notes=(*found.notes, note), right_if_wider=finite)
+
+
+def more_than_rounding(e: Evidence) -> bool:
+    """Whether an entry outside its bound is not finite, or off by a large share of its value."""
+    with np.errstate(all="ignore"):
+        small = np.abs(e.hand - e.reference) <= LOST * np.abs(e.reference)
+    return bool((e.outside & ~small).any())
+
+
+def right_in_float64(trial: Trial, wrong: Sequence[str]) -> bool:
+    """Whether the same code on the same numbers in float64 gives the right values of these results."""
+    inputs = {name: as_float64(value) for name, value in trial.inputs.items()}
+    wide = by_noise(trial.at(inputs=inputs, dy=as_float64(trial.dy)))
+    return all(t.verdict is Verdict.CERTIFIED for t in wide.report.tensors if t.name in wrong)
+
+
+def as_float64(array: Any) -> Any:
+    """The same numbers in float64, in the library of the array."""
+    return array.detach().double() if isinstance(array, torch.Tensor) else like(to64(array), np.zeros(()))
+
+
 def name_the_mistake(found: Explanation) -> Explanation:
     """A mistake of the catalogue that gives every entry of what was given, on these numbers and on fresh ones."""
     trial, evidence = found.judgement.trial, found.judgement.evidence
-    if not can_tell(trial):
+    if found.right_if_wider or not can_tell(trial):
         return found
     only_forward = len(found.report.tensors) == 1 and len(evidence) > 1  # the gradients were not judged
     if only_forward:
@@ -101,7 +137,12 @@ def name_the_mistake(found: Explanation) -> Explanation:
     return found if only_forward and not (named and named.known) else replace(found, diagnosis=named)
 
 
-NOTES: tuple[Callable[[Explanation], Explanation], ...] = (say_another_shape, say_how_it_was_computed, name_the_mistake)
+NOTES: tuple[Callable[[Explanation], Explanation], ...] = (
+    say_another_shape,
+    say_how_it_was_computed,
+    say_what_a_wider_precision_gives,
+    name_the_mistake,
+)
 
 
 def can_tell(trial: Trial) -> bool:

@@ -312,6 +312,7 @@ def outside(value: Any, e: Evidence) -> bool:
         return True
     if again.shape != e.reference.shape:
         return False  # wrong in itself, and no bound is its own
-    good = (np.abs(e.hand - e.reference) <= e.bound) | ~np.isfinite(e.bound)
-    gap = np.abs(again - np.where(good, e.reference, e.hand))
+    with np.errstate(all="ignore"):
+        good = (np.abs(e.hand - e.reference) <= e.bound) | ~np.isfinite(e.bound)
+        gap = np.abs(again - np.where(good, e.reference, e.hand))
     return bool((~(gap <= np.where(good, 1, 2) * e.bound) & (again != e.hand) & ~np.isnan(e.hand)).any())

@@ -42,6 +42,11 @@ def check_arguments(forward: Any, reference: Any, inputs: Any, slack: float, dty
     for n, dtype in floats.items():
         if dtype not in DTYPES:
             raise TypeError(f"inputs: {n} is {dtype}, expected one of {', '.join(DTYPES)}")
+        if dtype == "float16" and not isinstance(given[n], torch.Tensor):
+            raise TypeError(
+                f"inputs: {n} is float16 of another library than torch, which may round every addition of a sum; "
+                "give torch tensors, which sum in float32, or float32"
+            )
     if len(set(floats.values())) > 1:
         raise TypeError(
             f"inputs: different precisions ({', '.join(f'{n} {d}' for n, d in floats.items())}), expected one"
