@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from handgrad import Verdict, verify_function
 from handgrad.judge.constants import MAGNITUDE_STEP, TRIED_SIZES
+from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.inputs import cases
 from handgrad.subjects.function.reference import Reference
 
@@ -62,7 +63,8 @@ def test_no_range_of_magnitudes_is_left_out(off):
 
 
 def test_the_ladder_has_no_gap():
-    drawn = list(cases({"x": (2, 3)}, {}, np.zeros(()), Reference(torch.tanh, ("x",), {}), np.random.default_rng(0)))
+    code = Code(np.tanh, None, ("x",))
+    drawn = list(cases({"x": (2, 3)}, code, np.zeros(()), Reference(torch.tanh, ("x",), {}), np.random.default_rng(0)))
     sizes = np.sort(np.abs(np.concatenate([c.inputs["x"].reshape(-1) for c in drawn if "magnitude" in c.name])))
     assert sizes[0] < 3e-30
     assert sizes[-1] > 1e4
