@@ -9,6 +9,7 @@ random. Exit code 1 if a wrong one is certified with every contract kept, or a r
 """
 
 import argparse
+import resource
 import sys
 import time
 import warnings
@@ -27,6 +28,7 @@ from handgrad import Verdict, verify_function
 
 SAYS = ("certified", "unresolved", "refuted", "broken contract", "error")
 FAULTS = {True: ("refuted", "broken contract", "error"), False: ("certified", "error")}  # of right ones, of wrong ones
+MEMORY = 10 << 30  # bytes for one process: a judge that wants more has said "error", and the machine goes on
 
 
 class Trial(NamedTuple):
@@ -124,8 +126,12 @@ def words(version: Variant) -> str:
     return ", ".join(filter(None, [version.edit.what if version.edit else "", constants, shapes]))
 
 
+def limit_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
 def answers(trials: Iterable[Trial], workers: int) -> Iterator[Answer]:
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=limit_memory) as pool:
         yield from pool.map(ask, trials, chunksize=4)
 
 
@@ -176,7 +182,8 @@ def table(found: dict[str, Any]) -> str:
     columns = [f"{what} {says}" for what in ("right", "wrong") for says in SAYS]
     used = [c for c in columns if counts["all"][c]]
     slips = sum(case["slips"] for case in found["cases"].values())
-    text = f"{len(found['cases'])} functions, {slips} slips.\n\n"
+    asked = sum(counts["all"].values())
+    text = f"{len(found['cases'])} functions, {slips} slips; {asked:,} of {found['questions']:,} questions asked.\n\n"
     text += markdown(["", *used], [[key, *(row[c] for c in used)] for key, row in counts.items()])
     if "drawn" in found:
         says = ", ".join(f"{n} {word}" for word, n in found["drawn"]["says"].items())
@@ -207,6 +214,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         says = dict(Counter(a.says for a in found))
         result["drawn"] = {"trials": len(found), "seed": args.seeds, "says": says, "not as it should be": unsure}
     else:
+        result["questions"] = len(trials)
         result["cases"] = {**(result.get("cases", {}) if args.only else {}), **by_case(found)}
     save("strangers", result, table(result))
     print(table(result))

@@ -125,7 +125,7 @@ def attention_by_logsumexp_function():
 
 @case(
     "autograd.Function",
-    [(6, 3), labels(4, 6)],
+    [(6, 3), labels(8, 6)],
     [(2, 2), labels(3, 2)],
     slips=[
         ("repeats lost", "dx.index_add_(0, at, wide(dy))", "dx[at] = wide(dy)"),

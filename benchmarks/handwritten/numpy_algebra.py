@@ -206,4 +206,4 @@ def covariance():
         dxc = xc @ (dy + dy.T) / (n - 1)
         return dxc - dxc.mean(0)
 
-    return forward, backward, lambda x: torch.cov(x.T)
+    return forward, backward, lambda x: torch.cov(x.T).reshape(x.shape[1], x.shape[1])

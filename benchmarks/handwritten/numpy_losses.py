@@ -243,27 +243,28 @@ def kl_divergence():
     [(4, 3), labels(4, 3)],
     variants=[{"gamma": 1.0}, {"gamma": 3.0}],
     slips=[
-        ("the modulating factor's derivative missing", "gamma * (1 - pt) ** (gamma - 1) * np.log(pt)", "0"),
+        ("the modulating factor's derivative missing", "gamma * (1 - pt) ** (gamma - 1) * pt * logpt", "0"),
         ("gamma forgotten", "gamma * (1 - pt) ** (gamma - 1)", "(1 - pt) ** (gamma - 1)"),
-        ("sign of the factor", "dpt = gamma *", "dpt = -gamma *"),
-        ("exponent not lowered", "(1 - pt) ** (gamma - 1) * np.log", "(1 - pt) ** gamma * np.log"),
+        ("sign of the factor", "dlogpt = gamma *", "dlogpt = -gamma *"),
+        ("exponent not lowered", "(1 - pt) ** (gamma - 1) * pt", "(1 - pt) ** gamma * pt"),
         ("only the label's entry", "onehot - p", "onehot * (1 - p)"),
         ("mean forgotten", "dy / n", "dy"),
     ],
 )
 def focal_loss(gamma=2.0):
     def forward(z, t):
-        e = np.exp(z - z.max(1, keepdims=True))
-        p = e / e.sum(1, keepdims=True)
-        pt = p[np.arange(len(t)), t]
-        return -((1 - pt) ** gamma * np.log(pt)).mean(), (p, pt, t)
+        z = z - z.max(1, keepdims=True)
+        logp = z - np.log(np.exp(z).sum(1, keepdims=True))
+        logpt = logp[np.arange(len(t)), t]
+        pt = np.exp(logpt)
+        return -((1 - pt) ** gamma * logpt).mean(), (np.exp(logp), pt, logpt, t)
 
     def backward(dy, cache):
-        p, pt, t = cache
+        p, pt, logpt, t = cache
         n = len(t)
         onehot = np.eye(p.shape[1], dtype=p.dtype)[t]
-        dpt = gamma * (1 - pt) ** (gamma - 1) * np.log(pt) - (1 - pt) ** gamma / pt
-        return (dpt * pt)[:, None] * (onehot - p) * (dy / n)
+        dlogpt = gamma * (1 - pt) ** (gamma - 1) * pt * logpt - (1 - pt) ** gamma
+        return dlogpt[:, None] * (onehot - p) * (dy / n)
 
     def reference(z, t):
         logp = F.log_softmax(z, 1).gather(1, t[:, None])[:, 0]
