@@ -195,7 +195,7 @@ def _power(x: Ball, p: Any) -> Any:
         return rounding.sqrt(x)
     if p == -1:
         return 1 / x
-    return x * x if p == 2 else rounding.power(float(p))(x)
+    return x * x if p == 2 else rounding.power(float(p), float(_ball(p, x.arithmetic).rad))(x)
 
 
 def _where(condition: Any, x: Any, y: Any) -> Ball:

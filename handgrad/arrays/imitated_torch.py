@@ -14,14 +14,18 @@ from handgrad.arrays.precision import to64
 
 # Selections, copies and comparisons: nothing is rounded. (Names of aten without a leading or trailing underscore.)
 EXACT = """
-abs amax amin aminmax arange argmax argmin argsort as_strided cat clamp clamp_max clamp_min clone constant_pad_nd copy
-cummax cummin detach dropout embedding empty empty_like expand eye fill flip full full_like gather hardtanh
-hardtanh_backward index index_select kthvalue lift_fresh local_scalar_dense masked_fill masked_scatter masked_select max
+abs adaptive_max_pool2d adaptive_max_pool2d_backward amax amin aminmax arange argmax argmin argsort as_strided
+as_strided_scatter block_diag cat ceil clamp clamp_max clamp_min clone constant_pad_nd copy copysign cummax cummin
+detach diag diag_embed diagonal_scatter dropout embedding empty empty_like expand eye fill fill_diagonal flip floor
+fmod frac full full_like gather hardtanh hardtanh_backward heaviside im2col index index_copy index_fill index_select
+kthvalue ldexp lift lift_fresh lift_fresh_copy local_scalar_dense masked_fill masked_scatter masked_select max
 max_pool2d_with_indices max_pool2d_with_indices_backward max_pool3d_with_indices max_pool3d_with_indices_backward
-maximum median min minimum mode nanmedian native_dropout neg new_empty new_full new_ones new_zeros nll_loss_backward
-one_hot ones ones_like pad reflection_pad1d reflection_pad2d relu repeat repeat_interleave replication_pad1d
-replication_pad2d roll round scalar_tensor scatter select_backward select_scatter sgn sign slice_backward slice_scatter
-sort stack threshold threshold_backward to_copy topk tril triu trunc unfold where zero zeros zeros_like
+max_unpool2d maximum median min minimum mode nan_to_num nanmedian native_dropout neg new_empty new_full new_ones
+new_zeros nextafter nll_loss_backward one_hot ones ones_like pad pixel_shuffle pixel_unshuffle put reflection_pad1d
+reflection_pad2d relu repeat repeat_interleave replication_pad1d replication_pad2d roll rot90 round scalar_tensor
+scatter select_backward select_scatter sgn sign slice_backward slice_scatter sort stack take threshold
+threshold_backward to_copy topk tril triu trunc unfold upsample_nearest1d upsample_nearest2d where zero zeros
+zeros_like
 """
 # One rounding of the result. Everything else is a kernel that sums inside.
 ELEMENTWISE = """

@@ -250,7 +250,13 @@ def sign(x: Ball) -> Ball:
     return x._with(value, np.where(sure, 0.0, 1 + np.abs(value)) if x.arithmetic.both else _zeros(value))
 
 
-def power(p: float) -> Rule:
-    """x**p for a real exponent; |p| |x|^(p-1) is steepest at one end of the ball."""
+def power(p: float, off: float = 0.0) -> Rule:
+    """x**p for a real exponent; |p| |x|^(p-1) is steepest at one end of the ball. off: how far p itself may be off."""
     at = _near if p < 1 else lambda m, r: np.abs(m) + r
-    return function(lambda m: m**p, lambda m, r: abs(p) * at(m, r) ** (p - 1.0))
+    exact = function(lambda m: m**p, lambda m, r: abs(p) * at(m, r) ** (p - 1.0))
+
+    def rule(x: Ball) -> Ball:
+        y = exact(x)
+        return y._with(y.mid, y.rad + np.abs(y.mid) * off * np.abs(np.log(np.abs(x.mid)))) if off else y
+
+    return rule

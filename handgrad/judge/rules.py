@@ -39,7 +39,7 @@ def find_the_rung(found: Judgement) -> Judgement:
         return leave_open(found, own)
     if trial.own.imitated and (wide := {n: z for n in trial.reference if (z := typical_error(trial, n)) > RUNG_RMS}):
         words = "its entries are off by {:.2g} standard deviations of the code's own rounding, all in all"
-        return leave_tensors_open(found, {name: words.format(z) for name, z in wide.items()})
+        return set_aside(found, {name: words.format(z) for name, z in wide.items()})
     evidence = {n: under[rung].evidence[n] for n, rung in rungs.items() if rung is not None}
     lowest = max((rung for rung in rungs.values() if rung is not None), key=list(Rung).index)
     return replace(judgement(trial, found.way, evidence), notes=found.notes, rung=lowest)
@@ -73,7 +73,7 @@ def leave_open(found: Judgement, own: Judgement) -> Judgement:
     """Inside the widest bound and on no step of the ladder: neither right nor wrong by what rounding does."""
     beyond = {t.name: t for t in own.report.tensors if t.verdict is not Verdict.CERTIFIED}
     words = f"entries are off by more than {found.trial.dtype} rounding explains, and by less than it could explain"
-    return leave_tensors_open(found, {name: f"{t.outside} {words}" for name, t in beyond.items()})
+    return set_aside(found, {name: f"{t.outside} {words}" for name, t in beyond.items()})
 
 
 def leave_tensors_open(found: Judgement, reasons: Mapping[str, str]) -> Judgement:

@@ -5,6 +5,7 @@ import numpy as np
 from handgrad.judge.compare import Float
 from handgrad.judge.isolation import attempt
 from handgrad.judge.judgement import Judgement
+from handgrad.judge.trial import Trial
 from handgrad.subjects.function.reference import Reference
 
 
@@ -19,6 +20,14 @@ def beside_eager(found: Judgement, reference: Reference) -> list[str]:
         if name in eager and S.any() and trial.results[name].shape == S.shape == eager[name].shape
     ]
     return [f"typical error beside torch's own {trial.dtype} code: {', '.join(parts)}"] if parts else []
+
+
+def overflows_as_torch(trial: Trial, reference: Reference) -> bool:
+    """Whether the code overflows at low precision where torch's own code of the reference does too."""
+    if not trial.coarse or all(np.isfinite(v).all() for n, v in trial.results.items() if n not in trial.missing):
+        return False
+    eager = attempt(reference.eager, trial.inputs, trial.dy).value
+    return eager is not None and not all(np.isfinite(v).all() for v in eager.values())
 
 
 def typical(given: Float, right: Float) -> float:

@@ -15,7 +15,15 @@ from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, Kind, repeat_first
 from handgrad.subjects.function.kinks import draw_at, slope_jumps
 from handgrad.subjects.function.reference import Reference
-from handgrad.subjects.function.sizes import Shape, follow, more_sizes, resize, shape_words, usual_sizes
+from handgrad.subjects.function.sizes import (
+    Shape,
+    follow,
+    keeps_multiples,
+    more_sizes,
+    resize,
+    shape_words,
+    usual_sizes,
+)
 
 Float = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, Shape], Float]
@@ -151,9 +159,13 @@ def equal_rows(draw: Draw) -> Draw:
 def at_other_sizes(drawing: Drawing, y: Shape) -> Iterator[Case]:
     """The usual ones first, and then every size in every role, to be compared only."""
     for name, becomes in usual_sizes(drawing.shapes):
+        if not keeps_multiples(drawing.shapes, y, becomes):
+            continue
         shapes, expected = resize(drawing.shapes, becomes), follow(y, drawing.shapes, becomes)
         yield drawing.at(shapes, f"{name}: {shape_words(shapes)}", Kind.SIZES, y_shape=expected)
     for becomes in more_sizes(drawing.shapes):
+        if not keeps_multiples(drawing.shapes, y, becomes):
+            continue
         shapes, expected = resize(drawing.shapes, becomes), follow(y, drawing.shapes, becomes)
         yield drawing.at(shapes, f"sizes {shape_words(shapes)}", Kind.SIZES, y_shape=expected, probe=True)
 

@@ -46,6 +46,9 @@ def try_probes(
             judged = try_case(code, reference, probe.case, rng, first.trial.slack, probe.dy)
             if judged.judgement is not None and judged.judgement.verdict is Verdict.UNRESOLVED:
                 judged = Tried(probe.case, None, (f"{probe.case.name}: not judged, {NO_BOUND}",))
+            if judged.row is not None and judged.judgement is None and judged.error is not None:
+                words = f"{probe.case.name}: not judged, backward raises {type(judged.error).__name__} there"
+                judged = Tried(probe.case, None, (words,))
             tried.append(judged)
         if found:
             notes.append(f"{len(found)} {kind.name.lower()} compared, the most different judged")

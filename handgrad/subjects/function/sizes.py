@@ -33,6 +33,22 @@ def more_sizes(shapes: Mapping[str, Shape]) -> Iterator[Becomes]:
         yield from (becomes for becomes in ways if resize(shapes, becomes) != dict(shapes))
 
 
+def keeps_multiples(shapes: Mapping[str, Shape], y: Shape, becomes: Becomes) -> bool:
+    """Whether inner sizes that are multiples of others still are: three gates of a unit, both halves of a row.
+
+    The first axis is a batch, whose size means nothing to the others. A y size that no input has is one of the others.
+    """
+    first = next((shape[0] for shape in shapes.values() if shape), 1)
+    inner = [n for n in list_sizes(shapes) if n != first]
+    parts = {*inner, *(n for n in y[1:] if n not in list_sizes(shapes))} - {1, first}
+    for n in inner:
+        for m in (m for m in parts if m < n and n % m == 0):
+            whole, part = becomes.get(n, n), becomes.get(m, m) if m in inner else becomes.get(n, n) * m // n
+            if whole * m != part * n:
+                return False
+    return True
+
+
 def list_sizes(shapes: Mapping[str, Shape]) -> list[int]:
     """The different sizes above 1, each of which has a role."""
     return sorted({n for shape in shapes.values() for n in shape if n > 1})
