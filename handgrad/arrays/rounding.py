@@ -256,7 +256,7 @@ def power(p: float, off: float = 0.0) -> Rule:
     exact = function(lambda m: m**p, lambda m, r: abs(p) * at(m, r) ** (p - 1.0))
 
     def rule(x: Ball) -> Ball:
-        y = exact(x)
+        y: Ball = exact(x)
         return y._with(y.mid, y.rad + np.abs(y.mid) * off * np.abs(np.log(np.abs(x.mid)))) if off else y
 
     return rule

@@ -253,3 +253,55 @@ def test_a_small_mistake_in_float64_is_not_called_float32():
     found, text = verdict(np.tanh, lambda dy, x: (1 + 1e-8) * dy * (1 - np.tanh(x) ** 2), torch.tanh, inputs=[(6, 4)])
     assert found is R
     assert INSIDE not in " ".join(text.split()), text
+
+
+def test_a_sigmoid_written_with_tanh_loses_its_tail_and_is_told_so():
+    x = np.array([[-90.0, 1.0, 0.5]])
+    forward = lambda x: (0.5 + 0.5 * np.tanh(0.5 * x),) * 2  # noqa: E731
+    report = verify_function(forward, lambda dy, s: dy * s * (1 - s), torch.sigmoid, [x], seed=0)
+    assert report.verdict is Verdict.UNRESOLVED
+    assert "no digit of" in report.text(width=10_000)
+
+
+def test_a_constant_exponent_may_be_off_by_half_a_unit():
+    a = (np.random.default_rng(0).uniform(0.5, 1, size=(4, 3)) * 1e-10).astype(np.float32)
+
+    def norm(exponent):
+        def forward(a):
+            s = np.sum(a**3, axis=1)
+            return s**exponent, (a, s)
+
+        return forward
+
+    def back(dy, cache):
+        a, s = cache
+        return (dy * s ** (-2 / 3))[:, None] * a**2
+
+    right = lambda a: (a**3).sum(1) ** (1 / 3)  # noqa: E731
+    assert verify_function(norm(1 / 3), back, right, [a], seed=0).verdict is Verdict.CERTIFIED
+    assert verify_function(norm(0.3333), back, right, [a], seed=0).verdict is Verdict.REFUTED
+
+
+def test_a_reference_that_floors_is_not_moved_over_a_whole_number():
+    q = np.array([1.0625, 2.25, 0.5, 3.75])
+
+    def forward(v, q):
+        i = np.floor(q).astype(int)
+        f = q - i
+        return (1 - f) * v[i] + f * v[i + 1], (v, i, f)
+
+    def back(dy, cache, exchanged=False):
+        v, i, f = cache
+        dv = np.zeros_like(v)
+        np.add.at(dv, i, dy * (f if exchanged else 1 - f))
+        np.add.at(dv, i + 1, dy * f)
+        return dv, dy * (v[i + 1] - v[i])
+
+    def reference(v, q):
+        i = q.detach().floor().long()
+        return (1 - (q - i)) * v[i] + (q - i) * v[i + 1]
+
+    v = np.random.default_rng(0).normal(size=5)
+    assert verify_function(forward, back, reference, [v, q], seed=0).verdict is Verdict.CERTIFIED
+    wrong = verify_function(forward, lambda dy, c: back(dy, c, True), reference, [v, q], seed=0)
+    assert wrong.verdict is Verdict.REFUTED

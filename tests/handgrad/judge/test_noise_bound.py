@@ -382,6 +382,8 @@ def test_exact_operations_make_no_noise():
             torch.where(x > 0, x, -x),
             -x,
             x.clone(),
+            x.floor(),
+            x.ceil(),
         ):
             assert np.array_equal(np.float32(moved), moved)
         rounded = {"exp": torch.exp(x), "mm": x @ x.T, "sum": x.sum(1), "softmax": torch.softmax(x, 1)}
