@@ -17,11 +17,6 @@ from handgrad.arrays.arithmetic import Arithmetic, cut_short
 
 # Compiled functions that sum inside and call no ufunc of NumPy's.
 KERNELS = (np.dot, np.einsum, np.inner, np.vdot, np.convolve, np.correlate, np.interp, np.bincount)
-# Functions whose results are exact at 0 and 1 at most: tanh(20) is 1 in every precision, and yet rounded.
-TRANSCENDENTAL = (
-    np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.sin, np.cos, np.tan, np.arcsin, np.arccos,
-    np.arctan, np.sinh, np.cosh, np.tanh, np.arcsinh, np.arccosh, np.arctanh, np.logaddexp, np.arctan2,
-)  # fmt: skip
 WIDER: dict[str, Any] = {"float16": np.float64, "float32": np.float64, "float64": np.longdouble}
 
 
@@ -134,7 +129,7 @@ def _rounded(
         off_by_half(a, result.dtype, dice) if constant else a for a, constant in zip(given, constants, strict=True)
     ]
     result = np.asarray(call(*given, **kwargs), result.dtype)
-    inexact, u = ~exactly(call, ufunc, given, result, kwargs), dice.u(result.dtype)
+    inexact, u = ~exactly(call, given, result, kwargs), dice.u(result.dtype)
     if not inexact.any():
         return result
     if ufunc is np.matmul or call.__name__ in ("reduce", "accumulate", "reduceat"):
@@ -145,9 +140,7 @@ def _rounded(
     return np.asarray(dice.move(result, u, inexact))
 
 
-def exactly(
-    call: Callable[..., Any], ufunc: np.ufunc, given: list[Any], result: npt.NDArray[Any], kwargs: Any
-) -> npt.NDArray[np.bool_]:
+def exactly(call: Callable[..., Any], given: list[Any], result: npt.NDArray[Any], kwargs: Any) -> npt.NDArray[np.bool_]:
     """Where a wider precision gives the very same numbers: there nothing was rounded."""
     wider = WIDER[result.dtype.name]
     try:
@@ -156,8 +149,6 @@ def exactly(
             wide = call(*(a.astype(wider) if rounds(a) else a for a in given), **kwargs)
     except TypeError:  # no loop for that precision
         return np.zeros(result.shape, np.bool_)
-    if ufunc in TRANSCENDENTAL:
-        wide = np.where(np.isin(given[0], (0, 1)), wide, np.nan)
     return np.asarray((wide == result) | ~np.isfinite(result))
 
 

@@ -99,6 +99,21 @@ def add_the_noise_of_the_reference(found: Judgement) -> Judgement:
     return replace(found.with_tensors(tensors), evidence={**found.evidence, **wider})
 
 
+def allow_zeros_below_rounding(found: Judgement) -> Judgement:
+    """A zero for a value below the rounding of its tensor's largest is a lost digit, not another formula."""
+    u, evidence, forward_lost = found.trial.arithmetic.u, dict(found.evidence), False
+    for name in found.failing():  # y comes first: what it lost, its gradients cannot have
+        e = found.evidence[name]
+        if e.hand.shape == e.reference.shape:
+            size = np.abs(e.reference)
+            below = e.outside & (e.hand == 0) & ((size <= u * np.max(size, initial=0.0)) | forward_lost)
+            if below.any():
+                forward_lost |= name == "y"
+                evidence[name] = replace(e, bound=np.where(below, size, e.bound))
+    changed = {n: measure(found.trial, n, e) for n, e in evidence.items() if e is not found.evidence[n]}
+    return replace(found.with_tensors(changed), evidence=evidence)
+
+
 def compare_the_forward_pass_first(found: Judgement) -> Judgement:
     """If foreign code computes another function than its reference, their gradients cannot be compared."""
     trial, first = found.trial, found.report.tensors[0]
@@ -221,6 +236,7 @@ VERDICT_RULES: tuple[Callable[[Judgement], Judgement], ...] = (
     bound_by_noise,
     find_the_rung,
     add_the_noise_of_the_reference,
+    allow_zeros_below_rounding,
     compare_the_forward_pass_first,
     take_a_missing_gradient_for_zero,
     ask_a_difference_quotient,
