@@ -46,4 +46,4 @@ smallest = [np.array([[[1.0, 2.0], [5.0, 3.0]]]), np.ones(2)], np.array([[[1.0, 
 
 def own_test(compare):
     """Two axes; torch.allclose as it comes."""
-    return all(torch.allclose(g, e) for g, e in compare())
+    return all(torch.allclose(g, e) for g, e in compare([(4, 5), (5,)]))
