@@ -12,7 +12,7 @@ import numpy as np
 
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.judge.bound import bound_by_balls, bound_by_noise
-from handgrad.judge.compare import Evidence, index_words
+from handgrad.judge.compare import Evidence, TensorReport, index_words
 from handgrad.judge.constants import CLOSE, LOST, NOISE_SIGMAS, ROUNDINGS, RUNG_RMS
 from handgrad.judge.difference_quotient import clear
 from handgrad.judge.judgement import Judgement, Way, judgement, measure
@@ -101,14 +101,15 @@ def add_the_noise_of_the_reference(found: Judgement) -> Judgement:
 
 def allow_zeros_below_rounding(found: Judgement) -> Judgement:
     """A zero for a value below the rounding of its tensor's largest is a lost digit, not another formula."""
-    u, evidence, forward_lost = found.trial.arithmetic.u, dict(found.evidence), False
-    for name in found.failing():  # y comes first: what it lost, its gradients cannot have
+    u, evidence, largest = found.trial.arithmetic.u, dict(found.evidence), 0.0
+    for name in found.failing():  # y comes first
         e = found.evidence[name]
         if e.hand.shape == e.reference.shape:
             size = np.abs(e.reference)
-            below = e.outside & (e.hand == 0) & ((size <= u * np.max(size, initial=0.0)) | forward_lost)
+            below = e.outside & (e.hand == 0) & (size <= u * max(np.max(size, initial=0.0), largest))
             if below.any():
-                forward_lost |= name == "y"
+                if name == "y":  # then a gradient far below dy is lost with it, even if its whole tensor is
+                    largest = float(np.max(np.abs(found.trial.dy64), initial=0.0))
                 evidence[name] = replace(e, bound=np.where(below, size, e.bound))
     changed = {n: measure(found.trial, n, e) for n, e in evidence.items() if e is not found.evidence[n]}
     return replace(found.with_tensors(changed), evidence=evidence)
@@ -116,8 +117,8 @@ def allow_zeros_below_rounding(found: Judgement) -> Judgement:
 
 def compare_the_forward_pass_first(found: Judgement) -> Judgement:
     """If foreign code computes another function than its reference, their gradients cannot be compared."""
-    trial, first = found.trial, found.report.tensors[0]
-    if trial.stage.subject is not None or first.verdict is not Verdict.REFUTED:
+    trial, first = found.trial, forward_report(found)
+    if trial.stage.subject is not None or first is None or first.verdict is not Verdict.REFUTED:
         return found
     e, again = found.evidence["y"], trial.again.get("y")
     words, verdict = forward_words(first.reason, e, first.index, first.outside), Verdict.REFUTED
@@ -134,6 +135,11 @@ def compare_the_forward_pass_first(found: Judgement) -> Judgement:
             verdict = Verdict.UNRESOLVED
     report = replace(found.report, tensors=(replace(first, verdict=verdict, reason=words),))
     return replace(found, report=report)
+
+
+def forward_report(found: Judgement) -> TensorReport | None:
+    """The report on y; None where a special case left it out."""
+    return next((t for t in found.report.tensors if t.name == "y"), None)
 
 
 def forward_words(reason: str, e: Evidence, at: tuple[int, ...], outside: int) -> str:
@@ -167,8 +173,8 @@ def take_a_missing_gradient_for_zero(found: Judgement) -> Judgement:
 
 def ask_a_difference_quotient(found: Judgement) -> Judgement:
     """torch is not exact at all inputs: a difference quotient of the code's forward pass says which side is off."""
-    first = found.report.tensors[0]
-    if found.verdict is not Verdict.REFUTED or first.verdict is Verdict.REFUTED:
+    first = forward_report(found)
+    if found.verdict is not Verdict.REFUTED or (first is not None and first.verdict is Verdict.REFUTED):
         return found
     for t in found.report.tensors:
         if t.verdict is not Verdict.REFUTED or (e := clear(found.trial, t.name, found.evidence[t.name])) is None:

@@ -305,3 +305,21 @@ def test_a_reference_that_floors_is_not_moved_over_a_whole_number():
     assert verify_function(forward, back, reference, [v, q], seed=0).verdict is Verdict.CERTIFIED
     wrong = verify_function(forward, lambda dy, c: back(dy, c, True), reference, [v, q], seed=0)
     assert wrong.verdict is Verdict.REFUTED
+
+
+def test_a_zero_of_the_size_of_the_upstream_gradient_is_no_lost_digit():
+    """At -90 the value is lost to rounding, at 90 the gradient is a plain mistake."""
+    x = np.array([[-90.0, 90.0, 0.5]])
+
+    def forward(x):
+        y = np.zeros_like(x)
+        y[:] = x * (0.5 + 0.5 * np.tanh(0.5 * x))
+        return y, x
+
+    def back(dy, x, wrong=True):
+        s = 0.5 + 0.5 * np.tanh(0.5 * x)
+        return dy * (s + x * s * (1 - s)) * ((x < 80) if wrong else 1)
+
+    silu = torch.nn.functional.silu
+    assert verify_function(forward, back, silu, [x], seed=0).verdict is Verdict.REFUTED
+    assert verify_function(forward, lambda dy, x: back(dy, x, False), silu, [x], seed=0).verdict is Verdict.UNRESOLVED
