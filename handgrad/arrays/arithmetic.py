@@ -51,6 +51,11 @@ class Arithmetic:
         """The NumPy type an array in this precision reports (NumPy has no bfloat16, and float16 sums differently)."""
         return np.dtype(np.float32 if self.u == 2.0**-24 else np.float64)
 
+    @property
+    def coarse(self) -> bool:
+        """Whether code in this precision commonly computes in float32 inside: bfloat16 and float16."""
+        return self.u_sum < self.u
+
     def join(self, *parts: Any) -> Any:
         """The radius of a sum of independent errors: their sum, or under rms the root of the sum of squares.
 

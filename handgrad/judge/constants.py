@@ -28,6 +28,10 @@ RUNG_RMS = 1.5
 ACCUMULATES = 2
 BENDS = 12
 BEND_POINTS = 258
+BEND_RANGE = 8
+BEND_JUMP = 4
+BEND_SMALLEST = 2.0**-20
+BESIDE = 2.0**-6
 BEYOND = 1e6
 EQUAL_ROWS = 512
 QUOTIENT_ENTRIES = 64
@@ -124,6 +128,12 @@ REASONS: dict[str, Reason] = {
     "ACCUMULATES": Reason("words", "times the noise of sums in float32 from which code is said to accumulate coarsely"),
     "BENDS": Reason("verdict", "numbers of the code, and jumps of a slope, at which inputs are drawn: more are data"),
     "BEND_POINTS": Reason("verdict", "points between -8 and 8 at which a slope is looked at: a few milliseconds"),
+    "BEND_RANGE": Reason("verdict", "the size up to which a reference's slope is looked at for jumps"),
+    "BEND_JUMP": Reason(
+        "verdict", "times the changes beside it that make a change of the slope a jump to be looked at"
+    ),
+    "BEND_SMALLEST": Reason("verdict", "change of the slope below which it is rounding"),
+    "BESIDE": Reason("verdict", "share of a number of the code by which inputs are drawn beside it as well"),
     "BEYOND": Reason("verdict", "numbers of the code from which on they are taken for sizes or fillers"),
     "EQUAL_ROWS": Reason("verdict", "equal rows in bfloat16: from 256 on a sum rounded at every addition stands still"),
     "QUOTIENT_ENTRIES": Reason(

@@ -25,7 +25,9 @@ def by_noise(trial: Trial, arithmetic: Arithmetic | None = None) -> Judgement:
     arithmetic: the rounding that is allowed, by default that of the precision judged.
     """
     a = arithmetic or trial.arithmetic
-    coarse = trial.coarse and trial.own.imitated  # what it rounds was measured; its reference rounds in float32
+    coarse = (
+        trial.arithmetic.coarse and trial.own.imitated
+    )  # what it rounds was measured; its reference rounds in float32
     sigma = trial.noise(Arithmetic.of("float32") if coarse else a)
     found = judgement(trial, Way.NOISE, evidence(trial, a, sigma))
     if found.verdict is Verdict.CERTIFIED and not coarse:

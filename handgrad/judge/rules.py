@@ -28,7 +28,7 @@ FORWARD_DIFFERS = "the forward passes differ"
 def find_the_rung(found: Judgement) -> Judgement:
     """bfloat16 and float16 code is judged under the tightest arithmetic of the ladder under which it passes."""
     trial = found.trial
-    if not trial.coarse or found.verdict is Verdict.REFUTED or trial.missing:
+    if not trial.arithmetic.coarse or found.verdict is Verdict.REFUTED or trial.missing:
         return found
     under = {rung: under_rung(found, rung) for rung in Rung}
     rungs = {n: next((r for r in Rung if certified(under[r], n)), None) for n in found.evidence}

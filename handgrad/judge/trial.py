@@ -103,11 +103,6 @@ class Trial:
             return OwnNoise({}, False)
         return own_noise(self.stage, self.inputs, self.dy, self.results, self.seed)
 
-    @property
-    def coarse(self) -> bool:
-        """Whether the precision judged is one in which code commonly computes in float32 inside."""
-        return self.dtype in ("bfloat16", "float16")
-
     def run(self) -> Outputs:
         """The code on copies of the inputs and of dy, without its warnings."""
         with quiet():

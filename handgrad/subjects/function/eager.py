@@ -12,7 +12,7 @@ from handgrad.subjects.function.reference import Reference
 def beside_eager(found: Judgement, reference: Reference) -> list[str]:
     """One line with every tensor's typical error, relative to its typical entry; nothing where torch cannot run it."""
     trial = found.trial
-    if not trial.coarse or (eager := attempt(reference.eager, trial.inputs, trial.dy).value) is None:
+    if not trial.arithmetic.coarse or (eager := attempt(reference.eager, trial.inputs, trial.dy).value) is None:
         return []
     parts = [
         f"{name} {typical(trial.results[name], S):.1e} (torch {typical(eager[name], S):.1e})"
@@ -24,7 +24,9 @@ def beside_eager(found: Judgement, reference: Reference) -> list[str]:
 
 def overflows_as_torch(trial: Trial, reference: Reference) -> bool:
     """Whether the code overflows at low precision where torch's own code of the reference does too."""
-    if not trial.coarse or all(np.isfinite(v).all() for n, v in trial.results.items() if n not in trial.missing):
+    if not trial.arithmetic.coarse or all(
+        np.isfinite(v).all() for n, v in trial.results.items() if n not in trial.missing
+    ):
         return False
     eager = attempt(reference.eager, trial.inputs, trial.dy).value
     return eager is not None and not all(np.isfinite(v).all() for v in eager.values())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.judge.constants import EQUAL_ROWS, MAGNITUDE_STEP, MAGNITUDES_16, MAGNITUDES_32, MAGNITUDES_64
 from handgrad.judge.isolation import attempt
@@ -144,7 +145,7 @@ def at_bends(drawing: Drawing, points: Sequence[float], fixed: Sequence[str]) ->
 def at_equal_rows(drawing: Drawing, y: Shape) -> Iterator[Case]:
     """In low precision: many equal rows, whose sum shows how sums are rounded."""
     first = next((shape[0] for shape in drawing.shapes.values() if shape), 1)
-    if dtype_name(drawing.model) in ("bfloat16", "float16") and first > 1 and y[:1] == (first,):
+    if Arithmetic.of(dtype_name(drawing.model)).coarse and first > 1 and y[:1] == (first,):
         becomes = {first: EQUAL_ROWS}
         shapes, expected = resize(drawing.shapes, becomes), follow(y, drawing.shapes, becomes)
         name = f"{EQUAL_ROWS} equal rows: {shape_words(shapes)}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.judge.constants import BEND_POINTS, BENDS, BEYOND
+from handgrad.judge.constants import BEND_JUMP, BEND_POINTS, BEND_RANGE, BEND_SMALLEST, BENDS, BESIDE, BEYOND
 from handgrad.judge.isolation import attempt
 from handgrad.subjects.function.reference import Reference
 
@@ -55,9 +55,9 @@ def _constants(code: CodeType) -> Iterator[Any]:
 
 
 def slope_jumps(reference: Reference, inputs: Mapping[str, Any]) -> tuple[float, ...]:
-    """The numbers on both sides of every jump of an elementwise reference's slope between -8 and 8.
+    """The numbers on both sides of every jump of an elementwise reference's slope; none for any other function.
 
-    None for any other function. A jump stays when the step is halved; a steep slope does not.
+    A jump stays when the step is halved; a steep slope does not.
     """
     name = next(iter(inputs))
     shape = inputs[name].shape
@@ -72,10 +72,10 @@ def slope_jumps(reference: Reference, inputs: Mapping[str, Any]) -> tuple[float,
     def look() -> tuple[float, ...]:
         if any(v.shape != shape for v in inputs.values()) or reference.value(inputs).shape != shape:
             return ()
-        grid = np.linspace(-8, 8, BEND_POINTS) + 0.0041
+        grid = np.linspace(-BEND_RANGE, BEND_RANGE, BEND_POINTS) + BESIDE / 4  # off the whole numbers
         change = np.abs(np.diff(slope(grid)))
         around = np.maximum(np.r_[0, change[:-1]], np.r_[change[1:], 0])
-        (at,) = np.nonzero(change > np.maximum(4 * around, 2.0**-20))
+        (at,) = np.nonzero(change > np.maximum(BEND_JUMP * around, BEND_SMALLEST))
         if not 0 < len(at) <= BENDS:
             return ()
         low, high = grid[at], grid[at + 1]
@@ -91,7 +91,7 @@ def slope_jumps(reference: Reference, inputs: Mapping[str, Any]) -> tuple[float,
 
 def draw_at(points: tuple[float, ...]) -> Callable[[np.random.Generator, tuple[int, ...]], Any]:
     """A draw of these numbers, of both signs, of their neighbours, and of what lies a little beside them."""
-    near = [p * f for p in points for f in (1, -1, 1 + 2.0**-6, 1 - 2.0**-6, -1 - 2.0**-6, -1 + 2.0**-6)]
+    near = [p * sign * f for p in points for sign in (1, -1) for f in (1, 1 + BESIDE, 1 - BESIDE)]
 
     def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
         values = np.resize(rng.permutation(near), int(np.prod(shape)))
