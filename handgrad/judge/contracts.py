@@ -1,12 +1,11 @@
 """The promises of a backward pass besides right numbers, each a check with a name.
 
-All run the stage's own code in its own precision. None needs a tolerance: zeros, powers of two and repetitions are
-exact in floating point. Only where a sum is compared is there a bound, which comes from the ball arrays.
+All run the stage's own code in its own precision. Most need no tolerance: zeros, powers of two and repetitions are
+exact in floating point. Where a sum is compared there is the bound of the judge, and what may underflow is left out.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,66 +25,12 @@ from handgrad.judge.constants import (
 )
 from handgrad.judge.isolation import attempt, contents, duplicate, shares_memory
 from handgrad.judge.judgement import Judgement
+from handgrad.judge.promises import Contract, Promise
 from handgrad.judge.stage import Arrays, Outputs
 from handgrad.judge.trial import Trial
 
 FACTORS = {"-1": -1.0, "2^20": UPSTREAM_FACTOR, "2^-20": 1 / UPSTREAM_FACTOR}
-
-
-class Promise(StrEnum):
-    """What must be kept, in the words of a report."""
-
-    SHAPES = "every gradient has the shape of its input"
-    PRECISION = "dtype and device are kept"
-    INPUTS_UNCHANGED = "nothing passed in is changed"
-    CACHE_UNCHANGED = "the cache is not changed"
-    NO_ALIASES = "no output aliases an input"
-    REPEATABLE = "repeatable bit for bit"
-    OWN_CACHE = "the backward pass uses its own cache"
-    ZERO = "zero upstream gradient gives zero"
-    LINEAR = "linear in the upstream gradient"
-    FINITE = "finite at inputs up to 1e4"
-    SAME = "the same every time"
-    ELSEWHERE = "right at other inputs of the same shapes"
-    LAYOUTS = "right in any layout of memory"
-    FROZEN = "right whichever inputs need a gradient"
-    RUNS = "can be run on other numbers"
-    NOT_MADE = "a contract that could not be checked"
-
-
-BREACHES = {  # what the code does, as the first line of a report says it
-    Promise.SHAPES: "gives a gradient of another shape",
-    Promise.PRECISION: "gives another dtype or device",
-    Promise.INPUTS_UNCHANGED: "writes into what it is given",
-    Promise.CACHE_UNCHANGED: "writes into its cache",
-    Promise.NO_ALIASES: "gives out memory of its inputs",
-    Promise.OWN_CACHE: "keeps something outside its cache",
-    Promise.ZERO: "gives a gradient where its upstream gradient is zero",
-    Promise.LINEAR: "is not linear in its upstream gradient",
-    Promise.FINITE: "is not finite at inputs up to 1e4",
-    Promise.REPEATABLE: "does not repeat itself",
-    Promise.SAME: "keeps state between calls, or is random",
-    Promise.ELSEWHERE: "keeps something from its first inputs",
-    Promise.LAYOUTS: "reads memory as if it were contiguous",
-    Promise.FROZEN: "is wrong where an input needs no gradient",
-}
-OVERWRITES = (Promise.INPUTS_UNCHANGED, Promise.CACHE_UNCHANGED)  # after these no number can be blamed on a formula
 ONE_FUNCTION = "forward and backward were not given as two functions"
-
-
-@dataclass(frozen=True)
-class Contract:
-    """One promise: kept, broken, or (None) not checked and why. words: how it is broken, if known better."""
-
-    name: Promise
-    held: bool | None
-    detail: str = ""
-    words: str = ""
-
-    @property
-    def breach(self) -> str:
-        """What the code does that it must not, in a few words."""
-        return self.words or BREACHES.get(self.name, f"not kept: {self.name}")
 
 
 def check_contracts(trial: Trial, rng: np.random.Generator) -> tuple[Contract, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from handgrad.arrays.arithmetic import Arithmetic
-from handgrad.arrays.imitated import Dice, base, imitate
+from handgrad.arrays.imitated import Dice, base, imitate, rounds
 from handgrad.arrays.imitated_torch import Rounding
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.judge.constants import OWN_RUNS
@@ -75,7 +75,7 @@ def run_moved(stage: Stage, inputs: Arrays, dy: Any, dice: Dice) -> dict[str, Fl
 
 def enter(value: Any, dice: Dice) -> Any:
     """An array of the judge's around the same numbers, for NumPy; a copy for any other library."""
-    if isinstance(value, np.ndarray | np.generic) and value.dtype.name in ("float32", "float64", "float16"):
+    if isinstance(value, np.ndarray | np.generic) and rounds(value):
         return imitate(value, dice)
     return duplicate(value)
 

@@ -14,8 +14,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from handgrad.judge.compare import StageReport, TensorReport
-from handgrad.judge.contracts import Contract
 from handgrad.judge.planted_error import Control
+from handgrad.judge.promises import Contract
 from handgrad.judge.verdict import Verdict, together
 from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
 

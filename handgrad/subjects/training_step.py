@@ -13,10 +13,10 @@ from handgrad.explain.diagnosis import Diagnosis
 from handgrad.explain.notes import explain
 from handgrad.judge.ball_bound import radii
 from handgrad.judge.compare import TensorReport, rename
-from handgrad.judge.contracts import OVERWRITES
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.judge import judge
 from handgrad.judge.planted_error import Control, plant_error
+from handgrad.judge.promises import OVERWRITES
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report, broken_contracts, reason

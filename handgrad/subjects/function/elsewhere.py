@@ -7,9 +7,10 @@ import numpy as np
 
 from handgrad.arrays.precision import like, to64
 from handgrad.judge.compare import TensorReport, index_words
-from handgrad.judge.contracts import Contract, Promise, no_stale_cache
+from handgrad.judge.contracts import no_stale_cache
 from handgrad.judge.isolation import attempt, contents, duplicate
 from handgrad.judge.judgement import Judgement
+from handgrad.judge.promises import Contract, Promise
 from handgrad.judge.stage import Arrays
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from handgrad.judge.contracts import Contract, Promise, outside
+from handgrad.judge.contracts import outside
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.judgement import Judgement
+from handgrad.judge.promises import Contract, Promise
 from handgrad.subjects.function.calling import Code, WrongReturn, by_autograd
 from handgrad.subjects.function.case import run
 from handgrad.subjects.function.reference import Reference, as_tensor

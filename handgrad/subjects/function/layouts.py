@@ -11,9 +11,10 @@ import torch
 
 from handgrad.arrays.base import refusal
 from handgrad.judge.bound import bound
-from handgrad.judge.contracts import Contract, Promise, outside
+from handgrad.judge.contracts import outside
 from handgrad.judge.isolation import attempt, contents, duplicate
 from handgrad.judge.judgement import Judgement
+from handgrad.judge.promises import Contract, Promise
 from handgrad.judge.repeats import difference_words
 from handgrad.judge.stage import Arrays
 from handgrad.judge.trial import Trial

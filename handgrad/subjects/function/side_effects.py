@@ -7,8 +7,6 @@ import numpy as np
 
 from handgrad.arrays.base import refusal
 from handgrad.judge.contracts import (
-    Contract,
-    Promise,
     cache_unchanged,
     dtype_and_device,
     finite_when_saturated,
@@ -22,6 +20,7 @@ from handgrad.judge.contracts import (
 )
 from handgrad.judge.isolation import attempt, contents, duplicate
 from handgrad.judge.judgement import Judgement
+from handgrad.judge.promises import Contract, Promise
 from handgrad.judge.stage import Arrays
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict

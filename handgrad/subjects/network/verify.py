@@ -12,11 +12,12 @@ from handgrad.arrays.precision import dtype_name, like, plain, to64
 from handgrad.explain.notes import Explanation, explain
 from handgrad.judge.compare import StageReport, rename, unmeasured
 from handgrad.judge.constants import SAMPLES
-from handgrad.judge.contracts import OVERWRITES, Contract, Promise, check_contracts
+from handgrad.judge.contracts import check_contracts
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.judge import judge
 from handgrad.judge.judgement import Judgement, Way
 from handgrad.judge.planted_error import plant_error
+from handgrad.judge.promises import OVERWRITES, Contract, Promise
 from handgrad.judge.settings import check_slack, choose_seed
 from handgrad.judge.stage import Stage
 from handgrad.judge.trial import Trial

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import manual
-from handgrad.judge.contracts import Contract, check_contracts
+from handgrad.judge.contracts import check_contracts
+from handgrad.judge.promises import Contract
 from handgrad.judge.stage import Halves, Stage
 from handgrad.judge.trial import Trial
 from handgrad.subjects.network.stages import layer_stage, loss_stage

@@ -6,7 +6,8 @@ import torch
 
 import manual
 from handgrad import verify_function
-from handgrad.judge.contracts import Promise, check_contracts
+from handgrad.judge.contracts import check_contracts
+from handgrad.judge.promises import Promise
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 from handgrad.subjects.network.stages import loss_stage
