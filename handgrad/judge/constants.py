@@ -42,7 +42,7 @@ QUOTIENT_ROUNDINGS = 8
 QUOTIENT_STEP = 1 / 5
 MAGNITUDES_64 = (1e-30, 1e4)
 MAGNITUDES_32 = (1e-15, 1e4)
-MAGNITUDES_16 = (1e-2, 1e2)
+MAGNITUDES_16 = (1e-2, 1e4)
 MAGNITUDE_STEP = 3
 TRIED_SIZES = (1, 2, 3, 5, 7, 8, 9, 16, 17)
 JUDGED_MAGNITUDES = 4
@@ -154,7 +154,7 @@ REASONS: dict[str, Reason] = {
         "verdict", "magnitudes at which a function of yours is compared where inputs are drawn in float64"
     ),
     "MAGNITUDES_32": Reason("verdict", "the same in float32 and bfloat16: what is smaller is lost when it is squared"),
-    "MAGNITUDES_16": Reason("verdict", "the same in float16: what is larger or smaller is lost when it is squared"),
+    "MAGNITUDES_16": Reason("verdict", "the same in float16; where torch's own code overflows too nothing is said"),
     "MAGNITUDE_STEP": Reason(
         "verdict", "one rung of that ladder over the one before: no range wider than this is left out"
     ),

@@ -47,6 +47,7 @@ def check_contracts(trial: Trial, rng: np.random.Generator) -> tuple[Contract, .
         inputs_unchanged(trial),
         cache_unchanged(trial),
         no_aliases(trial),
+        results_stay(trial),
         repeatable(trial),
         no_stale_cache(trial, {key: like(to64(v) * rng.uniform(0.5, 2), v) for key, v in trial.inputs.items()}),
         zero_to_zero(trial),
@@ -136,6 +137,15 @@ def no_aliases(trial: Trial) -> Contract:
         if shares_memory(out, value)
     ]
     return Contract(Promise.NO_ALIASES, not shared, "; ".join(shared))
+
+
+def results_stay(trial: Trial) -> Contract:
+    """A second run writes into memory of its own, not into what the first one returned (a buffer kept for it)."""
+    first = dict(trial.stage.hand(duplicate(trial.inputs), duplicate(trial.dy)))
+    before = {key: contents(value) for key, value in first.items()}
+    trial.stage.hand(duplicate(trial.inputs), like(-2 * trial.dy64, trial.dy))
+    written = ", ".join(key for key, value in first.items() if contents(value) != before[key])
+    return Contract(Promise.RESULTS_STAY, not written, written and f"the next run writes into the {written} it gave")
 
 
 def repeatable(trial: Trial) -> Contract:

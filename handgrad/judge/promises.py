@@ -12,6 +12,7 @@ class Promise(StrEnum):
     INPUTS_UNCHANGED = "nothing passed in is changed"
     CACHE_UNCHANGED = "the cache is not changed"
     NO_ALIASES = "no output aliases an input"
+    RESULTS_STAY = "what was returned stays as it is"
     REPEATABLE = "repeatable bit for bit"
     OWN_CACHE = "the backward pass uses its own cache"
     ZERO = "zero upstream gradient gives zero"
@@ -31,6 +32,7 @@ BREACHES = {  # what the code does, as the first line of a report says it
     Promise.INPUTS_UNCHANGED: "writes into what it is given",
     Promise.CACHE_UNCHANGED: "writes into its cache",
     Promise.NO_ALIASES: "gives out memory of its inputs",
+    Promise.RESULTS_STAY: "writes into what it returned before",
     Promise.OWN_CACHE: "keeps something outside its cache",
     Promise.ZERO: "gives a gradient where its upstream gradient is zero",
     Promise.LINEAR: "is not linear in its upstream gradient",

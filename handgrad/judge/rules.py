@@ -101,18 +101,24 @@ def add_the_noise_of_the_reference(found: Judgement) -> Judgement:
 
 def allow_zeros_below_rounding(found: Judgement) -> Judgement:
     """A zero for a value below the rounding of its tensor's largest is a lost digit, not another formula."""
-    u, evidence, largest = found.trial.arithmetic.u, dict(found.evidence), 0.0
+    trial, evidence, dy_lost = found.trial, dict(found.evidence), 0.0
+    largest = largest_input(trial) if trial.optional else 0.0
     for name in found.failing():  # y comes first
         e = found.evidence[name]
         if e.hand.shape == e.reference.shape:
-            size = np.abs(e.reference)
-            below = e.outside & (e.hand == 0) & (size <= u * max(np.max(size, initial=0.0), largest))
+            size, beside = np.abs(e.reference), largest if name == "y" else dy_lost
+            below = e.outside & (e.hand == 0) & (size <= trial.arithmetic.u * max(np.max(size, initial=0.0), beside))
             if below.any():
                 if name == "y":  # then a gradient far below dy is lost with it, even if its whole tensor is
-                    largest = float(np.max(np.abs(found.trial.dy64), initial=0.0))
+                    dy_lost = float(np.max(np.abs(trial.dy64), initial=0.0))
                 evidence[name] = replace(e, bound=np.where(below, size, e.bound))
-    changed = {n: measure(found.trial, n, e) for n, e in evidence.items() if e is not found.evidence[n]}
+    changed = {n: measure(trial, n, e) for n, e in evidence.items() if e is not found.evidence[n]}
     return replace(found.with_tensors(changed), evidence=evidence)
+
+
+def largest_input(trial: Trial) -> float:
+    """The largest number of a special draw: what is below its rounding is lost where a formula adds to it."""
+    return max((float(np.max(np.abs(a), initial=0.0)) for a in trial.exact.values()), default=0.0)
 
 
 def compare_the_forward_pass_first(found: Judgement) -> Judgement:

@@ -1,11 +1,14 @@
 """In low precision: how far the code is off, beside torch's own eager code in the same precision."""
 
-import numpy as np
+from dataclasses import replace
 
+import numpy as np
+import torch
+
+from handgrad.arrays.precision import like
 from handgrad.judge.compare import Float
 from handgrad.judge.isolation import attempt
 from handgrad.judge.judgement import Judgement
-from handgrad.judge.trial import Trial
 from handgrad.subjects.function.reference import Reference
 
 
@@ -22,14 +25,26 @@ def beside_eager(found: Judgement, reference: Reference) -> list[str]:
     return [f"typical error beside torch's own {trial.dtype} code: {', '.join(parts)}"] if parts else []
 
 
-def overflows_as_torch(trial: Trial, reference: Reference) -> bool:
-    """Whether the code overflows at low precision where torch's own code of the reference does too."""
-    if not trial.arithmetic.coarse or all(
-        np.isfinite(v).all() for n, v in trial.results.items() if n not in trial.missing
-    ):
+def overflows_as_torch(found: Judgement, reference: Reference) -> bool:
+    """Whether the code overflows below float64, and torch's own code of the reference as well.
+
+    In float16 an overflow inside may leave finite numbers, which are then wrong.
+    """
+    trial = found.trial
+    given = {n: v for n, v in trial.results.items() if n not in trial.missing}
+    if trial.dtype == "float64" or not any(is_lost(v, found, n) for n, v in given.items()):
         return False
-    eager = attempt(reference.eager, trial.inputs, trial.dy).value
-    return eager is not None and not all(np.isfinite(v).all() for v in eager.values())
+    model = torch.zeros((), dtype=getattr(torch, trial.dtype))
+    inputs = {n: like(a, model) for n, a in trial.exact.items()}
+    eager = attempt(reference.eager, inputs, like(trial.dy64, model)).value
+    return eager is not None and any(is_lost(v, found, n) for n, v in eager.items())
+
+
+def is_lost(value: Float, found: Judgement, name: str) -> bool:
+    """Whether it has entries that are not finite; in float16, any outside the bound."""
+    e = found.evidence.get(name)
+    outside = e is not None and found.trial.dtype == "float16" and replace(e, hand=value).outside.any()
+    return bool(outside) or not np.isfinite(value).all()
 
 
 def typical(given: Float, right: Float) -> float:

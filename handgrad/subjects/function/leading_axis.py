@@ -1,41 +1,75 @@
 """Code that takes an axis more than it was given, or more than one row: whether it holds there is worth a word."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from handgrad.arrays.precision import like
+from handgrad.judge.compare import StageReport
 from handgrad.judge.judgement import Judgement
 from handgrad.judge.verdict import Verdict
 from handgrad.subjects.function.calling import Code
-from handgrad.subjects.function.case import Case, Kind, try_case
+from handgrad.subjects.function.case import Case, Kind, Tried, try_case
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.sizes import shape_words
+
+Inputs = Mapping[str, Any]
+ONE_ROW = "right for the single row given, wrong for more, which forward takes; give more rows if they are meant"
 
 
 def try_leading_axis(code: Code, reference: Reference, found: Judgement, rng: np.random.Generator) -> list[str]:
     """A note where forward and its reference agree with an axis more in front, and backward does not.
 
-    The axis is put before the first input, and before all of them; if the first input has a single row, it also gets
-    more of them. Code for the ranks and the single row that were given is right.
+    The axis is put before the first input, and before all of them. Code for the ranks that were given is right.
     """
-    more = [("one row", i) for i in with_rows(found)] + [("these ranks", i) for i in with_axis(found)]
-    for judged_for, inputs in more:
-        case = Case("leading axis", inputs, Kind.SPECIAL)
-        tried = try_case(code, reference, case, rng, found.trial.slack, name_it=False)
-        if tried.row is None or tried.row.isolated.tensors[0].verdict is Verdict.REFUTED:
-            continue  # forward refuses, or is another function there
-        wrong = [t.name for t in tried.row.isolated.tensors if t.verdict is Verdict.REFUTED]
-        raises = tried.error is not None
-        if wrong or raises:
+    for inputs in with_axis(found):
+        tried = try_case(
+            code, reference, Case("leading axis", inputs, Kind.SPECIAL), rng, found.trial.slack, name_it=False
+        )
+        if not agrees_forward(tried):
+            continue
+        wrong = list_wrong(tried)
+        if wrong or tried.error is not None:
             shapes = shape_words({n: tuple(np.shape(v)) for n, v in inputs.items()})
-            what = "backward raises" if raises else f"{', '.join(wrong)} would be wrong"
-            return [f"judged for {judged_for} only: forward takes {shapes} as well, where {what}"]
+            what = "backward raises" if tried.error is not None else f"{', '.join(wrong)} would be wrong"
+            return [f"judged for these ranks only: forward takes {shapes} as well, where {what}"]
     return []
 
 
-def with_axis(found: Judgement) -> Iterator[Mapping[str, Any]]:
+def try_more_rows(code: Code, reference: Reference, found: Judgement, rng: np.random.Generator) -> Tried | None:
+    """Where the first input has a single row: the code at three rows, UNRESOLVED if it is wrong there.
+
+    From one row it cannot be told whether more are meant, so neither CERTIFIED nor REFUTED would be true.
+    """
+    inputs = with_rows(found)
+    if inputs is None:
+        return None
+    name = f"three rows: {shape_words({n: tuple(np.shape(v)) for n, v in inputs.items()})}"
+    tried = try_case(code, reference, Case(name, inputs, Kind.SIZES), rng, found.trial.slack, name_it=False)
+    if tried.row is None or not agrees_forward(tried) or not (list_wrong(tried) or tried.error):
+        return None
+    tensors = tuple(
+        t if t.verdict is Verdict.CERTIFIED else replace(t, verdict=Verdict.UNRESOLVED, reason=ONE_ROW)
+        for t in tried.row.isolated.tensors
+    )
+    return replace(tried, row=replace(tried.row, isolated=StageReport(name, tensors)), judgement=None, error=None)
+
+
+def agrees_forward(tried: Tried) -> bool:
+    """Whether forward took the inputs and is the same function as its reference there."""
+    return tried.row is not None and not (
+        tried.row.isolated.tensors[0].name == "y" and tried.row.isolated.tensors[0].verdict is Verdict.REFUTED
+    )
+
+
+def list_wrong(tried: Tried) -> list[str]:
+    """The names of the wrong tensors."""
+    return [t.name for t in tried.row.isolated.tensors if t.verdict is Verdict.REFUTED] if tried.row else []
+
+
+def with_axis(found: Judgement) -> Iterator[Inputs]:
     """The inputs of the first case with an axis more before the first of them, and before all."""
     inputs, exact = found.trial.inputs, found.trial.exact
     first = next(iter(inputs))
@@ -45,12 +79,11 @@ def with_axis(found: Judgement) -> Iterator[Mapping[str, Any]]:
         yield longer
 
 
-def with_rows(found: Judgement) -> Iterator[Mapping[str, Any]]:
-    """The inputs of the first case with three rows in the first of them, where it has one."""
+def with_rows(found: Judgement) -> Inputs | None:
+    """The inputs of the first case with three rows in the first of them; None where it has not one."""
     inputs, exact = found.trial.inputs, found.trial.exact
     first = next(iter(inputs))
-    if exact[first].shape[:1] == (1,):
-        yield {
-            **inputs,
-            first: like(np.concatenate([exact[first], -exact[first] / 2, 2 * exact[first]]), inputs[first]),
-        }
+    if exact[first].shape[:1] != (1,):
+        return None
+    rows = np.concatenate([exact[first], -exact[first] / 2, 2 * exact[first]])
+    return {**inputs, first: like(rows, inputs[first])}

@@ -81,11 +81,22 @@ def compare(
         return None
     if error is not None:
         return Probe(case, dy, np.inf)
-    return Probe(case, dy, max(how_far(hand.get(name), S, usual.get(name, 0.0), a) for name, S in right.items()))
+    largest = max(float(np.max(np.abs(v), initial=0.0)) for v in exact.values())
+    lost = a.u * float(np.max(np.abs(to64(dy)))) if lost_entries(to64(hand["y"]), y, a.u * largest).any() else 0.0
+    limits = {name: a.u * largest if name == "y" else lost for name in right}
+    return Probe(case, dy, max(how_far(hand.get(n), S, usual.get(n, 0.0), a, limits[n]) for n, S in right.items()))
 
 
-def how_far(given: Any, right: Float, usual: float, a: Arithmetic) -> float:
-    """The largest difference over what is surely inside the bound; an absent gradient is compared with zero."""
+def lost_entries(given: Float, right: Float, limit: float) -> Any:
+    """Where a zero stands for a value below the limit: a digit that rounding took."""
+    return (given == 0) & (right != 0) & (np.abs(right) <= limit)
+
+
+def how_far(given: Any, right: Float, usual: float, a: Arithmetic, lost: float) -> float:
+    """The largest difference over what is surely inside the bound; an absent gradient is compared with zero.
+
+    lost: below that, a zero is passed over. What is really wrong shows at another probe.
+    """
     s = np.zeros(right.shape) if given is None else to64(given)
     if s.shape != right.shape:
         return np.inf
@@ -94,7 +105,8 @@ def how_far(given: Any, right: Float, usual: float, a: Arithmetic) -> float:
     with np.errstate(all="ignore"):
         size = np.abs(right)
         sure = np.maximum(ROUNDINGS * a.u * size, usual * np.max(size)) + ROUNDINGS * a.tiny
-        return float(np.max(np.nan_to_num(np.abs(s - right) / sure, nan=np.inf)))
+        off = np.where(lost_entries(s, right, lost), 0, np.abs(s - right) / sure)
+        return float(np.max(np.nan_to_num(off, nan=np.inf)))
 
 
 def choose(found: Sequence[Probe], parts: int) -> list[Probe]:

@@ -15,6 +15,7 @@ from handgrad.judge.contracts import (
     no_aliases,
     outside,
     repeatable,
+    results_stay,
     unchanged,
     zero_to_zero,
 )
@@ -67,6 +68,7 @@ def check_side_effects(
     strict = [
         Check(Contract(Promise.SAME, True)),
         check(lambda: unchanged([n for n in list_changed(code, trial) if n not in code.may_overwrite])),
+        check(lambda: results_stay(trial)),
         check(lambda: zero_to_zero(trial)),
         check(lambda: takes_any_layout(code, trial, found, reference, changed or ())),
     ]

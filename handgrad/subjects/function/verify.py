@@ -25,7 +25,7 @@ from handgrad.subjects.function.case import Case, Kind, Tried, try_case
 from handgrad.subjects.function.eager import beside_eager
 from handgrad.subjects.function.inputs import cases
 from handgrad.subjects.function.kinks import numbers_in
-from handgrad.subjects.function.leading_axis import try_leading_axis
+from handgrad.subjects.function.leading_axis import try_leading_axis, try_more_rows
 from handgrad.subjects.function.prepare import list_models, prepare
 from handgrad.subjects.function.probes import try_probes
 from handgrad.subjects.function.reference import Reference
@@ -194,7 +194,8 @@ def look_further(
         return []
     found, notes = try_probes(code, reference, probes, first.judgement, rng)
     notes += try_leading_axis(code, reference, first.judgement, rng)
-    return [*found, Tried(first.case, None, tuple(notes))]
+    rows = try_more_rows(code, reference, first.judgement, rng)
+    return [*found, *([rows] if rows else []), Tried(first.case, None, tuple(notes))]
 
 
 def keeps_state(side: Sequence[StageContracts]) -> bool:

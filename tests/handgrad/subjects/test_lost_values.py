@@ -1,0 +1,96 @@
+"""Values that rounding loses at special draws: right code is not refuted for them, and nothing else hides behind."""
+
+import numpy as np
+import pytest
+import torch
+
+from handgrad import Verdict, verify_function
+
+
+def softplus(z):
+    """log(1 + e^z), which is exactly 0 below -37."""
+    e = np.exp(-np.abs(z))
+    return np.maximum(z, 0) + np.log(1 + e), z
+
+
+def softplus_back(dy, z):
+    return dy * (0.5 + 0.5 * np.tanh(z / 2))
+
+
+def without_the_tail(dy, z):
+    """The derivative cut off where it is not small."""
+    return dy * np.where(z < -3, 0, 0.5 + 0.5 * np.tanh(z / 2))
+
+
+@pytest.mark.parametrize(("back", "verdict"), [(softplus_back, "CERTIFIED"), (without_the_tail, "REFUTED")])
+def test_one_entry_that_is_lost_beside_its_inputs(back, verdict):
+    """y has a single entry, 0 for 1e-20 at z = -46: no larger one stands beside it, but z is larger."""
+    for seed in range(3):
+        report = verify_function(softplus, back, torch.nn.functional.softplus, [(1, 1)], seed=seed)
+        assert report.verdict.value == verdict, report.text()
+
+
+def norm4(x):
+    y = (x**4).sum(1) ** 0.25
+    return y, (x, y)
+
+
+def norm4_back(dy, cache):
+    x, y = cache
+    return dy[:, None] * x**3 / y[:, None] ** 3
+
+
+def without_the_power(dy, cache):
+    x, y = cache
+    return dy[:, None] * x**3 / y[:, None] ** 2
+
+
+@pytest.mark.parametrize(("back", "verdict"), [(norm4_back, "CERTIFIED"), (without_the_power, "REFUTED")])
+def test_powers_that_underflow_in_float32_where_torch_s_do(back, verdict):
+    reference = lambda x: (x**4).sum(1) ** 0.25  # noqa: E731
+    for seed in range(3):
+        report = verify_function(norm4, back, reference, [(4, 3)], seed=seed, dtype="float32")
+        assert report.verdict.value == verdict, report.text()
+
+
+def rms_norm(inside):
+    class RMSNorm(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, w):
+            r = torch.rsqrt(x.float().square().mean(-1, keepdim=True) + 1e-6)
+            ctx.save_for_backward(x, w, r)
+            return (x.float() * r * w.float()).to(x.dtype)
+
+        @staticmethod
+        def backward(ctx, dy):
+            x, w, r = ctx.saved_tensors
+            v, d = inside(x), inside(dy)
+            g = d * w
+            dx = r * (g - v * r * r * (g * v).mean(-1, keepdim=True))
+            return dx.to(dy.dtype), (d * v * r).sum(0).to(dy.dtype)
+
+    return RMSNorm
+
+
+@pytest.mark.parametrize(("inside", "verdict"), [(torch.Tensor.float, "CERTIFIED"), (lambda a: a, "REFUTED")])
+def test_a_product_that_overflows_float16_where_torch_does_not(inside, verdict):
+    reference = lambda x, w: torch.nn.functional.rms_norm(x, w.shape, w, 1e-6)  # noqa: E731
+    report = verify_function(rms_norm(inside), None, reference, [(4, 6), (6,)], seed=1, dtype="float16")
+    assert report.verdict.value == verdict, report.text()
+
+
+def exponential(returned):
+    kept = {}
+
+    def backward(dy, y):
+        buffer = kept.setdefault(y.shape, np.zeros_like(y))
+        return returned(np.multiply(dy, y, out=buffer))
+
+    return lambda x: (np.exp(x),) * 2, backward
+
+
+def test_a_result_that_the_next_run_overwrites():
+    right = verify_function(*exponential(np.copy), torch.exp, [(4, 3)], seed=0)
+    assert right.verdict is Verdict.CERTIFIED
+    wrong = verify_function(*exponential(lambda a: a), torch.exp, [(4, 3)], seed=0)
+    assert (wrong.gradients, wrong.broken) == (Verdict.CERTIFIED, ("writes into what it returned before",))
