@@ -41,6 +41,8 @@ FLOORS: dict[str, list[str]] = {
         "handgrad",  # hands its names on when they are first used, and imports nothing itself
         "arrays",
         "judge",
+        "source",
+        "mend",
         "explain.recognise",
         "explain.catalogue",
         "explain",

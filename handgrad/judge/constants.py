@@ -47,6 +47,7 @@ MAGNITUDE_STEP = 3
 TRIED_SIZES = (1, 2, 3, 5, 7, 8, 9, 16, 17)
 JUDGED_MAGNITUDES = 4
 JUDGED_SIZES = 2
+MEND_SECONDS = 10.0
 DRIFT_SIGMAS = 16
 DIRECTIONS = 20
 DIRECTION_ROUNDING = 1e-14
@@ -161,6 +162,9 @@ REASONS: dict[str, Reason] = {
     "TRIED_SIZES": Reason("verdict", "sizes that every axis gets: small ones, and those around a power of two"),
     "JUDGED_MAGNITUDES": Reason(
         "verdict", "parts of the ladder; in each the magnitude that is most off is judged, if any is off at all"
+    ),
+    "MEND_SECONDS": Reason(
+        "words", "how long a change that makes everything right is looked for, unless asked otherwise"
     ),
     "JUDGED_SIZES": Reason("verdict", "the same for the sizes"),
     "DRIFT_SIGMAS": Reason(

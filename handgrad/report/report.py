@@ -17,6 +17,8 @@ from handgrad.judge.compare import StageReport, TensorReport
 from handgrad.judge.planted_error import Control
 from handgrad.judge.promises import Contract
 from handgrad.judge.verdict import Verdict, together
+from handgrad.mend.change import Change, Place
+from handgrad.report.code_lines import code_lines
 from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
 
 
@@ -47,6 +49,8 @@ class Report:
     notes: what else a reader must know.
 
     chain: the stages are one after the other; else they are one and the same at other inputs.
+
+    change: of the code judged, with which every gradient is CERTIFIED; None where none is needed, or none was found.
     """
 
     name: str
@@ -62,6 +66,12 @@ class Report:
     contracts: tuple[StageContracts, ...] = ()
     notes: tuple[str, ...] = field(default=())
     chain: bool = True
+    change: Change | None = None
+
+    @property
+    def place(self) -> Place | None:
+        """The line of the code that is wrong; None where it is not known."""
+        return self.change.place if self.change else None
 
     @property
     def gradients(self) -> Verdict:
@@ -124,6 +134,7 @@ class Report:
     def renderable(self) -> RenderableType:
         """The report for a rich console."""
         parts: list[RenderableType] = [headline(self)]
+        parts += [Padding(line, (0, 0, 0, 2)) for line in code_lines(self.change)] if self.change else []
         parts += [Padding(Stages(self.stages), (0, 0, 0, 2))] if self.stages else []
         parts += [Padding(line, (0, 0, 0, 2)) for line in remarks(self)]
         return Group(*parts)
@@ -156,7 +167,7 @@ def remarks(report: Report) -> list[Text]:
         for t in row.isolated.tensors:
             if t.verdict is not Verdict.CERTIFIED:
                 lines.append(reason(row, t))
-        if row.diagnosis is not None:
+        if row.diagnosis is not None and (row.diagnosis.known or not report.change):
             d = row.diagnosis
             equation = f" (eq. {d.equation})" if d.equation else ""
             lines.append(Text(f"{row.name}: {d.name}{equation}. {d.explanation} {d.proof}".rstrip(), "bold"))

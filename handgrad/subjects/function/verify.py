@@ -6,7 +6,7 @@ gradient goes through the judge like that of any other stage.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,13 @@ from handgrad.judge.settings import choose_seed
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report, StageContracts
 from handgrad.report.stage_rows import StageRow
-from handgrad.subjects.function.arguments import check_arguments, check_callables, check_overwrites, check_precision
+from handgrad.subjects.function.arguments import (
+    check_arguments,
+    check_callables,
+    check_overwrites,
+    check_precision,
+    check_seconds,
+)
 from handgrad.subjects.function.by_name import order_by_name
 from handgrad.subjects.function.calling import Code, Way, find_way, list_ways
 from handgrad.subjects.function.case import Case, Kind, Tried, try_case
@@ -26,6 +32,7 @@ from handgrad.subjects.function.eager import beside_eager
 from handgrad.subjects.function.inputs import cases
 from handgrad.subjects.function.kinks import numbers_in
 from handgrad.subjects.function.leading_axis import try_leading_axis, try_more_rows
+from handgrad.subjects.function.mending import find_change
 from handgrad.subjects.function.prepare import list_models, prepare
 from handgrad.subjects.function.probes import try_probes
 from handgrad.subjects.function.reference import Reference
@@ -44,6 +51,7 @@ def verify_function(
     may_overwrite: Sequence[str] = (),
     not_linear: bool = False,
     precision: str | None = None,
+    mend: float | None = None,
     name: str = "",
 ) -> Report:
     """Certify a hand-written backward pass against a torch function, whatever it is written with.
@@ -70,6 +78,9 @@ def verify_function(
     precision: for bfloat16 and float16, the step of the precision ladder below which code is refuted: "correctly
     rounded", "float32 inside, rounded once", "float32 inside" (sums in float32) or "rounded at every operation".
 
+    mend: for how many seconds, at most, a change of refuted code is looked for with which every gradient is CERTIFIED
+    (10 if None, 0 for not at all). It is shown in the report; nothing is written to a file.
+
     Raises TypeError or ValueError for arguments that cannot be judged. What the code itself raises is reported.
 
     >>> import torch
@@ -87,13 +98,22 @@ def verify_function(
         forward, reference, inputs = order_by_name(forward, reference, inputs)
     given = check_arguments(forward, reference, inputs, slack, dtype)
     check_precision(precision)
+    seconds = check_seconds(mend)
     numbers = numbers_in(forward, backward, reference)
     seed = choose_seed(seed)
     code, oracle, given = prepare(forward, backward, reference, given)
     code = replace(code, may_overwrite=check_overwrites(may_overwrite, code.names), not_linear=not_linear)
     code = replace(code, precision=precision, numbers=numbers)
-    model, rng, tried, side = try_readings(code, oracle, given, list_models(code, given, dtype), seed, slack)
+    models = list_models(code, given, dtype)
+    code, model, rng, tried, side = try_readings(code, oracle, given, models, seed, slack)
     judged = [t for t in tried if t.judgement is not None]
+
+    def certifies(changed: Code) -> bool:
+        found = try_models(changed, oracle, given, models, seed + 1, slack)
+        return not any_wrong(found.tried) and names_broken(found.side) <= names_broken(side)
+
+    refuted = seconds > 0 and any_wrong(tried)
+    change = find_change(code, oracle, tried, certifies, seconds, seed) if refuted else None
     return Report(
         name=name,
         dtype=dtype_name(model),
@@ -106,10 +126,23 @@ def verify_function(
         contracts=side,
         notes=tuple(dict.fromkeys(list_notes(tried))),
         chain=False,
+        change=change,
     )
 
 
-Found = tuple[Any, np.random.Generator, list[Tried], tuple[StageContracts, ...]]
+class Found(NamedTuple):
+    """Every case tried: the code as it was called, an array of the kind it got, the cases, and its contracts."""
+
+    code: Code
+    model: Any
+    rng: np.random.Generator
+    tried: list[Tried]
+    side: tuple[StageContracts, ...]
+
+
+def names_broken(side: Sequence[StageContracts]) -> set[str]:
+    """The contracts that are not kept."""
+    return {c.name for stage in side for c in stage.contracts if c.held is False}
 
 
 def try_readings(
@@ -117,19 +150,19 @@ def try_readings(
 ) -> Found:
     """Every way in which backward could be called, until its values are right; if they never are, the likeliest."""
     found = [try_models(code, reference, given, models, seed, slack)]
-    first = found[0][2][0]
-    if code.graph is not None or not any_wrong(found[0][2]):
+    first = found[0].tried[0]
+    if code.graph is not None or not any_wrong(found[0].tried):
         return found[0]
     ran = attempt(lambda: code.run_forward(code.arguments(duplicate(first.case.inputs)))).value
     ways = [] if ran is None else list_ways(code, cached=bool(ran[1]))
     for reading in range(1, len(ways)):
         found.append(try_models(replace(code, reading=reading), reference, given, models, seed, slack))
-        if not any_wrong(found[-1][2]):
+        if not any_wrong(found[-1].tried):
             return found[-1]
-    best = next((f for f in found if f[2][0].error is None), found[0])  # one that runs, before one that raises
+    best = next((f for f in found if f.tried[0].error is None), found[0])  # one that runs, before one that raises
     if len(ways) > 1:
         words = f"wrong in every way to call backward: {'; '.join(way.value for way in ways)}"
-        best[2][0] = replace(best[2][0], notes=(*best[2][0].notes, words))
+        best.tried[0] = replace(best.tried[0], notes=(*best.tried[0].notes, words))
     return best
 
 
@@ -146,7 +179,7 @@ def try_models(
     for model in models:
         rng = np.random.default_rng(seed)
         tried, side = try_cases(code, reference, cases(given, code, model, reference, rng), rng, slack)
-        found.append((model, rng, tried, side))
+        found.append(Found(code, model, rng, tried, side))
         if not isinstance(tried[0].error, TypeError | AttributeError):
             return found[-1]
     return found[0]

@@ -1,0 +1,192 @@
+"""A change of somebody's code: its place, what stands there and what should, as lines and as a diff."""
+
+import ast
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from handgrad.source.program import Part
+from handgrad.source.read import Source, parse
+from handgrad.source.tree import changed, parents_of
+
+Edits = Mapping[Part, Mapping[ast.AST, Any]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of somebody's code. columns: of what is meant in it, from 0; (0, 0) for the whole line."""
+
+    file: str
+    line: int
+    function: str
+    text: str = ""
+    columns: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """What stands at a place and what should; after is empty where it is to be left out."""
+
+    place: Place
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """The smallest change with which every gradient is CERTIFIED; diff: unified, of the whole file."""
+
+    replacements: tuple[Replacement, ...]
+    diff: str
+
+    @property
+    def place(self) -> Place:
+        """Where the first of them is."""
+        return self.replacements[0].place
+
+    @property
+    def before(self) -> str:
+        return self.replacements[0].before
+
+    @property
+    def after(self) -> str:
+        return self.replacements[0].after
+
+
+def describe_edits(edits: Edits) -> Change:
+    """The change that these edits of trees are."""
+    found, diffs = [], []
+    texts: dict[str, tuple[str, list[tuple[int, int, str]]]] = {}
+    for part, own in edits.items():
+        source = part.source
+        narrowed = dict(narrow(node, new) for node, new in own.items())
+        splices = write(source, narrowed)
+        for (start, end, new), node in zip(splices, narrowed, strict=True):
+            found.append(replacement(source, node, start, end, new))
+        texts.setdefault(source.file, (source.text, []))[1].extend(splices)
+    for file, (text, splices) in texts.items():
+        diffs.append(unified(file, text, spliced(text, splices)))
+    found.sort(key=lambda r: (r.place.file, r.place.line))
+    return Change(tuple(found), "".join(diffs))
+
+
+def narrow(old: ast.AST, new: Any) -> tuple[ast.AST, Any]:
+    """The smallest part of a node that is another one now, and that one."""
+    while type(old) is type(new) and isinstance(old, ast.expr):
+        if isinstance(old, ast.Call) and isinstance(new, ast.Call) and old.func is not new.func:
+            break
+        pairs = [(a, b) for a, b in zip(parts(old), parts(new), strict=False) if a is not b]
+        same_form = len(parts(old)) == len(parts(new)) and len(pairs) == 1
+        if not same_form or not all(
+            isinstance(node, ast.expr) and not isinstance(node, ast.Slice) for node in pairs[0]
+        ):
+            break
+        old, new = pairs[0]
+    return old, new
+
+
+def parts(node: ast.AST) -> list[Any]:
+    """The children of a node, and its words."""
+    values = [v for _, v in ast.iter_fields(node)]
+    return [item for v in values for item in (v if isinstance(v, list) else [v])]
+
+
+def write(source: Source, edits: Mapping[ast.AST, Any]) -> list[tuple[int, int, str]]:
+    """Start, end and new text of every edit, with parentheses where the tree would else be another one."""
+    parents = parents_of(source.tree)
+    meant = ast.dump(changed(source.tree, edits, parents))
+    plain = [splice(source, node, new, parents) for node, new in edits.items()]
+    for closed in (False, True):
+        splices = [
+            (a, b, f"({text})") if closed and isinstance(node, ast.expr) else (a, b, text)
+            for (a, b, text), node in zip(plain, edits, strict=True)
+        ]
+        if same_function(source, spliced(source.text, splices), meant):
+            return splices
+    return plain
+
+
+def same_function(source: Source, text: str, meant: str) -> bool:
+    """Whether the text has a function of that tree."""
+    module = parse(text)
+    return module is not None and any(
+        ast.dump(n) == meant for n in ast.walk(module) if isinstance(n, type(source.tree))
+    )
+
+
+def splice(source: Source, node: ast.AST, new: Any, parents: Mapping[ast.AST, ast.AST]) -> tuple[int, int, str]:
+    """Where a node stands in the text, and what is written there."""
+    start, end = span(source.text, node)
+    if isinstance(node, ast.expr):
+        return start, end, unparse(new)
+    statements = new if isinstance(new, tuple) else (new,)
+    indent = " " * node.col_offset  # type: ignore[attr-defined]
+    lines = [written(source, s, indent, parents) for s in statements]
+    if not lines:
+        siblings = next(b for n, b in ast.iter_fields(parents[node]) if isinstance(b, list) and node in b)
+        if len(siblings) == 1:
+            return start, end, "pass"
+        whole = source.text.rfind("\n", 0, start) + 1
+        after = source.text.find("\n", end) + 1 or len(source.text)
+        if not source.text[whole:start].strip() and not source.text[end:after].strip():
+            return whole, after, ""
+    return start, end, f"\n{indent}".join(lines)
+
+
+def written(source: Source, statement: ast.stmt, indent: str, known: Mapping[ast.AST, ast.AST]) -> str:
+    """A statement as it stands in the text, or as Python writes it."""
+    if statement in known:
+        start, end = span(source.text, statement)
+        return source.text[start:end]
+    return unparse(ast.fix_missing_locations(statement)).replace("\n", f"\n{indent}")
+
+
+def unparse(node: ast.AST) -> str:
+    """As people write it: 1e-6, not 1e-06."""
+    return re.sub(r"(?<=\de-)0(?=\d)", "", ast.unparse(node))
+
+
+def span(text: str, node: Any) -> tuple[int, int]:
+    """The first character of a node in the text of its file, and the one after the last."""
+    lines = text.splitlines(keepends=True)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))
+
+    def at(line: int, offset: int) -> int:  # Python counts bytes
+        return starts[line - 1] + len(lines[line - 1].encode()[:offset].decode())
+
+    return at(node.lineno, node.col_offset), at(node.end_lineno, node.end_col_offset)
+
+
+def spliced(text: str, splices: list[tuple[int, int, str]]) -> str:
+    """The text with every splice made."""
+    for start, end, new in sorted(splices, reverse=True):
+        text = text[:start] + new + text[end:]
+    return text
+
+
+def replacement(source: Source, node: ast.AST, start: int, end: int, new: str) -> Replacement:
+    """One edit, with its line."""
+    line = source.text.count("\n", 0, start) + 1
+    first = source.text.rfind("\n", 0, start) + 1
+    whole = source.text[first:].split("\n", 1)[0]
+    columns = (start - first, min(end - first, len(whole)))
+    place = Place(source.file, line, source.name, whole, columns)
+    return Replacement(place, source.text[start:end].strip("\n"), new)
+
+
+def unified(file: str, old: str, new: str) -> str:
+    """A unified diff that `git apply` takes, with the path as seen from the working directory where it is below it."""
+    path = Path(file)
+    name = path.relative_to(Path.cwd()) if path.is_absolute() and path.is_relative_to(Path.cwd()) else path
+    old_lines, new_lines = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    lines = []
+    for line in difflib.unified_diff(
+        old_lines, new_lines, f"a/{name.as_posix().lstrip('/')}", f"b/{name.as_posix().lstrip('/')}"
+    ):
+        lines.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+    return "".join(lines)

@@ -1,0 +1,48 @@
+"""Numbers that a candidate is tried on, with the right gradients for them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handgrad.arrays.precision import to64
+from handgrad.judge.isolation import attempt
+from handgrad.source.program import Passes
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """run(passes) gives {"y": ..., "dx": ...} on one set of inputs; within `bound` of `right` it is worth judging."""
+
+    run: Callable[[Passes], Mapping[str, Any]]
+    right: Mapping[str, Float]
+    bound: Mapping[str, Float]
+    in_float64: bool
+
+    def outputs(self, passes: Passes) -> dict[str, Float] | None:
+        """The results in float64; None if the code raises."""
+        found = attempt(lambda: {n: to64(v) for n, v in self.run(passes).items()})
+        return found.value
+
+    def wrong(self, outputs: Mapping[str, Float] | None) -> frozenset[str]:
+        """The names of what is not right."""
+        if outputs is None:
+            return frozenset(self.right)
+        return frozenset(n for n, S in self.right.items() if not self._near(outputs.get(n), S, n))
+
+    def _near(self, s: Float | None, S: Float, name: str) -> bool:
+        if s is None:
+            return not S.any()
+        if s.shape != S.shape:
+            return False
+        with np.errstate(all="ignore"):
+            return bool(np.all(np.abs(s - S) <= self.bound[name]))
+
+
+def vector(outputs: Mapping[str, Float], names: Sequence[str]) -> Float:
+    """These results, one after the other."""
+    return np.concatenate([outputs[n].reshape(-1) for n in names]) if names else np.zeros(0)

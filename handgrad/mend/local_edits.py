@@ -1,0 +1,224 @@
+"""Edits of one node of a tree: another operator, name, number, function, axis, index; operands exchanged or dropped."""
+
+import ast
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+from typing import NamedTuple, TypeGuard
+
+from handgrad.mend.templates import RELATIVES
+
+
+class Edit(NamedTuple):
+    """What may stand in an expression's place. cost: how much it changes."""
+
+    node: ast.expr
+    cost: float
+
+
+OPERATORS: tuple[type[ast.operator], ...] = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult)
+COMPARISONS: tuple[type[ast.cmpop], ...] = (ast.Gt, ast.GtE, ast.Lt, ast.LtE, ast.Eq, ast.NotEq)
+NUMBERS = (0, 1, 2, 3, 4, 0.5, -1, -2)
+MODULES = ("np", "numpy", "xp", "torch", "jnp")
+
+
+def local_edits(node: ast.expr, names: Sequence[str], numbers: Sequence[float]) -> Iterator[Edit]:
+    """Edits of one node, its parts as they are."""
+    for edit in EDITS.get(type(node), ()):
+        yield from edit(node)
+    if isinstance(node, ast.Constant) and is_number(node.value):
+        v = node.value
+        for new in dict.fromkeys([*numbers, *NUMBERS, v + 1, v - 1, 2 * v, v / 2, -v]):
+            if new != v:
+                yield Edit(number(new), 1)
+        yield from (Edit(ast.Name(n, ast.Load()), 1.6) for n in names)
+    if isinstance(node, ast.Name):
+        yield from (Edit(ast.Name(n, ast.Load()), 1.2) for n in names if n != node.id)
+        yield from (Edit(number(n), 2.5) for n in numbers)
+
+
+def edit_operation(node: ast.BinOp) -> Iterator[Edit]:
+    """Another operator, operands exchanged, one of them dropped."""
+    for kind in OPERATORS:
+        if not isinstance(node.op, kind):
+            yield Edit(ast.BinOp(node.left, kind(), node.right), 1)
+    if isinstance(node.op, ast.BitAnd | ast.BitOr):
+        yield Edit(
+            ast.BinOp(node.left, ast.BitOr() if isinstance(node.op, ast.BitAnd) else ast.BitAnd(), node.right), 1
+        )
+    if not isinstance(node.op, ast.Add | ast.Mult):
+        yield Edit(ast.BinOp(node.right, node.op, node.left), 1.1)
+    yield Edit(node.left, 1.1)
+    yield Edit(node.right, 1.1)
+    if isinstance(node.op, ast.MatMult | ast.Mult | ast.Div):
+        for left, right in ((t(node.left), node.right), (node.left, t(node.right)), (t(node.left), t(node.right))):
+            yield Edit(ast.BinOp(left, node.op, right), 2.2)
+        yield Edit(ast.BinOp(t(node.right), ast.MatMult(), node.left), 2.4)
+        yield Edit(ast.BinOp(node.right, ast.MatMult(), t(node.left)), 2.4)
+        yield Edit(ast.BinOp(t(node.left), ast.MatMult(), node.right), 2.4)
+        yield Edit(ast.BinOp(node.left, ast.MatMult(), t(node.right)), 2.4)
+
+
+def edit_sign(node: ast.UnaryOp) -> Iterator[Edit]:
+    yield Edit(node.operand, 1)
+
+
+def edit_comparison(node: ast.Compare) -> Iterator[Edit]:
+    if len(node.ops) == 1:
+        for kind in COMPARISONS:
+            if not isinstance(node.ops[0], kind):
+                yield Edit(ast.Compare(node.left, [kind()], node.comparators), 1)
+
+
+def edit_attribute(node: ast.Attribute) -> Iterator[Edit]:
+    if node.attr in ("T", "mT"):
+        yield Edit(node.value, 1)
+
+
+def edit_index(node: ast.Subscript) -> Iterator[Edit]:
+    yield Edit(node.value, 1.5)
+    if isinstance(node.slice, ast.Slice):
+        s = node.slice
+        for new in (ast.Slice(s.upper, s.lower, s.step), ast.Slice(negative(s.upper), negative(s.lower), s.step)):
+            yield Edit(ast.Subscript(node.value, new, ast.Load()), 1.5)
+    elif isinstance(node.slice, ast.Name | ast.BinOp):
+        for op in (ast.Add(), ast.Sub()):
+            yield Edit(ast.Subscript(node.value, ast.BinOp(node.slice, op, ast.Constant(1)), ast.Load()), 1.5)
+        yield Edit(ast.Subscript(node.value, ast.UnaryOp(ast.USub(), node.slice), ast.Load()), 2)
+    if isinstance(node.slice, ast.Tuple) and len(node.slice.elts) == 2:
+        swapped = ast.Tuple(node.slice.elts[::-1], ast.Load())
+        yield Edit(ast.Subscript(node.value, swapped, ast.Load()), 1.5)
+
+
+def edit_slice(node: ast.Slice) -> Iterator[Edit]:
+    """The same number of entries cut off, some of them at the other end: [:-2] as [1:-1] and [2:]."""
+    low, high = cut(node.lower), cut(node.upper)
+    if low is None or high is None or node.step is not None or low < 0 or high > 0:
+        return
+    for first in range(low - high + 1):
+        if first != low:
+            last = first - (low - high)
+            yield Edit(ast.Slice(number(first) if first else None, number(last) if last else None), 1.2)
+
+
+def cut(bound: ast.expr | None) -> int | None:
+    """The bound of a slice as a number; 0 where there is none."""
+    if bound is None:
+        return 0
+    value = ast.unparse(bound)
+    return int(value) if value.lstrip("-").isdigit() else None
+
+
+def edit_choice(node: ast.IfExp) -> Iterator[Edit]:
+    yield Edit(node.body, 1)
+    yield Edit(node.orelse, 1)
+    yield Edit(ast.IfExp(node.test, node.orelse, node.body), 1.1)
+
+
+def edit_truth(node: ast.Constant) -> Iterator[Edit]:
+    if isinstance(node.value, bool):
+        yield Edit(ast.Constant(not node.value), 1)
+
+
+def edit_tuple(node: ast.Tuple) -> Iterator[Edit]:
+    """Two of several exchanged: axes, shapes, operands."""
+    for i, j in combinations(range(min(len(node.elts), 6)), 2):
+        elts = list(node.elts)
+        elts[i], elts[j] = elts[j], elts[i]
+        yield Edit(type(node)(elts, ast.Load()), 1.3)
+    for text in {ast.dump(e) for e in node.elts if isinstance(e, ast.Slice)}:
+        alike = [e for e in node.elts if ast.dump(e) == text]
+        if len(alike) > 1 and isinstance(alike[0], ast.Slice):
+            for new, cost in edit_slice(alike[0]):
+                yield Edit(ast.Tuple([new if e in alike else e for e in node.elts], ast.Load()), cost + 0.2)
+
+
+def edit_call(node: ast.Call) -> Iterator[Edit]:
+    """A relative of the function, other axes, arguments exchanged or dropped, the call dropped."""
+    f = node.func
+    if isinstance(f, ast.Attribute | ast.Name):
+        name = f.attr if isinstance(f, ast.Attribute) else f.id
+        for other in dict.fromkeys(
+            r for row in RELATIVES.splitlines() if name in row.split() for r in row.split() if r != name
+        ):
+            new = (
+                ast.Attribute(f.value, other, ast.Load())
+                if isinstance(f, ast.Attribute)
+                else ast.Name(other, ast.Load())
+            )
+            yield Edit(ast.Call(new, node.args, node.keywords), 1)
+        if name in WITH_AXIS.split():
+            yield from edit_axis(node)
+    if isinstance(f, ast.Attribute):
+        yield Edit(f.value, 1.3)
+    for arg in node.args:
+        yield Edit(arg, 1.4)
+    for i, j in combinations(range(min(len(node.args), 5)), 2):
+        args = list(node.args)
+        args[i], args[j] = args[j], args[i]
+        yield Edit(ast.Call(f, args, node.keywords), 1.2)
+    for k in node.keywords:
+        yield Edit(ast.Call(f, node.args, [o for o in node.keywords if o is not k]), 1.3)
+
+
+WITH_AXIS = "sum mean max min amax amin var std prod cumsum argmax argmin softmax logsumexp flip roll norm"
+AXES = (0, 1, -1, 2, -2, (0, 1), (0, 2), (1, 2), (0, 2, 3))
+
+
+def edit_axis(node: ast.Call) -> Iterator[Edit]:
+    """Another axis, with the axis kept or not, or none."""
+    at = next((k.arg for k in node.keywords if k.arg in ("axis", "dim")), "axis")
+    keep = next((k for k in node.keywords if k.arg in ("keepdims", "keepdim")), None)
+    word = "keepdim" if at == "dim" else "keepdims"
+    module = (
+        isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id in MODULES
+    )
+    base = node.args[:1] if module else []
+    was_positional = len(node.args) > len(base)
+    for keeps in ([] if keep is None else [keep], [] if keep is not None else [ast.keyword(word, ast.Constant(True))]):
+        for axis in AXES:
+            value = ast.Tuple([number(a) for a in axis], ast.Load()) if isinstance(axis, tuple) else number(axis)
+            args, axes = ([*base, value], []) if was_positional else (base, [ast.keyword(at, value)])
+            yield Edit(ast.Call(node.func, args, [*axes, *keeps]), 1.2 if keeps == ([keep] if keep else []) else 1.6)
+        yield Edit(ast.Call(node.func, base, list(keeps)), 1.6)
+
+
+def edit_both(node: ast.BoolOp) -> Iterator[Edit]:
+    yield Edit(ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values), 1)
+    yield from (Edit(v, 1.2) for v in node.values)
+
+
+EDITS: dict[type, Sequence[Callable[..., Iterator[Edit]]]] = {
+    ast.BinOp: [edit_operation],
+    ast.UnaryOp: [edit_sign],
+    ast.Compare: [edit_comparison],
+    ast.Attribute: [edit_attribute],
+    ast.Subscript: [edit_index],
+    ast.Slice: [edit_slice],
+    ast.IfExp: [edit_choice],
+    ast.Constant: [edit_truth],
+    ast.Tuple: [edit_tuple],
+    ast.Call: [edit_call],
+    ast.BoolOp: [edit_both],
+}
+
+
+def t(node: ast.expr) -> ast.expr:
+    """The transpose, or what was transposed."""
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        return node.value
+    return ast.Attribute(node, "T", ast.Load())
+
+
+def negative(node: ast.expr | None) -> ast.expr | None:
+    if node is None:
+        return None
+    return node.operand if isinstance(node, ast.UnaryOp) else ast.UnaryOp(ast.USub(), node)
+
+
+def number(value: float) -> ast.expr:
+    """A constant; a negative one as Python writes it."""
+    return ast.Constant(value) if value >= 0 else ast.UnaryOp(ast.USub(), ast.Constant(-value))
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

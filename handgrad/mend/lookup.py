@@ -1,0 +1,78 @@
+"""The edits of one expression whose value should be another: tried at its line, by value, without running the code."""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from handgrad.arrays.precision import to64
+from handgrad.judge.isolation import attempt
+from handgrad.mend.expressions import Writing, around, edits_inside, own_edits, together
+from handgrad.mend.local_edits import MODULES, Edit
+from handgrad.mend.material import AtHand, is_value
+from handgrad.mend.required import Need
+
+
+@dataclass(frozen=True, eq=False)
+class Lookup:
+    """An expression, what it gave, what it should give, and what can be written there (None: nothing can be evaluated).
+
+    numbers: constants of both passes; has_need: whether another value of a part of the expression would help as well.
+    """
+
+    node: ast.expr
+    value: Any
+    need: Need
+    hand: AtHand | None
+    names: tuple[str, ...]
+    numbers: tuple[float, ...]
+    writing: Writing
+    has_need: Callable[[ast.AST], bool]
+
+    def small(self) -> Iterator[Edit]:
+        """Edits of the expression as it is."""
+        return self.plausible(own_edits(self.node, self.names, self.numbers, self.has_need))
+
+    def wrapped(self) -> Iterator[Edit]:
+        """Something put around it, or around a part that has no need of its own."""
+        return self.plausible(edits_inside(self.node, lambda n: around(n, self.writing), self.has_need))
+
+    def joined(self, *, pieces: bool) -> Iterator[Edit]:
+        """Put together with, or replaced by, something at hand."""
+        for item in self.hand.items if self.hand else ():
+            if (item.cost > 0.3) is pieces:
+                yield from self.plausible(
+                    together(self.node, item.node, self.writing, item.cost, number=item.is_number)
+                )
+
+    def plausible(self, edits: Iterator[Edit]) -> Iterator[Edit]:
+        """Those that give the value that is needed; all where that cannot be told."""
+        for edit in edits:
+            if self.hand is None or self.fits(self.hand.value(edit.node)):
+                yield edit
+
+    def fits(self, value: Any) -> bool:
+        """Whether the value does what is needed, as far as one evaluation can tell."""
+        if not is_value(value):
+            return False
+        found = attempt(lambda: np.broadcast_to(to64(value), np.shape(to64(self.value)))).value
+        return found is not None and self.need.served_by(found)
+
+
+def can_evaluate(hand: AtHand, node: ast.expr, value: Any) -> bool:
+    """Whether the expression gives at its line what it gave in the run: not inside a comprehension, or a later turn."""
+    found = hand.value(node)
+    return is_value(found) and np.shape(found) == np.shape(value) and np.array_equal(to64(found), to64(value))
+
+
+def writing_of(scope: Mapping[str, Any], tree: ast.AST) -> Writing:
+    """How the code writes: the module that its functions come from, axis or dim."""
+    words = {n.arg for n in ast.walk(tree) if isinstance(n, ast.keyword)}
+    modules = [n.value.id for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)]
+    known = [m for m in modules if m in MODULES]
+    default = "np" if "np" in scope or "torch" not in scope else "torch"
+    module = max(set(known), key=known.count) if known else default
+    of_torch = module == "torch" or bool(words & {"dim", "keepdim"})
+    return Writing(module, *(("dim", "keepdim") if of_torch else ("axis", "keepdims")))

@@ -1,0 +1,164 @@
+"""What can be written at a line of the backward pass: its names, what they hold, and pieces of both passes."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from handgrad.arrays.precision import to64
+from handgrad.judge.isolation import attempt, contents
+from handgrad.source.program import Part, Program
+from handgrad.source.taps import Tapped, Taps
+from handgrad.source.tree import changed, parents_of
+
+MOST_NODES = 14  # of a piece
+MOST_PIECES = 120
+
+
+class Item(NamedTuple):
+    """An expression that can be written, its value, and what it costs to write it."""
+
+    node: ast.expr
+    value: Any
+    cost: float
+
+    @property
+    def is_number(self) -> bool:
+        return np.ndim(self.value) == 0
+
+
+@dataclass(frozen=True, eq=False)
+class AtHand:
+    """names: of arrays and numbers; items: everything that can be written; scope: for evaluating it."""
+
+    scope: dict[str, Any]
+    names: tuple[str, ...]
+    items: tuple[Item, ...]
+
+    def value(self, node: ast.expr) -> Any:
+        """What an expression gives here; None if it raises."""
+        return attempt(evaluate, node, self.scope).value
+
+
+def evaluate(node: ast.expr, scope: Mapping[str, Any]) -> Any:
+    code = compile(ast.fix_missing_locations(ast.Expression(node)), "<expression>", "eval")
+    return eval(code, dict(scope))  # the reader's own expression, or an edit of it
+
+
+def at_hand(program: Program, part: Part, here: Mapping[str, Any], tapped: Tapped, noted: Taps) -> AtHand:
+    """Everything that can be written where these names are known."""
+    scope = {**part.source.function.__globals__, **closure_values(program), **here}
+    items = {ast.dump(i.node): i for i in (*entries(here), *numbers_outside(program, here, scope))}
+    found, seen = [], set()
+    for item in (*items.values(), *pieces(program, here, list(items.values()), scope, tapped, noted)):
+        key = (np.shape(item.value), contents([np.asarray(to64(item.value))]))
+        if key not in seen or isinstance(item.node, ast.Name):
+            seen.add(key)
+            found.append(item)
+    names = tuple(i.node.id for i in items.values() if isinstance(i.node, ast.Name))
+    return AtHand(scope, names, tuple(found))
+
+
+def closure_values(program: Program) -> dict[str, Any]:
+    cells = program.free_names.items()
+    found = {name: attempt(getattr, cell, "cell_contents") for name, cell in cells}
+    return {name: outcome.value for name, outcome in found.items() if outcome.error is None}
+
+
+def entries(here: Mapping[str, Any]) -> Iterator[Item]:
+    """The arrays and numbers among the names, and those inside a cache or an object."""
+    inside: Iterator[tuple[ast.expr, Any]]
+    for name, value in here.items():
+        node = ast.Name(name, ast.Load())
+        if is_value(value):
+            yield Item(node, value, 0.0)
+        elif isinstance(value, Mapping):
+            inside = ((ast.Subscript(node, ast.Constant(k), ast.Load()), v) for k, v in value.items())
+            yield from (Item(n, v, 0.2) for n, v in inside if is_value(v))
+        elif isinstance(value, tuple | list):
+            fields = getattr(value, "_fields", None)
+            for i, v in enumerate(value[:12]):
+                entry = (
+                    ast.Attribute(node, fields[i], ast.Load())
+                    if fields
+                    else ast.Subscript(node, ast.Constant(i), ast.Load())
+                )
+                if is_value(v):
+                    yield Item(entry, v, 0.2)
+        elif hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
+            inside = ((ast.Attribute(node, k, ast.Load()), v) for k, v in vars(value).items())
+            yield from (Item(n, v, 0.2) for n, v in inside if is_value(v))
+
+
+def numbers_outside(program: Program, here: Mapping[str, Any], scope: Mapping[str, Any]) -> Iterator[Item]:
+    """Constants of the closure and of the module that the passes name."""
+    used = {n for p in program.parts for n in (*p.source.function.__code__.co_names, *program.free_names)}
+    for name in sorted(used - set(here)):
+        if is_value(scope.get(name)):
+            yield Item(ast.Name(name, ast.Load()), scope[name], 0.3)
+
+
+def pieces(
+    program: Program, here: Mapping[str, Any], items: list[Item], scope: dict[str, Any], tapped: Tapped, noted: Taps
+) -> Iterator[Item]:
+    """Expressions of both passes, where everything they name is at hand, perhaps under another name."""
+    count = 0
+    for part in reversed(program.parts):  # the forward pass first
+        there = last_names(part, tapped, noted)
+        for node in ast.walk(part.source.tree):
+            size = sum(isinstance(n, ast.expr) for n in ast.walk(node)) if isinstance(node, PIECES) else 99
+            if size > MOST_NODES or count > MOST_PIECES:
+                continue
+            renamed = rename(node, there, here, items)  # type: ignore[arg-type]
+            value = None if renamed is None else attempt(evaluate, renamed, scope).value
+            if renamed is not None and is_value(value):
+                count += 1
+                yield Item(renamed, value, 0.3 + 0.08 * size)
+
+
+PIECES = (ast.BinOp, ast.Call, ast.Compare, ast.UnaryOp, ast.Subscript, ast.IfExp)
+
+
+def last_names(part: Part, tapped: Tapped, noted: Taps) -> Mapping[str, Any]:
+    """The names of a part as they were before its last statement that was run."""
+    own = [i for i, s in enumerate(tapped.before) if i in noted.here and tapped.owner[s] is part]
+    return noted.here[own[-1]] if own else {}
+
+
+def rename(node: ast.expr, there: Mapping[str, Any], here: Mapping[str, Any], items: list[Item]) -> ast.expr | None:
+    """The expression with what holds the same values here in place of its names; None where nothing does."""
+    changes: dict[ast.AST, ast.AST] = {}
+    for name in ast.walk(node):
+        if not isinstance(name, ast.Name) or name.id not in there:
+            continue
+        if not isinstance(name.ctx, ast.Load):
+            return None
+        value = there[name.id]
+        if name.id in here and same(here[name.id], value):
+            continue
+        match = next((i for i in items if same(i.value, value)), None)
+        if match is None:
+            return None
+        changes[name] = match.node
+    return changed(node, changes, parents_of(node)) if changes else node
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two values are the same numbers."""
+    if a is b:
+        return True
+    if not (is_value(a) and is_value(b)) or np.shape(a) != np.shape(b):
+        return False
+    return bool(np.array_equal(to64(a), to64(b)))
+
+
+def is_value(value: Any) -> bool:
+    """Whether it is a number or an array of numbers or truths."""
+    if isinstance(value, torch.Tensor):
+        return not value.is_complex()
+    if isinstance(value, np.ndarray | np.generic):
+        return value.dtype.kind in "fiub"
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,175 @@
+"""The smallest change of the code with which every gradient is right."""
+
+import ast
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, NamedTuple
+
+from handgrad.judge.isolation import attempt
+from handgrad.mend.draw import Draw
+from handgrad.mend.expressions import around, own_edits
+from handgrad.mend.local_edits import Edit, is_number
+from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
+from handgrad.mend.material import at_hand
+from handgrad.mend.required import Need, find_needs
+from handgrad.mend.statements import rewrites
+from handgrad.source.program import Part, Program
+from handgrad.source.safely import safely
+from handgrad.source.taps import Tapped, Taps
+from handgrad.source.tree import changed, parents_of
+
+STEPS = 3  # changes at different places
+Edits = Mapping[Any, Any]  # what stands in the place of a node
+Confirm = Callable[[Mapping[Part, ast.AST]], bool]
+
+
+class Candidate(NamedTuple):
+    """Edits of one part, and what they cost."""
+
+    part: Part
+    edits: Edits
+    cost: float
+
+
+@dataclass(eq=False)
+class Search:
+    """draws: numbers to try on; confirm: whether the judge certifies trees; deadline: when the search ends."""
+
+    program: Program
+    draws: Sequence[Draw]
+    confirm: Confirm
+    deadline: float
+    parents: Mapping[Part, Mapping[ast.AST, ast.AST]]
+    made: dict[Part, dict[ast.AST, Any]] = field(default_factory=dict)  # by the steps so far
+    tried: int = 0
+
+    def step(self) -> Candidate | None:
+        """The cheapest candidate that makes everything right; else one that makes the most tensors right."""
+        before = [draw.wrong(self.run(draw, None)) for draw in self.draws]
+        tapped = Tapped(self.program, self.trees(None))
+        noted, needs = find_needs(tapped, self.draws[0], self.deadline)
+        goals = dict.fromkeys([before[0], *sorted((n.fixes for n in needs), key=len, reverse=True)])
+        for goal in goals:
+            chosen = [n for n in needs if n.fixes == goal]
+            for candidates in self.tiers(tapped, noted, chosen, lost=not needs and goal == before[0]):
+                for candidate in sorted(self.fitting(candidates, goal, before), key=lambda c: c.cost):
+                    if goal != before[0] or self.confirm(self.trees(candidate)):
+                        return candidate
+            if time.monotonic() > self.deadline:
+                return None
+        return None
+
+    def tiers(self, tapped: Tapped, noted: Taps, needs: Sequence[Need], *, lost: bool) -> Iterator[Iterator[Candidate]]:
+        """Candidates in the order in which they are tried. lost: nothing is known of what is needed."""
+        needed = {tapped.places[need.place].node for need in needs}
+        looks = [look for need in needs if (look := self.look(tapped, noted, need, needed)) is not None]
+        yield chain.from_iterable(in_part(part, look.node, look.small()) for part, look in looks)
+        yield self.of_statements(tapped)
+        yield chain.from_iterable(in_part(part, look.node, look.wrapped()) for part, look in looks)
+        yield self.of_several(tapped)
+        for pieces in (False, True):
+            yield chain.from_iterable(in_part(part, look.node, look.joined(pieces=pieces)) for part, look in looks)
+        if lost:
+            yield self.everywhere(tapped)
+
+    def look(self, tapped: Tapped, noted: Taps, need: Need, needed: set[ast.expr]) -> tuple[Part, Lookup] | None:
+        """The expression that should have another value; None if it stands in what an earlier step has put there."""
+        part, node, statement = tapped.places[need.place]
+        if node not in self.parents[part]:
+            return None
+        here = noted.here.get(tapped.statement_number.get(statement, -1))
+        hand = None if here is None else at_hand(self.program, part, here, tapped, noted)
+        value = noted.values[need.place][0]
+        names = part.source.function.__code__.co_varnames if hand is None else hand.names
+        if hand is not None and not can_evaluate(hand, node, value):
+            hand = None
+        writing = writing_of(part.source.function.__globals__, part.source.tree)
+        return part, Lookup(node, value, need, hand, names, self.numbers, writing, needed.__contains__)
+
+    def of_statements(self, tapped: Tapped) -> Iterator[Candidate]:
+        for part in self.program.parts:
+            names = part.source.function.__code__.co_varnames
+            for edits, cost in rewrites(part.source.tree, names, self.numbers, tapped.number.__contains__):
+                yield Candidate(part, edits, cost)
+
+    def of_several(self, tapped: Tapped) -> Iterator[Candidate]:
+        """The same edit wherever the same expression stands."""
+        for part in self.program.parts:
+            groups: dict[str, list[ast.expr]] = {}
+            for place in tapped.places:
+                if place.part is part and place.node in self.parents[part]:
+                    groups.setdefault(ast.dump(place.node), []).append(place.node)
+            names = part.source.function.__code__.co_varnames
+            for nodes in groups.values():
+                if len(nodes) > 1:
+                    each = [own_edits(n, names, self.numbers, tapped.number.__contains__) for n in nodes]
+                    for edits in zip(*each, strict=True):
+                        changes = {n: e.node for n, e in zip(nodes, edits, strict=True)}
+                        yield Candidate(part, changes, edits[0].cost + 0.5)
+
+    def everywhere(self, tapped: Tapped) -> Iterator[Candidate]:
+        """Small edits at every expression, where it is not known which value is needed."""
+        for part, node, _ in tapped.places:
+            if node in self.parents[part]:
+                names = part.source.function.__code__.co_varnames
+                yield from in_part(part, node, own_edits(node, names, self.numbers, tapped.number.__contains__))
+        for part, node, _ in tapped.places:
+            if node in self.parents[part]:
+                writing = writing_of(part.source.function.__globals__, part.source.tree)
+                yield from in_part(part, node, around(node, writing))
+
+    def fitting(
+        self, candidates: Iterator[Candidate], goal: frozenset[str], before: Sequence[frozenset[str]]
+    ) -> Iterator[Candidate]:
+        """Those that make these tensors right on every draw, and spoil none."""
+        for candidate in candidates:
+            if time.monotonic() > self.deadline:
+                return
+            self.tried += 1
+            wrong = (draw.wrong(self.run(draw, candidate)) for draw in self.draws)
+            if all(now <= then - goal for now, then in zip(wrong, before, strict=True)):
+                yield candidate
+
+    def run(self, draw: Draw, candidate: Candidate | None) -> Any:
+        """The results on a draw; None where the candidate is no Python, or raises."""
+        made = attempt(lambda: self.program.made(self.trees(candidate))).value
+        return None if made is None else draw.outputs(made)
+
+    def trees(self, candidate: Candidate | None) -> dict[Part, ast.AST]:
+        """The trees of the parts that are changed, by the steps so far or by the candidate."""
+        edits = dict(self.made)
+        if candidate is not None:
+            edits[candidate.part] = {**edits.get(candidate.part, {}), **candidate.edits}
+        return {p: changed(p.source.tree, e, self.parents[p]) for p, e in edits.items()}
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The constants that stand in the passes."""
+        trees = [part.source.tree for part in self.program.parts]
+        found = (
+            n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant) and is_number(n.value)
+        )
+        return tuple(dict.fromkeys(found))
+
+
+def in_part(part: Part, node: ast.expr, edits: Iterator[Edit]) -> Iterator[Candidate]:
+    """The edits of an expression as candidates."""
+    return (Candidate(part, {node: new}, cost) for new, cost in edits)
+
+
+def find_edits(
+    program: Program, draws: Sequence[Draw], confirm: Confirm, seconds: float
+) -> dict[Part, dict[ast.AST, Any]] | None:
+    """The edits of each part with which everything is right; None if none were found in time."""
+    parents = {part: parents_of(part.source.tree) for part in program.parts}
+    search = Search(program, draws, confirm, time.monotonic() + seconds, parents)
+    with safely():
+        for _ in range(STEPS):
+            if (step := search.step()) is None:
+                return None
+            search.made[step.part] = {**search.made.get(step.part, {}), **step.edits}
+            if not search.draws[0].wrong(search.run(search.draws[0], None)):
+                return search.made
+    return None

@@ -1,0 +1,115 @@
+"""What a statement may have been meant to be: left out, elsewhere, added instead of assigned, its results exchanged."""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from handgrad.mend.expressions import own_edits
+from handgrad.mend.local_edits import OPERATORS
+from handgrad.source.tree import blocks
+
+Replaced = Mapping[ast.AST, ast.AST | tuple[ast.AST, ...]]
+
+
+class Rewrite(NamedTuple):
+    """Statements or expressions, and what may stand in their places."""
+
+    changes: Replaced
+    cost: float
+
+
+def rewrites(
+    tree: ast.AST, names: Sequence[str], numbers: Sequence[float], is_place: Callable[[ast.AST], bool]
+) -> Iterator[Rewrite]:
+    """Edits of whole statements, and of the parts of statements that have no value of their own to be compared."""
+    for block in blocks(tree):
+        for i, statement in enumerate(block):
+            if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
+                continue
+            following = block[i + 1] if i + 1 < len(block) else None
+            yield from of_order(statement, following, len(block) > 1)
+            yield from of_assignment(statement)
+            yield from of_results(statement, names)
+            yield from of_parts(statement, names, numbers, is_place)
+    for block in blocks(tree):
+        yield from of_places(block)
+
+
+def of_order(statement: ast.stmt, following: ast.stmt | None, several: bool) -> Iterator[Rewrite]:
+    """Left out, or after the next one."""
+    if isinstance(statement, ast.Return):
+        return
+    if several:
+        yield Rewrite({statement: ()}, 1.6)
+    if following is not None and not isinstance(following, ast.Return):
+        yield Rewrite({statement: following, following: statement}, 1.8)
+
+
+def of_assignment(statement: ast.stmt) -> Iterator[Rewrite]:
+    """= for +=, += for =, another operator, a copy."""
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target = statement.targets[0]
+        if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
+            for kind in OPERATORS[:2]:
+                yield Rewrite({statement: ast.AugAssign(target, kind(), statement.value)}, 1.2)
+            if isinstance(statement.value, ast.Name | ast.Subscript | ast.Attribute):
+                copied = ast.Call(ast.Attribute(statement.value, "copy", ast.Load()), [], [])
+                yield Rewrite({statement.value: copied}, 2)
+    if isinstance(statement, ast.AugAssign):
+        yield Rewrite({statement: ast.Assign([statement.target], statement.value)}, 1.2)
+        for kind in OPERATORS:
+            if not isinstance(statement.op, kind):
+                yield Rewrite({statement: ast.AugAssign(statement.target, kind(), statement.value)}, 1.2)
+
+
+def of_results(statement: ast.stmt, names: Sequence[str]) -> Iterator[Rewrite]:
+    """Two results, of a tuple or dictionary, exchanged; something for one that is None."""
+    value = getattr(statement, "value", None)
+    items = (
+        value.elts if isinstance(value, ast.Tuple | ast.List) else value.values if isinstance(value, ast.Dict) else []
+    )
+    for a, b in combinations(items[:8], 2):
+        yield Rewrite({a: b, b: a}, 1.5)
+    for none in (i for i in items if isinstance(i, ast.Constant) and i.value is None):
+        for name in (ast.Name(n, ast.Load()) for n in names):
+            yield Rewrite({none: name}, 2)
+            yield Rewrite({none: ast.UnaryOp(ast.USub(), name)}, 2.2)
+    targets = statement.targets[0] if isinstance(statement, ast.Assign) else None
+    if isinstance(targets, ast.Tuple):
+        for a, b in combinations(targets.elts[:8], 2):
+            yield Rewrite({a: b, b: a}, 1.7)
+
+
+def of_parts(
+    statement: ast.stmt, names: Sequence[str], numbers: Sequence[float], is_place: Callable[[ast.AST], bool]
+) -> Iterator[Rewrite]:
+    """Conditions, indices, loop ranges: what stands in no expression that gives numbers."""
+    roots = [getattr(statement, n, None) for n in ("value", "iter", "test", "target")] + list(
+        getattr(statement, "targets", [])
+    )
+    for root in roots:
+        if not isinstance(root, ast.expr):
+            continue
+        if isinstance(getattr(root, "ctx", ast.Load()), ast.Store):
+            inside = [n.slice for n in ast.walk(root) if isinstance(n, ast.Subscript)]
+        else:
+            inside = [] if is_place(root) else [root]
+        for part in inside:
+            for new, cost in own_edits(part, names, numbers, is_place):
+                yield Rewrite({part: new}, cost + 0.3)
+    if isinstance(statement, ast.For) and isinstance(statement.iter, ast.Call):
+        backwards = ast.Call(ast.Name("reversed", ast.Load()), [statement.iter], [])
+        first = statement.iter.args[:1]
+        inner = first[0] if first and getattr(statement.iter.func, "id", "") == "reversed" else None
+        yield Rewrite({statement.iter: inner or backwards}, 1.8)
+
+
+def of_places(block: Sequence[ast.stmt]) -> Iterator[Rewrite]:
+    """One statement moved further up or down."""
+    for i, j in combinations(range(len(block)), 2):
+        if j - i < 2 or j - i > 6 or any(isinstance(s, ast.Return | ast.FunctionDef) for s in (block[i], block[j])):
+            continue
+        first, second = block[i], block[j]
+        yield Rewrite({first: (), second: (second, first)}, 2.4)
+        yield Rewrite({second: (), first: (second, first)}, 2.4)

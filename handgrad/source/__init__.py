@@ -1,0 +1,6 @@
+"""The source of somebody's functions: read, edited, run with notes taken; never a verdict, and never a file written.
+
+read.py finds a function's syntax tree in its file, program.py all functions that a pair of passes is made of, and makes
+them anew with other trees. tree.py edits trees, taps.py runs them with every value noted or one value changed.
+safely.py keeps files, network and terminal shut while they run.
+"""

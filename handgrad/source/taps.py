@@ -1,0 +1,142 @@
+"""A program run with every value of its expressions noted, or with one of them changed."""
+
+import ast
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from handgrad.arrays.precision import like, to64
+from handgrad.judge.isolation import duplicate
+from handgrad.source.program import Part, Passes, Program, Trees
+
+TAP, HERE = "__handgrad_tap__", "__handgrad_here__"
+CLOSED = (ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.Starred, ast.Yield, ast.YieldFrom, ast.Await, ast.Slice,
+          ast.Lambda, ast.Dict, ast.Tuple, ast.List, ast.Set)  # fmt: skip
+
+
+NO_TREES: Trees = {}
+
+
+class Place(NamedTuple):
+    """An expression of a part, and the statement it stands in."""
+
+    part: Part
+    node: ast.expr
+    statement: ast.stmt | ast.Lambda
+
+
+@dataclass(eq=False)
+class Taps:
+    """What is called wherever a tapped expression has been computed: it notes the value, or changes it.
+
+    values  of each place, one for each time it was computed, in order
+    here    the names and values at hand before each statement, the first time it was run
+    """
+
+    places: Sequence[Place]
+    keep: bool = True
+    target: int = -1
+    delta: Sequence[Any] = ()
+    values: dict[int, list[Any]] = field(default_factory=dict)
+    here: dict[int, dict[str, Any]] = field(default_factory=dict)
+    count: int = 0
+
+    def tap(self, number: int, value: Any) -> Any:
+        if number == self.target:
+            self.count += 1
+            if self.count <= len(self.delta) and is_real(value):
+                return moved(value, self.delta[self.count - 1])
+        if self.keep and is_real(value):
+            self.values.setdefault(number, []).append(duplicate(value))
+        return value
+
+    def note(self, number: int, names: Mapping[str, Any]) -> None:
+        if self.keep and number not in self.here:
+            self.here[number] = {n: kept(v) for n, v in names.items()}
+
+
+def is_real(value: Any) -> bool:
+    """Whether it is an array or number of floating point."""
+    if isinstance(value, torch.Tensor):
+        return value.is_floating_point()
+    return isinstance(value, float | np.floating) or (isinstance(value, np.ndarray) and value.dtype.kind == "f")
+
+
+def kept(value: Any) -> Any:
+    """Copies of arrays, in tuples, lists and dictionaries too."""
+    if isinstance(value, Mapping):
+        return {k: kept(v) for k, v in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(kept(v) for v in value)
+    return duplicate(value)
+
+
+def moved(value: Any, delta: Any) -> Any:
+    """value + delta, in the library and precision of the value."""
+    if isinstance(value, float) and not isinstance(value, np.floating):
+        return value + float(delta)
+    return value + like(np.reshape(delta, np.shape(value)), value)
+
+
+class Tapped:
+    """A program with taps at every expression of every part, made once and run often."""
+
+    def __init__(self, program: Program, trees: Trees = NO_TREES) -> None:
+        self.program = program
+        self.places: list[Place] = []
+        self.before: list[ast.stmt] = []
+        self.owner: dict[ast.stmt, Part] = {}
+        self.trees: dict[Part, ast.AST] = {}
+        for part in program.parts:
+            self.trees[part] = self._with_taps(part, trees.get(part, part.source.tree))
+        self.statement_number: dict[ast.AST, int] = {statement: i for i, statement in enumerate(self.before)}
+        self.number = {place.node: i for i, place in enumerate(self.places)}
+
+    def passes(self, taps: Taps) -> Passes:
+        """The passes, calling these taps."""
+        return self.program.made(self.trees, **{TAP: taps.tap, HERE: taps.note})
+
+    def _with_taps(self, part: Part, tree: ast.AST) -> ast.AST:
+        def build(node: Any, statement: Any, free: bool) -> Any:
+            if isinstance(node, list):
+                return [made for item in node for made in build_statement(item, statement, free)]
+            if not isinstance(node, ast.AST):
+                return node
+            statement = node if isinstance(node, ast.stmt | ast.Lambda) else statement
+            new = copy.copy(node)
+            for name, value in ast.iter_fields(node):
+                inside = free and not (isinstance(node, ast.Subscript) and name == "slice")
+                inside = inside and name not in ("decorator_list", "returns", "annotation", "args", "target", "targets")
+                if isinstance(node, ast.Call) and name in ("args", "keywords"):
+                    inside = free
+                setattr(new, name, build(value, statement, inside))
+            if not free or not isinstance(node, ast.expr) or isinstance(node, CLOSED):
+                return new
+            if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+                return new
+            self.places.append(Place(part, node, statement))
+            return call(TAP, ast.Constant(len(self.places) - 1), new)
+
+        def build_statement(item: Any, statement: Any, free: bool) -> Iterator[Any]:
+            if isinstance(item, ast.stmt) and not isinstance(item, ast.FunctionDef):
+                self.before.append(item)
+                self.owner[item] = part
+                names = ast.Call(ast.Name("locals", ast.Load()), [], [])
+                yield ast.Expr(call(HERE, ast.Constant(len(self.before) - 1), names))
+            yield build(item, statement, free)
+
+        made: ast.AST = build(tree, tree, True)
+        return made
+
+
+def call(name: str, *args: Any) -> ast.Call:
+    return ast.Call(ast.Name(name, ast.Load()), list(args), [])
+
+
+def flat(values: Sequence[Any]) -> np.ndarray[Any, Any]:
+    """All numbers of several values, one after the other."""
+    return np.concatenate([to64(v).reshape(-1) for v in values]) if values else np.zeros(0)
