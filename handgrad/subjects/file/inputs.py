@@ -1,6 +1,7 @@
 """The inputs of one forward pass: what was asked for, else what its type hints say; a default value stays."""
 
 import inspect
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, count
 from typing import Any
@@ -19,15 +20,16 @@ SIZES = (3, 4, 5, 2)  # of named axes, each its own, so that no two are taken fo
 Shape = tuple[int, ...]
 
 
-def choose_inputs(forward: Any, given: Mapping[str, Asked], seed: int) -> tuple[dict[str, Any], str | None]:
+def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[dict[str, Any], str | None]:
     """What `verify_function` takes, by name, and the precision that the hints ask for, if they agree on one.
 
+    jax computes in float32 unless it is told otherwise, so its code is judged in that.
     Raises ValueError for an argument of which nothing is known.
     """
-    taken = parameters(forward)
+    taken = parameters(pair.forward)
     if taken is None:
         raise ValueError("the names of its arguments are not known (*args, or a builtin); wrap it in a function")
-    hints = dict(read_hints(forward, taken, given))
+    hints = dict(read_hints(pair.forward, taken, given))
     asked = {name: given.get(name, hints.get(name)) for name in taken if name in given or name in hints}
     if missing := [name for name, p in taken.items() if is_needed(p) and name not in asked]:
         example = " ".join(f"{name}=4x3" for name in missing)
@@ -35,7 +37,9 @@ def choose_inputs(forward: Any, given: Mapping[str, Asked], seed: int) -> tuple[
         raise ValueError(f"{', '.join(missing)} {words}; give --inputs {example}")
     drawn = {name: a for name, a in asked.items() if isinstance(a, Drawn)}
     shapes = choose_sizes(drawn, {name: h for name, h in hints.items() if name in drawn})
-    in_torch = any(a.in_torch for a in (*drawn.values(), *hints.values())) or written_in_torch(forward)
+    in_torch = any(a.in_torch for a in (*drawn.values(), *hints.values())) or (
+        isinstance(pair.forward, type) or written_in(pair, "torch")
+    )
     smallest = min((size for shape in shapes.values() for size in shape), default=1)
     rng = np.random.default_rng(seed)
     inputs: dict[str, Any] = {}
@@ -44,8 +48,9 @@ def choose_inputs(forward: Any, given: Mapping[str, Asked], seed: int) -> tuple[
             inputs[name] = draw(a, shapes[name], smallest, rng, in_torch=in_torch)
         elif isinstance(a, Constant):
             inputs[name] = a.value
-    precisions = {a.precision for a in hints.values() if a.kind is Kind.FLOAT}
-    return inputs, precisions.pop() if len(precisions) == 1 else None
+    usual = "float32" if written_in(pair, "jax") and not sys.modules["jax"].config.jax_enable_x64 else None
+    precisions = {a.precision for a in hints.values() if a.kind is Kind.FLOAT} - {None}
+    return inputs, precisions.pop() if len(precisions) == 1 else usual
 
 
 def read_hints(
@@ -104,15 +109,21 @@ def draw(asked: Drawn, shape: Shape, smallest: int, rng: np.random.Generator, *,
     return torch.from_numpy(values) if in_torch else values
 
 
-def written_in_torch(forward: Any) -> bool:
-    """Whether its code speaks of torch, or is a torch.autograd.Function or a module."""
-    function = inspect.unwrap(function_of(forward))
-    if isinstance(forward, type):
-        return True
-    code, scope = getattr(function, "__code__", None), getattr(function, "__globals__", {})
-    named = [scope.get(name) for name in code.co_names] if code else []
-    homes = (str(getattr(value, "__module__", None) or getattr(value, "__name__", "")) for value in named)
-    return any(home.partition(".")[0] == "torch" for home in homes)
+def written_in(pair: Pair, library: str) -> bool:
+    """Whether its code speaks of a library: a name in it is a thing of that library."""
+    return any(
+        home.partition(".")[0] == library
+        for called in (pair.forward, pair.backward)
+        for value in names_used(inspect.unwrap(function_of(called)))
+        for home in (str(getattr(value, "__name__", "")), str(getattr(value, "__module__", "")), type(value).__module__)
+    )
+
+
+def names_used(function: Any) -> Iterator[Any]:
+    """What the names in its code mean, as far as the file says."""
+    for name in getattr(getattr(function, "__code__", None), "co_names", ()):
+        if name in function.__globals__:
+            yield function.__globals__[name]
 
 
 def function_of(forward: Any) -> Any:

@@ -64,7 +64,7 @@ def judge_pair(pair: Pair, options: Options) -> Judged:
 
 def report_on(pair: Pair, options: Options) -> Report:
     """The report of `verify_function`."""
-    inputs, precision = choose_inputs(pair.forward, asked_of(options.inputs, pair.names), options.seed)
+    inputs, precision = choose_inputs(pair, asked_of(options.inputs, pair.names), options.seed)
     more: dict[str, Any] = {} if options.mend is None else {"mend": options.mend}
     return verify_function(
         pair.forward,

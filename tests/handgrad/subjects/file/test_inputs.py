@@ -22,8 +22,12 @@ def function(arguments: str, body: str = "None", **scope: Any) -> Callable[..., 
     return found
 
 
-def inputs(arguments: str, *asked: str, **scope: Any) -> dict[str, Any]:
-    return choose_inputs(function(arguments, **scope), read_inputs(asked), 0)[0]
+def inputs(arguments: str, *asked: str) -> dict[str, Any]:
+    return inputs_of(function(arguments), *asked)
+
+
+def inputs_of(forward: Any, *asked: str) -> dict[str, Any]:
+    return choose_inputs(Pair("f", 1, forward, None), read_inputs(asked), 0)[0]
 
 
 @pytest.mark.parametrize(
@@ -130,29 +134,44 @@ def test_whole_numbers_are_labels_that_fit_every_axis() -> None:
 
 
 def test_they_are_of_torch_where_the_code_is() -> None:
-    asked = read_inputs(["z=4x3", "t=4:int<3"])
-    assert isinstance(choose_inputs(function("z, t"), asked, 0)[0]["t"], np.ndarray)
-    assert isinstance(choose_inputs(function("z, t", "torch.sum(z)", torch=torch), asked, 0)[0]["t"], torch.Tensor)
-    hinted = function("z: 'Float[Tensor, \"n c\"]', t: 'Int[Tensor, \"n\"]'")
-    assert isinstance(choose_inputs(hinted, {}, 0)[0]["t"], torch.Tensor)
+    asked = ("z=4x3", "t=4:int<3")
+    assert isinstance(inputs("z, t", *asked)["t"], np.ndarray)
+    assert isinstance(inputs_of(function("z, t", "torch.sum(z)", torch=torch), *asked)["t"], torch.Tensor)
+    assert isinstance(inputs("z: 'Float[Tensor, \"n c\"]', t: 'Int[Tensor, \"n\"]'")["t"], torch.Tensor)
 
     class Square(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, z: "n c", t: "n") -> Any:  # type: ignore[name-defined,valid-type,syntax]  # noqa: F722, F821
             return z
 
-    assert isinstance(choose_inputs(Square, asked, 0)[0]["t"], torch.Tensor)
-    assert choose_inputs(Square, {}, 0)[0] == {"z": (3, 4), "t": (3,)}
+    assert isinstance(inputs_of(Square, *asked)["t"], torch.Tensor)
+    assert inputs_of(Square) == {"z": (3, 4), "t": (3,)}
 
 
 def test_the_precision_is_the_one_of_the_hints_if_they_have_one() -> None:
     def precision(*names: str) -> str | None:
         arguments = ", ".join(f"x{i}: '{name}[Array, \"n\"]'" for i, name in enumerate(names))
-        return choose_inputs(function(arguments), {}, 0)[1]
+        return choose_inputs(Pair("f", 1, function(arguments), None), {}, 0)[1]
 
-    assert precision("Float32", "Float32", "Int32") == "float32"
-    assert precision("Float32", "Float") is None
+    assert precision("Float32", "Float", "Int64") == "float32"
     assert precision("Float32", "Float64") is None
+    assert precision("Float") is None
+
+
+def test_it_is_float32_in_jax_that_was_not_told_otherwise() -> None:
+    jax = pytest.importorskip("jax")
+
+    def precision(name: str) -> str | None:
+        backward = function(f"x: '{name}[Array, \"n\"]'", "jnp.tanh(x)", jnp=jax.numpy)
+        return choose_inputs(Pair("f", 1, backward, None), {}, 0)[1]
+
+    before = jax.config.jax_enable_x64
+    try:
+        for wide, expected in {False: "float32", True: None}.items():
+            jax.config.update("jax_enable_x64", wide)
+            assert (precision("Float"), precision("Float64")) == (expected, "float64")
+    finally:
+        jax.config.update("jax_enable_x64", before)
 
 
 @pytest.mark.parametrize(
