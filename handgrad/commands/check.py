@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from handgrad.commands.arguments import add_json, check_json, check_seed, check_slack
 from handgrad.judge.verdict import together
@@ -82,7 +83,8 @@ def check(args: argparse.Namespace) -> int:
                 print_lines(console, describe_lonely(name, f"{args.file}:{line}", expected))
             for pair in pairs:
                 found.append(judge_pair(pair, options))
-                console.print(show(found[-1], args.file), soft_wrap=found[-1].report is None)
+                shown = show(found[-1], args.file)
+                console.print(shown, soft_wrap=isinstance(shown, Text))
     except CannotLoad as error:
         print_lines(wide_console(stderr=True), f"cannot be imported: {error}")
         return 2
@@ -113,8 +115,11 @@ def finish(args: argparse.Namespace, console: Console, found: Sequence[Judged], 
     else:
         print_lines(console, f"{args.file}: no backward pass found; looked for {LOOKED_FOR}")
     if args.diff:
-        diffs = [judged.change.diff for judged in found if judged.change is not None]
-        print(join_changes(args.file, diffs), end="")
+        changes: dict[Path, list[str]] = {}
+        for judged in found:
+            if judged.change is not None:
+                changes.setdefault(judged.home(args.file), []).append(judged.change.diff)
+        print("".join(join_changes(path, diffs) for path, diffs in changes.items()), end="")
     if args.json is not None:
         write_json(args.json, as_dict(found, args.file, seed))
 

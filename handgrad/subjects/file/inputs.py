@@ -30,11 +30,14 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[di
     if taken is None:
         raise ValueError("the names of its arguments are not known (*args, or a builtin); wrap it in a function")
     hints = dict(read_hints(pair.forward, taken, given))
-    asked = {name: given.get(name, hints.get(name)) for name in taken if name in given or name in hints}
-    if missing := [name for name, p in taken.items() if is_needed(p) and name not in asked]:
-        example = " ".join(f"{name}=4x3" for name in missing)
+    known: dict[str, Asked] = {**hints, **given}
+    if missing := [p for name, p in taken.items() if is_needed(p) and name not in known]:
+        example = " ".join(f"{p.name}={'2' if is_number(p) else '4x3'}" for p in missing)
         words = "has no type hint with a shape" if len(missing) == 1 else "have no type hints with shapes"
-        raise ValueError(f"{', '.join(missing)} {words}; give --inputs {example}")
+        raise ValueError(f"{', '.join(p.name for p in missing)} {words}; give --inputs {example}")
+    asked = {
+        name: take_number(known[name]) if is_number(p) else known[name] for name, p in taken.items() if name in known
+    }
     drawn = {name: a for name, a in asked.items() if isinstance(a, Drawn)}
     shapes = choose_sizes(drawn, {name: h for name, h in hints.items() if name in drawn})
     in_torch = any(a.in_torch for a in (*drawn.values(), *hints.values())) or (
@@ -51,6 +54,18 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[di
     usual = "float32" if written_in(pair, "jax") and not sys.modules["jax"].config.jax_enable_x64 else None
     precisions = {a.precision for a in hints.values() if a.kind is Kind.FLOAT} - {None}
     return inputs, precisions.pop() if len(precisions) == 1 else usual
+
+
+def is_number(p: inspect.Parameter) -> bool:
+    """Whether its type hint says that it is a single whole number."""
+    return p.annotation in (int, "int")
+
+
+def take_number(asked: Asked) -> Asked:
+    """k=2 is the number 2 where the type hint says so, and a vector of two entries elsewhere."""
+    if isinstance(asked, Drawn) and len(asked.axes) == 1 and asked.kind is Kind.FLOAT:
+        return Constant(asked.axes[0])
+    return asked
 
 
 def read_hints(

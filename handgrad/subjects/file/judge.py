@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from handgrad.judge.verdict import Verdict
@@ -42,6 +43,11 @@ class Judged:
     def place(self) -> Any:
         """Where the mistake is (file, line, function), if that was found."""
         return getattr(self.report, "place", None)
+
+    def home(self, path: Path) -> Path:
+        """The file of the mistake, if that was found and is another than the one that is judged."""
+        found = Path(self.place.file) if self.place else path
+        return found.resolve() if found.is_file() and found.resolve() != path.resolve() else path
 
     @property
     def change(self) -> Any:

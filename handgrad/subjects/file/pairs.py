@@ -59,21 +59,23 @@ def pairs_at(file: Loaded, name: str) -> Iterator[Pair]:
         if value.__module__ == file.module.__name__:
             yield from pair_of_class(file, name, value)
         return
-    forward = forward_of(file, name)
+    forward, called = forward_of(file, name)
     if forward is not None:
-        stem = stem_of(getattr(forward, "__name__", name))
-        names = (name, getattr(forward, "__name__", name))
-        yield Pair(name, file.defined[name].lineno, forward, value, find_reference(file, stem), names)  # type: ignore[arg-type]
+        reference = find_reference(file, stem_of(called))
+        yield Pair(name, file.defined[name].lineno, forward, value, reference, (name, called))  # type: ignore[arg-type]
 
 
-def forward_of(file: Loaded, name: str) -> Any:
-    """The forward pass of a function that is a backward pass: the one that it is marked with, or beside it by name."""
+def forward_of(file: Loaded, name: str) -> tuple[Any, str]:
+    """The forward pass of a backward pass, by its mark or beside it by name, and what it is called; None if none."""
     value = file.find(name)
     marked = getattr(value, "__dict__", {}).get("gradient_of")
-    if marked is not None or not callable(value):
-        return marked
-    candidates: list[Any] = [file.find(other) for other in forward_names(name)]
-    return next((f for f in candidates if callable(f) and not isinstance(f, type)), None)
+    if marked is not None:
+        return marked, getattr(marked, "__name__", name)
+    for other in forward_names(name) if callable(value) else ():
+        forward: Any = file.find(other)
+        if callable(forward) and not isinstance(forward, type):
+            return forward, other
+    return None, ""
 
 
 def forward_names(name: str) -> list[str]:
@@ -98,7 +100,7 @@ def forward_names(name: str) -> list[str]:
 def list_lonely(file: Loaded) -> list[tuple[str, int, list[str]]]:
     """Functions that are called a backward pass and have no forward pass: name, line, what that could be called."""
     functions = {n: node.lineno for n, node in file.defined.items() if callable(file.find(n)) and any_clear(n)}
-    return [(n, line, forward_names(n)) for n, line in functions.items() if forward_of(file, n) is None]
+    return [(n, line, forward_names(n)) for n, line in functions.items() if forward_of(file, n)[0] is None]
 
 
 def any_clear(name: str) -> bool:
@@ -133,7 +135,7 @@ def stem_of(forward: str) -> str:
 def find_reference(file: Loaded, *stems: str) -> Callable[..., Any] | None:
     """stem_reference of the file, imported or not; `reference` alone where there is no stem."""
     for stem in stems:
-        value = getattr(file.module, f"{stem}_reference".lstrip("_") if not stem else f"{stem}_reference", None)
+        value = getattr(file.module, f"{stem}_reference" if stem else "reference", None)
         if callable(value):
             return value  # type: ignore[no-any-return]
     return None

@@ -19,7 +19,8 @@ from handgrad.subjects.file.judge import Judged
 
 def show(judged: Judged, path: Path) -> RenderableType:
     """The line of what is certified, the whole report of what is not, or what is missing."""
-    name = f"{judged.pair.name}  ({path}:{judged.place.line if judged.place else judged.pair.line})"
+    line_number = judged.place.line if judged.place else judged.pair.line
+    name = f"{judged.pair.name}  ({judged.home(path)}:{line_number})"
     if judged.report is None:
         return Text.assemble(("not judged", STYLES[Verdict.UNRESOLVED]), f"  {name}  {judged.problem}")
     report, kept = judged.report, untested(judged)

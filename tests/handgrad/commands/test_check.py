@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -163,21 +164,30 @@ DIFF = """--- whatever
 """
 
 
+@pytest.fixture
+def mended(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """mended(file): every judgement finds this change of that file."""
+
+    def change(file: Path) -> None:
+        def judged(*args: Any, mend: float, **more: Any) -> Any:
+            report = verify_function(*args, **more)
+            object.__setattr__(report, "change", SimpleNamespace(diff=DIFF, words="the square is missing"))
+            object.__setattr__(report, "place", SimpleNamespace(file=str(file), line=10, function="tanh_backward"))
+            return report
+
+        monkeypatch.setattr(judge, "verify_function", judged)
+
+    return change
+
+
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 def test_the_patch_alone_is_printed_and_git_applies_it(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    here: Path, mended: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = here / "my code" / "student.py"
     file.parent.mkdir()
     file.write_text(WRONG)
-
-    def judged(*args: Any, mend: float, **more: Any) -> Any:
-        report = verify_function(*args, **more)
-        object.__setattr__(report, "change", SimpleNamespace(diff=DIFF, words="the square is missing"))
-        object.__setattr__(report, "place", SimpleNamespace(file=str(file), line=10, function="tanh_backward"))
-        return report
-
-    monkeypatch.setattr(judge, "verify_function", judged)
+    mended(file)
     assert main(["check", str(file), "--diff"]) == 1
     out, err = capsys.readouterr()
     assert out.startswith("--- a/my code/student.py\t\n+++ b/my code/student.py\t\n@@ ")
@@ -186,6 +196,21 @@ def test_the_patch_alone_is_printed_and_git_applies_it(
     assert file.read_text() == WRONG
     subprocess.run(["git", "apply"], input=out, text=True, check=True, cwd=here)
     assert file.read_text() == TANH
+
+
+def test_a_change_of_a_neighbour_is_a_patch_of_that(
+    here: Path, mended: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("beside.py").write_text(WRONG)
+    Path("student.py").write_text(
+        "import numpy as np\nimport torch\nimport beside\n" + LINEAR.replace("@ self.W\n", "@ -self.W\n")
+    )
+    mended(here / "beside.py")
+    assert main(["check", "student.py", "--diff"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("--- a/beside.py\n+++ b/beside.py\n@@ ")
+    assert f"REFUTED  Linear  ({here / 'beside.py'}:10)" in err
+    assert Path("beside.py").read_text() == WRONG
 
 
 def test_watching(here: Path) -> None:

@@ -122,6 +122,8 @@ def test_a_shape_that_is_asked_for_decides_the_sizes_of_the_others() -> None:
 def test_defaults_stay_and_constants_are_passed_on() -> None:
     assert inputs("x: 'n', eps=1e-5, axis=-1", "eps=0.5") == {"x": (3,), "eps": 0.5}
     assert inputs("x: 'n', *, k", "k==2") == {"x": (3,), "k": 2}
+    assert inputs("x: 'n', k", "k=2") == {"x": (3,), "k": (2,)}
+    assert inputs("x: 'n', k: int, l: 'int'", "k=2", "l==3") == {"x": (3,), "k": 2, "l": 3}
 
 
 def test_whole_numbers_are_labels_that_fit_every_axis() -> None:
@@ -179,6 +181,7 @@ def test_it_is_float32_in_jax_that_was_not_told_otherwise() -> None:
     {
         "x": "x has no type hint with a shape; give --inputs x=4x3",
         "x: 'n', W, b: list": "W, b have no type hints with shapes; give --inputs W=4x3 b=4x3",
+        "x, k: int": "x, k have no type hints with shapes; give --inputs x=4x3 k=2",
         "*x": "the names of its arguments are not known",
         "x: 'Float[Array, \"n+1\"]'": "x: the size 'n+1' of its type hint is not understood; give --inputs x=4x3",
         "x: 'Complex64[Array, \"n\"]'": "x: its type hint asks for Complex64, expected real numbers",

@@ -45,6 +45,12 @@ def test_by_name(forward: str, backward: str, reference: str, tmp_path: Path) ->
     assert found == (forward, backward, reference, backward, 1)
 
 
+def test_functions_without_a_name_of_their_own(tmp_path: Path) -> None:
+    (pair,) = pairs_of(tmp_path, "f = lambda x: x\nf_backward = lambda dy, x: dy\n" + functions("f_reference"))
+    assert (pair.name, pair.names, pair.line) == ("f_backward", ("f_backward", "f"), 2)
+    assert pair.reference is not None
+
+
 @pytest.mark.parametrize("text", [
     functions("f", "f_backwards"),
     functions("f", "backward"),
