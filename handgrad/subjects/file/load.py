@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType, TracebackType
+from typing import TypeGuard
 
 from handgrad.judge.isolation import attempt
 
@@ -49,7 +50,7 @@ def load(path: Path) -> Iterator[Loaded]:
         with redirect_stdout(sys.stderr):
             done = attempt(run, path, name)
         if done.value is None:
-            raise CannotLoad(f"{place(path, done.error)}: {type(done.error).__name__}: {reason(done.error)}")
+            raise CannotLoad(f"{place(path, done.error)}: {type(done.error).__name__}: {reason(path, done.error)}")
         yield done.value
     finally:
         sys.path[:], sys.argv = before, arguments
@@ -99,7 +100,7 @@ def definitions(tree: ast.AST) -> dict[str, ast.stmt]:
 
 def place(path: Path, error: Exception | None) -> str:
     """FILE:LINE of the last line of the file that took part; FILE alone where none did."""
-    line = error.lineno if isinstance(error, SyntaxError) and error.filename == str(path) else None
+    line = error.lineno if is_syntax(error, path) else None
     step: TracebackType | None = error.__traceback__ if error else None
     while step is not None:
         line = step.tb_lineno if step.tb_frame.f_code.co_filename == str(path) else line
@@ -107,9 +108,14 @@ def place(path: Path, error: Exception | None) -> str:
     return f"{path}:{line}" if line else str(path)
 
 
-def reason(error: Exception | None) -> str:
-    """Its words; of a SyntaxError without the place, which is said before."""
-    return error.msg if isinstance(error, SyntaxError) else str(error)
+def reason(path: Path, error: Exception | None) -> str:
+    """Its words; of a SyntaxError of this file without the place, which is said before."""
+    return error.msg if is_syntax(error, path) else str(error)
+
+
+def is_syntax(error: Exception | None, path: Path) -> TypeGuard[SyntaxError]:
+    """Whether the file itself is no Python, and not one that it imports."""
+    return isinstance(error, SyntaxError) and error.filename == str(path)
 
 
 def forget(folder: Path, kept: dict[str, ModuleType]) -> None:

@@ -7,6 +7,7 @@ class: forward, backward   an object of it, or the class itself of a torch.autog
 name_reference             a torch function that the forward pass should equal
 """
 
+import ast
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def pairs_at(file: Loaded, name: str) -> Iterator[Pair]:
     """The pair whose backward pass, or whose class, has this name, if there is one."""
     value = file.find(name)
     if isinstance(value, type):
-        if value.__module__ == file.module.__name__:
+        if isinstance(file.defined[name], ast.ClassDef):  # and no second name of a class
             yield from pair_of_class(file, name, value)
         return
     forward, called = forward_of(file, name)

@@ -1,11 +1,13 @@
 """`handgrad check`: what it prints of a file, what it returns, its patch, and how it watches."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -100,6 +102,27 @@ def test_what_is_not_judged_is_not_certified(here: Path, capsys: pytest.CaptureF
     assert main(["check", "student.py", "--inputs", "x=2x5"]) == 0
     assert main(["check", "student.py", "--inputs", "double.x=2x5", "tanh_backward.z=scalar"]) == 0
     assert "2 functions: 2 CERTIFIED" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_what_the_code_prints_is_not_shown_and_its_exit_is_not_the_command_s(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("student.py").write_text(
+        TANH.replace("h = np", "print('hello')\n    h = np") + MORE.replace("return 2 * dy", "exit(0)")
+    )
+    assert main(["check", "student.py", "--inputs", "x=3"]) == 2
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert first.startswith("CERTIFIED  tanh_backward")
+    assert second == "not judged  double_backward  (student.py:18)  its code calls sys.exit"
+
+
+def test_a_class_that_cannot_be_made_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("student.py").write_text("import numpy as np\n" + LINEAR.replace("linear = Linear(3)", ""))
+    assert main(["check", "student.py"]) == 2
+    words = (
+        "not judged  Linear  (student.py:10)  it cannot be made without n_in; make one at the top level of the file: "
+    )
+    assert capsys.readouterr().out.splitlines()[0] == f"{words}linear = Linear(...)"
 
 
 def test_a_broken_contract_is_told_and_returns_1(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -217,7 +240,7 @@ def test_watching(here: Path) -> None:
     file = here / "student.py"
     file.write_text(WRONG)
     process = subprocess.Popen(
-        [sys.executable, "-m", "handgrad", "check", "student.py", "--watch"],
+        [sys.executable, "-m", "handgrad", "check", "student.py", "--watch", "--inputs", "z=4x3"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -226,16 +249,18 @@ def test_watching(here: Path) -> None:
     limit = threading.Timer(60, process.kill)
     limit.start()
     try:
-        assert read_until(process.stdout, "1 function: ").startswith("1 function: 1 REFUTED")
-        read_until(process.stdout, "watching student.py; Ctrl-C ends it")
+        assert read_until(process.stdout, "1 function: ")[-1].startswith("1 function: 1 REFUTED")
+        assert read_until(process.stdout, "watching")[-1] == "watching student.py; Ctrl-C ends it\n"
+        time.sleep(1)  # no second judgement of the same file
         file.write_text("def tanh(")
-        assert (
-            read_until(process.stdout, "cannot")
-            == "cannot be imported: student.py:1: SyntaxError: '(' was never closed\n"
-        )
+        rule, line = read_until(process.stdout, "cannot")
+        assert re.match(r"\d\d:\d\d:\d\d -+$|-* ?\d\d:\d\d:\d\d -+$", rule)
+        assert line == "cannot be imported: student.py:1: SyntaxError: '(' was never closed\n"
+        file.write_text(TANH.replace("z", "x"))
+        read_until(process.stdout, "handgrad check: error: --inputs: no function in student.py has an argument z")
         file.unlink()
         file.write_text(TANH)
-        assert read_until(process.stdout, "1 function: ").startswith("1 function: 1 CERTIFIED")
+        assert read_until(process.stdout, "1 function: ")[-1].startswith("1 function: 1 CERTIFIED")
         read_until(process.stdout, "watching")
         process.send_signal(signal.SIGINT)
         assert process.wait() == 0
@@ -246,9 +271,12 @@ def test_watching(here: Path) -> None:
         process.wait()
 
 
-def read_until(lines: Any, start: str) -> str:
-    """The first line that starts so."""
-    return next(line for line in lines if line.startswith(start))
+def read_until(lines: Any, start: str) -> list[str]:
+    """The lines up to the first that starts so, and that one."""
+    found = [""]
+    while not found[-1].startswith(start):
+        found.append(next(lines))
+    return found[1:]
 
 
 BAD = {

@@ -112,6 +112,7 @@ def test_hints_of_jaxtyping_itself() -> None:
 def test_a_name_has_one_size_and_each_its_own() -> None:
     found = inputs("x: 'n d', W: 'd m', b: 'm', c: '4 k', r: '*batch n'")
     assert found == {"x": (3, 5), "W": (5, 2), "b": (2,), "c": (4, 6), "r": (7, 3)}
+    assert inputs("x: '_ _'") == {"x": (3, 4)}
 
 
 def test_a_shape_that_is_asked_for_decides_the_sizes_of_the_others() -> None:

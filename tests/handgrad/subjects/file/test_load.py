@@ -91,11 +91,12 @@ other = sin
         ("def f(:\n", "{}:1: SyntaxError: invalid syntax"),
         ("x = 'ö'\n", "{}:1: SyntaxError: (unicode error) 'utf-8' codec can't decode byte"),
         ("import sys\nsys.exit(0)\n", "{}:2: CallsExit: it ends the program"),
+        ("\nimport wrong\n", "{}:2: SyntaxError: invalid syntax (wrong.py, line 3)"),
         ("import nowhere\n", "{}:1: ModuleNotFoundError: No module named 'nowhere'"),
     ],
 )
 def test_what_it_raises_is_told_with_its_line(text: str, says: str, tmp_path: Path) -> None:
-    path = write(tmp_path, own="", beside="def f():\n    1 / 0\n")
+    path = write(tmp_path, own="", beside="def f():\n    1 / 0\n", wrong="\n\n:\n")
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(CannotLoad) as raised, load(path):
         pass

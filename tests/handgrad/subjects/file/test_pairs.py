@@ -93,6 +93,9 @@ def test_the_mark_leaves_a_function_as_it_is_and_refuses_what_is_none() -> None:
 
 
 LAYERS = """
+import student_ops
+
+
 class Layer:
     def forward(self, x):
         raise NotImplementedError
@@ -132,14 +135,22 @@ two_words_reference = len
 
 
 class TwoWords(Double):
-    pass
+    def __init__(self, *sizes, **more):
+        pass
+
+
+Again = Double
+Imported = student_ops.Other
 """
 
 
 def test_objects_of_classes(tmp_path: Path) -> None:
+    (tmp_path / "student_ops.py").write_text(
+        LAYERS.split("\n\n\n", 2)[2].split("\n\n\n")[0].replace("Double(Layer)", "Other")
+    )
     found = {pair.name: pair for pair in pairs_of(tmp_path, LAYERS)}
     assert sorted(found) == ["Double", "Fails", "Quiet", "Scale", "TwoWords"]
-    assert (found["Double"].line, found["Double"].problem) == (14, "")
+    assert (found["Double"].line, found["Double"].problem, found["TwoWords"].problem) == (17, "", "")
     assert found["Double"].forward(3) == found["Double"].backward(3) == 6  # type: ignore[misc]
     assert found["Double"].reference is len
     assert found["TwoWords"].reference is len

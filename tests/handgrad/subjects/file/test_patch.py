@@ -35,6 +35,14 @@ def test_the_same_change_twice_and_two_of_the_same_line(file: Path) -> None:
     first, second = change(LINES, 4, 5, "new\n"), change(LINES, 4, 5, "other\n")
     assert join_changes(file, [first, first]) == join_changes(file, [first, second]) == join_changes(file, [first])
     assert "+new" in join_changes(file, [first])
+    between = change(LINES, 4, 4, "new\n")
+    assert join_changes(file, [between, between]) == join_changes(file, [between])
+
+
+def test_a_diff_without_lines_around(file: Path) -> None:
+    new = [*LINES[:4], "new\n", *LINES[4:9], *LINES[10:]]
+    close = "".join(unified_diff(LINES, new, "x", "y", n=0))
+    assert join_changes(file, [close]) == join_changes(file, ["".join(unified_diff(LINES, new, "x", "y"))])
 
 
 def test_no_change_is_no_patch(file: Path) -> None:
