@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from handgrad.judge.isolation import attempt
 
@@ -30,7 +30,7 @@ class Loaded:
     module: ModuleType
     defined: dict[str, ast.stmt]
 
-    def find(self, name: str) -> object:
+    def find(self, name: str) -> Any:
         """What a name of the file means; None for one that it does not define."""
         return getattr(self.module, name, None) if name in self.defined else None
 

@@ -63,7 +63,7 @@ def pairs_at(file: Loaded, name: str) -> Iterator[Pair]:
     forward, called = forward_of(file, name)
     if forward is not None:
         reference = find_reference(file, stem_of(called))
-        yield Pair(name, file.defined[name].lineno, forward, value, reference, (name, called))  # type: ignore[arg-type]
+        yield Pair(name, file.defined[name].lineno, forward, value, reference, (name, called))
 
 
 def forward_of(file: Loaded, name: str) -> tuple[Any, str]:
@@ -73,7 +73,7 @@ def forward_of(file: Loaded, name: str) -> tuple[Any, str]:
     if marked is not None:
         return marked, getattr(marked, "__name__", name)
     for other in forward_names(name) if callable(value) else ():
-        forward: Any = file.find(other)
+        forward = file.find(other)
         if callable(forward) and not isinstance(forward, type):
             return forward, other
     return None, ""
@@ -100,11 +100,12 @@ def forward_names(name: str) -> list[str]:
 
 def list_lonely(file: Loaded) -> list[tuple[str, int, list[str]]]:
     """Functions that are called a backward pass and have no forward pass: name, line, what that could be called."""
-    functions = {n: node.lineno for n, node in file.defined.items() if callable(file.find(n)) and any_clear(n)}
+    functions = {n: node.lineno for n, node in file.defined.items() if callable(file.find(n)) and is_clear(n)}
     return [(n, line, forward_names(n)) for n, line in functions.items() if forward_of(file, n)[0] is None]
 
 
-def any_clear(name: str) -> bool:
+def is_clear(name: str) -> bool:
+    """Whether a name surely means a backward pass: clip_grad is none."""
     return bool(forward_names(name)) and any(word in CLEAR for word in name.split("_"))
 
 
