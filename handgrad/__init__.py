@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from handgrad.assertions import assert_verified
     from handgrad.judge.verdict import Verdict
+    from handgrad.mark import gradient_of
     from handgrad.report.report import Report
     from handgrad.subjects.function.verify import verify_function
     from handgrad.subjects.network.verify import verify
@@ -17,13 +18,23 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Report", "UpdateReport", "Verdict", "assert_verified", "verify", "verify_function", "verify_update"]
+__all__ = [
+    "Report",
+    "UpdateReport",
+    "Verdict",
+    "assert_verified",
+    "gradient_of",
+    "verify",
+    "verify_function",
+    "verify_update",
+]
 
 _HOMES = {
     "Report": "report.report",
     "UpdateReport": "subjects.verify_update",
     "Verdict": "judge.verdict",
     "assert_verified": "assertions",
+    "gradient_of": "mark",
     "verify": "subjects.network.verify",
     "verify_function": "subjects.function.verify",
     "verify_update": "subjects.verify_update",

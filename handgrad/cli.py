@@ -10,6 +10,7 @@ import handgrad
 
 COMMANDS = (  # files of handgrad/commands, in the order of --help
     "verify",
+    "check",
     "compare",
     "train",
     "predict",

@@ -51,6 +51,13 @@ def test_manual_loads_no_heavy_library() -> None:
     assert "manual" in loaded
 
 
+def test_a_mark_on_a_backward_pass_loads_no_torch() -> None:
+    code = (
+        "import sys; from handgrad import gradient_of; from handgrad import gradient_of; print(callable(gradient_of))"
+    )
+    assert python(f"{code}; print('torch' in sys.modules)").split() == ["True", "False"]
+
+
 def test_manual_works_without_torch_and_jax() -> None:
     code = """
 import sys

@@ -39,6 +39,7 @@ FLOORS: dict[str, list[str]] = {
     ],
     "handgrad": [
         "handgrad",  # hands its names on when they are first used, and imports nothing itself
+        "mark",  # a mark on a function, read by whoever looks for it
         "arrays",
         "judge",
         "source",
@@ -48,6 +49,7 @@ FLOORS: dict[str, list[str]] = {
         "explain",
         "report",
         "subjects.function subjects.network",
+        "subjects.file",
         "subjects",
         "experiment.datasets",
         "experiment",

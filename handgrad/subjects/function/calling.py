@@ -2,6 +2,7 @@
 
     y, cache = forward(*inputs)        grads = backward(dy, cache)
     y        = forward(*inputs)        grads = backward(dy, *inputs), or backward(dy) of an object that keeps its state
+    y, cache = forward(*inputs)        grads = backward(cache, dy), as jax.custom_vjp has it
 
 A backward pass that takes no upstream gradient (of a loss, of an activation) is multiplied by dy here.
 """
@@ -34,6 +35,7 @@ class Way(Enum):
     """How a backward pass is called."""
 
     FULL = "with dy, and the cache or the inputs"
+    CACHE_FIRST = "with the cache, and dy behind it"
     NO_UPSTREAM = "without dy, by which its result is multiplied here"
     STATE = "with dy alone, for it keeps its state in an object"
 
@@ -115,7 +117,8 @@ class Code:
                     "without dy only the gradient of a scalar or the derivative of an elementwise function is judged"
                 )
             return {name: g * dy for name, g in grads.items()}
-        return self._by_name(self.backward(dy) if way is Way.STATE else self.backward(dy, *rest))
+        called = {Way.STATE: (dy,), Way.CACHE_FIRST: (*rest, dy)}.get(way, (dy, *rest))
+        return self._by_name(self.backward(*called))
 
     def _by_name(self, grads: Any) -> Outputs:
         variables = self.variables
@@ -156,8 +159,8 @@ def find_way(code: Code, *, cached: bool) -> Way:
 def list_ways(code: Code, *, cached: bool) -> list[Way]:
     """Every way in which backward could be called, the likeliest first.
 
-    That is the one whose first argument has the name of an upstream gradient, then one that fills exactly the arguments
-    without a default: in mse_grad(y, t, scale=1.0) the last is no room for dy.
+    That is the one whose first argument has the name of an upstream gradient, or the second behind the cache; then one
+    that fills exactly the arguments without a default: in mse_grad(y, t, scale=1.0) the last is no room for dy.
     """
     assert code.backward is not None
     n = 1 if cached else len(code.names)
@@ -168,12 +171,13 @@ def list_ways(code: Code, *, cached: bool) -> list[Way]:
     positional = [p for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     needed = sum(p.default is p.empty for p in positional)
     most = float("inf") if any(p.kind is p.VAR_POSITIONAL for p in kinds) else len(positional)
-    first = positional[0].name if positional else ""
-    upstream = first not in code.names and UPSTREAM.fullmatch(first.lower()) is not None
+    upstream = [p.name not in code.names and UPSTREAM.fullmatch(p.name.lower()) is not None for p in positional]
     takes = {Way.FULL: n + 1, Way.STATE: 1, Way.NO_UPSTREAM: n}
     fitting = [way for way, count in takes.items() if needed <= count <= most and not (cached and way is Way.STATE)]
-    if upstream:
+    if upstream[:1] == [True]:
         return fitting
+    if cached and upstream == [False, True]:
+        return [Way.CACHE_FIRST, *fitting]
     return sorted(fitting, key=lambda way: (takes[way] != needed, way is Way.STATE))
 
 

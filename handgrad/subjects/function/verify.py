@@ -58,6 +58,7 @@ def verify_function(
 
         y, cache = forward(*inputs)    grads = backward(dy, cache)
         y        = forward(*inputs)    grads = backward(dy, *inputs), or backward(dy) of an object that keeps its state
+        y, cache = forward(*inputs)    grads = backward(cache, dy), if the second argument has a name such as dy or g
 
     grads: one array, a tuple in the order of the inputs, or a dict by name ("dW" or "W"); None where the gradient is
     zero, and for an input that is meant to have none if the reference detaches it. A backward pass that takes no dy

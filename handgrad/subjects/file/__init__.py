@@ -1,0 +1,6 @@
+"""A Python file of anyone's: its pairs of forward and backward passes found, given inputs, judged; never a rule.
+
+load.py imports it, pairs.py finds what belongs together by instances.py and the names that people use. shapes.py has
+the words for an input, by hints.py from the type hints and by asked.py from the command line; inputs.py makes inputs
+of them. judge.py judges one pair, patch.py makes one patch of the changes found, text.py words what came out.
+"""

@@ -1,0 +1,73 @@
+"""Shapes in type hints: Float[Array, "n d"] as jaxtyping has them, or a string alone, "n d" or "(n, d)".
+
+Hints are read as text, so that it does not matter whether jaxtyping is installed, or whether they stand in quotes.
+"""
+
+import ast
+import builtins
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from handgrad.subjects.file.shapes import Drawn, Kind
+
+AXIS = re.compile(r"\.\.\.|\d+|[#*?]*[^\W\d]\w*(?:=\d+)?")
+FLOATS = re.compile(r"B?Float(\d*)|Num|Real|Inexact|Shaped|Annotated")
+INTS = re.compile(r"U?Int\d*|Integer")
+
+
+def read_hint(hint: Any, scope: Mapping[str, Any]) -> Drawn | None:
+    """What a hint says of a shape; None if nothing. Raises ValueError for a shape that is not understood.
+
+    scope: the variables of the file, in which a name may stand for a hint.
+    """
+    text = hint if isinstance(hint, str) else hint.__name__ if isinstance(hint, type) else repr(hint)
+    try:
+        tree: ast.expr = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:  # "n d" is no expression
+        return read_axes(text, "") if all(AXIS.fullmatch(word) for word in text.split()) else None
+    if isinstance(tree, ast.Constant) and isinstance(tree.value, str):  # in quotes once more
+        return read_hint(tree.value, scope)
+    if isinstance(tree, ast.Tuple):  # "(n, d)"
+        return read_axes(" ".join(ast.unparse(axis) for axis in tree.elts), "")
+    if isinstance(tree, ast.Name):
+        if not isinstance(hint, str):
+            return None
+        meant = scope.get(text, getattr(builtins, text, None))
+        is_hint = isinstance(meant, type) or hasattr(meant, "__args__")
+        return read_hint(meant, scope) if is_hint else read_axes(text, "")
+    for part in ast.walk(tree):
+        if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Tuple) and len(part.slice.elts) == 2:
+            array, axes = part.slice.elts
+            if isinstance(axes, ast.Constant) and isinstance(axes.value, str):
+                return read_axes(axes.value, ast.unparse(part.value).rpartition(".")[2], ast.unparse(array))
+    return None
+
+
+def read_axes(text: str, name: str, array: str = "") -> Drawn:
+    """Axes in words, what stands in the array by jaxtyping's name for it, and the array's own type."""
+    words = text.replace(",", " ").split()
+    if strange := [word for word in words if not AXIS.fullmatch(word)]:
+        raise ValueError(f"the size {strange[0]!r} of its type hint is not understood")
+    axes = tuple(read_axis(word) for word in words)
+    in_torch = array.rpartition(".")[2] in ("Tensor", "Parameter")
+    if INTS.fullmatch(name):
+        return Drawn(axes, Kind.INT, in_torch=in_torch)
+    if name == "Bool":
+        return Drawn(axes, Kind.BOOL, in_torch=in_torch)
+    found = FLOATS.fullmatch(name)
+    if name and not found:
+        raise ValueError(f"its type hint asks for {name}, expected real numbers (Float), integers or booleans")
+    bits = found[1] if found else None
+    precision = f"{'b' if name.startswith('B') else ''}float{bits}" if bits else None
+    return Drawn(axes, precision=precision, in_torch=in_torch)
+
+
+def read_axis(word: str) -> int | str:
+    """A size, or its name without the signs that jaxtyping puts before it; *batch and ... are one axis.
+
+    >>> [read_axis(word) for word in ("4", "n", "#n", "*batch", "...", "rows=4")]
+    [4, 'n', 'n', '*batch', '...', 4]
+    """
+    name, _, size = word.lstrip("#?").partition("=")
+    return int(size or name) if (size or name).isdigit() else name

@@ -1,0 +1,150 @@
+"""The inputs of one forward pass: what was asked for, else what its type hints say; a default value stays."""
+
+import inspect
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, count
+from typing import Any
+
+import numpy as np
+import torch
+
+from handgrad.subjects.file.hints import read_hint
+from handgrad.subjects.file.instances import is_needed
+from handgrad.subjects.file.pairs import Pair
+from handgrad.subjects.file.shapes import Asked, Constant, Drawn, Kind
+from handgrad.subjects.function.by_name import parameters
+from handgrad.subjects.function.calling import plain_forward
+
+SIZES = (3, 4, 5, 2)  # of named axes, each its own, so that no two are taken for one another
+Shape = tuple[int, ...]
+
+
+def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[dict[str, Any], str | None]:
+    """What `verify_function` takes, by name, and the precision that the hints ask for, if they agree on one.
+
+    jax computes in float32 unless it is told otherwise, so its code is judged in that.
+    Raises ValueError for an argument of which nothing is known.
+    """
+    taken = parameters(pair.forward)
+    if taken is None:
+        raise ValueError("the names of its arguments are not known (*args, or a builtin); wrap it in a function")
+    hints = dict(read_hints(pair.forward, taken, given))
+    known: dict[str, Asked] = {**hints, **given}
+    if missing := [p for name, p in taken.items() if is_needed(p) and name not in known]:
+        example = " ".join(f"{p.name}={'2' if is_number(p) else '4x3'}" for p in missing)
+        words = "has no type hint with a shape" if len(missing) == 1 else "have no type hints with shapes"
+        raise ValueError(f"{', '.join(p.name for p in missing)} {words}; give --inputs {example}")
+    asked = {
+        name: take_number(known[name]) if is_number(p) else known[name] for name, p in taken.items() if name in known
+    }
+    drawn = {name: a for name, a in asked.items() if isinstance(a, Drawn)}
+    shapes = choose_sizes(drawn, {name: h for name, h in hints.items() if name in drawn})
+    in_torch = any(a.in_torch for a in (*drawn.values(), *hints.values())) or (
+        isinstance(pair.forward, type) or written_in(pair, "torch")
+    )
+    smallest = min((size for shape in shapes.values() for size in shape), default=1)
+    rng = np.random.default_rng(seed)
+    inputs: dict[str, Any] = {}
+    for name, a in asked.items():
+        if isinstance(a, Drawn):
+            inputs[name] = draw(a, shapes[name], smallest, rng, in_torch=in_torch)
+        elif isinstance(a, Constant):
+            inputs[name] = a.value
+    usual = "float32" if written_in(pair, "jax") and not sys.modules["jax"].config.jax_enable_x64 else None
+    precisions = {a.precision for a in hints.values() if a.kind is Kind.FLOAT} - {None}
+    return inputs, precisions.pop() if len(precisions) == 1 else usual
+
+
+def is_number(p: inspect.Parameter) -> bool:
+    """Whether its type hint says that it is a single whole number."""
+    return p.annotation in (int, "int")
+
+
+def take_number(asked: Asked) -> Asked:
+    """k=2 is the number 2 where the type hint says so, and a vector of two entries elsewhere."""
+    if isinstance(asked, Drawn) and len(asked.axes) == 1 and asked.kind is Kind.FLOAT:
+        return Constant(asked.axes[0])
+    return asked
+
+
+def read_hints(
+    forward: Any, taken: Mapping[str, inspect.Parameter], given: Mapping[str, Asked]
+) -> Iterator[tuple[str, Drawn]]:
+    """The hints that have a shape, of arguments without a default value, or that are asked for."""
+    scope = getattr(inspect.unwrap(function_of(forward)), "__globals__", {})
+    for name, p in taken.items():
+        if p.annotation is p.empty or not (is_needed(p) or name in given):
+            continue
+        try:
+            found = read_hint(p.annotation, scope)
+        except ValueError as error:
+            if name not in given:
+                raise ValueError(f"{name}: {error}; give --inputs {name}=4x3") from None
+            continue
+        if found is not None:
+            yield name, found
+
+
+def choose_sizes(drawn: Mapping[str, Drawn], hints: Mapping[str, Drawn]) -> dict[str, Shape]:
+    """A size for every name: where a shape was asked for, the size that it has there; else one that no other has."""
+    sizes: dict[str, int] = {}
+    for name, hint in hints.items():
+        for axis, size in zip(hint.axes, drawn[name].axes, strict=False):
+            if isinstance(axis, str) and isinstance(size, int) and len(hint.axes) == len(drawn[name].axes):
+                sizes.setdefault(axis, size)
+    used = {*sizes.values(), *(axis for d in drawn.values() for axis in d.axes if isinstance(axis, int))}
+    free = (size for size in chain(SIZES, count(max(SIZES) + 1)) if size not in used)
+
+    def size_of(axis: int | str) -> int:
+        if isinstance(axis, int):
+            return axis
+        return next(free) if axis == "_" else sizes[axis] if axis in sizes else sizes.setdefault(axis, next(free))
+
+    return {name: tuple(map(size_of, d.axes)) for name, d in drawn.items()}
+
+
+def argument_names(pairs: Sequence[Pair]) -> list[str]:
+    """The names by which inputs can be asked for: those of all arguments, and function.argument."""
+    taken = [(pair.names, list(parameters(pair.forward) or {})) for pair in pairs]
+    plain = [name for _, names in taken for name in names]
+    return list(dict.fromkeys(plain)) + [
+        f"{f}.{name}" for functions, names in taken for f in functions for name in names
+    ]
+
+
+def draw(asked: Drawn, shape: Shape, smallest: int, rng: np.random.Generator, *, in_torch: bool) -> Any:
+    """A shape as it is, for the judge draws from it; whole numbers and booleans are constants, drawn here."""
+    if asked.kind is Kind.FLOAT:
+        return shape
+    if asked.kind is Kind.INT:
+        values = np.asarray(rng.integers(asked.below or smallest, size=shape))
+    else:
+        values = np.asarray(rng.random(shape) < 0.5)
+    return torch.from_numpy(values) if in_torch else values
+
+
+def written_in(pair: Pair, library: str) -> bool:
+    """Whether its code speaks of a library: a name in it is a thing of that library."""
+    return any(
+        home.partition(".")[0] == library
+        for called in (pair.forward, pair.backward)
+        for value in names_used(inspect.unwrap(function_of(called)))
+        for home in (str(getattr(value, "__name__", "")), str(getattr(value, "__module__", "")), type(value).__module__)
+    )
+
+
+def names_used(function: Any) -> Iterator[Any]:
+    """What the names in its code mean, as far as the file says."""
+    for name in getattr(getattr(function, "__code__", None), "co_names", ()):
+        if name in function.__globals__:
+            yield function.__globals__[name]
+
+
+def function_of(forward: Any) -> Any:
+    """The function behind a method, or behind the apply of a torch.autograd.Function."""
+    called = plain_forward(forward)
+    own = getattr(called, "__self__", None)
+    if isinstance(own, type) and issubclass(own, torch.autograd.Function):
+        return own.forward
+    return getattr(called, "__func__", called)

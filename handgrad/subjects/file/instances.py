@@ -1,0 +1,46 @@
+"""An object of a class that has a forward and a backward pass: one that the file has made, or a new one."""
+
+import ast
+import inspect
+from typing import Any
+
+from handgrad.judge.isolation import attempt
+from handgrad.subjects.file.load import Loaded
+from handgrad.subjects.function.inputs import is_float_array
+
+
+def computes(file: Loaded, found: type, method: str) -> bool:
+    """Whether a class has the method, itself or from a class of the file, and it returns something.
+
+    What only raises NotImplementedError, or is empty, belongs to a base class.
+    """
+    owner = next((base for base in found.__mro__ if method in vars(base)), None)
+    node = file.defined.get(f"{owner.__name__}.{method}") if owner else None
+    returns = (n for n in ast.walk(node) if isinstance(n, ast.Return)) if node else ()
+    return any(n.value is not None for n in returns) and not inspect.isabstract(found)
+
+
+def find_instance(file: Loaded, found: type) -> tuple[Any, str]:
+    """The first object of the class among the file's variables, or a new one; else None, and why there is none."""
+    made = next((value for value in vars(file.module).values() if type(value) is found), None)
+    if made is not None:
+        return made, ""
+    needed = [name for name, p in inspect.signature(found).parameters.items() if is_needed(p)]
+    if needed:
+        words = f"it cannot be made without {', '.join(needed)}; make one at the top level of the file"
+        return None, f"{words}: {found.__name__.lower()} = {found.__name__}(...)"
+    outcome = attempt(found)
+    if outcome.error is not None:
+        return None, f"{found.__name__}() raises {type(outcome.error).__name__}: {outcome.error}"
+    return outcome.value, ""
+
+
+def is_needed(p: inspect.Parameter) -> bool:
+    """Whether an argument must be given."""
+    return p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+
+
+def own_arrays(made: Any) -> tuple[str, ...]:
+    """The names under which an object keeps arrays: parameters, most likely."""
+    named = dict(made.named_parameters()) if hasattr(made, "named_parameters") else getattr(made, "__dict__", {})
+    return tuple(name for name, value in named.items() if is_float_array(value))

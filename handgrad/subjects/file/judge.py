@@ -1,0 +1,85 @@
+"""One pair judged: the one place that calls `verify_function` for a file."""
+
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from handgrad.judge.verdict import Verdict
+from handgrad.report.report import Report
+from handgrad.subjects.file.asked import asked_of
+from handgrad.subjects.file.inputs import choose_inputs
+from handgrad.subjects.file.pairs import Pair
+from handgrad.subjects.file.shapes import Asked
+from handgrad.subjects.function.verify import verify_function
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked of every pair. mend: seconds for the search of a change that makes it right."""
+
+    inputs: Mapping[str, Asked]
+    seed: int
+    dtype: str | None = None
+    slack: float = 1.0
+    mend: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A pair with its report, or why there is none."""
+
+    pair: Pair
+    report: Report | None
+    problem: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.report.verdict if self.report is not None else Verdict.UNRESOLVED
+
+    @property
+    def place(self) -> Any:
+        """Where the mistake is (file, line, function), if that was found."""
+        return getattr(self.report, "place", None)
+
+    def home(self, path: Path) -> Path:
+        """The file of the mistake, if that was found and is another than the one that is judged."""
+        found = Path(self.place.file) if self.place else path
+        return found.resolve() if found.is_file() and found.resolve() != path.resolve() else path
+
+    @property
+    def change(self) -> Any:
+        """The change that makes it right (diff, words), if one was found."""
+        return getattr(self.report, "change", None)
+
+
+def judge_pair(pair: Pair, options: Options) -> Judged:
+    """The report, or what is missing for one. What the code prints is not shown: it runs hundreds of times."""
+    if pair.problem:
+        return Judged(pair, None, pair.problem)
+    try:
+        with redirect_stdout(StringIO()):
+            return Judged(pair, report_on(pair, options))
+    except (TypeError, ValueError) as error:  # what verify_function says of arguments that cannot be judged
+        return Judged(pair, None, str(error))
+    except SystemExit:  # it must not choose the exit code
+        return Judged(pair, None, "its code calls sys.exit")
+
+
+def report_on(pair: Pair, options: Options) -> Report:
+    """The report of `verify_function`."""
+    inputs, precision = choose_inputs(pair, asked_of(options.inputs, pair.names), options.seed)
+    more: dict[str, Any] = {} if options.mend is None else {"mend": options.mend}
+    return verify_function(
+        pair.forward,
+        pair.backward,
+        pair.reference,
+        inputs,
+        seed=options.seed,
+        slack=options.slack,
+        dtype=options.dtype or precision,
+        name=pair.name,
+        **more,
+    )

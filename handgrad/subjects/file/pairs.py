@@ -1,0 +1,143 @@
+"""Which functions and classes of a file are a forward pass and its backward pass, told by their names or by a mark.
+
+name, name_backward        and name_bwd, name_grad; name_forward or name_fwd for name; the words before the name;
+                           forward and backward alone
+class: forward, backward   an object of it, or the class itself of a torch.autograd.Function
+@gradient_of(forward)      whatever the two are called
+name_reference             a torch function that the forward pass should equal
+"""
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from handgrad.subjects.file.instances import computes, find_instance, own_arrays
+from handgrad.subjects.file.load import Loaded
+
+FORWARD = ("forward", "fwd")
+BACKWARD = ("backward", "bwd", "grad")
+CLEAR = ("backward", "bwd")  # a function with one of these in its name is surely meant as a backward pass
+LOOKED_FOR = (
+    "name and name_backward (or _bwd, _grad), a class with forward and backward, a torch.autograd.Function, "
+    "@handgrad.gradient_of(forward)"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A forward and a backward pass, or None for a torch.autograd.Function; `line` is that of the backward pass.
+
+    name       of the backward pass, or of the class
+    names      by which inputs can be asked for this pair alone
+    own        arrays of the object, which are no inputs: their gradients are not judged
+    problem    why it cannot be judged
+    """
+
+    name: str
+    line: int
+    forward: Any
+    backward: Callable[..., Any] | None
+    reference: Callable[..., Any] | None = None
+    names: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def find_pairs(file: Loaded) -> list[Pair]:
+    """All pairs, in the order of the file."""
+    found = [pair for name in file.defined for pair in pairs_at(file, name)]
+    return sorted(found, key=lambda pair: pair.line)
+
+
+def pairs_at(file: Loaded, name: str) -> Iterator[Pair]:
+    """The pair whose backward pass, or whose class, has this name, if there is one."""
+    value = file.find(name)
+    if isinstance(value, type):
+        if isinstance(file.defined[name], ast.ClassDef):  # and no second name of a class
+            yield from pair_of_class(file, name, value)
+        return
+    forward, called = forward_of(file, name)
+    if forward is not None:
+        reference = find_reference(file, stem_of(called))
+        yield Pair(name, file.defined[name].lineno, forward, value, reference, (name, called))
+
+
+def forward_of(file: Loaded, name: str) -> tuple[Any, str]:
+    """The forward pass of a backward pass, by its mark or beside it by name, and what it is called; None if none."""
+    value = file.find(name)
+    marked = getattr(value, "__dict__", {}).get("gradient_of")
+    if marked is not None:
+        return marked, getattr(marked, "__name__", name)
+    for other in forward_names(name) if callable(value) else ():
+        forward = file.find(other)
+        if callable(forward) and not isinstance(forward, type):
+            return forward, other
+    return None, ""
+
+
+def forward_names(name: str) -> list[str]:
+    """What the forward pass of a backward pass may be called, the likeliest first.
+
+    >>> forward_names("tanh_backward")
+    ['tanh_forward', 'tanh_fwd', 'tanh']
+    >>> forward_names("_bwd_tanh"), forward_names("backward"), forward_names("tanh")
+    (['_forward_tanh', '_fwd_tanh', '_tanh'], ['forward', 'fwd'], [])
+    """
+    plain = name.lstrip("_")
+    under, words = name[: len(name) - len(plain)], "|".join(BACKWARD)
+    if plain in BACKWARD:
+        return [f"{under}{word}" for word in FORWARD]
+    if found := re.fullmatch(rf"(\w+)_(?:{words})", plain):
+        return [f"{under}{found[1]}_{word}" for word in FORWARD] + [under + found[1]]
+    if found := re.fullmatch(rf"(?:{words})_(\w+)", plain):
+        return [f"{under}{word}_{found[1]}" for word in FORWARD] + [under + found[1]]
+    return []
+
+
+def list_lonely(file: Loaded) -> list[tuple[str, int, list[str]]]:
+    """Functions that are called a backward pass and have no forward pass: name, line, what that could be called."""
+    functions = {n: node.lineno for n, node in file.defined.items() if callable(file.find(n)) and is_clear(n)}
+    return [(n, line, forward_names(n)) for n, line in functions.items() if forward_of(file, n)[0] is None]
+
+
+def is_clear(name: str) -> bool:
+    """Whether a name surely means a backward pass: clip_grad is none."""
+    return bool(forward_names(name)) and any(word in CLEAR for word in name.split("_"))
+
+
+def pair_of_class(file: Loaded, name: str, found: type) -> Iterator[Pair]:
+    """A torch.autograd.Function as it is; of another class with both methods an object."""
+    reference = find_reference(file, name, re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower())
+    node = file.defined.get(f"{name}.backward", file.defined[name])
+    if issubclass(found, torch.autograd.Function):
+        if found.forward is not torch.autograd.Function.forward:
+            yield Pair(name, node.lineno, found, None, reference, (name,))
+        return
+    if not (computes(file, found, "forward") and computes(file, found, "backward")):
+        return
+    made, problem = find_instance(file, found)
+    forward, backward = (getattr(made, "forward", None), getattr(made, "backward", None))
+    yield Pair(name, node.lineno, forward, backward, reference, (name,), own_arrays(made), problem)
+
+
+def stem_of(forward: str) -> str:
+    """The name without the word for forward; nothing is left of that word alone.
+
+    >>> stem_of("tanh_forward"), stem_of("fwd_tanh"), stem_of("tanh"), stem_of("forward")
+    ('tanh', 'tanh', 'tanh', '')
+    """
+    words = "|".join(FORWARD)
+    return re.sub(rf"^(?:{words})(?:_|$)|_(?:{words})$", "", forward)
+
+
+def find_reference(file: Loaded, *stems: str) -> Callable[..., Any] | None:
+    """stem_reference of the file, imported or not; `reference` alone where there is no stem."""
+    for stem in stems:
+        value = getattr(file.module, f"{stem}_reference" if stem else "reference", None)
+        if callable(value):
+            return value  # type: ignore[no-any-return]
+    return None

@@ -1,0 +1,39 @@
+"""What one input is to be: an array of these axes, or a constant."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Kind(Enum):
+    """What stands in an array."""
+
+    FLOAT = "float"
+    INT = "int"
+    BOOL = "bool"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """An array to be drawn. axes: sizes, or names of sizes that are the same wherever they stand; () is one number.
+
+    below      whole numbers are 0 or more and below this; below the smallest size of all inputs if None
+    precision  that its type hint asks for: float32
+    in_torch   its type hint says that it is a torch tensor
+    """
+
+    axes: tuple[int | str, ...]
+    kind: Kind = Kind.FLOAT
+    below: int | None = None
+    precision: str | None = None
+    in_torch: bool = False
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Passed on as it is."""
+
+    value: Any
+
+
+Asked = Drawn | Constant

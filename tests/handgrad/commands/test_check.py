@@ -1,0 +1,312 @@
+"""`handgrad check`: what it prints of a file, what it returns, its patch, and how it watches."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from handgrad.cli import main
+from handgrad.subjects.file import judge
+from handgrad.subjects.function.verify import verify_function
+
+TANH = """
+import numpy as np
+import torch
+
+def tanh(z: "n d"):
+    h = np.tanh(z)
+    return h, h
+
+def tanh_backward(dh, h):
+    return dh * (1 - h * h)
+
+tanh_reference = torch.tanh
+"""
+MORE = """
+def double(x):
+    return 2 * x, None
+
+def double_backward(dy, cache):
+    return 2 * dy
+
+def double_reference(x):
+    return x + x
+"""
+LINEAR = """
+class Linear:
+    def __init__(self, n_in):
+        self.W = np.ones((2, n_in))
+
+    def forward(self, x: "n 3"):
+        return x @ self.W.T
+
+    def backward(self, dy):
+        return dy @ self.W
+
+linear = Linear(3)
+
+def linear_reference(x):
+    return x @ torch.ones(2, 3, dtype=x.dtype).T
+"""
+WRONG = TANH.replace("h * h", "h")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_line_for_what_is_right(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("student.py").write_text(TANH)
+    assert main(["check", "student.py", "--seed", "1"]) == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("CERTIFIED  tanh_backward  (student.py:9)  dz: worst 0.")
+    assert ", smallest detectable error " in first
+    assert last == "1 function: 1 CERTIFIED, seed 1"
+
+
+def test_the_whole_report_for_what_is_wrong_and_a_line_for_what_has_no_inputs(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("student.py").write_text(WRONG + MORE)
+    assert main(["check", "student.py", "--seed", "1", "--json", "found.json"]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("REFUTED  tanh_backward  (student.py:9)  (float64, numpy on cpu, seed 1)\n")
+    assert "the square is missing" in out
+    needs = "not judged  double_backward  (student.py:17)  x has no type hint with a shape; give --inputs x=4x3"
+    assert out.splitlines()[-2:] == [needs, "2 functions: 1 REFUTED, 1 not judged, seed 1"]
+    found = json.loads(Path("found.json").read_text())
+    assert (found["verdict"], found["file"], found["seed"]) == ("REFUTED", "student.py", 1)
+    assert [(f["name"], f["line"], f["verdict"]) for f in found["functions"]] == [
+        ("tanh_backward", 9, "REFUTED"),
+        ("double_backward", 17, "not judged"),
+    ]
+    assert found["functions"][0]["report"]["verdict"] == "REFUTED"
+    assert found["functions"][1]["problem"].endswith("give --inputs x=4x3")
+
+
+def test_what_is_not_judged_is_not_certified(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("student.py").write_text(TANH + MORE)
+    assert main(["check", "student.py"]) == 2
+    assert main(["check", "student.py", "--inputs", "x=2x5"]) == 0
+    assert main(["check", "student.py", "--inputs", "double.x=2x5", "tanh_backward.z=scalar"]) == 0
+    assert "2 functions: 2 CERTIFIED" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_what_the_code_prints_is_not_shown_and_its_exit_is_not_the_command_s(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("student.py").write_text(
+        TANH.replace("h = np", "print('hello')\n    h = np") + MORE.replace("return 2 * dy", "exit(0)")
+    )
+    assert main(["check", "student.py", "--inputs", "x=3"]) == 2
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert first.startswith("CERTIFIED  tanh_backward")
+    assert second == "not judged  double_backward  (student.py:18)  its code calls sys.exit"
+
+
+def test_a_class_that_cannot_be_made_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("student.py").write_text("import numpy as np\n" + LINEAR.replace("linear = Linear(3)", ""))
+    assert main(["check", "student.py"]) == 2
+    words = (
+        "not judged  Linear  (student.py:10)  it cannot be made without n_in; make one at the top level of the file: "
+    )
+    assert capsys.readouterr().out.splitlines()[0] == f"{words}linear = Linear(...)"
+
+
+def test_a_broken_contract_is_told_and_returns_1(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("student.py").write_text(TANH.replace("return dh * (1 - h * h)", "dh *= 1 - h * h\n    return dh"))
+    assert main(["check", "student.py"]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("gradients CERTIFIED; contract broken: ")
+    assert "1 function: 1 contract broken, seed " in out
+
+
+def test_the_arrays_of_an_object_are_not_judged_and_that_is_said(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("student.py").write_text("import numpy as np\nimport torch\n" + LINEAR)
+    assert main(["check", "student.py"]) == 0
+    words = "; not judged: the gradients of W, which the object keeps itself"
+    assert words in capsys.readouterr().out.splitlines()[0]
+
+
+def test_nothing_found_says_what_was_looked_for(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("student.py").write_text("def tanh_backward(dh, h):\n    return dh\n")
+    assert main(["check", "student.py"]) == 2
+    note, nothing = capsys.readouterr().out.splitlines()
+    assert note.startswith(
+        "note: tanh_backward  (student.py:1)  has no forward pass: expected tanh_forward, tanh_fwd, "
+    )
+    assert nothing.startswith("student.py: no backward pass found; looked for name and name_backward")
+
+
+def test_a_file_that_raises_is_told_with_its_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("student.py").write_text("print('hello')\n\nx = 1 / 0\n")
+    assert main(["check", "student.py"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "hello\ncannot be imported: student.py:3: ZeroDivisionError: division by zero\n")
+
+
+def test_options_reach_the_judge(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("student.py").write_text(TANH)
+    asked: dict[str, Any] = {}
+
+    def judged(*args: Any, mend: float | None = None, **more: Any) -> Any:
+        asked.update(more, mend=mend)
+        return verify_function(*args, **more)
+
+    monkeypatch.setattr(judge, "verify_function", judged)
+    assert main(["check", "student.py", "--seed", "3", "--dtype", "float32", "--slack", "2", "--mend", "4"]) == 0
+    assert asked == {"seed": 3, "dtype": "float32", "slack": 2.0, "name": "tanh_backward", "mend": 4.0}
+    assert main(["check", "student.py"]) == 0
+    assert asked["mend"] is None
+    assert main(["check", "student.py", "--diff"]) == 0
+    assert asked["mend"] == 10.0
+
+
+DIFF = """--- whatever
++++ whatever
+@@ -8,4 +8,4 @@
+ 
+ def tanh_backward(dh, h):
+-    return dh * (1 - h)
++    return dh * (1 - h * h)
+ 
+"""
+
+
+@pytest.fixture
+def mended(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """mended(file): every judgement finds this change of that file."""
+
+    def change(file: Path) -> None:
+        def judged(*args: Any, mend: float, **more: Any) -> Any:
+            report = verify_function(*args, **more)
+            object.__setattr__(report, "change", SimpleNamespace(diff=DIFF, words="the square is missing"))
+            object.__setattr__(report, "place", SimpleNamespace(file=str(file), line=10, function="tanh_backward"))
+            return report
+
+        monkeypatch.setattr(judge, "verify_function", judged)
+
+    return change
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_the_patch_alone_is_printed_and_git_applies_it(
+    here: Path, mended: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = here / "my code" / "student.py"
+    file.parent.mkdir()
+    file.write_text(WRONG)
+    mended(file)
+    assert main(["check", str(file), "--diff"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("--- a/my code/student.py\t\n+++ b/my code/student.py\t\n@@ ")
+    assert f"REFUTED  tanh_backward  ({file}:10)" in err
+    assert "1 function: 1 REFUTED" in err
+    assert file.read_text() == WRONG
+    subprocess.run(["git", "apply"], input=out, text=True, check=True, cwd=here)
+    assert file.read_text() == TANH
+
+
+def test_a_change_of_a_neighbour_is_a_patch_of_that(
+    here: Path, mended: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("beside.py").write_text(WRONG)
+    Path("student.py").write_text(
+        "import numpy as np\nimport torch\nimport beside\n" + LINEAR.replace("@ self.W\n", "@ -self.W\n")
+    )
+    mended(here / "beside.py")
+    assert main(["check", "student.py", "--diff"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("--- a/beside.py\n+++ b/beside.py\n@@ ")
+    assert f"REFUTED  Linear  ({here / 'beside.py'}:10)" in err
+    assert Path("beside.py").read_text() == WRONG
+
+
+def test_watching(here: Path) -> None:
+    file = here / "student.py"
+    file.write_text(WRONG)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "handgrad", "check", "student.py", "--watch", "--inputs", "z=4x3"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    limit = threading.Timer(60, process.kill)
+    limit.start()
+    try:
+        assert read_until(process.stdout, "1 function: ")[-1].startswith("1 function: 1 REFUTED")
+        assert read_until(process.stdout, "watching")[-1] == "watching student.py; Ctrl-C ends it\n"
+        time.sleep(0.5)  # no second judgement of the same file
+        file.write_text("def tanh(")
+        rule, line = read_until(process.stdout, "cannot")
+        assert re.match(r"\d\d:\d\d:\d\d -+$", rule)
+        assert line == "cannot be imported: student.py:1: SyntaxError: '(' was never closed\n"
+        file.write_text(TANH.replace("z", "x"))
+        read_until(process.stdout, "handgrad check: error: --inputs: no function in student.py has an argument z")
+        file.unlink()
+        file.write_text(TANH)
+        assert read_until(process.stdout, "1 function: ")[-1].startswith("1 function: 1 CERTIFIED")
+        read_until(process.stdout, "watching")
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
+    finally:
+        limit.cancel()
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
+def read_until(lines: Any, start: str) -> list[str]:
+    """The lines up to the first that starts so, and that one."""
+    found = [""]
+    while not found[-1].startswith(start):
+        found.append(next(lines))
+    return found[1:]
+
+
+BAD = {
+    "nowhere.py": "nowhere.py: there is no such file; expected a file such as student.py",
+    "notes.txt": "notes.txt: is no Python file (.py); expected",
+    ".": ".: is no Python file (.py); expected",
+    "student.py --seed -1": "--seed is -1, expected a whole number, 0 or more",
+    "student.py --slack 0.5": "--slack is 0.5, expected a finite number, 1",
+    "student.py --mend 0": "--mend is 0, expected a positive number of seconds",
+    "student.py --mend nan": "--mend is nan, expected a positive number of seconds",
+    "student.py --dtype float128": "invalid choice: 'float128'",
+    "student.py --json nowhere/x.json": "nowhere; make it first",
+    "student.py --watch --diff": "--watch goes on until Ctrl-C",
+    "student.py --inputs z": "--inputs: got 'z', expected NAME=SHAPE such as x=4x3",
+    "student.py --inputs 4=4x3": "--inputs: got '4=4x3', expected NAME=SHAPE",
+    "student.py --inputs z=4x3 z=3": "--inputs: z is given twice",
+    "student.py --inputs z=4x0": "--inputs: z=4x0: a size is 1 or more; the number 0 is written z==0",
+    "student.py --inputs z=4:int<0": "--inputs: z=4:int<0: expected int, int<3, bool or float behind the colon",
+    "student.py --inputs z=4:bool<3": "--inputs: z=4:bool<3: expected int, int<3, bool or float behind the colon",
+    "student.py --inputs z=4*3": "--inputs: z=4*3: neither a shape nor a constant; expected one such as",
+    "student.py --inputs q=4x3": "--inputs: no function in student.py has an argument q; they have z",
+    "student.py --inputs relu.z=4x3": "--inputs: no function in student.py has an argument relu.z; they have z",
+}
+
+
+@pytest.mark.parametrize("arguments", BAD)
+def test_bad_usage(arguments: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("student.py").write_text(TANH)
+    Path("notes.txt").write_text("no code")
+    with pytest.raises(SystemExit) as stop:
+        main(["check", *arguments.split()])
+    assert stop.value.code == 2
+    assert BAD[arguments] in capsys.readouterr().err
