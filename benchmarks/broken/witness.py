@@ -66,7 +66,7 @@ def gradients(function: Function, module: ModuleType, found: Any, inputs: list[A
     """One for each real input; None where there is none."""
     reals = [tensor(v).is_floating_point() for v in inputs]
     if isinstance(found, dict):
-        names = list(inspect.signature(function.made(module)[0]).parameters)
+        names = list(inspect.signature(function.made(module)[0]).parameters)[: len(inputs)]
         found = [found.get(n, found.get(f"d{n}")) for n in names]
     found = list(found) if isinstance(found, (tuple, list)) else [found]
     return [g for g, real in zip(found, reals, strict=True) if real] if len(found) == len(reals) else found

@@ -1,4 +1,4 @@
-"""Negative log likelihood of a linear-chain CRF for one sentence, with the gradients by forward and backward messages."""
+"""Linear-chain CRF for one sentence: negative log likelihood, and its gradients by forward and backward messages."""
 
 import numpy as np
 
