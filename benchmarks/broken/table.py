@@ -130,20 +130,20 @@ def backward_length(tree: ast.Module, forward: str, backward: str | None) -> int
     """Lines of code of `backward` (or of the methods called so) and of what it calls and `forward` does not."""
     found = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-    if backward is not None and backward in found:
+    if backward in found:
         start = [found[backward]]
     else:
-        home: Any = classes.get(forward) or used_class(found.get(forward), classes) or tree
-        start = [n for n in ast.walk(home) if isinstance(n, ast.FunctionDef) and n.name == "backward"]
+        home = classes.get(forward) or used_class(found[forward], classes) or found[forward]
+        start = [n for n in ast.walk(home) if isinstance(n, ast.FunctionDef) and n.name in ("backward", "gradients")]
     others = reach([found[forward]] if forward in found else [], found)
-    names = reach(start, found) - others | {n.name for n in start}
-    nodes = {id(n): n for n in [*start, *(found[n] for n in names)]}
-    return len({line for node in nodes.values() for line in code_lines(node)})
+    helpers = reach(start, found) - others
+    nodes = [*start, *(found[name] for name in helpers)]
+    return len({line for node in nodes for line in code_lines(node)})
 
 
-def used_class(node: Any, classes: dict[str, ast.ClassDef]) -> ast.ClassDef | None:
+def used_class(node: ast.FunctionDef, classes: dict[str, ast.ClassDef]) -> ast.ClassDef | None:
     """The class that the function names."""
-    named = [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in classes] if node else []
+    named = [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in classes]
     return classes[named[0]] if named else None
 
 
