@@ -19,9 +19,9 @@ def forward(C, W1, bngain, bnbias, W2, b2, Xb, Yb):
     h = np.tanh(hpreact)
     logits = h @ W2 + b2
     norm_logits = logits - logits.max(1, keepdims=True)
-    counts = np.exp(norm_logits)
-    probs = counts / counts.sum(1, keepdims=True)
-    loss = -np.log(probs[range(n), Yb]).mean()
+    logprobs = norm_logits - np.log(np.exp(norm_logits).sum(1, keepdims=True))
+    probs = np.exp(logprobs)
+    loss = -logprobs[range(n), Yb].mean()
     saved = (C, W1, bngain, W2, Xb, Yb, emb, embcat, bndiff, bnvar, bnvar_inv, bnraw, h, probs)
     return loss, saved
 

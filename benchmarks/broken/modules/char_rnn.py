@@ -12,8 +12,10 @@ def loss_fun(Wxh, Whh, Why, bh, by, inputs, targets):
         xs[t][inputs[t]] = 1
         hs[t] = np.tanh(Wxh @ xs[t] + Whh @ hs[t - 1] + bh)
         ys = Why @ hs[t] + by
-        ps[t] = np.exp(ys) / np.sum(np.exp(ys))
-        loss += -np.log(ps[t][targets[t]])
+        logps = ys - np.max(ys)
+        logps = logps - np.log(np.sum(np.exp(logps)))
+        ps[t] = np.exp(logps)
+        loss += -logps[targets[t]]
     return loss, (xs, hs, ps, Wxh, Whh, Why, targets)
 
 

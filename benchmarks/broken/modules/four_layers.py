@@ -19,7 +19,7 @@ def cost(x, t, W1, b1, W2, gamma, beta, W3, b3, W4, b4):
     h2 = np.where(y2 > 0, y2, 0.1 * y2)
     # layer 3: softplus
     z3 = h2 @ W3 + b3
-    h3 = np.log1p(np.exp(z3))
+    h3 = np.logaddexp(0, z3)
     # layer 4: linear
     z4 = h3 @ W4 + b4
     penalty = L1 * np.abs(W1).sum() + 0.5 * L2 * sum((W**2).sum() for W in (W2, W3, W4))

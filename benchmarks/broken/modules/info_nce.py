@@ -8,9 +8,9 @@ def normalise(v):
     return v / n, n
 
 
-def softmax(s, axis):
-    e = np.exp(s - s.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
+def log_softmax(s, axis):
+    s = s - s.max(axis=axis, keepdims=True)
+    return s - np.log(np.exp(s).sum(axis=axis, keepdims=True))
 
 
 def clip_loss(images, texts, log_scale):
@@ -18,10 +18,10 @@ def clip_loss(images, texts, log_scale):
     v, nv = normalise(texts)
     sim = u @ v.T
     logits = np.exp(log_scale) * sim
-    rows, cols = softmax(logits, 1), softmax(logits, 0)
+    rows, cols = log_softmax(logits, 1), log_softmax(logits, 0)
     idx = np.arange(len(u))
-    loss = -0.5 * (np.log(rows[idx, idx]).mean() + np.log(cols[idx, idx]).mean())
-    return loss, (u, nu, v, nv, sim, rows, cols, log_scale)
+    loss = -0.5 * (rows[idx, idx].mean() + cols[idx, idx].mean())
+    return loss, (u, nu, v, nv, sim, np.exp(rows), np.exp(cols), log_scale)
 
 
 def normalise_grad(du, u, n):

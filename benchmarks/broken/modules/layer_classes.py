@@ -103,10 +103,11 @@ class Embedding:
 
 class SoftmaxWithLoss:
     def forward(self, x, t):
-        e = np.exp(x - x.max(axis=1, keepdims=True))
-        self.y = e / e.sum(axis=1, keepdims=True)
+        z = x - x.max(axis=1, keepdims=True)
+        logp = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+        self.y = np.exp(logp)
         self.t = t
-        return -np.log(self.y[np.arange(len(t)), t]).mean()
+        return -logp[np.arange(len(t)), t].mean()
 
     def backward(self, dout=1.0):
         batch = self.t.shape[0]

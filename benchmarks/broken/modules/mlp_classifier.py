@@ -4,10 +4,9 @@ import numpy as np
 REG = 0.1
 
 
-def softmax(scores):
+def log_softmax(scores):
     shifted = scores - scores.max(axis=1, keepdims=True)
-    e = np.exp(shifted)
-    return e / e.sum(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 def loss(X, W1, b1, W2, b2, W3, b3, labels):
@@ -17,8 +16,9 @@ def loss(X, W1, b1, W2, b2, W3, b3, labels):
     z2 = h1 @ W2 + b2
     h2 = np.tanh(z2)
     scores = h2 @ W3 + b3
-    probs = softmax(scores)
-    data_loss = -np.log(probs[np.arange(N), labels]).mean()
+    logp = log_softmax(scores)
+    probs = np.exp(logp)
+    data_loss = -logp[np.arange(N), labels].mean()
     reg_loss = 0.5 * REG * (np.sum(W1**2) + np.sum(W2**2) + np.sum(W3**2))
     return data_loss + reg_loss, (X, W1, z1, h1, W2, z2, h2, W3, probs, labels)
 

@@ -23,7 +23,7 @@ def forward(x, w1, b1, w2, b2, w3, b3, mask1, mask2):
 def leaky_grad(a):
     # a has the sign of z
     g = np.ones_like(a)
-    g[a < 0] = SLOPE
+    g[a <= 0] = SLOPE
     return g
 
 

@@ -16,7 +16,7 @@ def mha_forward(x, Wq, Wk, Wv, Wo, allowed):
     q, k, v = (split_heads(x @ W, 2) for W in (Wq, Wk, Wv))
     scale = 1 / np.sqrt(q.shape[-1])
     s = q @ k.transpose(0, 2, 1) * scale
-    s = np.where(allowed, s, -1e9)
+    s = np.where(allowed, s, -np.inf)
     s = s - s.max(axis=-1, keepdims=True)
     p = np.exp(s)
     p = p / p.sum(axis=-1, keepdims=True)

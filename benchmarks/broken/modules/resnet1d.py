@@ -26,9 +26,10 @@ def resnet(x, w1, g1, b1, w2, g2, b2, wskip, Wc, bc, labels):
     out = np.maximum(total, 0)
     feat = out.mean(axis=2)
     scores = feat @ Wc + bc
-    ex = np.exp(scores - scores.max(1, keepdims=True))
-    p = ex / ex.sum(1, keepdims=True)
-    loss = -np.log(p[np.arange(len(labels)), labels]).mean()
+    scores = scores - scores.max(1, keepdims=True)
+    logp = scores - np.log(np.exp(scores).sum(1, keepdims=True))
+    p = np.exp(logp)
+    loss = -logp[np.arange(len(labels)), labels].mean()
     return loss, (x, w1, w2, wskip, Wc, bn1, v1, r1, bn2, total, feat, p, labels)
 
 

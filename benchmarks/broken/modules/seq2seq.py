@@ -21,9 +21,10 @@ def seq2seq(x, y_in, We, Ue, Wa, Ua, va, Wd, Ud, Cd, Wo, targets):
         c = w @ mem
         new = np.tanh(y_in[t] @ Wd + st @ Ud + c @ Cd)
         o = new @ Wo
-        p = np.exp(o - o.max())
-        p = p / p.sum()
-        loss -= np.log(p[targets[t]])
+        logp = o - o.max()
+        logp = logp - np.log(np.exp(logp).sum())
+        p = np.exp(logp)
+        loss -= logp[targets[t]]
         steps.append((st, act, w, c, new, p))
         st = new
     return loss, (x, y_in, We, Ue, Wa, Ua, va, Wd, Ud, Cd, Wo, targets, enc, steps)

@@ -89,8 +89,9 @@ class TwoLayerNet:
         self.d = self.h * self.keep_mask / 0.5
         s = self.d @ p["W2"] + p["b2"]
         s = s - s.max(axis=1, keepdims=True)
-        self.prob = np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)
-        data = -np.log(self.prob[np.arange(len(y)), y]).mean()
+        logp = s - np.log(np.exp(s).sum(axis=1, keepdims=True))
+        self.prob = np.exp(logp)
+        data = -logp[np.arange(len(y)), y].mean()
         return data + 0.5 * self.reg * sum(np.sum(p[n] ** 2) for n in ("W1", "W2"))
 
     def gradients(self):

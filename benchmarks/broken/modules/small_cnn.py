@@ -13,9 +13,10 @@ def cnn_forward(x, w, b, Wfc, bfc):
             patch = xp[:, :, i : i + 3, j : j + 3]
             z[:, :, i, j] = np.tensordot(patch, w, axes=([1, 2, 3], [1, 2, 3])) + b
     a = np.maximum(z, 0)
-    pooled = a.reshape(N, F, H // 2, 2, W // 2, 2).max(axis=(3, 5))
-    flat = pooled.reshape(N, -1)
-    return flat @ Wfc + bfc, (xp, w, z, a, pooled, flat, Wfc)
+    cells = a.reshape(N, F, H // 2, 2, W // 2, 2).transpose(0, 1, 2, 4, 3, 5).reshape(N, F, H // 2, W // 2, 4)
+    best = cells.argmax(axis=-1)
+    flat = cells.max(axis=-1).reshape(N, -1)
+    return flat @ Wfc + bfc, (xp, w, z, best, flat, Wfc)
 
 
 def conv_backward(dz, xp, w):
@@ -33,23 +34,24 @@ def conv_backward(dz, xp, w):
     return dxp[:, :, 1:-1, 1:-1], dw, db
 
 
-def maxpool_backward(dpooled, a, pooled):
-    da = np.zeros_like(a)
-    N, F, PH, PW = pooled.shape
-    for i in range(PH):
-        for j in range(PW):
-            rows, cols = slice(2 * i, 2 * i + 2), slice(2 * j, 2 * j + 2)
-            winner = a[:, :, rows, cols] == pooled[:, :, i, j][:, :, None, None]
-            da[:, :, rows, cols] = winner * dpooled[:, :, i, j][:, :, None, None]
+def maxpool_backward(dpooled, best):
+    N, F, PH, PW = best.shape
+    da = np.zeros((N, F, 2 * PH, 2 * PW))
+    for n in range(N):
+        for f in range(F):
+            for i in range(PH):
+                for j in range(PW):
+                    r, c = divmod(best[n, f, i, j], 2)
+                    da[n, f, 2 * i + r, 2 * j + c] = dpooled[n, f, i, j]
     return da
 
 
 def cnn_backward(dout, cache):
-    xp, w, z, a, pooled, flat, Wfc = cache
+    xp, w, z, best, flat, Wfc = cache
     dWfc = flat.T @ dout
     dbfc = dout.sum(axis=0)
-    dpooled = (dout @ Wfc.T).reshape(pooled.shape)
-    da = maxpool_backward(dpooled, a, pooled)
+    dpooled = (dout @ Wfc.T).reshape(best.shape)
+    da = maxpool_backward(dpooled, best)
     dz = da * (z > 0)
     dx, dw, db = conv_backward(dz, xp, w)
     return dx, dw, db, dWfc, dbfc

@@ -39,8 +39,9 @@ def gpt_loss(wte, wpe, g1, Wq, Wk, Wv, Wp, g2, Wf, Wo, gf, tokens, targets):
     y = n3 * gf
     z = y @ wte.T
     z = z - z.max(1, keepdims=True)
-    prob = np.exp(z) / np.exp(z).sum(1, keepdims=True)
-    loss = -np.log(prob[np.arange(T), targets]).mean()
+    logp = z - np.log(np.exp(z).sum(1, keepdims=True))
+    prob = np.exp(logp)
+    loss = -logp[np.arange(T), targets].mean()
     weights = (wte, wpe, g1, Wq, Wk, Wv, Wp, g2, Wf, Wo, gf)
     acts = (r1, n1, a, Q, K, V, P, ctx, r2, n2, m, u, f, r3, n3, y, prob)
     return loss, (weights, acts, tokens, targets)

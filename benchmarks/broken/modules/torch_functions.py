@@ -55,10 +55,10 @@ class GroupNorm(Function):
     @staticmethod
     def forward(ctx, x, weight, bias):
         n, c, l = x.shape
-        xg = x.view(n, 2, -1)
+        xg = x.reshape(n, 2, -1)
         mean = xg.mean(-1, keepdim=True)
         rstd = torch.rsqrt(xg.var(-1, unbiased=False, keepdim=True) + 1e-3)
-        xhat = ((xg - mean) * rstd).view(n, c, l)
+        xhat = ((xg - mean) * rstd).reshape(n, c, l)
         ctx.save_for_backward(xhat, rstd, weight)
         return xhat * weight[:, None] + bias[:, None]
 
@@ -68,12 +68,12 @@ class GroupNorm(Function):
         n, c, l = dy.shape
         dweight = (dy * xhat).sum((0, 2))
         dbias = dy.sum((0, 2))
-        dxhat = (dy * weight[:, None]).view(n, 2, -1)
-        xh = xhat.view(n, 2, -1)
+        dxhat = (dy * weight[:, None]).reshape(n, 2, -1)
+        xh = xhat.reshape(n, 2, -1)
         c1 = (dxhat * xh).mean(-1, keepdim=True)
         c2 = dxhat.mean(-1, keepdim=True)
         dx = rstd * (dxhat - xh * c1 - c2)
-        return dx.view(n, c, l), dweight, dbias
+        return dx.reshape(n, c, l), dweight, dbias
 
 
 class FocalBinary(Function):
@@ -81,17 +81,18 @@ class FocalBinary(Function):
 
     @staticmethod
     def forward(ctx, logits, targets):
-        p = torch.sigmoid(logits)
-        pt = torch.where(targets == 1, p, 1 - p)
-        ctx.save_for_backward(pt, targets)
-        return (-((1 - pt) ** 2) * torch.log(pt)).mean()
+        z = torch.where(targets == 1, logits, -logits)
+        log_pt = torch.nn.functional.logsigmoid(z)
+        q = torch.sigmoid(-z)  # 1 - pt
+        ctx.save_for_backward(log_pt, q, targets)
+        return (-(q**2) * log_pt).mean()
 
     @staticmethod
     def backward(ctx, grad):
-        pt, targets = ctx.saved_tensors
+        log_pt, q, targets = ctx.saved_tensors
         sign = 2 * targets - 1
-        q = 1 - pt
-        d = q**2 * (2 * pt * torch.log(pt) - q)
+        pt = torch.exp(log_pt)
+        d = q**2 * (2 * pt * log_pt - q)
         return grad * sign * d / pt.numel(), None
 
 

@@ -8,10 +8,9 @@ def mlp_forward(x, w1, b1, w2, b2, y):
     a1 = x @ w1 + b1
     h1 = F.elu(a1, alpha=0.7)
     z = h1 @ w2 + b2
-    p = torch.softmax(z, dim=1)
-    n = torch.arange(len(y))
-    loss = -torch.log(p[n, y]).mean()
-    return loss, (x, w1, a1, h1, w2, p, y)
+    logp = torch.log_softmax(z, dim=1)
+    loss = -logp[torch.arange(len(y)), y].mean()
+    return loss, (x, w1, a1, h1, w2, logp.exp(), y)
 
 
 def mlp_backward(cache):
@@ -67,7 +66,7 @@ def conv_bn_relu_backward(dout, cache):
 
 
 def triplet_cosine(anchor, positive, negative):
-    a, p, n = (F.normalize(v, dim=1) for v in (anchor, positive, negative))
+    a, p, n = (v / v.norm(dim=1, keepdim=True) for v in (anchor, positive, negative))
     sp, sn = (a * p).sum(1), (a * n).sum(1)
     hinge = torch.relu(1.2 + sn - sp)
     return hinge.mean(), (anchor, positive, negative, a, p, n, hinge)

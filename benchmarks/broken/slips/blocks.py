@@ -117,17 +117,12 @@ enter(
             "db = dz.mean(axis=(0, 2, 3))",
         ),
         (
-            "missing factor",
-            "every place of a window gets the gradient",
-            "winner * dpooled[:, :, i, j][:, :, None, None]",
-            "dpooled[:, :, i, j][:, :, None, None]",
+            "permutation",
+            "row and column inside the window exchanged",
+            "da[n, f, 2 * i + r, 2 * j + c]",
+            "da[n, f, 2 * i + c, 2 * j + r]",
         ),
-        (
-            "off by one",
-            "pool windows one apart",
-            "slice(2 * i, 2 * i + 2), slice(2 * j",
-            "slice(i, i + 2), slice(2 * j",
-        ),
+        ("off by one", "pool windows one apart", "da[n, f, 2 * i + r, 2 * j + c]", "da[n, f, i + r, 2 * j + c]"),
         ("= for +=", "only the last place counts for the filter", "dw[f] += np.sum(", "dw[f] = np.sum("),
     ],
 )

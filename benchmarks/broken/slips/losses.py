@@ -8,7 +8,8 @@ from ..table import enter
 
 
 def clip_loss(a, b, log_scale):
-    s = log_scale.exp() * F.normalize(a, dim=1) @ F.normalize(b, dim=1).T
+    a, b = (v / v.norm(dim=1, keepdim=True) for v in (a, b))
+    s = log_scale.exp() * a @ b.T
     t = torch.arange(len(a))
     return (F.cross_entropy(s, t) + F.cross_entropy(s.T, t)) / 2
 

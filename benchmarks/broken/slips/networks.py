@@ -60,7 +60,7 @@ enter(
         ("mask", "the second mask forgotten", 'gd2 * cache["mask2"] / KEEP', "gd2 / KEEP"),
         ("mask", "both layers use the first mask", 'cache["mask2"] / KEEP', 'cache["mask1"] / KEEP'),
         ("missing factor", "the kept ones not scaled up", 'cache["mask1"] / KEEP', 'cache["mask1"]'),
-        ("constant", "another slope than the forward pass", "g[a < 0] = SLOPE", "g[a < 0] = 0.01"),
+        ("constant", "another slope than the forward pass", "g[a <= 0] = SLOPE", "g[a <= 0] = 0.01"),
         (
             "constant",
             "dropped share for the kept one",

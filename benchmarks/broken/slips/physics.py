@@ -35,7 +35,7 @@ enter(
 
 
 def springs(pos, edges, rest, k):
-    return 0.5 * (k * ((pos[edges[:, 0]] - pos[edges[:, 1]]).norm(dim=1) - rest) ** 2).sum()
+    return 0.5 * (k * (((pos[edges[:, 0]] - pos[edges[:, 1]]) ** 2).sum(1).sqrt() - rest) ** 2).sum()
 
 
 def chain(n):

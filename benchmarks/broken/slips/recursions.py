@@ -156,8 +156,8 @@ enter(
     "kalman.kalman_nll",
     "kalman_nll_grad",
     kalman,
-    [(4,), (4,)],
-    [(6,), (4,)],
+    [(4,), between(-1, 1, 4)],
+    [(6,), between(-1, 1, 4)],
     [
         ("missing path", "the gain does not depend on S", "        dS -= dK * Pp / (S * S)\n", ""),
         ("missing path", "P through the gain forgotten", "dK = dm * e - dP * Pp", "dK = dm * e"),

@@ -62,7 +62,12 @@ function(
     [
         ("missing path", "the mean's path", "(dxhat - xh * c1 - c2)", "(dxhat - xh * c1)"),
         ("operand order", "c1 and c2 exchanged", "xh * c1 - c2)", "xh * c2 - c1)"),
-        ("line forgotten", "the weight not multiplied in", "dxhat = (dy * weight[:, None]).view", "dxhat = dy.view"),
+        (
+            "line forgotten",
+            "the weight not multiplied in",
+            "dxhat = (dy * weight[:, None]).reshape",
+            "dxhat = dy.reshape",
+        ),
         ("missing factor", "rstd forgotten", "dx = rstd * (dxhat", "dx = (dxhat"),
         (
             "count",
@@ -75,8 +80,8 @@ function(
 
 
 def focal(logits, targets):
-    pt = torch.where(targets == 1, torch.sigmoid(logits), torch.sigmoid(-logits))
-    return (-((1 - pt) ** 2) * pt.log()).mean()
+    z = torch.where(targets == 1, logits, -logits)
+    return (-(torch.sigmoid(-z) ** 2) * F.logsigmoid(z)).mean()
 
 
 function(
@@ -86,9 +91,9 @@ function(
     [(7,), zero_one(7)],
     [
         ("sign", "targets' sign forgotten", "grad * sign * d", "grad * d"),
-        ("missing path", "the modulating factor held fixed", "(2 * pt * torch.log(pt) - q)", "(-q)"),
+        ("missing path", "the modulating factor held fixed", "(2 * pt * log_pt - q)", "(-q)"),
         ("count", "divided by the batch alone", "/ pt.numel(), None", "/ pt.shape[0], None"),
-        ("missing factor", "gamma forgotten", "(2 * pt * torch.log(pt) - q)", "(pt * torch.log(pt) - q)"),
+        ("missing factor", "gamma forgotten", "(2 * pt * log_pt - q)", "(pt * log_pt - q)"),
         ("upstream", "the upstream ignored", "return grad * sign", "return sign"),
     ],
 )

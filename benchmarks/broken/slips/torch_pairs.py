@@ -57,7 +57,8 @@ pair(
 
 
 def triplet(a, p, n):
-    return torch.relu(1.2 + F.cosine_similarity(a, n) - F.cosine_similarity(a, p)).mean()
+    a, p, n = (v / (v**2).sum(1, keepdim=True).sqrt() for v in (a, p, n))
+    return torch.relu(1.2 + (a * n).sum(1) - (a * p).sum(1)).mean()
 
 
 pair(
