@@ -57,7 +57,7 @@ class Function(NamedTuple):
 
     @property
     def length(self) -> int:
-        """Lines of code of the backward pass and of the helpers that only it uses."""
+        """Lines of the backward pass and of the helpers that only it uses."""
         return backward_length(ast.parse(self.text), self.forward, self.backward)
 
     def wrong(self, slip: Slip) -> str:
@@ -112,8 +112,10 @@ def changed_lines(function: Function, slip: Slip) -> set[int]:
 
 
 def load(text: str, folder: Path | None = None, name: str = "right") -> ModuleType:
-    """The text imported from a file of its own, under a name that no other module has."""
-    folder = folder or Path(tempfile.mkdtemp(prefix="broken_"))
+    """The text imported under a name that no other module has, from a file in the folder (or one that is then gone)."""
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="broken_") as passing:
+            return load(text, Path(passing), name)
     unique = f"{name}_{next(_numbers)}"
     path = folder / f"{unique}.py"
     path.write_text(text)
@@ -127,7 +129,7 @@ def load(text: str, folder: Path | None = None, name: str = "right") -> ModuleTy
 
 
 def backward_length(tree: ast.Module, forward: str, backward: str | None) -> int:
-    """Lines of code of `backward` (or of the methods called so) and of what it calls and `forward` does not."""
+    """Lines of `backward` (or of the methods called so) and of what it calls and `forward` does not."""
     found = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
     if backward in found:
@@ -138,7 +140,7 @@ def backward_length(tree: ast.Module, forward: str, backward: str | None) -> int
     others = reach([found[forward]] if forward in found else [], found)
     helpers = reach(start, found) - others
     nodes = [*start, *(found[name] for name in helpers)]
-    return len({line for node in nodes for line in code_lines(node)})
+    return len({line for node in nodes for line in range(node.lineno, 1 + (node.end_lineno or node.lineno))})
 
 
 def used_class(node: ast.FunctionDef, classes: dict[str, ast.ClassDef]) -> ast.ClassDef | None:
@@ -158,13 +160,3 @@ def reach(start: Sequence[ast.FunctionDef], found: dict[str, ast.FunctionDef]) -
                 seen.add(name)
                 waiting.append(found[name])
     return seen
-
-
-def code_lines(node: ast.FunctionDef) -> set[int]:
-    """The lines on which its statements stand, without docstrings, blank lines and comments."""
-    return {
-        line
-        for part in ast.walk(node)
-        if isinstance(part, ast.stmt) and not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
-        for line in (range(part.lineno, part.end_lineno + 1) if not hasattr(part, "body") else [part.lineno])
-    }

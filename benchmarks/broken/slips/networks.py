@@ -180,7 +180,7 @@ def deep(x, *params):
 
 enter(
     "NumPy",
-    "deep_relu_net.net_forward",
+    "deep_net.net_forward",
     "net_backward",
     deep,
     [(3, 4), (5, 4), (5,), (4, 5), (4,), (4, 4), (4,), (2, 4), (2,)],
@@ -191,8 +191,8 @@ enter(
         (
             "wrong formula",
             "sigmoid's derivative for softplus's",
-            "return 1 / (1 + np.exp(-z))",
-            "s = 1 / (1 + np.exp(-z))\n    return s * (1 - s)",
+            "return np.exp(-np.logaddexp(0, -z))",
+            "s = np.exp(-np.logaddexp(0, -z))\n    return s * (1 - s)",
         ),
         ("axis", "bias gradient a mean over the batch", "np.sum(dz, axis=0)", "np.mean(dz, axis=0)"),
         (
@@ -201,6 +201,6 @@ enter(
             "da if n == L - 1 else da * activation_prime(z)",
             "da",
         ),
-        ("sign", "the exponent's sign", "np.exp(-z))", "np.exp(z))"),
+        ("sign", "the exponent's sign", "np.logaddexp(0, -z))", "np.logaddexp(0, z))"),
     ],
 )

@@ -20,7 +20,7 @@ def net_forward(x, W1, b1, W2, b2, W3, b3, W4, b4):
 
 
 def activation_prime(z):
-    return 1 / (1 + np.exp(-z))
+    return np.exp(-np.logaddexp(0, -z))
 
 
 def layer_backward(dz, a_prev, W):
