@@ -40,6 +40,7 @@ FLOORS: dict[str, list[str]] = {
     "handgrad": [
         "handgrad",  # hands its names on when they are first used, and imports nothing itself
         "arrays",
+        "arrays.on_torch",
         "judge",
         "explain.recognise",
         "explain.catalogue",

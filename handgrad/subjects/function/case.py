@@ -14,12 +14,15 @@ from handgrad.explain.notes import Explanation, explain
 from handgrad.judge.isolation import attempt, contents, duplicate
 from handgrad.judge.judge import judge
 from handgrad.judge.judgement import Judgement
+from handgrad.judge.repeats import difference_words, random_words
 from handgrad.judge.stage import Arrays, Halves, Stage
 from handgrad.judge.trial import Trial
+from handgrad.judge.verdict import Verdict
 from handgrad.report.stage_rows import StageRow
+from handgrad.subjects.function.beside_kinks import KINK, at_kink, move_aside
 from handgrad.subjects.function.calling import Code, WrongReturn
 from handgrad.subjects.function.eager import overflows_as_torch
-from handgrad.subjects.function.failures import raised_words, stopped_row
+from handgrad.subjects.function.failures import raised_words, row_without_numbers, stopped_row
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.reference_values import LeftOut, reference_gradients, reference_value
 from handgrad.subjects.function.sizes import follows
@@ -77,10 +80,31 @@ def try_case(
 ) -> Tried:  # fmt: skip
     """The code against the reference on one case. dy: drawn if None. name_it: whether a mistake gets its words.
 
+    Without a reference nobody knows which side of a kink is meant, so what is wrong at one is judged beside it.
+    Raises ValueError where the reference cannot take the inputs of a case that is not optional, or is random.
+    """
+    found = judge_case(code, reference, case, rng, slack, dy, name_it=name_it)
+    if not reference.own or found.judgement is None or found.judgement.verdict is not Verdict.REFUTED:
+        return found
+    trial = found.judgement.trial
+    if not all(np.isfinite(v).all() for v in trial.results.values()) or not at_kink(reference, trial.exact, trial.dy64):
+        return found
+    beside = replace(case, name=f"{case.name}, beside kinks", inputs=move_aside(case.inputs, rng))
+    found = judge_case(code, reference, beside, rng, slack, dy, name_it=name_it)
+    return replace(found, notes=(f"{case.name}: {KINK}", *found.notes))
+
+
+def judge_case(
+    code: Code, reference: Reference, case: Case, rng: np.random.Generator, slack: float, dy: Any, *, name_it: bool
+) -> Tried:
+    """The code against the reference at these inputs.
+
     Raises ValueError where the reference cannot take the inputs of a case that is not optional, or is random.
     """
     model = next(iter(case.inputs.values()))
     exact = {name: to64(value) for name, value in case.inputs.items()}
+    if reference.own and (stopped := stops_alone(code, case)):
+        return stopped
     try:
         y = reference_value(reference, exact, Arithmetic.of(dtype_name(model)).huge)
         if dy is None:
@@ -90,12 +114,10 @@ def try_case(
     except LeftOut as reason:
         if case.optional:
             return Tried(case, None, (f"{case.name}: not judged, {reason}",))
-        raise ValueError(f"inputs: {reason}; give inputs that the reference accepts") from reason.__cause__
+        raise ValueError(f"inputs: {reason}; {reference.advice}") from reason.__cause__
     hand, error = run(code, case.inputs, dy)
     if "y" not in hand:
-        if case.optional and not isinstance(error, WrongReturn):
-            return Tried(case, None, (f"{case.name}: not judged, forward {raised_words(error)}",))
-        return Tried(case, stopped_row(case.name, "y", error), error=error)
+        return without_y(case, error)
     if case.y_shape is not None and (strange := strange_shape(case.y_shape, y.shape, np.shape(hand["y"]))):
         return Tried(case, None, (f"{case.name}: not judged, y has shape {strange}, which does not follow the sizes",))
     again, _ = run(code, case.inputs, dy)
@@ -125,6 +147,24 @@ def try_case(
     words = explain(found) if name_it else Explanation(found, found.report, found.notes)
     row = StageRow(case.name, words.report, (), words.diagnosis) if words.report.tensors else None
     return Tried(case, row, words.notes, None if forward_is_wrong else found)
+
+
+def stops_alone(code: Code, case: Case) -> Tried | None:
+    """A forward pass that raises, or does not repeat itself: then it cannot be its own reference."""
+    runs = [attempt(lambda: code.run_forward(code.arguments(duplicate(case.inputs)))[0]) for _ in range(2)]
+    for ran in runs:
+        if ran.error is not None:
+            return without_y(case, ran.error)
+    if found := difference_words(*(ran.value for ran in runs)):
+        return Tried(case, row_without_numbers(case.name, "y", Verdict.UNRESOLVED, random_words(found)))
+    return None
+
+
+def without_y(case: Case, error: Exception | None) -> Tried:
+    """A case in which forward gave nothing."""
+    if case.optional and not isinstance(error, WrongReturn):
+        return Tried(case, None, (f"{case.name}: not judged, forward {raised_words(error)}",))
+    return Tried(case, stopped_row(case.name, "y", error), error=error)
 
 
 def strange_shape(expected: tuple[int | None, ...], *shapes: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -201,7 +241,8 @@ def function_stage(name: str, code: Code, reference: Reference, *, isolated: boo
         y, cache = forward(inputs)
         return {"y": y, **backward(cache, inputs, dy)}
 
-    return Stage(name, hand, reference.gradients, None, dict(code.constants) or None, Halves(forward, backward))
+    constants = dict(code.constants) or None
+    return Stage(name, hand, reference.gradients, None, constants, Halves(forward, backward), own=reference.own)
 
 
 def forward_only(stage: Stage) -> Stage:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.arrays.precision import dtype_name
+from handgrad.arrays.precision import dtype_name, to64
 from handgrad.judge.isolation import attempt, duplicate, quiet
 from handgrad.judge.ladder import Rung
 from handgrad.judge.planted_error import plant_error
@@ -26,6 +26,7 @@ from handgrad.subjects.function.eager import beside_eager
 from handgrad.subjects.function.inputs import cases
 from handgrad.subjects.function.kinks import numbers_in
 from handgrad.subjects.function.leading_axis import try_leading_axis
+from handgrad.subjects.function.own_forward import OWN
 from handgrad.subjects.function.prepare import list_models, prepare
 from handgrad.subjects.function.probes import try_probes
 from handgrad.subjects.function.reference import Reference
@@ -36,7 +37,7 @@ def verify_function(
     forward: Any,
     backward: Callable[..., Any] | None = None,
     reference: Callable[..., Any] | None = None,
-    inputs: Sequence[Any] | Mapping[str, Any] = (),
+    inputs: Sequence[Any] | Mapping[str, Any] | None = None,
     *,
     seed: int | None = None,
     slack: float = 1.0,
@@ -104,7 +105,7 @@ def verify_function(
         stages=tuple(list_rows(tried)),
         control=plant_error([t.judgement for t in judged[:1] if t.judgement], [{}], rng),
         contracts=side,
-        notes=tuple(dict.fromkeys(list_notes(tried))),
+        notes=tuple(dict.fromkeys([*([OWN] if oracle.own else []), *list_notes(tried)])),
         chain=False,
     )
 
@@ -144,8 +145,8 @@ def try_models(
     """Every case on arrays like the first model that the code does not refuse; like the first if it refuses all."""
     found = []
     for model in models:
-        rng = np.random.default_rng(seed)
-        tried, side = try_cases(code, reference, cases(given, code, model, reference, rng), rng, slack)
+        rng, oracle = np.random.default_rng(seed), reference.on(model)
+        tried, side = try_cases(code, oracle, cases(given, code, model, oracle, rng), rng, slack)
         found.append((model, rng, tried, side))
         if not isinstance(tried[0].error, TypeError | AttributeError):
             return found[-1]
@@ -166,13 +167,15 @@ def try_cases(
         if case.probe:
             probes.append(case)
             continue
+        if not tried:
+            trust(reference, case)
         found = try_case(code, reference, case, rng, slack)
         first = all(t.row is None for t in tried)
         tried.append(found)
         if found.row is None or not first:
             continue
         if found.judgement is not None:
-            kept = check_side_effects(code, reference, case, found.judgement, rng)
+            kept = check_side_effects(code, reference, found.case, found.judgement, rng)
             side = (StageContracts(case.name, kept.contracts),)
             eager = beside_eager(found.judgement, reference)
             tried[-1] = replace(found, notes=(*found.notes, *admit(code, found), *eager, *kept.notes))
@@ -181,6 +184,13 @@ def try_cases(
         if found.row.isolated.verdict is not Verdict.CERTIFIED or keeps_state(side):
             return tried, side
     return tried + look_further(code, reference, probes, tried, rng), side
+
+
+def trust(reference: Reference, case: Case) -> None:
+    """Raise ValueError where the reference is the forward pass itself, and autograd does not see all of it."""
+    error = attempt(reference.check, {n: to64(a) for n, a in case.inputs.items()}).error
+    if error is not None:
+        raise ValueError(f"forward: {error}; {reference.advice}") from error
 
 
 def look_further(
