@@ -79,6 +79,19 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     return quantile(x, 0.5, axis, keepdims)
 
 
+def product(x: Any, y: Any) -> Any:
+    """x @ y."""
+    return as_float(x) @ as_float(y)
+
+
+def dot(x: Any, y: Any) -> Any:
+    """np.dot, of numbers and of many axes too."""
+    x, y = as_float(x), as_float(y)
+    if not (x.ndim and y.ndim):
+        return x * y
+    return x @ y if y.ndim < 3 else torch.tensordot(x, y, ([-1], [-2]))
+
+
 def running(better: Rule) -> Rule:
     """maximum.accumulate and minimum.accumulate."""
     return lambda x, axis=0: better(x, axis)[0]
@@ -171,6 +184,8 @@ SUMS: dict[str, Rule] = {
     "polyval": polyval,
     "convolve": convolve,
     "correlate": correlate,
+    "matmul": product,
+    "dot": dot,
     "vecdot": lambda x, y, axis=-1: (as_float(x) * as_float(y)).sum(axis),
     "matvec": lambda x, y: (as_float(x) @ as_float(y)[..., None])[..., 0],
     "vecmat": lambda x, y: (as_float(x)[..., None, :] @ as_float(y))[..., 0, :],

@@ -76,42 +76,24 @@ class Tried:
 
 def try_case(
     code: Code, reference: Reference, case: Case, rng: np.random.Generator, slack: float, dy: Any = None,
-    *, name_it: bool = True,
+    *, name_it: bool = True, aside: bool = False,
 ) -> Tried:  # fmt: skip
     """The code against the reference on one case. dy: drawn if None. name_it: whether a mistake gets its words.
 
-    Without a reference nobody knows which side of a kink is meant, so what is wrong at one is judged beside it.
-    Raises ValueError where the reference cannot take the inputs of a case that is not optional, or is random.
-    """
-    found = judge_case(code, reference, case, rng, slack, dy, name_it=name_it)
-    if not reference.own or found.judgement is None or found.judgement.verdict is not Verdict.REFUTED:
-        return found
-    trial = found.judgement.trial
-    if not all(np.isfinite(v).all() for v in trial.results.values()) or not at_kink(reference, trial.exact, trial.dy64):
-        return found
-    beside = replace(case, name=f"{case.name}, beside kinks", inputs=move_aside(case.inputs, rng))
-    found = judge_case(code, reference, beside, rng, slack, dy, name_it=name_it)
-    return replace(found, notes=(f"{case.name}: {KINK}", *found.notes))
-
-
-def judge_case(
-    code: Code, reference: Reference, case: Case, rng: np.random.Generator, slack: float, dy: Any, *, name_it: bool
-) -> Tried:
-    """The code against the reference at these inputs.
-
+    aside: the inputs lie beside a kink already. Without a reference nobody knows which side of one is meant.
     Raises ValueError where the reference cannot take the inputs of a case that is not optional, or is random.
     """
     model = next(iter(case.inputs.values()))
     exact = {name: to64(value) for name, value in case.inputs.items()}
-    if reference.own and (stopped := stops_alone(code, case)):
-        return stopped
     try:
         y = reference_value(reference, exact, Arithmetic.of(dtype_name(model)).huge)
         if dy is None:
             drawn = draw_upstream(rng, y.shape)
             dy = like(repeat_first(drawn) if case.equal else drawn, model)
-        reference_gradients(reference, exact, to64(dy), y)
+        right = reference_gradients(reference, exact, to64(dy), y)
     except LeftOut as reason:
+        if reference.own and (stopped := stops_alone(code, case)):
+            return stopped
         if case.optional:
             return Tried(case, None, (f"{case.name}: not judged, {reason}",))
         raise ValueError(f"inputs: {reason}; {reference.advice}") from reason.__cause__
@@ -120,6 +102,10 @@ def judge_case(
         return without_y(case, error)
     if case.y_shape is not None and (strange := strange_shape(case.y_shape, y.shape, np.shape(hand["y"]))):
         return Tried(case, None, (f"{case.name}: not judged, y has shape {strange}, which does not follow the sizes",))
+    if reference.own and not aside and differs(hand, right) and at_kink(reference, exact, to64(dy)):
+        beside = replace(case, name=f"{case.name}, beside kinks", inputs=move_aside(case.inputs, rng))
+        found = try_case(code, reference, beside, rng, slack, dy, name_it=name_it, aside=True)
+        return replace(found, notes=(f"{case.name}: {KINK}", *found.notes))
     again, _ = run(code, case.inputs, dy)
     stage = function_stage(case.name, code, reference, isolated=True)
     if contents(tuple(hand.values())) != contents(tuple(again.values())):
@@ -147,6 +133,12 @@ def judge_case(
     words = explain(found) if name_it else Explanation(found, found.report, found.notes)
     row = StageRow(case.name, words.report, (), words.diagnosis) if words.report.tensors else None
     return Tried(case, row, words.notes, None if forward_is_wrong else found)
+
+
+def differs(hand: Arrays, right: Arrays) -> bool:
+    """Whether numbers that came are other numbers than the right ones."""
+    both = [(to64(hand[n]), right[n]) for n in right if n in hand]
+    return all(np.isfinite(a).all() for a, _ in both) and any(difference_words(a, b) for a, b in both)
 
 
 def stops_alone(code: Code, case: Case) -> Tried | None:

@@ -11,7 +11,7 @@ def through_jax(call: Callable[[Mapping[str, Any]], Any], leaves: Sequence[torch
     """call({name: array}) -> y, of JAX arrays, as a function of tensors."""
     import jax
 
-    wide: Any = getattr(jax, "enable_x64", None) or getattr(jax.experimental, "enable_x64")  # noqa: B009
+    wide: Any = getattr(jax if hasattr(jax, "enable_x64") else jax.experimental, "enable_x64")  # noqa: B009
 
     class Through(torch.autograd.Function):
         @staticmethod
