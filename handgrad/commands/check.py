@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from handgrad.commands.arguments import add_json, check_json, check_seed, check_slack
+from handgrad.judge.constants import MEND_SECONDS
 from handgrad.judge.verdict import together
 from handgrad.report.console import print_lines, wide_console, write_json
 from handgrad.subjects.file.asked import GRAMMAR, read_inputs
@@ -21,7 +22,6 @@ from handgrad.subjects.file.patch import join_changes
 from handgrad.subjects.file.text import as_dict, conclude, show
 from handgrad.subjects.function.arguments import DTYPES
 
-MEND = 10.0  # seconds for each function that --diff is to mend
 PAUSE = 0.2  # seconds between two looks at the file
 
 
@@ -41,7 +41,7 @@ def add_parser(commands: Any) -> None:
     command.add_argument("--diff", action="store_true",
                          help="print the changes found as one patch for git apply, all else to stderr")  # fmt: skip
     command.add_argument("--mend", type=float, metavar="SECONDS",
-                         help=f"search so long for a change that mends a function (with --diff {MEND:g})")  # fmt: skip
+                         help=f"search so long for a change that makes a function right ({MEND_SECONDS:g}; 0: not)")  # fmt: skip
     command.add_argument("--dtype", choices=DTYPES, metavar="NAME", help=f"{', '.join(DTYPES)} (float64)")
     command.add_argument("--seed", type=int, help="of inputs and upstream gradients; a fresh one if not given")
     command.add_argument("--slack", type=float, default=1.0, metavar="X",
@@ -58,8 +58,8 @@ def run(args: argparse.Namespace) -> int:
     if args.file.suffix != ".py" or not args.file.is_file():
         what = "is no Python file (.py)" if args.file.exists() else "there is no such file"
         args.parser.error(f"{args.file}: {what}; expected a file such as student.py")
-    if args.mend is not None and not 0 < args.mend < float("inf"):
-        args.parser.error(f"--mend is {args.mend:g}, expected a positive number of seconds")
+    if args.mend is not None and not 0 <= args.mend < float("inf"):
+        args.parser.error(f"--mend is {args.mend:g}, expected a number of seconds")
     if args.watch and args.diff:
         args.parser.error("--watch goes on until Ctrl-C, so --diff never has a whole patch; leave one of them out")
     try:
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 def check(args: argparse.Namespace) -> int:
     """Judge the file as it is now."""
     console, seed = wide_console(stderr=args.diff), check_seed(args)
-    options = Options(args.asked, seed, args.dtype, args.slack, MEND if args.diff and args.mend is None else args.mend)
+    options = Options(args.asked, seed, args.dtype, args.slack, args.mend)
     found: list[Judged] = []
     try:
         with load(args.file) as file:

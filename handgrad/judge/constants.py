@@ -33,6 +33,9 @@ BEND_JUMP = 4
 BEND_SMALLEST = 2.0**-20
 BESIDE = 2.0**-6
 BEYOND = 1e6
+KINK_DRAWS = 4
+KINK_STEPS = (2.0**-32, 2.0**-40)
+KINK_LEFT = 1 / 2
 EQUAL_ROWS = 512
 QUOTIENT_ENTRIES = 64
 QUOTIENT_ERROR = 1 / 8
@@ -136,6 +139,15 @@ REASONS: dict[str, Reason] = {
     "BEND_SMALLEST": Reason("verdict", "change of the slope below which it is rounding"),
     "BESIDE": Reason("verdict", "share of a number of the code by which inputs are drawn beside it as well"),
     "BEYOND": Reason("verdict", "numbers of the code from which on they are taken for sizes or fillers"),
+    "KINK_DRAWS": Reason(
+        "verdict", "random ways away from inputs on which a gradient is asked to jump, if no reference is given"
+    ),
+    "KINK_STEPS": Reason(
+        "verdict", "shares of the inputs by which it is moved: far above rounding, far below any step of a formula"
+    ),
+    "KINK_LEFT": Reason(
+        "verdict", "share of the jump left at the smaller step: 1 at a kink, 1/256 if smooth, 1/16 at a square root"
+    ),
     "EQUAL_ROWS": Reason("verdict", "equal rows in bfloat16: from 256 on a sum rounded at every addition stands still"),
     "QUOTIENT_ENTRIES": Reason(
         "verdict", "failing entries that a difference quotient may clear: more are no rounding of the reference"

@@ -11,6 +11,11 @@ from handgrad.judge.constants import CLOSE
 REPEATABLE = "give one that repeats itself: a module in eval(), a random mask as an input"
 
 
+def random_words(difference: str) -> str:
+    """In words: that a forward pass does not repeat itself."""
+    return f"forward is random, or keeps state: two runs on the same inputs give y{difference}; {REPEATABLE}"
+
+
 def difference_words(one: Any, other: Any) -> str:
     """In words: where two runs differ by more than another order of summation explains. Empty if nowhere."""
     one, other = to64(one), to64(other)

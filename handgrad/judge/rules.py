@@ -17,12 +17,15 @@ from handgrad.judge.constants import CLOSE, LOST, NOISE_SIGMAS, ROUNDINGS, RUNG_
 from handgrad.judge.difference_quotient import clear
 from handgrad.judge.judgement import Judgement, Way, judgement, measure
 from handgrad.judge.ladder import Rung, accumulates, rung_bounds, typical_error
-from handgrad.judge.repeats import REPEATABLE, difference_words
+from handgrad.judge.repeats import difference_words, random_words
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 
 UNINFORMATIVE = "inconclusive: the rounding bound is larger than the gradient, so even zeros would pass"
 FORWARD_DIFFERS = "the forward passes differ"
+NOT_GIVEN = (
+    "backward gives no gradient (None), and y depends on it; if that is meant, give a reference that detaches it"
+)
 
 
 def find_the_rung(found: Judgement) -> Judgement:
@@ -129,7 +132,7 @@ def compare_the_forward_pass_first(found: Judgement) -> Judgement:
     e, again = found.evidence["y"], trial.again.get("y")
     words, verdict = forward_words(first.reason, e, first.index, first.outside), Verdict.REFUTED
     if again is not None and (two := difference_words(e.hand, again)):
-        words = f"forward is random, or keeps state: two runs on the same inputs give y{two}; {REPEATABLE}"
+        words = random_words(two)
         verdict = Verdict.UNRESOLVED
     elif e.hand.shape == e.reference.shape and np.isfinite(e.hand).all():
         gap, size = np.max(np.abs(e.hand - e.reference)), np.max(np.abs(e.reference))
@@ -175,6 +178,14 @@ def take_a_missing_gradient_for_zero(found: Judgement) -> Judgement:
     kept = tuple(t for t in found.report.tensors if t.name not in zero)
     evidence = {name: e for name, e in found.evidence.items() if name not in zero}
     return replace(found, report=replace(found.report, tensors=kept), evidence=evidence)
+
+
+def leave_a_missing_gradient_open(found: Judgement) -> Judgement:
+    """Without a reference, which would detach it, nobody knows whether an input is meant to have no gradient (None)."""
+    if not found.trial.stage.own:
+        return found
+    absent = [t.name for t in found.report.tensors if t.name in found.trial.missing]
+    return leave_tensors_open(found, dict.fromkeys(absent, NOT_GIVEN))
 
 
 def ask_a_difference_quotient(found: Judgement) -> Judgement:
@@ -251,6 +262,7 @@ VERDICT_RULES: tuple[Callable[[Judgement], Judgement], ...] = (
     allow_zeros_below_rounding,
     compare_the_forward_pass_first,
     take_a_missing_gradient_for_zero,
+    leave_a_missing_gradient_open,
     ask_a_difference_quotient,
     refuse_a_bound_that_zeros_pass,
     leave_open_what_has_no_digit_left,

@@ -25,7 +25,8 @@ class Stage:
 
     `hand` runs on arrays of any library, the judge's among them; `reference` takes and gives NumPy float64. `subject`
     is the layer or loss judged, None for foreign code, whose forward pass may be another function than its reference;
-    `constants` is what else it takes (target, mask). `halves` are its two passes, if each can be run by itself.
+    `constants` is what else it takes (target, mask). `halves` are its two passes, if each can be run by itself. own:
+    whether the reference is the code's own forward pass, which cannot say which inputs are meant to have no gradient.
     """
 
     name: str
@@ -34,3 +35,4 @@ class Stage:
     subject: Any = None
     constants: Any = None
     halves: Halves | None = None
+    own: bool = False

@@ -5,9 +5,9 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from handgrad.judge.verdict import Verdict
+from handgrad.mend.change import Change, Place
 from handgrad.report.report import Report
 from handgrad.subjects.file.asked import asked_of
 from handgrad.subjects.file.inputs import choose_inputs
@@ -40,9 +40,9 @@ class Judged:
         return self.report.verdict if self.report is not None else Verdict.UNRESOLVED
 
     @property
-    def place(self) -> Any:
-        """Where the mistake is (file, line, function), if that was found."""
-        return getattr(self.report, "place", None)
+    def place(self) -> Place | None:
+        """Where the mistake is, if that was found."""
+        return self.report.place if self.report else None
 
     def home(self, path: Path) -> Path:
         """The file of the mistake, if that was found and is another than the one that is judged."""
@@ -50,9 +50,9 @@ class Judged:
         return found.resolve() if found.is_file() and found.resolve() != path.resolve() else path
 
     @property
-    def change(self) -> Any:
-        """The change that makes it right (diff, words), if one was found."""
-        return getattr(self.report, "change", None)
+    def change(self) -> Change | None:
+        """The change that makes it right, if one was found."""
+        return self.report.change if self.report else None
 
 
 def judge_pair(pair: Pair, options: Options) -> Judged:
@@ -71,7 +71,6 @@ def judge_pair(pair: Pair, options: Options) -> Judged:
 def report_on(pair: Pair, options: Options) -> Report:
     """The report of `verify_function`."""
     inputs, precision = choose_inputs(pair, asked_of(options.inputs, pair.names), options.seed)
-    more: dict[str, Any] = {} if options.mend is None else {"mend": options.mend}
     return verify_function(
         pair.forward,
         pair.backward,
@@ -81,5 +80,5 @@ def report_on(pair: Pair, options: Options) -> Report:
         slack=options.slack,
         dtype=options.dtype or precision,
         name=pair.name,
-        **more,
+        mend=options.mend,
     )

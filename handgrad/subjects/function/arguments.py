@@ -18,9 +18,12 @@ DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 def check_callables(forward: Any, backward: Any, reference: Any) -> None:
     """Raise TypeError for what cannot be called."""
-    for label, value in {"forward": forward, "reference": reference}.items():
-        if not callable(value):
-            raise TypeError(f"{label}: got {type(value).__name__}, expected a callable")
+    if not callable(forward):
+        raise TypeError(f"forward: got {type(forward).__name__}, expected a callable")
+    if reference is not None and not callable(reference):
+        raise TypeError(
+            f"reference: got {type(reference).__name__}, expected a callable, or None; inputs go by name: inputs=[...]"
+        )
     if backward is not None and not callable(backward):
         raise TypeError(f"backward: got {type(backward).__name__}, expected a callable, or None for torch code")
 
@@ -28,6 +31,8 @@ def check_callables(forward: Any, backward: Any, reference: Any) -> None:
 def check_arguments(forward: Any, reference: Any, inputs: Any, slack: float, dtype: str | None) -> dict[str, Any]:
     """The inputs by name. Raises TypeError or ValueError for arguments that cannot be judged."""
     check_slack(slack)
+    if inputs is None:
+        raise TypeError("inputs: got none, expected a list of arrays or shapes, one per argument of forward")
     if dtype is not None and dtype not in DTYPES:
         raise ValueError(f"dtype: got {dtype!r}, expected one of {', '.join(DTYPES)}")
     if isinstance(inputs, Mapping):
@@ -68,6 +73,8 @@ def check_counts(forward: Any, reference: Any, given: Mapping[str, Any]) -> None
     parameters = sum(1 for _ in forward.parameters()) if isinstance(forward, torch.nn.Module) else 0
     more = 0 if isinstance(reference, torch.nn.Module) else parameters
     for label, called, extra in (("forward", forward, 0), ("reference", reference, more)):
+        if called is None:
+            continue
         try:
             takes = signature(plain_forward(called))
         except (TypeError, ValueError):  # some builtins have none

@@ -14,12 +14,15 @@ from handgrad.explain.notes import Explanation, explain
 from handgrad.judge.isolation import attempt, contents, duplicate
 from handgrad.judge.judge import judge
 from handgrad.judge.judgement import Judgement
+from handgrad.judge.repeats import difference_words, random_words
 from handgrad.judge.stage import Arrays, Halves, Stage
 from handgrad.judge.trial import Trial
+from handgrad.judge.verdict import Verdict
 from handgrad.report.stage_rows import StageRow
+from handgrad.subjects.function.beside_kinks import KINK, at_kink, move_aside
 from handgrad.subjects.function.calling import Code, WrongReturn
 from handgrad.subjects.function.eager import overflows_as_torch
-from handgrad.subjects.function.failures import raised_words, stopped_row
+from handgrad.subjects.function.failures import raised_words, row_without_numbers, stopped_row
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.reference_values import LeftOut, reference_gradients, reference_value
 from handgrad.subjects.function.sizes import follows
@@ -73,10 +76,11 @@ class Tried:
 
 def try_case(
     code: Code, reference: Reference, case: Case, rng: np.random.Generator, slack: float, dy: Any = None,
-    *, name_it: bool = True,
+    *, name_it: bool = True, aside: bool = False,
 ) -> Tried:  # fmt: skip
     """The code against the reference on one case. dy: drawn if None. name_it: whether a mistake gets its words.
 
+    aside: the inputs lie beside a kink already. Without a reference nobody knows which side of one is meant.
     Raises ValueError where the reference cannot take the inputs of a case that is not optional, or is random.
     """
     model = next(iter(case.inputs.values()))
@@ -86,18 +90,22 @@ def try_case(
         if dy is None:
             drawn = draw_upstream(rng, y.shape)
             dy = like(repeat_first(drawn) if case.equal else drawn, model)
-        reference_gradients(reference, exact, to64(dy), y)
+        right = reference_gradients(reference, exact, to64(dy), y)
     except LeftOut as reason:
+        if reference.own and (stopped := stops_alone(code, case)):
+            return stopped
         if case.optional:
             return Tried(case, None, (f"{case.name}: not judged, {reason}",))
-        raise ValueError(f"inputs: {reason}; give inputs that the reference accepts") from reason.__cause__
+        raise ValueError(f"inputs: {reason}; {reference.advice}") from reason.__cause__
     hand, error = run(code, case.inputs, dy)
     if "y" not in hand:
-        if case.optional and not isinstance(error, WrongReturn):
-            return Tried(case, None, (f"{case.name}: not judged, forward {raised_words(error)}",))
-        return Tried(case, stopped_row(case.name, "y", error), error=error)
+        return without_y(case, error)
     if case.y_shape is not None and (strange := strange_shape(case.y_shape, y.shape, np.shape(hand["y"]))):
         return Tried(case, None, (f"{case.name}: not judged, y has shape {strange}, which does not follow the sizes",))
+    if reference.own and not aside and differs(hand, right) and at_kink(reference, exact, to64(dy)):
+        beside = replace(case, name=f"{case.name}, beside kinks", inputs=move_aside(case.inputs, rng))
+        there = try_case(code, reference, beside, rng, slack, dy, name_it=name_it, aside=True)
+        return replace(there, notes=(f"{case.name}: {KINK}", *there.notes))
     again, _ = run(code, case.inputs, dy)
     stage = function_stage(case.name, code, reference, isolated=True)
     if contents(tuple(hand.values())) != contents(tuple(again.values())):
@@ -125,6 +133,30 @@ def try_case(
     words = explain(found) if name_it else Explanation(found, found.report, found.notes)
     row = StageRow(case.name, words.report, (), words.diagnosis) if words.report.tensors else None
     return Tried(case, row, words.notes, None if forward_is_wrong else found)
+
+
+def differs(hand: Arrays, right: Arrays) -> bool:
+    """Whether numbers that came are other numbers than the right ones."""
+    both = [(to64(hand[n]), right[n]) for n in right if n in hand]
+    return all(np.isfinite(a).all() for a, _ in both) and any(difference_words(a, b) for a, b in both)
+
+
+def stops_alone(code: Code, case: Case) -> Tried | None:
+    """A forward pass that raises, or does not repeat itself: then it cannot be its own reference."""
+    runs = [attempt(lambda: code.run_forward(code.arguments(duplicate(case.inputs)))[0]) for _ in range(2)]
+    for ran in runs:
+        if ran.error is not None:
+            return without_y(case, ran.error)
+    if found := difference_words(*(ran.value for ran in runs)):
+        return Tried(case, row_without_numbers(case.name, "y", Verdict.UNRESOLVED, random_words(found)))
+    return None
+
+
+def without_y(case: Case, error: Exception | None) -> Tried:
+    """A case in which forward gave nothing."""
+    if case.optional and not isinstance(error, WrongReturn):
+        return Tried(case, None, (f"{case.name}: not judged, forward {raised_words(error)}",))
+    return Tried(case, stopped_row(case.name, "y", error), error=error)
 
 
 def strange_shape(expected: tuple[int | None, ...], *shapes: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -201,7 +233,8 @@ def function_stage(name: str, code: Code, reference: Reference, *, isolated: boo
         y, cache = forward(inputs)
         return {"y": y, **backward(cache, inputs, dy)}
 
-    return Stage(name, hand, reference.gradients, None, dict(code.constants) or None, Halves(forward, backward))
+    constants = dict(code.constants) or None
+    return Stage(name, hand, reference.gradients, None, constants, Halves(forward, backward), own=reference.own)
 
 
 def forward_only(stage: Stage) -> Stage:

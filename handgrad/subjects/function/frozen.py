@@ -1,6 +1,7 @@
 """Torch code where some inputs need no gradient, as in fine-tuning: the others must stay right."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from handgrad.judge.contracts import outside
 from handgrad.judge.isolation import attempt, duplicate
@@ -39,7 +40,7 @@ def problem(code: Code, reference: Reference, found: Judgement, frozen: tuple[st
         if isinstance(error, WrongReturn) and needed == ["y"]:
             return ""  # what is left has no gradient at all
         fixed = {**reference.constants, **{n: as_tensor(trial.exact[n]) for n in frozen}}
-        theirs = Reference(reference.forward, reference.names, fixed)
+        theirs = replace(reference, constants=fixed)
         refuses = attempt(theirs.gradients, {n: trial.exact[n] for n in inputs}, duplicate(trial.dy64)).error
         return "" if refuses is not None else f"it raises {type(error).__name__}: {error}"
     absent = [name for name in needed if name not in got]

@@ -12,6 +12,7 @@ from handgrad.arrays.precision import dtype_name
 from handgrad.judge.isolation import duplicate
 from handgrad.subjects.function.calling import Code, by_autograd, plain_forward
 from handgrad.subjects.function.inputs import is_float_array, is_shape
+from handgrad.subjects.function.own_forward import OwnForward, forward_of
 from handgrad.subjects.function.reference import Reference
 
 
@@ -21,7 +22,7 @@ def prepare(
     """The code, its reference, and all inputs; the parameters of a module are inputs as well."""
     constants = {n: v for n, v in given.items() if not is_float_array(v) and not is_shape(v)}
     names = tuple(given)
-    if isinstance(forward, torch.nn.Module):
+    if isinstance(forward, torch.nn.Module) and reference is not None:
         parameters = dict(forward.named_parameters())
         run = module_call(forward, len(names), tuple(parameters))
         called = reference
@@ -35,10 +36,30 @@ def prepare(
         names += tuple(parameters)
         code = replace(by_autograd(run, names, constants), parameters=tuple(parameters))
         return code, Reference(called, names, constants), given | parameters
+    if reference is None:
+        found: Reference = OwnForward(differentiable(forward, backward), names, constants)
+    else:
+        found = Reference(reference, names, constants)
     call = plain_forward(forward)
     own = duplicate(constants)  # so that code which writes into them does not change what the reference sees
     code = by_autograd(call, names, own) if backward is None else Code(call, backward, names, own)
-    return code, Reference(reference, names, constants), given
+    return code, found, given
+
+
+def differentiable(forward: Any, backward: Any) -> Callable[..., Any]:
+    """What autograd is to differentiate where no reference is given: forward without the backward pass it may bring.
+
+    Raises TypeError where the two cannot be told apart.
+    """
+    if backward is not None:
+        return plain_forward(forward)
+    function = getattr(plain_forward(forward), "__self__", None)
+    if isinstance(function, type) and issubclass(function, torch.autograd.Function):
+        return forward_of(function)
+    raise TypeError(
+        "reference: got none, and forward brings its own backward pass, which cannot judge itself; give a reference: "
+        "the same function in torch"
+    )
 
 
 def module_call(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -20,11 +20,22 @@ class Reference:
     """forward(*arguments in the order of names) -> y, one tensor; constants are passed as they are, on the CPU.
 
     Raises TypeError where forward returns anything but one floating-point tensor.
+    own: whether it is the code's own forward pass (own_forward.py); what, advice: its name, and what to do if it fails.
     """
 
     forward: Callable[..., Any]
     names: tuple[str, ...]
     constants: Mapping[str, Any]
+    own = False
+    what = "the reference"
+    advice = "give inputs that the reference accepts"
+
+    def on(self, model: Any) -> Self:
+        """The same for code that runs on arrays like this one."""
+        return self
+
+    def check(self, inputs: Mapping[str, Float]) -> None:
+        """It is trusted."""
 
     def value(self, inputs: Mapping[str, Float]) -> Float:
         """y."""

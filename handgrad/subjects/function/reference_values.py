@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from handgrad.judge.isolation import attempt
 from handgrad.judge.repeats import REPEATABLE, difference_words
+from handgrad.subjects.function.failures import raised_words
 from handgrad.subjects.function.reference import Reference
 
 Float = NDArray[np.float64]
@@ -21,9 +22,9 @@ def reference_value(reference: Reference, exact: Mapping[str, Float], huge: floa
     found = attempt(reference.value, exact)
     if (y := found.value) is None:
         called = ", ".join(f"{name} {np.shape(value)}" for name, value in exact.items())
-        raise LeftOut(raise_words(found.error, "the reference") + f" (called with {called})") from found.error
+        raise LeftOut(f"{reference.what} {raised_words(found.error)} (called with {called})") from found.error
     if y.size == 0:
-        raise LeftOut("the reference gives an empty result")
+        raise LeftOut(f"{reference.what} gives an empty result")
     if not (np.abs(y) <= huge).all():
         raise LeftOut("the reference's own result is not finite")
     return y
@@ -33,7 +34,7 @@ def reference_gradients(reference: Reference, exact: Mapping[str, Float], dy: Fl
     """The reference's gradients, or LeftOut; y is what it gave alone. Raises ValueError where it is random."""
     ran = attempt(lambda: [reference.gradients(exact, dy) for _ in range(2)])
     if ran.value is None:
-        raise LeftOut(raise_words(ran.error, "the reference's backward pass")) from ran.error
+        raise LeftOut(f"{reference.what} in its backward pass {raised_words(ran.error)}") from ran.error
     found, again = ran.value
     for name, one, other in [("y", y, found["y"]), *((name, found[name], again[name]) for name in found)]:
         if words := difference_words(one, other):
@@ -41,7 +42,3 @@ def reference_gradients(reference: Reference, exact: Mapping[str, Float], dy: Fl
     if not all(np.isfinite(value).all() for value in found.values()):
         raise LeftOut("the reference's own gradient is not finite")
     return found
-
-
-def raise_words(error: Exception | None, what: str) -> str:
-    return f"{what} raised {type(error).__name__}: {error}"

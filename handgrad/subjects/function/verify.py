@@ -10,14 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from handgrad.arrays.precision import dtype_name
-from handgrad.judge.isolation import attempt, duplicate, quiet
-from handgrad.judge.ladder import Rung
+from handgrad.arrays.precision import dtype_name, to64
+from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.planted_error import plant_error
 from handgrad.judge.settings import choose_seed
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report, StageContracts
-from handgrad.report.stage_rows import StageRow
 from handgrad.subjects.function.arguments import (
     check_arguments,
     check_callables,
@@ -26,16 +24,18 @@ from handgrad.subjects.function.arguments import (
     check_seconds,
 )
 from handgrad.subjects.function.by_name import order_by_name
-from handgrad.subjects.function.calling import Code, Way, find_way, list_ways
-from handgrad.subjects.function.case import Case, Kind, Tried, try_case
+from handgrad.subjects.function.calling import Code, list_ways
+from handgrad.subjects.function.case import Case, Tried, try_case
 from handgrad.subjects.function.eager import beside_eager
 from handgrad.subjects.function.inputs import cases
 from handgrad.subjects.function.kinks import numbers_in
 from handgrad.subjects.function.leading_axis import try_leading_axis, try_more_rows
 from handgrad.subjects.function.mending import find_change
+from handgrad.subjects.function.own_forward import OWN
 from handgrad.subjects.function.prepare import list_models, prepare
 from handgrad.subjects.function.probes import try_probes
 from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.rows import admit, list_notes, list_rows
 from handgrad.subjects.function.side_effects import KEEPS_STATE, check_side_effects
 
 
@@ -43,7 +43,7 @@ def verify_function(
     forward: Any,
     backward: Callable[..., Any] | None = None,
     reference: Callable[..., Any] | None = None,
-    inputs: Sequence[Any] | Mapping[str, Any] = (),
+    inputs: Sequence[Any] | Mapping[str, Any] | None = None,
     *,
     seed: int | None = None,
     slack: float = 1.0,
@@ -114,7 +114,7 @@ def verify_function(
         return not any_wrong(found.tried) and names_broken(found.side) <= names_broken(side)
 
     refuted = seconds > 0 and any_wrong(tried)
-    change = find_change(code, oracle, tried, certifies, seconds, seed) if refuted else None
+    change = find_change(code, oracle.on(model), tried, certifies, seconds, seed) if refuted else None
     return Report(
         name=name,
         dtype=dtype_name(model),
@@ -125,7 +125,7 @@ def verify_function(
         stages=tuple(list_rows(tried)),
         control=plant_error([t.judgement for t in judged[:1] if t.judgement], [{}], rng),
         contracts=side,
-        notes=tuple(dict.fromkeys(list_notes(tried))),
+        notes=tuple(dict.fromkeys([*([OWN] if oracle.own else []), *list_notes(tried)])),
         chain=False,
         change=change,
     )
@@ -178,8 +178,8 @@ def try_models(
     """Every case on arrays like the first model that the code does not refuse; like the first if it refuses all."""
     found = []
     for model in models:
-        rng = np.random.default_rng(seed)
-        tried, side = try_cases(code, reference, cases(given, code, model, reference, rng), rng, slack)
+        rng, oracle = np.random.default_rng(seed), reference.on(model)
+        tried, side = try_cases(code, oracle, cases(given, code, model, oracle, rng), rng, slack)
         found.append(Found(code, model, rng, tried, side))
         if not isinstance(tried[0].error, TypeError | AttributeError):
             return found[-1]
@@ -200,13 +200,15 @@ def try_cases(
         if case.probe:
             probes.append(case)
             continue
+        if not tried:
+            trust(reference, case)
         found = try_case(code, reference, case, rng, slack)
         first = all(t.row is None for t in tried)
         tried.append(found)
         if found.row is None or not first:
             continue
         if found.judgement is not None:
-            kept = check_side_effects(code, reference, case, found.judgement, rng)
+            kept = check_side_effects(code, reference, found.case, found.judgement, rng)
             side = (StageContracts(case.name, kept.contracts),)
             eager = beside_eager(found.judgement, reference)
             tried[-1] = replace(found, notes=(*found.notes, *admit(code, found), *eager, *kept.notes))
@@ -215,6 +217,13 @@ def try_cases(
         if found.row.isolated.verdict is not Verdict.CERTIFIED or keeps_state(side):
             return tried, side
     return tried + look_further(code, reference, probes, tried, rng), side
+
+
+def trust(reference: Reference, case: Case) -> None:
+    """Raise ValueError where the reference is the forward pass itself, and autograd does not see all of it."""
+    error = attempt(reference.check, {n: to64(a) for n, a in case.inputs.items()}).error
+    if error is not None:
+        raise ValueError(f"forward: {error}; {reference.advice}") from error
 
 
 def look_further(
@@ -235,58 +244,6 @@ def look_further(
 def keeps_state(side: Sequence[StageContracts]) -> bool:
     """Whether something is kept from one case that would be found wrong in the next."""
     return any(c.held is False and c.name in KEEPS_STATE for stage in side for c in stage.contracts)
-
-
-def admit(code: Code, tried: Tried) -> list[str]:
-    """What a report must not hide: inputs without a gradient, and a backward pass that was multiplied by dy here."""
-    assert tried.judgement is not None
-    found = [f"declared: it may overwrite {', '.join(code.may_overwrite)}"] if code.may_overwrite else []
-    found += ["declared: it is not linear in its upstream gradient"] if code.not_linear else []
-    missing = [n for n in code.variables if f"d{n}" not in tried.judgement.evidence]
-    found += [f"backward gives no gradient for {', '.join(missing)}, where the reference's is zero"] if missing else []
-    with quiet():
-        _y, cache = code.run_forward(code.arguments(duplicate(tried.case.inputs)))
-    way = find_way(code, cached=bool(cache))
-    if way is Way.NO_UPSTREAM:
-        found.append("backward takes no upstream gradient: what it gives, times a random dy, was judged")
-    if way is Way.STATE:
-        found.append("backward(dy) was called right after its forward: it keeps its state and cannot go back twice")
-    return found
-
-
-def list_rows(tried: Sequence[Tried]) -> Iterator[StageRow]:
-    """The rows. If the mistake at the kinks has a name, other rows do not repeat it.
-
-    Example: a ReLU whose derivative at 0 is 1 is wrong at the kinks and at the zeros. At the zeros several names fit,
-    at the kinks only the right one, so the diagnosis is given there alone.
-    """
-    at_kinks = [t.row.diagnosis for t in tried if t.row and t.row.diagnosis and t.case.kind is Kind.KINKS]
-    name = next((d.name for d in at_kinks if d.known), None)
-    for t in tried:
-        if t.row is None:
-            continue
-        again = name is not None and t.case.kind is not Kind.KINKS and t.row.diagnosis and name in t.row.diagnosis.name
-        yield replace(t.row, diagnosis=None) if again else t.row
-
-
-def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
-    """The notes of every case, and how each was judged."""
-    for t in tried:
-        yield from t.notes
-    wrong = [t for t in tried if t.row and t.row.isolated.verdict is Verdict.REFUTED]
-    if wrong and all(t.case.kind is Kind.SIZES for t in wrong):
-        yield f"right at the sizes given only: wrong at {', '.join(t.case.name for t in wrong)}"
-    if wrong and all(t.case.kind is Kind.MAGNITUDES for t in wrong):
-        yield f"right at ordinary magnitudes only: wrong at {', '.join(t.case.name for t in wrong)}"
-    rungs = [t.judgement.rung for t in tried if t.row and t.judgement and t.judgement.rung]
-    if rungs:
-        lowest, dtype = max(rungs, key=list(Rung).index), tried[0].judgement.trial.dtype if tried[0].judgement else ""
-        yield f"precision: {lowest.describe(dtype)}"
-    ways: dict[str, list[str]] = {}
-    for t in tried:
-        if t.row and t.judgement and t.judgement.way:
-            ways.setdefault(t.judgement.way.value, []).append(t.case.name)
-    yield from (f"judged {way}" + (f": {', '.join(names)}" if len(ways) > 1 else "") for way, names in ways.items())
 
 
 def title(forward: Any) -> str:

@@ -9,13 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from handgrad.cli import main
+from handgrad.mend.change import Change, Place, Replacement
 from handgrad.subjects.file import judge
 from handgrad.subjects.function.verify import verify_function
 
@@ -165,15 +166,13 @@ def test_options_reach_the_judge(here: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     def judged(*args: Any, mend: float | None = None, **more: Any) -> Any:
         asked.update(more, mend=mend)
-        return verify_function(*args, **more)
+        return verify_function(*args, mend=0, **more)
 
     monkeypatch.setattr(judge, "verify_function", judged)
     assert main(["check", "student.py", "--seed", "3", "--dtype", "float32", "--slack", "2", "--mend", "4"]) == 0
     assert asked == {"seed": 3, "dtype": "float32", "slack": 2.0, "name": "tanh_backward", "mend": 4.0}
     assert main(["check", "student.py"]) == 0
     assert asked["mend"] is None
-    assert main(["check", "student.py", "--diff"]) == 0
-    assert asked["mend"] == 10.0
 
 
 DIFF = """--- whatever
@@ -193,10 +192,9 @@ def mended(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
 
     def change(file: Path) -> None:
         def judged(*args: Any, mend: float, **more: Any) -> Any:
-            report = verify_function(*args, **more)
-            object.__setattr__(report, "change", SimpleNamespace(diff=DIFF, words="the square is missing"))
-            object.__setattr__(report, "place", SimpleNamespace(file=str(file), line=10, function="tanh_backward"))
-            return report
+            report = verify_function(*args, mend=0, **more)
+            place = Place(str(file), 10, "tanh_backward")
+            return replace(report, change=Change((Replacement(place, "h", "h * h"),), DIFF))
 
         monkeypatch.setattr(judge, "verify_function", judged)
 
@@ -285,8 +283,8 @@ BAD = {
     ".": ".: is no Python file (.py); expected",
     "student.py --seed -1": "--seed is -1, expected a whole number, 0 or more",
     "student.py --slack 0.5": "--slack is 0.5, expected a finite number, 1",
-    "student.py --mend 0": "--mend is 0, expected a positive number of seconds",
-    "student.py --mend nan": "--mend is nan, expected a positive number of seconds",
+    "student.py --mend -1": "--mend is -1, expected a number of seconds",
+    "student.py --mend nan": "--mend is nan, expected a number of seconds",
     "student.py --dtype float128": "invalid choice: 'float128'",
     "student.py --json nowhere/x.json": "nowhere; make it first",
     "student.py --watch --diff": "--watch goes on until Ctrl-C",

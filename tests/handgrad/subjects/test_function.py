@@ -755,7 +755,7 @@ def test_seed_and_slack():
     ("kwargs", "error", "words"),
     [
         ({"forward": 3}, TypeError, "forward: got int"),
-        ({"reference": None}, TypeError, "reference: got NoneType"),
+        ({"reference": 1.0}, TypeError, "reference: got float"),
         ({"backward": 1.0}, TypeError, "backward: got float"),
         ({"inputs": (4, 3)}, TypeError, "wrap a single one in a list"),
         ({"inputs": np.ones(3)}, TypeError, "inputs: got ndarray"),

@@ -1,0 +1,63 @@
+"""What a report says of a function's cases: their rows, and the notes that a reader must not miss."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from handgrad.judge.isolation import duplicate, quiet
+from handgrad.judge.ladder import Rung
+from handgrad.judge.verdict import Verdict
+from handgrad.report.stage_rows import StageRow
+from handgrad.subjects.function.calling import Code, Way, find_way
+from handgrad.subjects.function.case import Kind, Tried
+
+
+def admit(code: Code, tried: Tried) -> list[str]:
+    """What a report must not hide: inputs without a gradient, and a backward pass that was multiplied by dy here."""
+    assert tried.judgement is not None
+    found = [f"declared: it may overwrite {', '.join(code.may_overwrite)}"] if code.may_overwrite else []
+    found += ["declared: it is not linear in its upstream gradient"] if code.not_linear else []
+    missing = [n for n in code.variables if f"d{n}" not in tried.judgement.evidence]
+    found += [f"backward gives no gradient for {', '.join(missing)}, where the reference's is zero"] if missing else []
+    with quiet():
+        _y, cache = code.run_forward(code.arguments(duplicate(tried.case.inputs)))
+    way = find_way(code, cached=bool(cache))
+    if way is Way.NO_UPSTREAM:
+        found.append("backward takes no upstream gradient: what it gives, times a random dy, was judged")
+    if way is Way.STATE:
+        found.append("backward(dy) was called right after its forward: it keeps its state and cannot go back twice")
+    return found
+
+
+def list_rows(tried: Sequence[Tried]) -> Iterator[StageRow]:
+    """The rows. If the mistake at the kinks has a name, other rows do not repeat it.
+
+    Example: a ReLU whose derivative at 0 is 1 is wrong at the kinks and at the zeros. At the zeros several names fit,
+    at the kinks only the right one, so the diagnosis is given there alone.
+    """
+    at_kinks = [t.row.diagnosis for t in tried if t.row and t.row.diagnosis and t.case.kind is Kind.KINKS]
+    name = next((d.name for d in at_kinks if d.known), None)
+    for t in tried:
+        if t.row is None:
+            continue
+        again = name is not None and t.case.kind is not Kind.KINKS and t.row.diagnosis and name in t.row.diagnosis.name
+        yield replace(t.row, diagnosis=None) if again else t.row
+
+
+def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
+    """The notes of every case, and how each was judged."""
+    for t in tried:
+        yield from t.notes
+    wrong = [t for t in tried if t.row and t.row.isolated.verdict is Verdict.REFUTED]
+    if wrong and all(t.case.kind is Kind.SIZES for t in wrong):
+        yield f"right at the sizes given only: wrong at {', '.join(t.case.name for t in wrong)}"
+    if wrong and all(t.case.kind is Kind.MAGNITUDES for t in wrong):
+        yield f"right at ordinary magnitudes only: wrong at {', '.join(t.case.name for t in wrong)}"
+    rungs = [t.judgement.rung for t in tried if t.row and t.judgement and t.judgement.rung]
+    if rungs:
+        lowest, dtype = max(rungs, key=list(Rung).index), tried[0].judgement.trial.dtype if tried[0].judgement else ""
+        yield f"precision: {lowest.describe(dtype)}"
+    ways: dict[str, list[str]] = {}
+    for t in tried:
+        if t.row and t.judgement and t.judgement.way:
+            ways.setdefault(t.judgement.way.value, []).append(t.case.name)
+    yield from (f"judged {way}" + (f": {', '.join(names)}" if len(ways) > 1 else "") for way, names in ways.items())
