@@ -104,8 +104,8 @@ def try_case(
         return Tried(case, None, (f"{case.name}: not judged, y has shape {strange}, which does not follow the sizes",))
     if reference.own and not aside and differs(hand, right) and at_kink(reference, exact, to64(dy)):
         beside = replace(case, name=f"{case.name}, beside kinks", inputs=move_aside(case.inputs, rng))
-        found = try_case(code, reference, beside, rng, slack, dy, name_it=name_it, aside=True)
-        return replace(found, notes=(f"{case.name}: {KINK}", *found.notes))
+        there = try_case(code, reference, beside, rng, slack, dy, name_it=name_it, aside=True)
+        return replace(there, notes=(f"{case.name}: {KINK}", *there.notes))
     again, _ = run(code, case.inputs, dy)
     stage = function_stage(case.name, code, reference, isolated=True)
     if contents(tuple(hand.values())) != contents(tuple(again.values())):
