@@ -33,6 +33,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "handgrad
 from everyday import FUNCTIONS, Everyday, draw, is_drawn, result, slopes
 
 AGREES = 1e-8  # of the largest entry, where the right gradient is known to rounding
+ANOTHER = {
+    "embedding_padded"
+}  # whose reference is meant to differ from its forward pass: the padding row has no gradient
 QUOTIENT_AGREES = 1e-7  # the same where it is a difference quotient
 
 
@@ -103,7 +106,7 @@ def main(names: list[str]) -> int:
         try:
             error = ask()
             if not error <= (QUOTIENT_AGREES if kind.startswith("everyday") else AGREES):
-                says, why = "wrong", f"off by {error:.1g}"
+                says, why = "another" if name.split()[0] in ANOTHER else "wrong", f"off by {error:.1g}"
         except Exception as reason:
             says, why = "refused", f"{type(reason).__name__}: {reason}"
             if names:
@@ -111,9 +114,10 @@ def main(names: list[str]) -> int:
         counts.setdefault(kind, Counter())[says] += 1
         if why:
             print(f"{says}: {name}: {why}")
-    print("\n| | ran and right | refused with a reason | wrong |\n| :-- | --: | --: | --: |")
+    print("\n| | ran and right | refused with a reason | another function by intent | wrong |")
+    print("| :-- | --: | --: | --: | --: |")
     for kind, found in counts.items():
-        print(f"| {kind} | {found['right']} | {found['refused']} | {found['wrong']} |")
+        print(f"| {kind} | {found['right']} | {found['refused']} | {found['another']} | {found['wrong']} |")
     return int(any(found["wrong"] for found in counts.values()))
 
 

@@ -41,7 +41,7 @@ def add_parser(commands: Any) -> None:
     command.add_argument("--diff", action="store_true",
                          help="print the changes found as one patch for git apply, all else to stderr")  # fmt: skip
     command.add_argument("--mend", type=float, metavar="SECONDS",
-                         help=f"search so long for a change that makes a function right ({MEND_SECONDS:g}; 0: not)")  # fmt: skip
+                         help=f"search so long for a change that mends a function ({MEND_SECONDS:g})")  # fmt: skip
     command.add_argument("--dtype", choices=DTYPES, metavar="NAME", help=f"{', '.join(DTYPES)} (float64)")
     command.add_argument("--seed", type=int, help="of inputs and upstream gradients; a fresh one if not given")
     command.add_argument("--slack", type=float, default=1.0, metavar="X",

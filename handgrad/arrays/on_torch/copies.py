@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.arrays.on_torch.array import constant
-from handgrad.arrays.on_torch.stand_in import REPLACED, replace
+from handgrad.arrays.on_torch.stand_in import REPLACED, each, replace
 
 LIBRARIES = {"numpy", "scipy", "torch", "jax", "array_api_compat", "handgrad", *sys.stdlib_module_names} - {"__main__"}
 
@@ -44,6 +44,8 @@ class Copies:
             return self.method(value)
         if isinstance(value, functools.partial):
             return functools.partial(self.of(value.func), *map(self.of, value.args), **self.of(value.keywords))
+        if isinstance(value, np.vectorize):
+            return each(self.of(value.pyfunc))
         if isinstance(value, np.ndarray):
             return self.keep(value, constant(value.copy()))
         if type(value) in (list, dict):

@@ -1,7 +1,8 @@
 """Anyone's forward and backward pass: how it is called, which inputs it gets, what it must keep; never a bound.
 
 verify.py judges a function, case.py at one set of inputs. arguments.py checks what the user hands in and prepare.py
-sorts it; calling.py calls it (torch's autograd.Function and modules too), by reference.py beside torch. inputs.py
+sorts it; calling.py calls it (torch's autograd.Function and modules too), by reference.py beside torch,
+or by own_forward.py beside its own forward pass (beside_kinks.py: but not at a kink). inputs.py
 draws, ordinary and special: kinks.py where the code bends, sizes.py at other sizes; probes.py compares many of them.
 side_effects.py asks for the contracts: layouts.py, frozen.py, elsewhere.py, leading_axis.py. rows.py tells what came
 out, mending.py looks for the change that makes it right.

@@ -16,6 +16,7 @@ import torch
 
 from handgrad.arrays.on_torch.array import OnTorch, array, following, to_tensor
 from handgrad.arrays.on_torch.copies import on_torch
+from handgrad.arrays.on_torch.methods import CannotFollow
 from handgrad.arrays.precision import like, to64
 from handgrad.judge.constants import QUOTIENT_BEND, QUOTIENT_ERROR, QUOTIENT_ROUNDINGS, QUOTIENT_STEP
 from handgrad.judge.isolation import attempt, duplicate, quiet
@@ -52,7 +53,7 @@ class OwnForward(Reference):
         """y. Raises CannotDifferentiate where the forward pass as it stands gives another one."""
         with following():
             y = super().value(inputs)
-        plain = attempt(self.run_plainly, inputs).value
+        plain = None if is_jax(self.model) else attempt(self.run_plainly, inputs).value
         if plain is None or not difference_words(plain, y):
             return y
         wide = self.in_float64()
@@ -81,8 +82,8 @@ class OwnForward(Reference):
         """y of the forward pass as it stands, in float64, on a copy of the object that it belongs to."""
         forward = attempt(copy.deepcopy, self.forward).value or self.forward
         wide = torch.zeros((), dtype=torch.float64) if isinstance(self.model, torch.Tensor) else np.zeros(())
-        arrays = {n: like(a, self.model if is_jax(self.model) else wide) for n, a in duplicate(inputs).items()}
-        with quiet(), torch.no_grad():
+        arrays = {n: like(a, wide) for n, a in duplicate(inputs).items()}
+        with quiet():
             return run_forward(forward, self.names, arrays, duplicate(self.constants))
 
     def check(self, inputs: Mapping[str, Float]) -> None:
@@ -126,7 +127,10 @@ class OwnForward(Reference):
         return y
 
     def _call(self, arrays: Mapping[str, Any], forward: Callable[..., Any] | None = None) -> Any:
-        return run_forward(forward or self.forward, self.names, arrays, duplicate(self.constants))
+        ran = attempt(run_forward, forward or self.forward, self.names, arrays, duplicate(self.constants))
+        if ran.error is not None:
+            raise cannot_follow(ran.error) or ran.error
+        return ran.value
 
 
 def run_forward(
@@ -141,6 +145,13 @@ def without_lists(out: Any) -> Any:
     if isinstance(out, list):
         return array(out)
     return (without_lists(out[0]), *out[1:]) if isinstance(out, tuple) and out else out
+
+
+def cannot_follow(error: BaseException | None) -> BaseException | None:
+    """The CannotFollow that this error was raised from: NumPy wraps one in an error of its own at `buffer[i] = ...`."""
+    while error is not None and not isinstance(error, CannotFollow):
+        error = error.__cause__
+    return error
 
 
 def rebuilt(forward: Any) -> Any:

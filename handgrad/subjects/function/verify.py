@@ -54,7 +54,7 @@ def verify_function(
     mend: float | None = None,
     name: str = "",
 ) -> Report:
-    """Certify a hand-written backward pass against a torch function, whatever it is written with.
+    """Certify a hand-written backward pass against a torch function, or against the gradient of its own forward pass.
 
         y, cache = forward(*inputs)    grads = backward(dy, cache)
         y        = forward(*inputs)    grads = backward(dy, *inputs), or backward(dy) of an object that keeps its state
@@ -67,7 +67,9 @@ def verify_function(
     uses one, or an nn.Module (whose parameters are judged as well; reference is then a module with the same parameter
     names, or a function of the inputs and the parameters).
 
-    reference: any callable of float64 torch tensors in the order of the inputs, returning y.
+    reference: any callable of float64 torch tensors in the order of the inputs, returning y. None: forward itself is
+    differentiated, be it NumPy, array API, torch or JAX code, or the forward of a torch.autograd.Function. The report
+    says so, and code that differs at a kink of forward is judged beside it, for both sides are right there.
     inputs: arrays, or shapes (tuples of sizes; () is a scalar) from which ordinary and special inputs (tiny, large,
     zeros, ties, kinks, saturated, one-hot, sparse) are drawn, at several sizes; a list, or a dict by the argument names
     of forward. A dict goes by name to a reference with the same names as well, to any other in forward's order. Integer
@@ -92,6 +94,9 @@ def verify_function(
     <Verdict.CERTIFIED: 'CERTIFIED'>
     >>> verify_function(forward, lambda dh, h: dh * (1 - h), torch.tanh, [(3, 4)]).verdict
     <Verdict.REFUTED: 'REFUTED'>
+
+    >>> verify_function(forward, lambda dh, h: dh * (1 - h**2), inputs=[(3, 4)]).verdict
+    <Verdict.CERTIFIED: 'CERTIFIED'>
     """
     check_callables(forward, backward, reference)
     name = name or title(forward)

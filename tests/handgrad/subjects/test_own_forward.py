@@ -1,4 +1,4 @@
-"""Without a reference the forward pass is its own: right code passes, wrong code does not."""
+"""Without a reference the forward pass is its own: right code passes, wrong code does not, the rest is said."""
 
 import copy
 import math
@@ -130,10 +130,10 @@ def in_jax(power):
 def test_right_and_wrong_without_a_reference(power, expected):
     layer = Layer(power)
     asked = {
-        "NumPy": judge(affine, lambda dy, c: affine_backward(dy, c, power), [(4, 3), (3, 2), (2,)]),
+        "NumPy": judge(affine, lambda dy, c: affine_backward(dy, c, power), [X, W, B]),
         "a method": judge(layer.forward, layer.backward, [X]),
         "a closure": judge(*closure(power), [X]),
-        "a Function": judge(function(power), inputs=[(4, 3)]),
+        "a Function": judge(function(power), inputs=[(3,)]),
         "its apply": judge(function(power).apply, inputs=[torch.tensor(X)]),
         "float32": judge(
             affine, lambda dy, c: affine_backward(dy, c, power), [X.astype("f4"), W.astype("f4"), B.astype("f4")]
@@ -180,12 +180,18 @@ def clipped(z):
 
 
 @pytest.mark.parametrize("forward", RELUS.values(), ids=RELUS)
-@pytest.mark.parametrize("inputs", [[np.array([[-1.0, 0.0, 2.0]])], [(4, 3)]], ids=["given", "drawn"])
-def test_either_side_of_a_kink_is_right(forward, inputs):
+def test_either_side_of_a_kink_is_right(forward):
+    inputs = [np.array([[-1.0, 0.0, 2.0]])]
     for side in (lambda z: z > 0, lambda z: z >= 0, lambda z: 0.5 * (np.sign(z) + 1)):
         report = judge(forward, lambda dy, z, side=side: dy * side(z), inputs)
         assert report.verdict is C, report.text()
     assert judge(forward, lambda dy, z: dy * (z < 0), inputs).verdict is R
+
+
+def test_a_relu_at_all_that_is_drawn_for_a_shape():
+    report = judge(np.vectorize(lambda v: max(v, 0.0)), lambda dy, z: dy * (z > 0), [(2,)])
+    assert report.verdict is C, report.text()
+    assert any("at a kink of your forward pass" in note for note in report.notes)
 
 
 def test_ties_of_a_maximum_are_judged_beside_them():
@@ -194,10 +200,11 @@ def test_ties_of_a_maximum_are_judged_beside_them():
         out[np.arange(len(x)), x.argmax(1)] = dy
         return out
 
-    report = judge(lambda x: x.max(1), backward)
+    ties = [np.array([[1.0, 1.0, 0.0], [2.0, 3.0, 3.0]])]
+    report = judge(lambda x: x.max(1), backward, ties)
     assert report.verdict is C, report.text()
     assert any("kink" in note for note in report.notes)
-    assert judge(lambda x: x.max(1), lambda dy, x: backward(dy, -x)).verdict is R
+    assert judge(lambda x: x.max(1), lambda dy, x: backward(dy, -x), ties).verdict is R
 
 
 def test_a_wrong_number_at_a_smooth_point_is_not_excused():
