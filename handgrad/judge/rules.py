@@ -121,8 +121,8 @@ def allow_zeros_below_rounding(found: Judgement) -> Judgement:
 def allow_lost_digits_without_a_reference(found: Judgement) -> Judgement:
     """In a special case, a forward pass as it is written has a gradient that is off by a rounding of dy, or code has.
 
-    At z = -600 autograd of 1 / (1 + exp(-z)) underflows on its way; at z = 40 it is right, and s (1 - s) is not. torch's
-    own sigmoid as a reference would lose what the code loses.
+    At z = -600 autograd of 1 / (1 + exp(-z)) underflows on its way; at z = 40 it is right, and s (1 - s) is not. As a
+    reference, torch's own sigmoid would lose what the code loses.
     """
     trial, evidence = found.trial, dict(found.evidence)
     if not (trial.stage.own and trial.optional):
