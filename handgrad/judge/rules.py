@@ -124,6 +124,27 @@ def largest_input(trial: Trial) -> float:
     return max((float(np.max(np.abs(a), initial=0.0)) for a in trial.exact.values()), default=0.0)
 
 
+def allow_lost_digits_without_a_reference(found: Judgement) -> Judgement:
+    """In a special case, a forward pass as it is written has a gradient that is off by a rounding of dy, or code has.
+
+    At z = -600 autograd of 1 / (1 + exp(-z)) underflows on its way; at z = 40 it is right, and s (1 - s) is not. As a
+    reference, torch's own sigmoid would lose what the code loses.
+    """
+    trial, evidence = found.trial, dict(found.evidence)
+    if not (trial.stage.own and trial.optional):
+        return found
+    for name in (n for n in found.failing() if n != "y" and n not in trial.missing):
+        e = found.evidence[name]
+        if e.hand.shape == e.reference.shape:
+            largest = max(float(np.max(np.abs(a), initial=0.0)) for a in (trial.dy64, e.reference))
+            below = np.abs(e.hand - e.reference) <= trial.arithmetic.u * largest
+            evidence[name] = replace(
+                e, bound=np.where(below, np.maximum(e.bound, np.abs(e.hand - e.reference)), e.bound)
+            )
+    changed = {n: measure(trial, n, e) for n, e in evidence.items() if e is not found.evidence[n]}
+    return replace(found.with_tensors(changed), evidence=evidence)
+
+
 def compare_the_forward_pass_first(found: Judgement) -> Judgement:
     """If foreign code computes another function than its reference, their gradients cannot be compared."""
     trial, first = found.trial, forward_report(found)
@@ -260,6 +281,7 @@ VERDICT_RULES: tuple[Callable[[Judgement], Judgement], ...] = (
     find_the_rung,
     add_the_noise_of_the_reference,
     allow_zeros_below_rounding,
+    allow_lost_digits_without_a_reference,
     compare_the_forward_pass_first,
     take_a_missing_gradient_for_zero,
     leave_a_missing_gradient_open,

@@ -87,8 +87,8 @@ def exprel(x: Tensor) -> Tensor:
 
 STEEP: dict[str, Rule] = {  # whose derivative may be infinite
     "exp": torch.exp, "expm1": torch.expm1, "exp2": torch.exp2, "log": torch.log, "log1p": torch.log1p,
-    "log2": torch.log2, "log10": torch.log10, "sqrt": torch.sqrt, "divide": truediv, "multiply": mul,
-    "reciprocal": torch.reciprocal, "tan": torch.tan, "sinh": torch.sinh, "cosh": torch.cosh, "arcsin": torch.arcsin,
+    "log2": torch.log2, "log10": torch.log10, "sqrt": torch.sqrt, "multiply": mul,
+    "tan": torch.tan, "sinh": torch.sinh, "cosh": torch.cosh, "arcsin": torch.arcsin,
     "arccos": torch.arccos, "arctanh": torch.arctanh, "arccosh": torch.arccosh, "float_power": torch.pow,
     "logit": torch.special.logit, "erfinv": torch.special.erfinv, "gammaln": torch.special.gammaln,
     "digamma": torch.special.digamma, "ndtri": torch.special.ndtri, "erfcx": torch.special.erfcx,
@@ -109,6 +109,8 @@ ELEMENTWISE: dict[str, Rule] = {
     **{name: partial(unspoilt, f) for name, f in STEEP.items()},
     **SMOOTH,
     **{name: lambda x, y, f=f: unspoilt(f, as_float(x), as_float(y)) for name, f in OF_TWO.items()},
+    "divide": partial(unspoilt, truediv),
+    "reciprocal": partial(unspoilt, torch.reciprocal),
     "add": lambda x, y: wide(x) + wide(y),
     "subtract": lambda x, y: wide(x) - wide(y),
     "power": power,

@@ -11,6 +11,7 @@ from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.base import CannotEnter
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.explain.notes import Explanation, explain
+from handgrad.judge.constants import CLOSE
 from handgrad.judge.isolation import attempt, contents, duplicate
 from handgrad.judge.judge import judge
 from handgrad.judge.judgement import Judgement
@@ -126,7 +127,11 @@ def try_case(
     )
     found = judge(trial)
     if case.optional and overflows_as_torch(found, reference):
-        return Tried(case, None, (f"{case.name}: not judged, torch's own {trial.dtype} code overflows there as well",))
+        return Tried(
+            case,
+            None,
+            (f"{case.name}: not judged, {trial.dtype} overflows there, in torch's own code too or in forward",),
+        )
     forward_is_wrong = found.evidence["y"].outside.any()
     if error is not None and not forward_is_wrong:
         return Tried(case, stopped_row(case.name, "backward", error), error=error)
@@ -137,8 +142,10 @@ def try_case(
 
 def differs(hand: Arrays, right: Arrays) -> bool:
     """Whether numbers that came are other numbers than the right ones."""
-    both = [(to64(hand[n]), right[n]) for n in right if n in hand]
-    return all(np.isfinite(a).all() for a, _ in both) and any(difference_words(a, b) for a, b in both)
+    both = [(to64(hand[n]), right[n]) for n in right if n in hand and np.shape(hand[n]) == right[n].shape]
+    return all(np.isfinite(a).all() for a, _ in both) and any(
+        (np.abs(a - b) > CLOSE * np.abs(b)).any() for a, b in both
+    )
 
 
 def stops_alone(code: Code, case: Case) -> Tried | None:

@@ -41,20 +41,29 @@ def try_leading_axis(code: Code, reference: Reference, found: Judgement, rng: np
 def try_more_rows(code: Code, reference: Reference, found: Judgement, rng: np.random.Generator) -> Tried | None:
     """Where the first input has a single row: the code at three rows, UNRESOLVED if it is wrong there.
 
-    From one row it cannot be told whether more are meant, so neither CERTIFIED nor REFUTED would be true.
+    From one row it cannot be told whether more are meant, so neither CERTIFIED nor REFUTED would be true. Other inputs
+    of a single row may belong to it, or be the same for every row: code that is right either way is right.
     """
-    inputs = with_rows(found)
-    if inputs is None:
+    tried = []
+    for inputs in with_rows(found):
+        name = f"three rows: {shape_words({n: tuple(np.shape(v)) for n, v in inputs.items()})}"
+        case = Case(name, inputs, Kind.SIZES)
+        tried.append(try_case(code, reference, case, rng, found.trial.slack, name_it=False))
+    taken = [t for t in tried if agrees_forward(t)]
+    if not taken or not all(list_wrong(t) or t.error for t in taken):
         return None
-    name = f"three rows: {shape_words({n: tuple(np.shape(v)) for n, v in inputs.items()})}"
-    tried = try_case(code, reference, Case(name, inputs, Kind.SIZES), rng, found.trial.slack, name_it=False)
-    if tried.row is None or not agrees_forward(tried) or not (list_wrong(tried) or tried.error):
-        return None
+    return leave_open(taken[0])
+
+
+def leave_open(tried: Tried) -> Tried:
+    """What is wrong there as UNRESOLVED."""
+    assert tried.row is not None
     tensors = tuple(
         t if t.verdict is Verdict.CERTIFIED else replace(t, verdict=Verdict.UNRESOLVED, reason=ONE_ROW)
         for t in tried.row.isolated.tensors
     )
-    return replace(tried, row=replace(tried.row, isolated=StageReport(name, tensors)), judgement=None, error=None)
+    row = replace(tried.row, isolated=StageReport(tried.case.name, tensors))
+    return replace(tried, row=row, judgement=None, error=None)
 
 
 def agrees_forward(tried: Tried) -> bool:
@@ -79,11 +88,12 @@ def with_axis(found: Judgement) -> Iterator[Inputs]:
         yield longer
 
 
-def with_rows(found: Judgement) -> Inputs | None:
-    """The inputs of the first case with three rows in the first of them; None where it has not one."""
+def with_rows(found: Judgement) -> Iterator[Inputs]:
+    """The inputs of the first case with three rows in the first of them, if it has one, and in all that have one."""
     inputs, exact = found.trial.inputs, found.trial.exact
-    first = next(iter(inputs))
-    if exact[first].shape[:1] != (1,):
-        return None
-    rows = np.concatenate([exact[first], -exact[first] / 2, 2 * exact[first]])
-    return {**inputs, first: like(rows, inputs[first])}
+    first, *others = [n for n, a in exact.items() if a.shape[:1] == (1,)] or [None]
+    if first == next(iter(inputs)):
+        rows = {n: like(np.concatenate([exact[n], -exact[n] / 2, 2 * exact[n]]), inputs[n]) for n in (first, *others)}
+        yield {**inputs, first: rows[first]}
+        if others:
+            yield {**inputs, **rows}

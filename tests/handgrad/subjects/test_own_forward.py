@@ -215,6 +215,16 @@ def test_a_wrong_number_at_a_smooth_point_is_not_excused():
     assert report.verdict is R
 
 
+def test_a_forward_pass_whose_own_gradient_underflows():
+    def silu(z):
+        s = 1 / (1 + np.exp(-z))
+        return z * s, (z, s)
+
+    report = judge(silu, lambda dy, c: dy * (c[1] + c[0] * c[1] * (1 - c[1])), [(4, 3)])
+    assert report.verdict is C, report.text()
+    assert judge(silu, lambda dy, c: dy * (c[1] + c[0] * c[1]), [(4, 3)]).verdict is R
+
+
 # -- what cannot be said
 def test_a_missing_gradient_is_left_open():
     def mse(y, t):
