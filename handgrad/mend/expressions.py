@@ -66,7 +66,7 @@ _templates: dict[tuple[str, Writing], ast.expr] = {}
 def filled(text: str, writing: Writing, **parts: ast.expr) -> ast.expr:
     """The template with these expressions in it."""
     if (text, writing) not in _templates:
-        named = text.format(e="_e_", m="_m_", **writing._asdict())
+        named = text.format(e="_e_", m="_m_", n="_n_", **writing._asdict())
         _templates[text, writing] = expression(named)
     marks = {f"_{name}_": part for name, part in parts.items()}
 

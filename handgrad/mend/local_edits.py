@@ -1,6 +1,7 @@
 """Edits of one node of a tree: another operator, name, number, function, axis, index; operands exchanged or dropped."""
 
 import ast
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple, TypeGuard
@@ -17,7 +18,7 @@ class Edit(NamedTuple):
 
 OPERATORS: tuple[type[ast.operator], ...] = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult)
 COMPARISONS: tuple[type[ast.cmpop], ...] = (ast.Gt, ast.GtE, ast.Lt, ast.LtE, ast.Eq, ast.NotEq)
-NUMBERS = (0, 1, 2, 3, 4, 0.5, -1, -2)
+NUMBERS = (0, 1, 2, 3, 4, 0.5, -1, -2, math.pi)
 MODULES = ("np", "numpy", "xp", "torch", "jnp")
 
 
@@ -42,6 +43,10 @@ def edit_operation(node: ast.BinOp) -> Iterator[Edit]:
         if not isinstance(node.op, kind):
             yield Edit(ast.BinOp(node.left, kind(), node.right), 1)
     if isinstance(node.op, ast.BitAnd | ast.BitOr):
+        sides = [
+            list(edit_comparison(side)) if isinstance(side, ast.Compare) else [] for side in (node.left, node.right)
+        ]
+        yield from (Edit(ast.BinOp(a.node, node.op, b.node), 1.6) for a in sides[0] for b in sides[1])
         yield Edit(
             ast.BinOp(node.left, ast.BitOr() if isinstance(node.op, ast.BitAnd) else ast.BitAnd(), node.right), 1
         )
@@ -119,7 +124,7 @@ def edit_truth(node: ast.Constant) -> Iterator[Edit]:
         yield Edit(ast.Constant(not node.value), 1)
 
 
-def edit_tuple(node: ast.Tuple) -> Iterator[Edit]:
+def edit_tuple(node: ast.Tuple | ast.List) -> Iterator[Edit]:
     """Two of several exchanged: axes, shapes, operands."""
     for i, j in combinations(range(min(len(node.elts), 6)), 2):
         elts = list(node.elts)
@@ -129,7 +134,7 @@ def edit_tuple(node: ast.Tuple) -> Iterator[Edit]:
         alike = [e for e in node.elts if ast.dump(e) == text]
         if len(alike) > 1 and isinstance(alike[0], ast.Slice):
             for new, cost in edit_slice(alike[0]):
-                yield Edit(ast.Tuple([new if e in alike else e for e in node.elts], ast.Load()), cost + 0.2)
+                yield Edit(type(node)([new if e in alike else e for e in node.elts], ast.Load()), cost + 0.2)
 
 
 def edit_call(node: ast.Call) -> Iterator[Edit]:
@@ -197,6 +202,7 @@ EDITS: dict[type, Sequence[Callable[..., Iterator[Edit]]]] = {
     ast.IfExp: [edit_choice],
     ast.Constant: [edit_truth],
     ast.Tuple: [edit_tuple],
+    ast.List: [edit_tuple],
     ast.Call: [edit_call],
     ast.BoolOp: [edit_both],
 }

@@ -9,9 +9,10 @@ import numpy as np
 
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import attempt
-from handgrad.mend.expressions import Writing, around, edits_inside, own_edits, together
+from handgrad.mend.expressions import Writing, around, edits_inside, filled, own_edits, together
 from handgrad.mend.local_edits import MODULES, Edit
 from handgrad.mend.material import AtHand, is_value
+from handgrad.mend.pairs import pairs
 from handgrad.mend.required import Need
 
 
@@ -46,6 +47,12 @@ class Lookup:
                 yield from self.plausible(
                     together(self.node, item.node, self.writing, item.cost, number=item.is_number)
                 )
+
+    def joined_twice(self) -> Iterator[Edit]:
+        """Put together with two things at hand, the second found by the value it must have."""
+        if self.hand is not None and self.need.unique and np.all(to64(self.value)):
+            for text, values, cost in pairs(to64(self.value), self.need.values[0], self.hand.items):
+                yield from self.plausible(iter([Edit(filled(text, self.writing, e=self.node, **values), cost)]))
 
     def plausible(self, edits: Iterator[Edit]) -> Iterator[Edit]:
         """Those that give the value that is needed; all where that cannot be told."""

@@ -1,4 +1,4 @@
-"""Two things at hand that together with an expression give a value: for each first one the second is looked up by value."""
+"""Two things at hand that together with an expression give a value; the second is looked up by its value."""
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence

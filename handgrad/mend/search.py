@@ -71,6 +71,7 @@ class Search:
         yield self.of_several(tapped)
         for pieces in (False, True):
             yield chain.from_iterable(in_part(part, look.node, look.joined(pieces=pieces)) for part, look in looks)
+        yield chain.from_iterable(in_part(part, look.node, look.joined_twice()) for part, look in looks)
         if lost:
             yield self.everywhere(tapped)
 

@@ -57,10 +57,31 @@ def of_assignment(statement: ast.stmt) -> Iterator[Rewrite]:
                 copied = ast.Call(ast.Attribute(statement.value, "copy", ast.Load()), [], [])
                 yield Rewrite({statement.value: copied}, 2)
     if isinstance(statement, ast.AugAssign):
+        if isinstance(statement.target, ast.Subscript) and isinstance(statement.op, ast.Add):
+            yield from (Rewrite({statement: added}, 2.2) for added in with_repetitions(statement, statement.target))
         yield Rewrite({statement: ast.Assign([statement.target], statement.value)}, 1.2)
         for kind in OPERATORS:
             if not isinstance(statement.op, kind):
                 yield Rewrite({statement: ast.AugAssign(statement.target, kind(), statement.value)}, 1.2)
+
+
+def with_repetitions(statement: ast.AugAssign, target: ast.Subscript) -> Iterator[ast.stmt]:
+    """x[i] += v where an index stands in i several times, as NumPy and as torch have it."""
+    array = with_context(target.value)
+    at = ast.Attribute(ast.Attribute(ast.Name("np", ast.Load()), "add", ast.Load()), "at", ast.Load())
+    yield ast.Expr(ast.Call(at, [array, target.slice, statement.value], []))
+    index = target.slice if isinstance(target.slice, ast.Tuple) else ast.Tuple([target.slice], ast.Load())
+    put = ast.Attribute(array, "index_put_", ast.Load())
+    yield ast.Expr(ast.Call(put, [index, statement.value], [ast.keyword("accumulate", ast.Constant(True))]))
+
+
+def with_context(node: ast.expr) -> ast.expr:
+    """The same array where it is read."""
+    if isinstance(node, ast.Name):
+        return ast.Name(node.id, ast.Load())
+    if isinstance(node, ast.Attribute):
+        return ast.Attribute(node.value, node.attr, ast.Load())
+    return node
 
 
 def of_results(statement: ast.stmt, names: Sequence[str]) -> Iterator[Rewrite]:

@@ -91,9 +91,9 @@ def with_axis(found: Judgement) -> Iterator[Inputs]:
 def with_rows(found: Judgement) -> Iterator[Inputs]:
     """The inputs of the first case with three rows in the first of them, if it has one, and in all that have one."""
     inputs, exact = found.trial.inputs, found.trial.exact
-    first, *others = [n for n, a in exact.items() if a.shape[:1] == (1,)] or [None]
-    if first == next(iter(inputs)):
-        rows = {n: like(np.concatenate([exact[n], -exact[n] / 2, 2 * exact[n]]), inputs[n]) for n in (first, *others)}
+    single = [n for n, a in exact.items() if a.shape[:1] == (1,)]
+    rows = {n: like(np.concatenate([exact[n], -exact[n] / 2, 2 * exact[n]]), inputs[n]) for n in single}
+    if (first := next(iter(inputs))) in rows:
         yield {**inputs, first: rows[first]}
-        if others:
+        if len(rows) > 1:
             yield {**inputs, **rows}
