@@ -73,6 +73,12 @@ def describe_edits(edits: Edits) -> Change:
     return Change(tuple(found), "".join(diffs))
 
 
+def describe_place(part: Part, node: Any) -> Place:
+    """A statement as a place."""
+    source = part.source
+    return Place(source.file, node.lineno, source.name, source.text.splitlines()[node.lineno - 1])
+
+
 def narrow(old: ast.AST, new: Any) -> tuple[ast.AST, Any]:
     """The smallest part of a node that is another one now, and that one."""
     while type(old) is type(new) and isinstance(old, ast.expr):

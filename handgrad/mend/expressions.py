@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from handgrad.mend.local_edits import Edit, local_edits
-from handgrad.mend.templates import AROUND, TOGETHER, WITH_NUMBER
+from handgrad.mend.templates import AROUND, SCALED, TOGETHER, WITH_NUMBER
 from handgrad.source.tree import changed, expression, parents_of
 
 
@@ -45,6 +45,12 @@ def edits_inside(
 def around(node: ast.expr, writing: Writing) -> Iterator[Edit]:
     """Something put around the expression."""
     for text, cost in templates(AROUND):
+        yield Edit(filled(text, writing, e=node), cost)
+
+
+def scaled(node: ast.expr, writing: Writing) -> Iterator[Edit]:
+    """The expression times a number."""
+    for text, cost in templates(SCALED):
         yield Edit(filled(text, writing, e=node), cost)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import attempt
-from handgrad.mend.expressions import Writing, around, edits_inside, filled, own_edits, together
+from handgrad.mend.expressions import Writing, around, edits_inside, filled, own_edits, scaled, together
 from handgrad.mend.local_edits import MODULES, Edit
 from handgrad.mend.material import AtHand, is_value
 from handgrad.mend.pairs import pairs
@@ -47,6 +47,10 @@ class Lookup:
                 yield from self.plausible(
                     together(self.node, item.node, self.writing, item.cost, number=item.is_number)
                 )
+
+    def scaled(self) -> Iterator[Edit]:
+        """Times a number that stands nowhere."""
+        return self.plausible(scaled(self.node, self.writing))
 
     def joined_twice(self) -> Iterator[Edit]:
         """Put together with two things at hand, the second found by the value it must have."""

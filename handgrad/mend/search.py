@@ -43,13 +43,16 @@ class Search:
     deadline: float
     parents: Mapping[Part, Mapping[ast.AST, ast.AST]]
     made: dict[Part, dict[ast.AST, Any]] = field(default_factory=dict)  # by the steps so far
-    tried: int = 0
+    suspects: set[tuple[Part, ast.AST]] | None = None  # statements of which another value would make everything right
 
     def step(self) -> Candidate | None:
         """The cheapest candidate that makes everything right; else one that makes the most tensors right."""
         before = [draw.wrong(self.run(draw, None)) for draw in self.draws]
         tapped = Tapped(self.program, self.trees(None))
         noted, needs = find_needs(tapped, self.draws[0], self.deadline)
+        if self.suspects is None:
+            whole = (tapped.places[n.place] for n in needs if n.fixes == before[0])
+            self.suspects = {(place.part, place.statement) for place in whole}
         goals = dict.fromkeys([before[0], *sorted((n.fixes for n in needs), key=len, reverse=True)])
         for goal in goals:
             chosen = [n for n in needs if n.fixes == goal]
@@ -71,6 +74,7 @@ class Search:
         yield self.of_several(tapped)
         for pieces in (False, True):
             yield chain.from_iterable(in_part(part, look.node, look.joined(pieces=pieces)) for part, look in looks)
+        yield chain.from_iterable(in_part(part, look.node, look.scaled()) for part, look in looks)
         yield chain.from_iterable(in_part(part, look.node, look.joined_twice()) for part, look in looks)
         if lost:
             yield self.everywhere(tapped)
@@ -128,7 +132,6 @@ class Search:
         for candidate in candidates:
             if time.monotonic() > self.deadline:
                 return
-            self.tried += 1
             wrong = (draw.wrong(self.run(draw, candidate)) for draw in self.draws)
             if all(now <= then - goal for now, then in zip(wrong, before, strict=True)):
                 yield candidate
@@ -160,17 +163,23 @@ def in_part(part: Part, node: ast.expr, edits: Iterator[Edit]) -> Iterator[Candi
     return (Candidate(part, {node: new}, cost) for new, cost in edits)
 
 
-def find_edits(
-    program: Program, draws: Sequence[Draw], confirm: Confirm, seconds: float
-) -> dict[Part, dict[ast.AST, Any]] | None:
-    """The edits of each part with which everything is right; None if none were found in time."""
+class Found(NamedTuple):
+    """edits: of each part, with which everything is right; suspect: the one statement that can be wrong alone."""
+
+    edits: dict[Part, dict[ast.AST, Any]] | None
+    suspect: tuple[Part, ast.AST] | None = None
+
+
+def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, seconds: float) -> Found:
+    """What was found in time; no suspect where several statements could be wrong."""
     parents = {part: parents_of(part.source.tree) for part in program.parts}
     search = Search(program, draws, confirm, time.monotonic() + seconds, parents)
     with safely():
         for _ in range(STEPS):
             if (step := search.step()) is None:
-                return None
+                break
             search.made[step.part] = {**search.made.get(step.part, {}), **step.edits}
             if not search.draws[0].wrong(search.run(search.draws[0], None)):
-                return search.made
-    return None
+                return Found(search.made)
+    suspects = search.suspects or set()
+    return Found(None, next(iter(suspects)) if len(suspects) == 1 else None)

@@ -37,9 +37,8 @@ RELATIVES = """
 
 # What is put around an expression.
 AROUND = {
-    2: "-{e}; {e}.T; {e} ** 2; 1 - {e}; 2 * {e}; 0.5 * {e}",
-    2.2: "{e} / 2",
-    2.5: "1; 0; {e} ** 3; 1 + {e}; 3 * {e}; 1 / {e}; {e} > 0; {e} - 1; {e} ** 0.5; {e}.sum()",
+    2: "-{e}; {e}.T; {e} ** 2; 1 - {e}",
+    2.5: "1; 0; {e} ** 3; 1 + {e}; 1 / {e}; {e} > 0; {e} - 1; {e} ** 0.5; {e}.sum()",
     3: """
         1 - {e} ** 2; {e} * (1 - {e}); {e} < 0; 1 / {e} ** 2; {np}.sqrt({e}); {np}.exp({e}); {np}.exp(-{e});
         {np}.log({e}); {np}.sign({e}); {np}.abs({e}); {np}.tanh({e}); {e}.sum({axis}=0); {e}.sum({axis}=1);
@@ -57,6 +56,12 @@ AROUND = {
         1 / (1 + {np}.exp(-{e})); {e} - {e}.mean({axis}=0); {e} - {e}.mean({axis}=0, {keep}=True);
         {e} - {e}.mean({axis}=-1, {keep}=True); {e} - {e}.sum({axis}=-1, {keep}=True)
     """,
+}
+
+# Numbers that may be missing; tried last, for at one size 0.5 may be what 1 / sqrt(4) was meant to be.
+SCALED = {
+    4: "2 * {e}; 0.5 * {e}; {e} / 2",
+    4.5: "3 * {e}; {e} / 3; 4 * {e}",
 }
 
 # How an expression is joined to an array at hand, or gives way to it.

@@ -4,22 +4,36 @@ from pathlib import Path
 
 from rich.text import Text
 
-from handgrad.mend.change import Change, Replacement
+from handgrad.mend.change import Change, Place, Replacement
 
 
-def code_lines(change: Change) -> list[Text]:
+def code_lines(change: Change | None, suspect: Place | None) -> list[Text]:
     """Every line that is changed, what stands there underlined, and what should.
 
     student.py:21, in backward
       21 |     dz1 = dh * (1 - h)
          |                     ^ should be h ** 2
     """
+    if change is None:
+        return [] if suspect is None else point_at(suspect)
     lines = []
     for r in change.replacements:
-        lines.append(Text(f"{shown(r.place.file)}:{r.place.line}, in {r.place.function}", "bold"))
+        lines.append(heading(r.place))
         lines += quoted(r)
     lines.append(Text("= with this change every gradient is CERTIFIED, on other draws and at other sizes too"))
     return lines
+
+
+def point_at(place: Place) -> list[Text]:
+    """A line that must be wrong, though it is not known what should stand there."""
+    words = (
+        "= another value here, and only here, would make every gradient right; no small change was found that gives it"
+    )
+    return [heading(place), Text(f"  {place.line} | {place.text}"), Text(words)]
+
+
+def heading(place: Place) -> Text:
+    return Text(f"{shown(place.file)}:{place.line}, in {place.function}", "bold")
 
 
 def quoted(r: Replacement) -> list[Text]:

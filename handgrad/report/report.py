@@ -51,6 +51,7 @@ class Report:
     chain: the stages are one after the other; else they are one and the same at other inputs.
 
     change: of the code judged, with which every gradient is CERTIFIED; None where none is needed, or none was found.
+    suspect: without a change, the one line of which another value would make every gradient right.
     """
 
     name: str
@@ -67,11 +68,12 @@ class Report:
     notes: tuple[str, ...] = field(default=())
     chain: bool = True
     change: Change | None = None
+    suspect: Place | None = None
 
     @property
     def place(self) -> Place | None:
         """The line of the code that is wrong; None where it is not known."""
-        return self.change.place if self.change else None
+        return self.change.place if self.change else self.suspect
 
     @property
     def gradients(self) -> Verdict:
@@ -134,7 +136,7 @@ class Report:
     def renderable(self) -> RenderableType:
         """The report for a rich console."""
         parts: list[RenderableType] = [headline(self)]
-        parts += [Padding(line, (0, 0, 0, 2)) for line in code_lines(self.change)] if self.change else []
+        parts += [Padding(line, (0, 0, 0, 2)) for line in code_lines(self.change, self.suspect)]
         parts += [Padding(Stages(self.stages), (0, 0, 0, 2))] if self.stages else []
         parts += [Padding(line, (0, 0, 0, 2)) for line in remarks(self)]
         return Group(*parts)

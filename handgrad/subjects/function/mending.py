@@ -10,9 +10,9 @@ import numpy as np
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.judge.isolation import attempt, duplicate
-from handgrad.mend.change import Change, describe_edits
+from handgrad.mend.change import Change, Place, describe_edits, describe_place
 from handgrad.mend.draw import Draw
-from handgrad.mend.search import find_edits
+from handgrad.mend.search import Found, find_edits
 from handgrad.source.program import Part, Passes, Program, read_program
 from handgrad.source.safely import only_computes
 from handgrad.subjects.function.calling import Code, by_autograd
@@ -29,8 +29,11 @@ def find_change(
     certifies: Callable[[Code], bool],
     seconds: float,
     seed: int,
-) -> Change | None:
-    """The smallest change with which the judge certifies the code; None if none is found in time, or no source is."""
+) -> Change | Place | None:
+    """The smallest change with which the judge certifies the code; else the line that is wrong, if only one can be.
+
+    None where there is no source, where it does more than compute, or where nothing is found in time.
+    """
     program = read_program(code.graph or code.forward, None if code.graph else code.backward)
     wrong = next((t for t in tried if t.row is not None and t.row.isolated.verdict.value != "CERTIFIED"), None)
     if program is None or wrong is None or is_own(program) or not only_computes(program):
@@ -41,8 +44,10 @@ def find_change(
         made = attempt(program.made, trees).value
         return made is not None and certifies(with_passes(code, made))
 
-    edits = find_edits(program, draws, confirm, seconds) if draws else None
-    return None if edits is None else describe_edits(edits)
+    edits, suspect = find_edits(program, draws, confirm, seconds) if draws else Found(None)
+    if edits is not None:
+        return describe_edits(edits)
+    return None if suspect is None else describe_place(*suspect)
 
 
 def is_own(program: Program) -> bool:

@@ -15,6 +15,7 @@ from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.planted_error import plant_error
 from handgrad.judge.settings import choose_seed
 from handgrad.judge.verdict import Verdict
+from handgrad.mend.change import Change, Place
 from handgrad.report.report import Report, StageContracts
 from handgrad.subjects.function.arguments import (
     check_arguments,
@@ -115,11 +116,11 @@ def verify_function(
     judged = [t for t in tried if t.judgement is not None]
 
     def certifies(changed: Code) -> bool:
-        found = try_models(changed, oracle, given, models, seed + 1, slack)
-        return not any_wrong(found.tried) and names_broken(found.side) <= names_broken(side)
+        new = try_models(changed, oracle, given, models, seed + 1, slack)
+        return not any_wrong(new.tried) and names_broken(new.side) <= names_broken(side)
 
     refuted = seconds > 0 and any_wrong(tried)
-    change = find_change(code, oracle.on(model), tried, certifies, seconds, seed) if refuted else None
+    found = find_change(code, oracle.on(model), tried, certifies, seconds, seed) if refuted else None
     return Report(
         name=name,
         dtype=dtype_name(model),
@@ -132,7 +133,8 @@ def verify_function(
         contracts=side,
         notes=tuple(dict.fromkeys([*([OWN] if oracle.own else []), *list_notes(tried)])),
         chain=False,
-        change=change,
+        change=found if isinstance(found, Change) else None,
+        suspect=found if isinstance(found, Place) else None,
     )
 
 

@@ -139,6 +139,25 @@ def test_a_closure():
     assert len(edits) == 1
 
 
+def test_the_line_alone_where_no_change_is_found():
+    def forward(x):
+        return np.sin(x) * np.exp(x), x
+
+    def backward(dy, x):
+        s = np.sin(x) ** 7 / (3 + np.log(5 + x * x))
+        return dy * s
+
+    report = verify_function(forward, backward, lambda x: torch.sin(x) * torch.exp(x), [(3,)], seed=0)
+    assert report.change is None
+    assert report.suspect is None  # both lines could be wrong alone
+    one_line = lambda dy, x: dy * np.sin(x) ** 7 / (3 + np.log(5 + x * x))  # noqa: E731
+    report = verify_function(forward, one_line, lambda x: torch.sin(x) * torch.exp(x), [(3,)], seed=0)
+    assert report.change is None
+    assert report.place is not None
+    assert report.place.line == line_of(test_the_line_alone_where_no_change_is_found, "one_line = lambda")
+    assert "another value here, and only here, would make every gradient right" in report.text(width=140)
+
+
 def test_two_slips_at_two_places():
     def backward(dy, cache):
         x, h, W1, W2 = cache
