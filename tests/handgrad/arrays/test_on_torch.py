@@ -41,7 +41,7 @@ def numbers(seed=0):
     return np.random.default_rng(seed).normal(size=(3, 3))
 
 
-@pytest.mark.parametrize("name", NEEDED)
+@pytest.mark.parametrize("name", sorted(NEEDED))
 def test_torch_has_what_is_needed_of_its_private_room(name):
     x = numbers()
     found = find(name)(torch.tensor(x, requires_grad=True), **NEEDED[name])
@@ -49,7 +49,7 @@ def test_torch_has_what_is_needed_of_its_private_room(name):
     assert found.requires_grad
 
 
-@pytest.mark.parametrize("name", OF_MORE)
+@pytest.mark.parametrize("name", sorted(OF_MORE))
 def test_the_same_of_two(name):
     x, y = numbers(), numbers(1)
     found = find(name)(torch.tensor(x, requires_grad=True), torch.tensor(y))
