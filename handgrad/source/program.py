@@ -2,9 +2,13 @@
 
 import ast
 import copy
-from collections.abc import Callable, Iterator, Mapping
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import CellType, CodeType, FunctionType, MethodType
+from functools import cache
+from pathlib import Path
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +17,8 @@ from handgrad.judge.isolation import attempt, duplicate
 from handgrad.source.read import Source, read_source
 
 Trees = Mapping["Part", ast.AST]
+MOST_PARTS = 60  # functions of one pair of passes
+LIBRARIES = (Path(sysconfig.get_path("stdlib")), Path(__file__).parents[1])
 
 
 class Passes(NamedTuple):
@@ -45,8 +51,7 @@ class Program:
     def made(self, trees: Trees, **names: Any) -> Passes:
         """names: what else the new trees may call. Raises SyntaxError or ValueError where a tree is no Python."""
         new = Copies(self, trees, names)
-        forward = new.of(self.passes.forward)
-        return Passes(forward, None if self.passes.backward is None else new.of(self.passes.backward))
+        return Passes(new.of(self.passes.forward), new.of(self.passes.backward))
 
     def code(self, part: Part, tree: ast.AST) -> CodeType:
         """The compiled tree."""
@@ -67,76 +72,99 @@ class Program:
 
 
 class Copies:
-    """The functions, classes and objects of one making; each is made once."""
+    """The functions, classes, modules and objects of one making; each is made once, and what was shared still is."""
 
     def __init__(self, program: Program, trees: Trees, names: Mapping[str, Any]) -> None:
         self.program, self.trees, self.names = program, trees, names
         self.parts = {part.source.function: part for part in program.parts}
-        self.made: dict[Any, Any] = {}
-        self.globals: dict[int, dict[str, Any]] = {}
-        self.objects: dict[int, Any] = {}
+        self.owners = {part.owner for part in program.parts if part.owner is not None}
+        self.files = {part.source.function.__module__ for part in program.parts}
+        self.made: dict[int, Any] = {}
+        self.kept: list[Any] = []  # so that no id is given twice
 
     def of(self, value: Any) -> Any:
-        """The copy of a function, method, class or apply; arrays copied, anything else as it is."""
+        """The copy of anything that parts belong to, and of arrays; anything else as it is."""
+        if id(value) not in self.made:
+            self.kept.append(value)
+            self._copy(value)
+        return self.made[id(value)]
+
+    def _copy(self, value: Any) -> None:
+        """Enter the copy. What holds others is entered before they are copied: they may hold it."""
+        made, key = self.made, id(value)
         owner = getattr(value, "__self__", None)
-        if isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
-            return self.class_of(owner).apply
-        if isinstance(value, MethodType):
-            return MethodType(self.function_of(value.__func__), self.object_of(owner))
-        if isinstance(value, type) and any(part.owner is value for part in self.program.parts):
-            return self.class_of(value)
-        if isinstance(value, FunctionType):
-            return self.function_of(value)
-        return duplicate_nest(value)
+        if isinstance(owner, type) and owner in self.owners:  # the apply of an autograd.Function
+            made[key] = getattr(self.of(owner), value.__name__)
+        elif isinstance(value, MethodType):
+            made[key] = MethodType(self.of(value.__func__), self.of(owner))
+        elif isinstance(value, FunctionType) and value in self.parts:
+            self._copy_function(value)
+        elif isinstance(value, type) and value in self.owners:
+            self._copy_class(value)
+        elif isinstance(value, ModuleType) and value.__name__ in self.files:
+            made[key] = ModuleType(value.__name__)
+            vars(made[key]).update({n: self.of(v) if self._has_parts(v) else v for n, v in vars(value).items()})
+        elif type(value) in self.owners:
+            self._copy_object(value)
+        elif type(value) in (list, dict):
+            made[key] = type(value)()
+            pairs = value.items() if isinstance(value, dict) else ()
+            made[key].update({k: self.of(v) for k, v in pairs}) if isinstance(value, dict) else made[key].extend(
+                self.of(v) for v in value
+            )
+        else:
+            made[key] = type(value)(map(self.of, value)) if type(value) is tuple else duplicate(value)
 
-    def function_of(self, function: Any) -> Any:
-        """The function with its new tree, new globals and new cells."""
-        part = self.parts.get(function)
-        if part is None or function in self.made:
-            return self.made.get(function, function)
-        code = self.program.code(part, self.trees.get(part, part.source.tree))
-        cells = {name: CellType() for name in code.co_freevars}
-        made = FunctionType(
-            code, self.globals_of(part), function.__name__, function.__defaults__, tuple(cells.values())
+    def _has_parts(self, value: Any) -> bool:
+        return (isinstance(value, FunctionType) and value in self.parts) or (
+            isinstance(value, type) and value in self.owners
         )
-        made.__kwdefaults__ = function.__kwdefaults__
-        self.made[function] = made
-        known = self.program.free_names
-        for name, cell in cells.items():
-            old = attempt(getattr, known[name], "cell_contents")
-            if old.error is None:
-                cell.cell_contents = self.of(old.value)
-        return made
 
-    def globals_of(self, part: Part) -> dict[str, Any]:
+    def _copy_function(self, function: Any) -> None:
+        """The function with its new tree, new globals and new cells."""
+        part = self.parts[function]
+        code = self.program.code(part, self.trees.get(part, part.source.tree))
+        known = self.program.free_names
+        cells = tuple(self._cell(known[name]) for name in code.co_freevars)
+        new = FunctionType(code, self._globals(function), function.__name__, function.__defaults__, cells)
+        new.__kwdefaults__ = function.__kwdefaults__
+        self.made[id(function)] = new
+        for name, cell in zip(code.co_freevars, cells, strict=True):
+            old = attempt(getattr, known[name], "cell_contents")
+            if old.error is None and attempt(getattr, cell, "cell_contents").error is not None:
+                cell.cell_contents = self.of(old.value)
+
+    def _cell(self, old: CellType) -> CellType:
+        if id(old) not in self.made:
+            self.made[id(old)] = CellType()
+        found: CellType = self.made[id(old)]
+        return found
+
+    def _globals(self, function: FunctionType) -> dict[str, Any]:
         """The names of a module: its own, with copies of the arrays and parts among those that are used."""
-        old = part.source.function.__globals__
-        if id(old) not in self.globals:
-            new = self.globals[id(old)] = {**old, **self.names}
+        old = function.__globals__
+        if id(old) not in self.made:
+            new = self.made[id(old)] = {**old, **self.names}
             used = {n for p in self.program.parts for n in names_in(p.source.function.__code__)}
             new.update({n: self.of(old[n]) for n in used if n in old})
-        return self.globals[id(old)]
+        found: dict[str, Any] = self.made[id(old)]
+        return found
 
-    def class_of(self, owner: type) -> Any:
+    def _copy_class(self, owner: type) -> None:
         """A class derived from the old one, with the new methods."""
-        if owner not in self.made:
-            methods = [part for part in self.program.parts if part.owner is owner]
-            new = {p.source.name: self.function_of(p.source.function) for p in methods}
-            static = {
-                n: staticmethod(f) if isinstance(vars_of(owner).get(n), staticmethod) else f for n, f in new.items()
-            }
-            self.made[owner] = type(owner.__name__, (owner,), static)
-        return self.made[owner]
+        new = self.made[id(owner)] = type(owner.__name__, (owner,), {})
+        for part in self.program.parts:
+            if part.owner is owner:
+                name, made = part.source.name, self.of(part.source.function)
+                static = isinstance(vars_of(owner).get(name), staticmethod)
+                setattr(new, name, staticmethod(made) if static else made)
 
-    def object_of(self, owner: Any) -> Any:
+    def _copy_object(self, value: Any) -> None:
         """A copy of the object, of the new class."""
-        if id(owner) not in self.objects:
-            new = attempt(copy.deepcopy, owner).value
-            new = owner if new is None else new
-            if any(part.owner is type(owner) for part in self.program.parts) and new is not owner:
-                attempt(setattr, new, "__class__", self.class_of(type(owner)))
-            self.objects[id(owner)] = new
-        return self.objects[id(owner)]
+        new = attempt(copy.deepcopy, value).value
+        self.made[id(value)] = value if new is None else new
+        if new is not None:
+            attempt(setattr, new, "__class__", self.of(type(value)))
 
 
 def read_program(forward: Callable[..., Any], backward: Callable[..., Any] | None) -> Program | None:
@@ -144,43 +172,70 @@ def read_program(forward: Callable[..., Any], backward: Callable[..., Any] | Non
     found: dict[FunctionType, Part] = {}
     roots = [backward, forward] if backward is not None else [forward]
     for root in roots:
-        for function, owner in functions_of(root):
+        for function, owner in functions_of(root, ()):
             collect(function, owner, found)
-    first = next(functions_of(roots[0]), None)
+    first = next(functions_of(roots[0], ()), None)
     return Program(Passes(forward, backward), tuple(found.values())) if first and first[0] in found else None
 
 
-def functions_of(value: Any) -> Iterator[tuple[FunctionType, type | None]]:
-    """The plain functions behind a callable, the backward pass first."""
+def functions_of(value: Any, names: Sequence[str]) -> Iterator[tuple[FunctionType, type | None]]:
+    """The plain functions behind a callable, an object or a module of which these names are used."""
     owner = getattr(value, "__self__", value)
     if isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
-        for name in ("backward", "forward", "setup_context"):
-            function = getattr(vars_of(owner).get(name), "__func__", None)
-            if isinstance(function, FunctionType) and not function.__module__.startswith("torch."):
-                yield function, owner
+        yield from methods(owner, ("backward", "forward", "setup_context"))
     elif isinstance(value, MethodType) and isinstance(value.__func__, FunctionType):
         yield value.__func__, type(value.__self__)
     elif isinstance(value, FunctionType):
         yield value, None
+    elif isinstance(value, ModuleType) and not is_library(getattr(value, "__file__", None)):
+        for inside in vars(value).values():
+            if getattr(inside, "__module__", None) == value.__name__:
+                own = isinstance(inside, type)
+                yield from methods(inside, tuple(vars(inside))) if own else functions_of(inside, names)
+    elif isinstance(value, list | tuple):
+        for item in value[:8]:
+            yield from functions_of(item, names)
+    else:
+        kind = value if isinstance(value, type) else type(value)
+        if not is_library(getattr(sys.modules.get(kind.__module__), "__file__", None)) or kind.__module__ == "__main__":
+            yield from methods(kind, names)
+
+
+def methods(owner: type, names: Sequence[str]) -> Iterator[tuple[FunctionType, type]]:
+    """The methods of these names that are written in Python, outside of libraries."""
+    for name in names:
+        method = vars_of(owner).get(name)
+        function = getattr(method, "__func__", method)
+        if isinstance(function, FunctionType) and not is_library(function.__code__.co_filename):
+            yield function, owner
 
 
 def collect(function: FunctionType, owner: type | None, found: dict[FunctionType, Part]) -> None:
-    """The function and every function of the same file that it names, each once."""
+    """The function and every function outside of libraries that it names, each once."""
     source = None if function in found else read_source(function)
-    if source is None:
+    if source is None or len(found) >= MOST_PARTS:
         return
     found[function] = Part(source, owner)
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-    for name in names_in(function.__code__):
+    names = names_in(function.__code__)
+    for name in names:
         value = (
             attempt(getattr, cells[name], "cell_contents").value if name in cells else function.__globals__.get(name)
         )
-        named = list(functions_of(value))
-        if owner is not None and name not in cells and isinstance(vars_of(owner).get(name), FunctionType):
-            named.append((vars_of(owner)[name], owner))
-        for other, its in named:
-            if other.__code__.co_filename == source.file:
+        for other, its in functions_of(value, names):
+            if not is_library(other.__code__.co_filename):
                 collect(other, its, found)
+    for other, its in methods(owner, names) if owner is not None else ():
+        collect(other, its, found)
+
+
+@cache
+def is_library(file: str | None) -> bool:
+    """Whether a file is Python's, a package's, or the judge's own."""
+    if file is None or file.startswith("<frozen"):
+        return True
+    path = Path(file)
+    return "site-packages" in path.parts or any(path.is_relative_to(place) for place in LIBRARIES)
 
 
 def names_in(code: CodeType) -> list[str]:
@@ -192,15 +247,6 @@ def names_in(code: CodeType) -> list[str]:
 def vars_of(owner: type) -> dict[str, Any]:
     """What a class and those it is derived from define, the nearest first."""
     return {name: value for kind in reversed(owner.__mro__) for name, value in vars(kind).items()}
-
-
-def duplicate_nest(value: Any) -> Any:
-    """Copies of arrays, alone or in a list, tuple or dict."""
-    if isinstance(value, list | tuple) and type(value) in (list, tuple):
-        return type(value)(duplicate_nest(v) for v in value)
-    if isinstance(value, dict):
-        return {k: duplicate_nest(v) for k, v in value.items()}
-    return duplicate(value)
 
 
 def compile_function(tree: ast.AST, source: Source, free: Mapping[str, Any]) -> CodeType:

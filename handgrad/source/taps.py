@@ -2,15 +2,15 @@
 
 import ast
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from handgrad.arrays.precision import like, to64
-from handgrad.judge.isolation import duplicate
+from handgrad.judge.isolation import attempt, duplicate
 from handgrad.source.program import Part, Passes, Program, Trees
 
 TAP, HERE = "__handgrad_tap__", "__handgrad_here__"
@@ -131,6 +131,15 @@ class Tapped:
 
         made: ast.AST = build(tree, tree, True)
         return made
+
+
+def parts_that_run(program: Program, run: Callable[[Passes], Any]) -> Program:
+    """The program without the parts that a run does not reach."""
+    tapped = Tapped(program)
+    noted = Taps(tapped.places)
+    attempt(lambda: run(tapped.passes(noted)))
+    reached = {tapped.owner[tapped.before[i]] for i in noted.here} | {tapped.places[i].part for i in noted.values}
+    return replace(program, parts=tuple(part for part in program.parts if part in reached))
 
 
 def call(name: str, *args: Any) -> ast.Call:

@@ -15,6 +15,7 @@ from handgrad.mend.draw import Draw
 from handgrad.mend.search import Found, find_edits
 from handgrad.source.program import Part, Passes, Program, read_program
 from handgrad.source.safely import only_computes
+from handgrad.source.taps import parts_that_run
 from handgrad.subjects.function.calling import Code, by_autograd
 from handgrad.subjects.function.case import Tried, draw_upstream
 from handgrad.subjects.function.reference import Reference
@@ -38,7 +39,9 @@ def find_change(
     wrong = next((t for t in tried if t.row is not None and t.row.isolated.verdict.value != "CERTIFIED"), None)
     if program is None or wrong is None or is_own(program) or not only_computes(program):
         return None
-    draws = list(make_draws(code, reference, program, wrong, np.random.default_rng(seed)))
+    draws = make_draws(code, reference, program, wrong, np.random.default_rng(seed))
+    if draws:
+        program = parts_that_run(program, draws[0].run)
 
     def confirm(trees: Mapping[Part, ast.AST]) -> bool:
         made = attempt(program.made, trees).value
