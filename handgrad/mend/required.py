@@ -70,13 +70,17 @@ def find_needs(tapped: Tapped, draw: Draw, deadline: float) -> tuple[Taps, list[
         return noted, []
     if not all(np.isfinite(outputs[n]).all() for n in names):
         return noted, []
-    asked = Question(tapped, draw, outputs, wrong)
-    found = []
-    for place, values in sorted(noted.values.items()):
+    asked, found, helpless = Question(tapped, draw, outputs, wrong), list[Need](), set[int]()
+    for place, values in sorted(noted.values.items(), reverse=True):  # a whole expression comes before its parts
         if time.monotonic() > deadline:
             break
-        if 0 < len(flat(values)) <= MOST_NUMBERS and (need := asked.need(place, values)) is not None:
-            found.append(need)
+        if tapped.around.get(place) in helpless:
+            helpless.add(place)  # where no value of the whole helps, none of a part does
+        elif 0 < len(flat(values)) <= MOST_NUMBERS:
+            if (need := asked.need(place, values)) is not None:
+                found.append(need)
+            else:
+                helpless.add(place)
     return noted, found
 
 

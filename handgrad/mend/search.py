@@ -14,7 +14,7 @@ from handgrad.mend.local_edits import Edit, is_number
 from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
 from handgrad.mend.material import at_hand
 from handgrad.mend.required import Need, find_needs
-from handgrad.mend.statements import rewrites
+from handgrad.mend.statements import further_rewrites, rewrites
 from handgrad.source.program import Part, Program
 from handgrad.source.safely import safely
 from handgrad.source.taps import Tapped, Taps
@@ -68,14 +68,19 @@ class Search:
         """Candidates in the order in which they are tried. lost: nothing is known of what is needed."""
         needed = {tapped.places[need.place].node for need in needs}
         looks = [look for need in needs if (look := self.look(tapped, noted, need, needed)) is not None]
-        yield chain.from_iterable(in_part(part, look.node, look.small()) for part, look in looks)
-        yield self.of_statements(tapped)
-        yield chain.from_iterable(in_part(part, look.node, look.wrapped()) for part, look in looks)
+
+        def by_value(edits: Callable[[Lookup], Iterator[Edit]]) -> Iterator[Candidate]:
+            return chain.from_iterable(in_part(part, look.node, edits(look)) for part, look in looks)
+
+        yield by_value(Lookup.small)
+        yield self.of_statements()
+        yield by_value(Lookup.wrapped)
+        yield by_value(lambda look: look.joined(pieces=False))
+        yield self.of_parts(tapped)
+        yield by_value(lambda look: look.joined(pieces=True))
         yield self.of_several(tapped)
-        for pieces in (False, True):
-            yield chain.from_iterable(in_part(part, look.node, look.joined(pieces=pieces)) for part, look in looks)
-        yield chain.from_iterable(in_part(part, look.node, look.scaled()) for part, look in looks)
-        yield chain.from_iterable(in_part(part, look.node, look.joined_twice()) for part, look in looks)
+        yield by_value(Lookup.scaled)
+        yield by_value(Lookup.joined_twice)
         if lost:
             yield self.everywhere(tapped)
 
@@ -93,10 +98,15 @@ class Search:
         writing = writing_of(part.source.function.__globals__, part.source.tree)
         return part, Lookup(node, value, need, hand, names, self.numbers, writing, needed.__contains__)
 
-    def of_statements(self, tapped: Tapped) -> Iterator[Candidate]:
+    def of_statements(self) -> Iterator[Candidate]:
+        for part in self.program.parts:
+            for edits, cost in rewrites(part.source.tree, part.source.function.__code__.co_varnames):
+                yield Candidate(part, edits, cost)
+
+    def of_parts(self, tapped: Tapped) -> Iterator[Candidate]:
         for part in self.program.parts:
             names = part.source.function.__code__.co_varnames
-            for edits, cost in rewrites(part.source.tree, names, self.numbers, tapped.number.__contains__):
+            for edits, cost in further_rewrites(part.source.tree, names, self.numbers, tapped.number.__contains__):
                 yield Candidate(part, edits, cost)
 
     def of_several(self, tapped: Tapped) -> Iterator[Candidate]:

@@ -19,21 +19,28 @@ class Rewrite(NamedTuple):
     cost: float
 
 
-def rewrites(
-    tree: ast.AST, names: Sequence[str], numbers: Sequence[float], is_place: Callable[[ast.AST], bool]
-) -> Iterator[Rewrite]:
-    """Edits of whole statements, and of the parts of statements that have no value of their own to be compared."""
+def rewrites(tree: ast.AST, names: Sequence[str]) -> Iterator[Rewrite]:
+    """Edits of whole statements."""
     for block in blocks(tree):
         for i, statement in enumerate(block):
-            if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
-                continue
-            following = block[i + 1] if i + 1 < len(block) else None
-            yield from of_order(statement, following, len(block) > 1)
-            yield from of_assignment(statement)
-            yield from of_results(statement, names)
-            yield from of_parts(statement, names, numbers, is_place)
+            if not isinstance(statement, CLOSED):
+                yield from of_order(statement, block[i + 1] if i + 1 < len(block) else None, len(block) > 1)
+                yield from of_assignment(statement)
+                yield from of_results(statement, names)
+
+
+def further_rewrites(
+    tree: ast.AST, names: Sequence[str], numbers: Sequence[float], is_place: Callable[[ast.AST], bool]
+) -> Iterator[Rewrite]:
+    """Edits of those parts of statements that have no value to be compared; statements far from their place."""
     for block in blocks(tree):
+        for statement in block:
+            if not isinstance(statement, CLOSED):
+                yield from of_parts(statement, names, numbers, is_place)
         yield from of_places(block)
+
+
+CLOSED = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 
 
 def of_order(statement: ast.stmt, following: ast.stmt | None, several: bool) -> Iterator[Rewrite]:

@@ -88,6 +88,7 @@ class Tapped:
     def __init__(self, program: Program, trees: Trees = NO_TREES) -> None:
         self.program = program
         self.places: list[Place] = []
+        self.around: dict[int, int] = {}  # the next larger expression of an expression
         self.before: list[ast.stmt] = []
         self.owner: dict[ast.stmt, Part] = {}
         self.trees: dict[Part, ast.AST] = {}
@@ -107,7 +108,7 @@ class Tapped:
             if not isinstance(node, ast.AST):
                 return node
             statement = node if isinstance(node, ast.stmt | ast.Lambda) else statement
-            new = copy.copy(node)
+            first, new = len(self.places), copy.copy(node)
             for name, value in ast.iter_fields(node):
                 inside = free and not (isinstance(node, ast.Subscript) and name == "slice")
                 inside = inside and name not in ("decorator_list", "returns", "annotation", "args", "target", "targets")
@@ -118,6 +119,8 @@ class Tapped:
                 return new
             if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
                 return new
+            for part_of_it in range(first, len(self.places)):
+                self.around.setdefault(part_of_it, len(self.places))
             self.places.append(Place(part, node, statement))
             return call(TAP, ast.Constant(len(self.places) - 1), new)
 

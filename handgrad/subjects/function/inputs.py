@@ -182,6 +182,12 @@ def at_other_magnitudes(drawing: Drawing, constant: Sequence[str]) -> Iterator[C
             moved = {n: partial(on_rung, d, sign * rung, step) for n, d in drawing.draws.items() if n not in constant}
             there = replace(drawing, draws={**drawing.draws, **moved})
             yield there.case(f"magnitude {rung:.0e}", Kind.MAGNITUDES, probe=True)
+    if dtype_name(drawing.model) == "float16":  # which ends at 65504: a product with dy overflows, and y does not
+        for n in [n for n in drawing.draws if n not in constant and len(drawing.draws) > 1]:
+            alone_large = replace(
+                drawing, draws={**drawing.draws, n: partial(on_rung, drawing.draws[n], highest, step)}
+            )
+            yield alone_large.case(f"magnitude {highest:.0e} of {n} alone", Kind.MAGNITUDES, probe=True)
 
 
 def on_rung(draw: Draw, rung: float, step: float, rng: np.random.Generator, shape: Shape) -> Float:

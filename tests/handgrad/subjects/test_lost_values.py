@@ -65,7 +65,7 @@ def rms_norm(inside):
         def backward(ctx, dy):
             x, w, r = ctx.saved_tensors
             v, d = inside(x), inside(dy)
-            g = d * w
+            g = d * w.float()
             dx = r * (g - v * r * r * (g * v).mean(-1, keepdim=True))
             return dx.to(dy.dtype), (d * v * r).sum(0).to(dy.dtype)
 
