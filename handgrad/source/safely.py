@@ -3,6 +3,7 @@
 import os
 import random
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
@@ -21,8 +22,9 @@ DOES_MORE = {  # names of what does anything else than compute
     "open", "exec", "eval", "compile", "input", "exit", "quit", "breakpoint", "__import__", "system", "popen", "Popen",
     "_exit", "fork", "kill", "abort", "remove", "unlink", "rmtree", "rename", "mkdir", "makedirs", "save", "savez",
     "savetxt", "tofile", "dump", "write", "write_text", "write_bytes", "socket", "urlopen", "memmap", "sleep",
+    "Thread", "Process", "Pool", "ThreadPoolExecutor", "ProcessPoolExecutor", "start_new_thread",
 }  # fmt: skip
-_shut = False
+_here = threading.local()  # .shut: whether this thread runs code under trial; other threads go on as ever
 _hooked = False
 
 
@@ -37,7 +39,7 @@ def only_computes(program: Program) -> bool:
 
 def refuse(event: str, args: tuple[Any, ...]) -> None:
     """Python's audit hook: raise Refused where a file would be written, and for what reaches outside the process."""
-    if not _shut:
+    if not getattr(_here, "shut", False):
         return
     if event == "open":
         mode, flags = (args[1] or ""), (args[2] or 0)
@@ -50,18 +52,18 @@ def refuse(event: str, args: tuple[Any, ...]) -> None:
 @contextmanager
 def safely() -> Iterator[None]:
     """Until it ends, nothing that runs can write a file, reach the network or print; random numbers are put back."""
-    global _shut, _hooked
+    global _hooked
     if not _hooked:  # a hook stays for good; it does nothing unless this is entered
         sys.addaudithook(refuse)
         _hooked = True
     numpy_state = np.random.get_state()  # noqa: NPY002
     torch_state, python_state = torch.get_rng_state(), random.getstate()
-    before, _shut = _shut, True
+    before, _here.shut = getattr(_here, "shut", False), True
     try:
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             yield
     finally:
-        _shut = before
+        _here.shut = before
         np.random.set_state(numpy_state)  # noqa: NPY002
         torch.set_rng_state(torch_state)
         random.setstate(python_state)

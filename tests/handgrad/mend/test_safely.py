@@ -4,6 +4,8 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,14 @@ def test_what_reaches_outside_is_refused(what: str, tmp_path: Path) -> None:
     (tmp_path / "after").write_text("and afterwards it is as before")
 
 
+def test_other_threads_go_on_as_ever(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()  # it has its thread before
+        with safely():
+            pool.submit((tmp_path / "theirs").write_text, "x").result()
+    assert (tmp_path / "theirs").read_text() == "x"
+
+
 def test_reading_and_printing_are_let_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "kept").write_text("kept")
     with safely():
@@ -60,9 +70,13 @@ def test_code_that_names_more_than_computing_is_not_edited() -> None:
         open("log")  # noqa: SIM115
         return dy
 
+    def in_a_thread(dy, x):
+        threading.Thread(target=print).start()
+        return dy
+
     def quiet(dy, x):
         return dy
 
-    read = [read_program(forward, b) for b in (backward, quiet)]
+    read = [read_program(forward, b) for b in (backward, in_a_thread, quiet)]
     assert all(p is not None for p in read)
-    assert [only_computes(p) for p in read if p is not None] == [False, True]
+    assert [only_computes(p) for p in read if p is not None] == [False, False, True]
