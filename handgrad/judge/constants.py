@@ -37,6 +37,7 @@ KINK_DRAWS = 4
 KINK_STEPS = (2.0**-32, 2.0**-40)
 KINK_LEFT = 1 / 2
 EQUAL_ROWS = 512
+EQUAL_NUMBERS = 2**15
 QUOTIENT_ENTRIES = 64
 QUOTIENT_ERROR = 1 / 8
 QUOTIENT_NEAR = 1 / 4
@@ -148,6 +149,7 @@ REASONS: dict[str, Reason] = {
     "KINK_LEFT": Reason(
         "verdict", "share of the jump left at the smaller step: 1 at a kink, 1/256 if smooth, 1/16 at a square root"
     ),
+    "EQUAL_NUMBERS": Reason("verdict", "numbers of all inputs together at most, where there are so many rows"),
     "EQUAL_ROWS": Reason("verdict", "equal rows in bfloat16: from 256 on a sum rounded at every addition stands still"),
     "QUOTIENT_ENTRIES": Reason(
         "verdict", "failing entries that a difference quotient may clear: more are no rounding of the reference"

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.precision import dtype_name, like, to64
-from handgrad.judge.constants import EQUAL_ROWS, MAGNITUDE_STEP, MAGNITUDES_16, MAGNITUDES_32, MAGNITUDES_64
+from handgrad.judge.constants import (
+    EQUAL_NUMBERS,
+    EQUAL_ROWS,
+    MAGNITUDE_STEP,
+    MAGNITUDES_16,
+    MAGNITUDES_32,
+    MAGNITUDES_64,
+)
 from handgrad.judge.isolation import attempt
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, Kind, repeat_first
@@ -146,15 +153,22 @@ def at_equal_rows(drawing: Drawing, y: Shape) -> Iterator[Case]:
     """In low precision: many equal rows, whose sum shows how sums are rounded."""
     first = next((shape[0] for shape in drawing.shapes.values() if shape), 1)
     if Arithmetic.of(dtype_name(drawing.model)).coarse and first > 1 and y[:1] == (first,):
-        becomes = {first: EQUAL_ROWS}
-        shapes, expected = resize(drawing.shapes, becomes), follow(y, drawing.shapes, becomes)
-        name = f"{EQUAL_ROWS} equal rows: {shape_words(shapes)}"
-        yield drawing.at(shapes, name, Kind.SIZES, equal_rows, y_shape=expected, equal=True)
+        rows = EQUAL_ROWS
+        while rows > first and count_numbers(resize(drawing.shapes, {first: rows})) > EQUAL_NUMBERS:
+            rows //= 2  # other axes of the same size grow with it
+        shapes, expected = resize(drawing.shapes, {first: rows}), follow(y, drawing.shapes, {first: rows})
+        name = f"{rows} equal rows: {shape_words(shapes)}"
+        yield drawing.at(shapes, name, Kind.SIZES, partial(equal_rows, rows), y_shape=expected, equal=True)
 
 
-def equal_rows(draw: Draw) -> Draw:
+def count_numbers(shapes: Mapping[str, Shape]) -> int:
+    """How many numbers all inputs have together."""
+    return sum(int(np.prod(shape)) for shape in shapes.values())
+
+
+def equal_rows(rows: int, draw: Draw) -> Draw:
     """The first row throughout, where there are so many."""
-    return lambda rng, shape: repeat_first(draw(rng, shape)) if shape[:1] == (EQUAL_ROWS,) else draw(rng, shape)
+    return lambda rng, shape: repeat_first(draw(rng, shape)) if shape[:1] == (rows,) else draw(rng, shape)
 
 
 def at_other_sizes(drawing: Drawing, y: Shape) -> Iterator[Case]:
