@@ -20,7 +20,7 @@ def code_lines(change: Change | None, suspect: Place | None) -> list[Text]:
     for r in change.replacements:
         lines.append(heading(r.place))
         lines += quoted(r)
-    lines.append(Text("= with this change every gradient is CERTIFIED, on other draws and at other sizes too"))
+    lines.append(Text("= with this change every gradient is CERTIFIED"))
     return lines
 
 

@@ -1,4 +1,4 @@
-"""All functions that a forward and a backward pass are made of, as far as they stand in the same file."""
+"""All functions that a forward and a backward pass are made of, outside of libraries."""
 
 import ast
 import copy

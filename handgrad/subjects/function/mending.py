@@ -10,6 +10,7 @@ import numpy as np
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.judge.isolation import attempt, duplicate
+from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Change, Place, describe_edits, describe_place
 from handgrad.mend.draw import Draw
 from handgrad.mend.search import Found, find_edits
@@ -36,7 +37,7 @@ def find_change(
     None where there is no source, where it does more than compute, or where nothing is found in time.
     """
     program = read_program(code.graph or code.forward, None if code.graph else code.backward)
-    wrong = next((t for t in tried if t.row is not None and t.row.isolated.verdict.value != "CERTIFIED"), None)
+    wrong = next((t for t in tried if t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED), None)
     if program is None or wrong is None or is_own(program) or not only_computes(program):
         return None
     draws = make_draws(code, reference, program, wrong, np.random.default_rng(seed))
