@@ -3,6 +3,7 @@
 This file is also the program under test, `python test_kill.py saves|fits FOLDER`: it forks, kills, looks and tells.
 """
 
+import itertools
 import json
 import os
 import signal
@@ -46,25 +47,36 @@ def of_step(step: int) -> Training:
     return Training(params, (None,), state, ({"epoch": step, "step": step},), step, step, step)
 
 
-def killed(child: Callable[[Callable[[int], None]], None], after: float) -> tuple[int, bool]:
-    """Runs `child` in a process of its own, kills it; the last step it told as saved (or -1), and whether it lived."""
+def killed(child: Callable[[Callable[[int], None]], None], count: int, after: float) -> tuple[int, bool]:
+    """Runs `child` in a process of its own, kills it `after` seconds after it told of `count` saves, so that a busy
+    machine gets as far as an idle one; the last step it told as saved (or -1), and whether it lived.
+    """
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         child(lambda step: os.write(writing, b"%d\n" % step))
         os._exit(0)
     os.close(writing)
-    time.sleep(after)
-    os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
     with os.fdopen(reading) as told:
-        return max(map(int, told.read().split()), default=-1), os.WIFSIGNALED(status)
+        steps = [int(line) for line in itertools.islice(told, count)]
+        time.sleep(after)
+        os.kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+        return max([*steps, *map(int, told)], default=-1), os.WIFSIGNALED(status)
+
+
+def moments(longest: float) -> Iterator[tuple[int, float]]:
+    """When to kill: after 0 to 3 saves and up to so many seconds more."""
+    rng = np.random.default_rng(0)
+    return ((int(rng.integers(4)), float(rng.uniform(0, longest))) for _ in range(KILLS))
 
 
 def saves(folder: Path) -> Iterator[dict[str, Any]]:
     """Saves step after step, without end, killed 20 times."""
     path = folder / "run.safetensors"
+    begun = time.perf_counter()
     save(path, WIDE, LOSS, OPTIMIZER, of_step(0))
+    once = time.perf_counter() - begun
 
     def child(tell: Callable[[int], None]) -> None:
         step = load(path).training.step
@@ -73,8 +85,8 @@ def saves(folder: Path) -> Iterator[dict[str, Any]]:
             save(path, WIDE, LOSS, OPTIMIZER, of_step(step))
             tell(step)
 
-    for after in np.random.default_rng(0).uniform(0.01, 0.1, KILLS):
-        told, _ = killed(child, after)
+    for count, after in moments(2 * once):
+        told, _ = killed(child, count, after)
         found = load(path).training
         yield {"told": told, "found": found.step, "right": bits(found) == bits(of_step(found.step)), **left(path)}
     save(path, WIDE, LOSS, OPTIMIZER, of_step(0))
@@ -112,8 +124,11 @@ def fits(folder: Path) -> Iterator[dict[str, Any]]:
     def resumed() -> Training | None:
         return load(path, expect=NET).training if path.exists() else None
 
-    for after in np.random.default_rng(0).uniform(0, 4 * epoch, KILLS):
-        told, alive = killed(lambda tell: void(train(path, resume=resumed(), then=lambda t: tell(t.step))), after)
+    def child(tell: Callable[[int], None]) -> None:
+        train(path, resume=resumed(), then=lambda t: tell(t.step))
+
+    for count, after in moments(2 * epoch):
+        told, alive = killed(child, count, after)
         found = resumed()
         step = found.step if found else -1
         yield {"told": told, "found": step, "right": found is None or bits(found) == unbroken[step], "alive": alive}
