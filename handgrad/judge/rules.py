@@ -104,8 +104,9 @@ def add_the_noise_of_the_reference(found: Judgement) -> Judgement:
 
 def allow_zeros_below_rounding(found: Judgement) -> Judgement:
     """A zero for a value below the rounding of its tensor's largest is a lost digit, not another formula."""
-    trial, evidence, dy_lost = found.trial, dict(found.evidence), 0.0
+    trial, evidence = found.trial, dict(found.evidence)
     largest = largest_input(trial) if trial.optional else 0.0
+    dy_lost = largest_upstream(trial) if largest >= 1 else 0.0  # 1 - h is 0 for the h of a large input
     for name in found.failing():  # y comes first
         e = found.evidence[name]
         if e.hand.shape == e.reference.shape:
@@ -113,7 +114,7 @@ def allow_zeros_below_rounding(found: Judgement) -> Judgement:
             below = e.outside & (e.hand == 0) & (size <= trial.arithmetic.u * max(np.max(size, initial=0.0), beside))
             if below.any():
                 if name == "y":  # then a gradient far below dy is lost with it, even if its whole tensor is
-                    dy_lost = float(np.max(np.abs(trial.dy64), initial=0.0))
+                    dy_lost = largest_upstream(trial)
                 evidence[name] = replace(e, bound=np.where(below, size, e.bound))
     changed = {n: measure(trial, n, e) for n, e in evidence.items() if e is not found.evidence[n]}
     return replace(found.with_tensors(changed), evidence=evidence)
@@ -122,6 +123,10 @@ def allow_zeros_below_rounding(found: Judgement) -> Judgement:
 def largest_input(trial: Trial) -> float:
     """The largest number of a special draw: what is below its rounding is lost where a formula adds to it."""
     return max((float(np.max(np.abs(a), initial=0.0)) for a in trial.exact.values()), default=0.0)
+
+
+def largest_upstream(trial: Trial) -> float:
+    return float(np.max(np.abs(trial.dy64), initial=0.0))
 
 
 def allow_lost_digits_without_a_reference(found: Judgement) -> Judgement:
@@ -136,7 +141,7 @@ def allow_lost_digits_without_a_reference(found: Judgement) -> Judgement:
     for name in (n for n in found.failing() if n != "y" and n not in trial.missing):
         e = found.evidence[name]
         if e.hand.shape == e.reference.shape:
-            largest = max(float(np.max(np.abs(a), initial=0.0)) for a in (trial.dy64, e.reference))
+            largest = max(largest_upstream(trial), float(np.max(np.abs(e.reference), initial=0.0)))
             below = np.abs(e.hand - e.reference) <= trial.arithmetic.u * largest
             evidence[name] = replace(
                 e, bound=np.where(below, np.maximum(e.bound, np.abs(e.hand - e.reference)), e.bound)

@@ -82,7 +82,8 @@ def compare(
     if error is not None:
         return Probe(case, dy, np.inf)
     largest = max(float(np.max(np.abs(v), initial=0.0)) for v in exact.values())
-    lost = a.u * float(np.max(np.abs(to64(dy)))) if lost_entries(to64(hand["y"]), y, a.u * largest).any() else 0.0
+    lost = a.u * float(np.max(np.abs(to64(dy))))
+    lost *= largest >= 1 or bool(lost_entries(to64(hand["y"]), y, a.u * largest).any())
     limits = {name: a.u * largest if name == "y" else lost for name in right}
     return Probe(case, dy, max(how_far(hand.get(n), S, usual.get(n, 0.0), a, limits[n]) for n, S in right.items()))
 

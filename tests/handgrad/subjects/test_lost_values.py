@@ -79,6 +79,29 @@ def test_a_product_that_overflows_float16_where_torch_does_not(inside, verdict):
     assert report.verdict.value == verdict, report.text()
 
 
+def gate(slope):
+    """s tanh(c) with s = 1 / (1 + e^-z). 1 - t^2 is 0 from c = 19 on, where 1e-16 and far less is right."""
+
+    def forward(z, c):
+        s, t = 1 / (1 + np.exp(-z)), np.hstack([np.tanh(c)])
+        return s * t, (s, t)
+
+    def backward(dh, cache):
+        s, t = cache
+        return dh * t * s * (1 - s), dh * s * slope(t)
+
+    return forward, backward
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [(lambda t: 1 - t * t, "CERTIFIED"), (lambda t: 1 - t, "REFUTED")])
+def test_a_gate_so_full_that_its_slope_is_lost(slope, verdict):
+    """One entry alone, so no larger one stands beside it; this reference keeps the digits of 1 - t^2 where c > 0."""
+    reference = lambda z, c: torch.sigmoid(z) * (1 - 2 * torch.sigmoid(-2 * c))  # noqa: E731
+    for seed in range(3):
+        report = verify_function(*gate(slope), reference, [(1, 1), (1, 1)], seed=seed)
+        assert report.verdict.value == verdict, report.text()
+
+
 def exponential(returned):
     kept = {}
 
