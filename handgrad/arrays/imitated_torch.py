@@ -80,7 +80,7 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False  # nothing is compiled in here; torch's default imports its whole compiler, which takes seconds
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs, name = kwargs or {}, func._schema.name.rpartition("::")[2].strip("_")
+        kwargs, name = kwargs or {}, base_name(func)
         kind = KINDS.get(name, "kernel")
         if name == "linalg_vector_norm" and args[1:2] in ((np.inf,), (-np.inf,)):
             kind = "exact"
@@ -161,6 +161,11 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         spread = spread.to(tensor.device)
         moved = (tensor * (1 + a.u * spread) + a.tiny * spread * (tensor != 0)).to(tensor.dtype)
         return tensor.copy_(moved) if in_place else moved
+
+
+def base_name(func: Any) -> str:
+    """The name of an operation of aten, as in the lists above."""
+    return str(func._schema.name).rpartition("::")[2].strip("_")
 
 
 def is_float(value: Any) -> bool:
