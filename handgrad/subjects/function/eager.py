@@ -32,13 +32,13 @@ def beside_eager(found: Judgement, reference: Reference) -> list[str]:
 def overflows_as_torch(found: Judgement, reference: Reference) -> bool:
     """Whether the code overflows below float64, and torch's own code of the reference as well.
 
-    In float16 an overflow inside may leave finite numbers, which are then wrong. Where squares of the inputs overflow
-    and its own forward pass goes wrong, or torch's code on its way, the code is not meant for them; a backward pass
-    that alone goes wrong is wrong.
+    In float16 an overflow inside may leave finite numbers, which are then wrong. Where sums of squares of the inputs
+    overflow and its own forward pass goes wrong, or torch's code on its way, the code is not meant for them; a backward
+    pass that alone goes wrong is wrong.
     """
     trial = found.trial
-    largest = max(float(np.max(np.abs(a), initial=0.0)) for a in trial.exact.values())
-    squares_overflow = largest**2 > trial.arithmetic.huge
+    with np.errstate(over="ignore"):
+        squares_overflow = sum(float(np.sum(a**2)) for a in trial.exact.values()) > trial.arithmetic.huge
     if squares_overflow and is_lost(trial.results["y"], found, "y"):
         return True
     given = {n: v for n, v in trial.results.items() if n not in trial.missing}

@@ -96,7 +96,7 @@ def two_layers(mask):
 
 
 @pytest.mark.parametrize(("mask", "judged"), [(lambda h: h > 0, False), (lambda h: h < 9, True)])
-@pytest.mark.parametrize("size", [200, 30000])
+@pytest.mark.parametrize("size", [20, 30000])
 def test_a_unit_that_float16_switches_off_by_overflow(mask, judged, size):
     """At 30000 x W1 is -inf, so that h and y are 0; inf times the mask is nan, where torch's own mask gives 0."""
     x, W1, W2 = (torch.full(shape, size, dtype=torch.float16) for shape in ((1, 2), (2, 3), (3, 2)))
@@ -106,8 +106,20 @@ def test_a_unit_that_float16_switches_off_by_overflow(mask, judged, size):
     dy = torch.tensor([[3.1, 2.7]], dtype=torch.float16)
     tried = try_case(code, reference, case, np.random.default_rng(1), 1.0, dy)
     wrong = tried.judgement is not None and tried.judgement.verdict is Verdict.REFUTED
-    assert wrong == (judged and size == 200), tried.notes
+    assert wrong == (judged and size == 20), tried.notes
     assert (tried.judgement is None) == (size == 30000)
+
+
+@pytest.mark.parametrize(("size", "verdict"), [(20, "REFUTED"), (120, None)])
+def test_scores_that_overflow_float16_by_their_sum(size, verdict):
+    """120^2 does not, eight of them do, and the softmax of inf is nan. torch scales q and k before."""
+    attend = lambda q, k, v: torch.softmax(q @ k.mT / 8**0.5, -1) @ v  # noqa: E731
+    code = Code(lambda *qkv: (attend(*qkv), None), lambda dy, _: (dy, dy, dy), ("q", "k", "v"))
+    reference = Reference(torch.nn.functional.scaled_dot_product_attention, code.names, {})
+    q = torch.full((2, 8), size, dtype=torch.float16)
+    case = Case("large", {"q": q, "k": q.clone(), "v": q.clone()}, Kind.MAGNITUDES)
+    tried = try_case(code, reference, case, np.random.default_rng(1), 1.0, torch.ones((2, 8), dtype=torch.float16))
+    assert (tried.judgement and tried.judgement.verdict.value) == verdict, tried.notes
 
 
 def gate(slope):
