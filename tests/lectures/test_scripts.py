@@ -25,7 +25,7 @@ for script in sys.argv[1:]:
 def run(folder: Path, *arguments: str | Path) -> str:
     """What Python prints in that folder, with every warning an error."""
     command = [sys.executable, "-W", "error", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
