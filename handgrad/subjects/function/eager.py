@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from handgrad.arrays.imitated_torch import KINDS, base_name, is_float
+from handgrad.arrays.imitated_torch import facts_of, is_float, leaves
 from handgrad.arrays.precision import like
 from handgrad.judge.compare import Float
 from handgrad.judge.isolation import attempt
@@ -60,8 +59,8 @@ class Overflow(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        rounds = KINDS.get(base_name(func)) != "exact"  # a mask of -inf is meant
-        self.seen |= rounds and all(map(is_finite, tree_leaves(args))) and not all(map(is_finite, tree_leaves(out)))
+        rounds = facts_of(func)[1] != "exact"  # a mask of -inf is meant
+        self.seen |= rounds and all(map(is_finite, leaves(args))) and not all(map(is_finite, leaves(out)))
         return out
 
 
