@@ -26,7 +26,10 @@ from handgrad.judge.trial import Trial
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the mistake is. known: every entry of every failing tensor is explained by the name."""
+    """What the mistake is. known: every entry of every failing tensor is explained by the name.
+
+    Where it has no name, `name` is empty and `explanation` tells what is known of the error.
+    """
 
     name: str
     tensor: str
@@ -34,6 +37,15 @@ class Diagnosis:
     equation: str | None
     proof: str
     known: bool
+
+    @property
+    def words(self) -> str:
+        """The name with its reason and its proof; without a name, the error described."""
+        if not self.known:
+            belongs = f" What belongs there is eq. {self.equation}." if self.equation else ""
+            return self.explanation + belongs
+        equation = f" (eq. {self.equation})" if self.equation else ""
+        return f"{self.name}{equation}. {self.explanation} {self.proof}".rstrip()
 
 
 def diagnose(trial: Trial, evidence: Mapping[str, Evidence]) -> Diagnosis | None:
@@ -50,7 +62,7 @@ def diagnose(trial: Trial, evidence: Mapping[str, Evidence]) -> Diagnosis | None
         groups = group(failed.failing, fits)
         if groups is None:
             again = list(islice(draw(failed, trial.inputs, trial.dy), FEWEST_DRAWS))
-            return describe_unknown(failed, fits, again)
+            return without_name(failed, fits, again)
         texts: list[Sequence[str]] = [
             describe_group(failed, tensors, chosen, alone=len(groups) == 1) for tensors, chosen in groups
         ]
@@ -144,11 +156,11 @@ def prove(trial: FailedTrial, tensors: Sequence[str], fit: Fit) -> str:
     )
 
 
-def describe_unknown(trial: FailedTrial, found: Sequence[Fit], fresh: Sequence[FailedTrial]) -> Diagnosis:
-    """No name, but a description of the error of the tensor that is furthest outside."""
+def without_name(trial: FailedTrial, found: Sequence[Fit], fresh: Sequence[FailedTrial]) -> Diagnosis:
+    """The error of the tensor that is furthest outside, described."""
     name = max(trial.failing, key=lambda t: int(trial.evidence[t].outside.sum()))
     named = {t: f.mistake.name for f in found for t in f.worst if t != name}
     also = "".join(f" {t} alone fits: {words}." for t, words in named.items())
     text = describe(name, trial, fresh) + also
     tag = equation(trial.stage.subject, trial.stage.constants, name)
-    return Diagnosis("unknown mistake", ", ".join(trial.failing), text, tag, "", known=False)
+    return Diagnosis("", ", ".join(trial.failing), text, tag, "", known=False)
