@@ -13,6 +13,7 @@ def code_lines(change: Change | None, suspect: Place | None) -> list[Text]:
     student.py:21, in backward
       21 |     dz1 = dh * (1 - h)
          |                     ^ should be h ** 2
+    = the square is missing: `1 - h` where `1 - h ** 2` belongs
     """
     if change is None:
         return [] if suspect is None else point_at(suspect)
@@ -20,6 +21,7 @@ def code_lines(change: Change | None, suspect: Place | None) -> list[Text]:
     for r in change.replacements:
         lines.append(heading(r.place))
         lines += quoted(r)
+    lines.append(Text(f"= {change.words}"))
     lines.append(Text("= with this change every gradient is CERTIFIED"))
     return lines
 

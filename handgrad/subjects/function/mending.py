@@ -50,7 +50,7 @@ def find_change(
 
     edits, suspect = find_edits(program, draws, confirm, seconds) if draws else Found(None)
     if edits is not None:
-        return describe_edits(edits)
+        return describe_edits(edits, program.parts)
     return None if suspect is None else describe_place(*suspect)
 
 

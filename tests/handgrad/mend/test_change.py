@@ -60,8 +60,10 @@ def test_the_line_and_what_should_stand_there():
     text = report.text(width=80)
     assert "dz1 = dh * (1 - h)\n" in text
     assert "^ should be h ** 2" in text
+    assert "= the square is missing: `1 - h` where `1 - h ** 2` belongs" in text
     assert "with this change every gradient is CERTIFIED" in text
     assert report.to_dict()["change"]["replacements"][0]["after"] == "h ** 2"
+    assert report.to_dict()["change"]["words"] == "the square is missing: `1 - h` where `1 - h ** 2` belongs"
 
 
 def test_the_diff_applies(tmp_path):
