@@ -80,9 +80,9 @@ def diagnose(trial: Trial, evidence: Mapping[str, Evidence]) -> Diagnosis | None
     )
 
 
-def find_fits(trial: FailedTrial) -> Iterator[Fit]:
-    """Every mistake of the catalogue that explains a tensor."""
-    for source in CATALOGUE:
+def find_fits(trial: FailedTrial, catalogue: Sequence[Source] | None = None) -> Iterator[Fit]:
+    """Every mistake of the catalogue, or of these sources, that explains a tensor."""
+    for source in CATALOGUE if catalogue is None else catalogue:
         # Numbers that a source did not foresee cost its names, never the verdict.
         yield from attempt(fits_of, source, trial).value or ()
 
@@ -92,7 +92,7 @@ def fits_of(source: Source, trial: FailedTrial) -> list[Fit]:
     return [fit for mistake in source(trial) if (fit := compare(trial, mistake)).worst]
 
 
-def confirm(fits: Sequence[Fit], fresh: Iterator[FailedTrial]) -> list[Fit]:
+def confirm(fits: Sequence[Fit], fresh: Iterator[FailedTrial], catalogue: Sequence[Source] | None = None) -> list[Fit]:
     """Those that hold on every fresh draw, until the draws agree with each of them in COINCIDENCE_BITS bits.
 
     The first draw counts for nothing: numbers, rows and places were read off it.
@@ -100,7 +100,7 @@ def confirm(fits: Sequence[Fit], fresh: Iterator[FailedTrial]) -> list[Fit]:
     bits = dict.fromkeys((f.mistake.key for f in fits), 0.0)
     for count, trial in enumerate(fresh if fits else ()):
         held: dict[Any, dict[str, float]] = {}
-        for f in find_fits(trial):
+        for f in find_fits(trial, catalogue):
             held.setdefault(f.mistake.key, {}).update(f.bits)
         kept = ({k: v for k, v in f.worst.items() if k in held.get(f.mistake.key, {})} for f in fits)
         fits = [replace(f, worst=worst) for f, worst in zip(fits, kept, strict=True) if worst]

@@ -17,13 +17,17 @@ Edits = Mapping[Part, Mapping[ast.AST, Any]]
 
 @dataclass(frozen=True)
 class Place:
-    """A line of somebody's code. columns: of what is meant in it, from 0; (0, 0) for the whole line."""
+    """A line of somebody's code. columns: of what is meant in it, from 0; (0, 0) for the whole line.
+
+    words: what is wrong with its value, where that is known and no change was found.
+    """
 
     file: str
     line: int
     function: str
     text: str = ""
     columns: tuple[int, int] = (0, 0)
+    words: str = ""
 
 
 @dataclass(frozen=True)

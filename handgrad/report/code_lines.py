@@ -31,7 +31,8 @@ def point_at(place: Place) -> list[Text]:
     words = (
         "= another value here, and only here, would make every gradient right; no small change was found that gives it"
     )
-    return [heading(place), Text(f"  {place.line} | {place.text}"), Text(words)]
+    known = [Text(f"= {place.words}")] if place.words else []
+    return [heading(place), Text(f"  {place.line} | {place.text}"), *known, Text(words)]
 
 
 def heading(place: Place) -> Text:

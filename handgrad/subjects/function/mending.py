@@ -1,6 +1,7 @@
 """The change that makes a refuted function right: its own source, edited, tried on its own numbers, judged anew."""
 
 import ast
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,10 +10,12 @@ import numpy as np
 
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.precision import dtype_name, like, to64
+from handgrad.explain.line import describe_value
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Change, Place, describe_edits, describe_place
 from handgrad.mend.draw import Draw
+from handgrad.mend.needed import find_values, value_name
 from handgrad.mend.search import Found, find_edits
 from handgrad.source.program import Part, Passes, Program, read_program
 from handgrad.source.safely import only_computes
@@ -21,6 +24,7 @@ from handgrad.subjects.function.calling import Code, by_autograd
 from handgrad.subjects.function.case import Tried, draw_upstream
 from handgrad.subjects.function.reference import Reference
 
+VALUES = 0.2  # of the time for a change: for what is wrong with the value of a line
 RIGHT = 1e-8  # of a tensor's largest entry: near enough to be judged
 
 
@@ -51,7 +55,11 @@ def find_change(
     edits, suspect = find_edits(program, draws, confirm, seconds) if draws else Found(None)
     if edits is not None:
         return describe_edits(edits, program.parts)
-    return None if suspect is None else describe_place(*suspect)
+    if suspect is None:
+        return None
+    values = find_values(program, draws, suspect[1], time.monotonic() + VALUES * seconds)
+    words = describe_value(*zip(*values, strict=True)) if values else ""
+    return replace(describe_place(*suspect), words=f"{value_name(suspect[1])}: {words}" if words else "")
 
 
 def is_own(program: Program) -> bool:
