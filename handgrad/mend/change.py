@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from handgrad.mend.words import Slip, describe
+from handgrad.mend.slip import Slip
+from handgrad.mend.words import describe
 from handgrad.source.program import Part
 from handgrad.source.read import Source, parse
 from handgrad.source.tree import changed, parents_of, unparse

@@ -4,7 +4,8 @@ import ast
 
 import pytest
 
-from handgrad.mend.words import Slip, describe
+from handgrad.mend.slip import Slip
+from handgrad.mend.words import describe
 from handgrad.source.tree import parents_of
 
 
@@ -35,7 +36,7 @@ TOLD = [
     ("dz = dh * (1 - h)", "dz = dh * (1 - h ** 2)", "the square is missing: `1 - h` where `1 - h ** 2` belongs"),
     ("dz = dh * (1 - h)", "dz = dh * (1 - h * h)", "the square is missing: `1 - h` where `1 - h * h` belongs"),
     ("dz = dh * (1 - h * h)", "dz = dh * (1 - h)", "a square too many: `1 - h * h` where `1 - h` belongs"),
-    ("dx = 3 * x ** 3", "dx = 3 * x ** 2", "the power is 3, 2 belongs: `x ** 3` where `x ** 2` belongs"),
+    ("dx = 3 * x ** 3", "dx = 3 * x ** 2", "the power is 3, 2 belongs: `3 * x ** 3` where `3 * x ** 2` belongs"),
     ("dx = dz @ W.T", "dx = dz @ W", "`W` is transposed: `dz @ W.T` where `dz @ W` belongs"),
     ("dx = dz @ W", "dx = dz @ W.T", "`W` is not transposed: `dz @ W` where `dz @ W.T` belongs"),
     ("db = dz.sum(axis=1)", "db = dz.sum(axis=0)",
@@ -52,7 +53,7 @@ TOLD = [
     ("dz = -dy", "dz = dy", "the sign is wrong: `-dy` where `dy` belongs"),
     ("dx = a + m", "dx = a - m", "the sign of `m` is wrong: `a + m` where `a - m` belongs"),
     ("dz = dh / s", "dz = dh * s",
-     "the quotient where the product entry by entry belongs: `dh / s` where `dh * s` belongs"),
+     "the division by `s` where the factor `s` belongs: `dh / s` where `dh * s` belongs"),
     ("dx = dh @ W.T", "dx = dh @ W.T + dy", "`+ dy` is missing: dx lacks one of its paths"),
     ("s = v", "s = v + eps", "`+ eps` is missing"),
     ("dx = dh + dy", "dx = dh", "`+ dy` does not belong there"),
@@ -60,6 +61,21 @@ TOLD = [
     ("dz = dh", "dz = dh * (z > 0)", "the factor `z > 0` is missing"),
     ("dz = p - q", "dz = (p - q) / N", "the division by `N` is missing"),
     ("m = s / (N - 1)", "m = s / N", "divided by `N - 1`, `N` belongs"),
+    ("dx = g * x * s", "dx = g * x * x * s", "the factor `x` is missing"),
+    ("dx = d - m - v + w", "dx = d + m - v + w",
+     "the sign of `m` is wrong: `d - m - v` where `d + m - v` belongs"),
+    ("dx = d - m", "dx = d - m - v", "`- v` is missing"),
+    ("dW = a", "dW = a + dW", "`dW` is assigned where it has to be added to: what was in it is lost"),
+    ("dz = dh * W", "dz = dh @ W",
+     "the product entry by entry where the matrix product belongs: `dh * W` where `dh @ W` belongs"),
+    ("dh = dz", "dh = dz @ W", "the product with `W` is missing"),
+    ("dz = g * z * (1 - z)", "dz = g * h * (1 - h)", "`z` is used where `h` belongs"),
+    ("db = (dy * s).sum(0)", "db = (dz * s).sum(0)", "`dy` is used where `dz` belongs"),
+    ("dz = -1 * g", "dz = g", "the sign is wrong: `-1 * g` where `g` belongs"),
+    ("h = cache['h1']", "h = cache['h2']", "`cache['h1']` is used where `cache['h2']` belongs"),
+    ("n = x.shape[0]", "n = x.shape[1]", "`x.shape[0]` is used where `x.shape[1]` belongs"),
+    ("d = p.transpose(0, 1, 2)", "d = p.transpose(0, 2, 1)",
+     "the axes are in the order 0, 1, 2 where 0, 2, 1 belongs"),
     ("dh = dz @ W1", "dh = dz @ W2", "`W1` is used where `W2` belongs"),
     ("s = np.sqrt(v + 1e-5)", "s = np.sqrt(v + 1e-6)", "1e-5 where `forward` has 1e-6"),
     ("s = np.sqrt(v + 1e-5)", "s = np.sqrt(v + 1e-7)", "`v + 1e-5` where `v + 1e-7` belongs"),
@@ -67,10 +83,10 @@ TOLD = [
     ("return dx, None", "return dx, dW", "None is returned where `dW` belongs"),
     ("dW = np.outer(a, b)", "dW = np.outer(b, a)",
      "the arguments `a` and `b` are exchanged: `np.outer(a, b)` where `np.outer(b, a)` belongs"),
-    ("d = a - b", "d = b - a", "the operands are exchanged: `a - b` where `b - a` belongs"),
+    ("d = a - b", "d = b - a", "the sign is wrong: `a - b` where `b - a` belongs"),
     ("dx = g", "dx = g[::-1]", "the index `[::-1]` is missing: `g` where `g[::-1]` belongs"),
     ("db = dz", "db = dz.sum(axis=0)", "the sum over axis 0 is missing: `dz` where `dz.sum(axis=0)` belongs"),
-    ("dz = dh * z", "dz = dh * np.exp(z)", "`exp` is missing: `z` where `np.exp(z)` belongs"),
+    ("dz = dh * z", "dz = dh * np.exp(z)", "`exp` is missing: `dh * z` where `dh * np.exp(z)` belongs"),
     ("dx = dy", "dx = dy.copy()", "`dy.copy()` belongs: without the copy both names hold the same array"),
     ("m = z >= 0", "m = z > 0", "`z >= 0` where `z > 0` belongs"),
     ("dx = dy", "dx += dy", "`dx` is assigned where it has to be added to: what was in it is lost"),
