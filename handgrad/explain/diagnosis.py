@@ -5,9 +5,9 @@ result as well, and where the same holds on fresh draws until it is no coinciden
 where several names fit, all are given; where none fits, the error is described.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ def diagnose(trial: Trial, evidence: Mapping[str, Evidence]) -> Diagnosis | None
     if not failed.failing:
         return None
     with np.errstate(all="ignore"):
-        fits = confirm(list(find_fits(failed)), draw(failed, trial.inputs, trial.dy))
+        fits = confirm(find_fits(failed, CATALOGUE), draw(failed, trial.inputs, trial.dy))
         groups = group(failed.failing, fits)
         if groups is None:
             again = list(islice(draw(failed, trial.inputs, trial.dy), FEWEST_DRAWS))
@@ -80,11 +80,11 @@ def diagnose(trial: Trial, evidence: Mapping[str, Evidence]) -> Diagnosis | None
     )
 
 
-def find_fits(trial: FailedTrial, catalogue: Sequence[Source] | None = None) -> Iterator[Fit]:
-    """Every mistake of the catalogue, or of these sources, that explains a tensor."""
-    for source in CATALOGUE if catalogue is None else catalogue:
-        # Numbers that a source did not foresee cost its names, never the verdict.
-        yield from attempt(fits_of, source, trial).value or ()
+def find_fits(trial: FailedTrial, catalogue: Iterable[Source]) -> dict[Source, list[Fit]]:
+    """Every mistake that explains a tensor, under the source that it comes from."""
+    # Numbers that a source did not foresee cost its names, never the verdict.
+    found = {source: attempt(fits_of, source, trial).value or [] for source in catalogue}
+    return {source: fits for source, fits in found.items() if fits}
 
 
 def fits_of(source: Source, trial: FailedTrial) -> list[Fit]:
@@ -92,15 +92,16 @@ def fits_of(source: Source, trial: FailedTrial) -> list[Fit]:
     return [fit for mistake in source(trial) if (fit := compare(trial, mistake)).worst]
 
 
-def confirm(fits: Sequence[Fit], fresh: Iterator[FailedTrial], catalogue: Sequence[Source] | None = None) -> list[Fit]:
+def confirm(found: Mapping[Source, Sequence[Fit]], fresh: Iterator[FailedTrial]) -> list[Fit]:
     """Those that hold on every fresh draw, until the draws agree with each of them in COINCIDENCE_BITS bits.
 
     The first draw counts for nothing: numbers, rows and places were read off it.
     """
+    fits = list(chain.from_iterable(found.values()))
     bits = dict.fromkeys((f.mistake.key for f in fits), 0.0)
     for count, trial in enumerate(fresh if fits else ()):
         held: dict[Any, dict[str, float]] = {}
-        for f in find_fits(trial, catalogue):
+        for f in chain.from_iterable(find_fits(trial, found).values()):
             held.setdefault(f.mistake.key, {}).update(f.bits)
         kept = ({k: v for k, v in f.worst.items() if k in held.get(f.mistake.key, {})} for f in fits)
         fits = [replace(f, worst=worst) for f, worst in zip(fits, kept, strict=True) if worst]

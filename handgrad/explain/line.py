@@ -25,7 +25,7 @@ def describe_value(given: Sequence[Float], needed: Sequence[Float]) -> str:
     if not fresh:
         return ""
     with np.errstate(all="ignore"):
-        fits = confirm(list(find_fits(first, GENERAL)), iter(fresh), GENERAL)
+        fits = confirm(find_fits(first, GENERAL), iter(fresh))
         clear = [f for f in fits if not f.mistake.fitted.vague] or fits
         names = list(dict.fromkeys(f.mistake.name for f in clear))
         claims = confirm_claims(first.evidence[VALUE], [trial.evidence[VALUE] for trial in fresh])
