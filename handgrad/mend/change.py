@@ -2,16 +2,15 @@
 
 import ast
 import difflib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from handgrad.mend.slip import Slip
-from handgrad.mend.words import describe
 from handgrad.source.program import Part
 from handgrad.source.read import Source, parse
-from handgrad.source.tree import changed, parents_of, unparse
+from handgrad.source.tree import changed, parents_of
 
 Edits = Mapping[Part, Mapping[ast.AST, Any]]
 
@@ -49,7 +48,7 @@ class Change:
 
     replacements: tuple[Replacement, ...]
     diff: str
-    words: str
+    words: str = ""
 
     @property
     def place(self) -> Place:
@@ -65,24 +64,21 @@ class Change:
         return self.replacements[0].after
 
 
-def describe_edits(edits: Edits, parts: Sequence[Part]) -> Change:
-    """The change that these edits of trees are. parts: of the whole program."""
-    found, diffs, slips = [], [], list[Slip]()
+def describe_edits(edits: Edits) -> Change:
+    """The change that these edits of trees are."""
+    found, diffs = [], []
     texts: dict[str, tuple[str, list[tuple[int, int, str]]]] = {}
     for part, own in edits.items():
         source = part.source
         narrowed = dict(narrow(node, new) for node, new in own.items())
         splices = write(source, narrowed)
-        parents = parents_of(source.tree)
-        slips += [Slip(old, new, parents) for old, new in narrowed.items()]
         for (start, end, new), node in zip(splices, narrowed, strict=True):
             found.append(replacement(source, node, start, end, new))
         texts.setdefault(source.file, (source.text, []))[1].extend(splices)
     for file, (text, splices) in texts.items():
         diffs.append(unified(file, text, spliced(text, splices)))
     found.sort(key=lambda r: (r.place.file, r.place.line))
-    others = {part.source.name: part.source.tree for part in parts if part not in edits}
-    return Change(tuple(found), "".join(diffs), describe(slips, others))
+    return Change(tuple(found), "".join(diffs))
 
 
 def describe_place(part: Part, node: Any) -> Place:
@@ -160,6 +156,11 @@ def written(source: Source, statement: ast.stmt, indent: str, known: Mapping[ast
         start, end = span(source.text, statement)
         return source.text[start:end]
     return unparse(ast.fix_missing_locations(statement)).replace("\n", f"\n{indent}")
+
+
+def unparse(node: ast.AST) -> str:
+    """As people write it: 1e-6, not 1e-06."""
+    return re.sub(r"(?<=\de-)0(?=\d)", "", ast.unparse(node))
 
 
 def span(text: str, node: Any) -> tuple[int, int]:

@@ -4,10 +4,10 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from handgrad.mend.change import unparse
 from handgrad.mend.local_edits import MODULES, WITH_AXIS
 from handgrad.mend.members import Member, differences
 from handgrad.mend.slip import Slip, same
-from handgrad.source.tree import unparse
 
 
 def missing_result(slip: Slip) -> str | None:

@@ -3,12 +3,12 @@
 import ast
 from collections.abc import Sequence
 
+from handgrad.mend.change import unparse
 from handgrad.mend.draw import Draw, Float
 from handgrad.mend.required import find_needs
 from handgrad.source.program import Program
 from handgrad.source.safely import safely
 from handgrad.source.taps import Tapped
-from handgrad.source.tree import unparse
 
 
 def find_values(

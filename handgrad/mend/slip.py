@@ -4,7 +4,8 @@ import ast
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from handgrad.source.tree import changed, unparse
+from handgrad.mend.change import unparse
+from handgrad.source.tree import changed
 
 LONGEST = 100  # characters of an example
 

@@ -6,11 +6,22 @@ from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
+from handgrad.mend.change import Edits, narrow, unparse
 from handgrad.mend.expression_words import RULES
 from handgrad.mend.slip import Slip, same
-from handgrad.source.tree import unparse
+from handgrad.source.program import Part
+from handgrad.source.tree import parents_of
 
 Trees = Mapping[str, ast.AST]
+
+
+def describe_change(edits: Edits, parts: Sequence[Part]) -> str:
+    """What is wrong where these edits of trees make it right. parts: of the whole program."""
+    slips = list[Slip]()
+    for part, own in edits.items():
+        parents = parents_of(part.source.tree)
+        slips += [Slip(*narrow(old, new), parents) for old, new in own.items()]
+    return describe(slips, {part.source.name: part.source.tree for part in parts if part not in edits})
 
 
 def describe(slips: Sequence[Slip], elsewhere: Trees) -> str:

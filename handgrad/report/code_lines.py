@@ -21,7 +21,7 @@ def code_lines(change: Change | None, suspect: Place | None) -> list[Text]:
     for r in change.replacements:
         lines.append(heading(r.place))
         lines += quoted(r)
-    lines.append(Text(f"= {change.words}"))
+    lines += [Text(f"= {change.words}")] if change.words else []
     lines.append(Text("= with this change every gradient is CERTIFIED"))
     return lines
 

@@ -2,7 +2,6 @@
 
 import ast
 import copy
-import re
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
@@ -60,11 +59,6 @@ def blocks(root: ast.AST) -> Iterator[list[ast.stmt]]:
             block = getattr(node, name, None)
             if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
                 yield block
-
-
-def unparse(node: ast.AST) -> str:
-    """As people write it: 1e-6, not 1e-06."""
-    return re.sub(r"(?<=\de-)0(?=\d)", "", ast.unparse(node))
 
 
 def expression(text: str) -> ast.expr:

@@ -17,6 +17,7 @@ from handgrad.mend.change import Change, Place, describe_edits, describe_place
 from handgrad.mend.draw import Draw
 from handgrad.mend.needed import find_values, value_name
 from handgrad.mend.search import Found, find_edits
+from handgrad.mend.words import describe_change
 from handgrad.source.program import Part, Passes, Program, read_program
 from handgrad.source.safely import only_computes
 from handgrad.source.taps import parts_that_run
@@ -54,7 +55,7 @@ def find_change(
 
     edits, suspect = find_edits(program, draws, confirm, seconds) if draws else Found(None)
     if edits is not None:
-        return describe_edits(edits, program.parts)
+        return replace(describe_edits(edits), words=describe_change(edits, program.parts))
     if suspect is None:
         return None
     values = find_values(program, draws, suspect[1], time.monotonic() + VALUES * seconds)
