@@ -49,8 +49,8 @@ def find_change(
         return made is not None and certifies(with_passes(code, made))
 
     edits, suspect = find_edits(program, draws, confirm, seconds) if draws else Found(None)
-    if edits is not None:
-        return describe_edits(edits)
+    if edits is not None and (change := describe_edits(edits)) is not None:
+        return change
     return None if suspect is None else describe_place(*suspect)
 
 
