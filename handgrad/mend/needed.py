@@ -14,16 +14,15 @@ from handgrad.source.taps import Tapped
 def find_values(
     program: Program, draws: Sequence[Draw], statement: ast.AST, deadline: float
 ) -> list[tuple[Float, Float]]:
-    """Given and needed value of its largest expression; empty where another value would do as well."""
+    """Given and needed value of its largest expression, on each draw on which no other value would do as well."""
     tapped, found = Tapped(program), list[tuple[Float, Float]]()
-    largest = max(i for i, place in enumerate(tapped.places) if place.statement is statement)
+    largest = max((i for i, place in enumerate(tapped.places) if place.statement is statement), default=-1)
     with safely():
         for draw in draws:
-            _, needs = find_needs(tapped, draw, deadline)
+            needs = find_needs(tapped, draw, deadline).found
             need = next((n for n in needs if n.place == largest), None)
-            if need is None or not need.unique or len(need.values) != 1:
-                return []
-            found.append((need.given[0], need.values[0]))
+            if need is not None and need.unique and len(need.values) == 1:
+                found.append((need.given[0], need.values[0]))
     return found
 
 

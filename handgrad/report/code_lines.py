@@ -28,9 +28,7 @@ def code_lines(change: Change | None, suspect: Place | None) -> list[Text]:
 
 def point_at(place: Place) -> list[Text]:
     """A line that must be wrong, though it is not known what should stand there."""
-    words = (
-        "= another value here, and only here, would make every gradient right; no small change was found that gives it"
-    )
+    words = "= with another value here every gradient would be right; no small change was found that gives it"
     known = [Text(f"= {place.words}")] if place.words else []
     return [heading(place), Text(f"  {place.line} | {place.text}"), *known, Text(words)]
 
