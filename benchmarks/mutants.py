@@ -51,6 +51,7 @@ TARGETS: dict[str, tuple[type, tuple[str, ...]]] = {
     "network": (manual.Network, ("forward", "backward_trace")),
 }
 FATES = ("refuted", "unresolved", "crashed", "stops", "survives")
+NO_NAME = "no name"
 PLACES = ("another stage", "no stage", "some stage", "also after it", "right")  # worst first
 PAGE = DOCS / "evidence_mutants.md"
 
@@ -120,7 +121,8 @@ def judge(p: Problem) -> Outcome:
     ]
     diagnosis = report.culprit.diagnosis if report.culprit else None
     place = "" if report.verdict is not Verdict.REFUTED else place_of(p.at, blamed, len(report.stages))
-    return Outcome(p.name, ran, report.verdict.value, place, diagnosis.name if diagnosis else "")
+    name = (diagnosis.name or NO_NAME) if diagnosis else ""
+    return Outcome(p.name, ran, report.verdict.value, place, name)
 
 
 def place_of(at: int | None, blamed: Sequence[int], stages: int) -> str:
@@ -169,7 +171,7 @@ class Findings:
             counts.update({o.problem[-7:] for o in refuted})
             place = min((o.place for o in refuted), key=PLACES.index)
             counts[place] += 1
-            counts["named"] += any(o.name not in ("", "unknown mistake") for o in refuted)
+            counts["named"] += any(o.name not in ("", NO_NAME) for o in refuted)
             if place in ("another stage", "no stage") and target != "network":
                 self.misplaced[mutant.id] = f"{place}, {next(o.problem for o in refuted if o.place == place)}"
 

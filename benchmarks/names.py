@@ -18,7 +18,7 @@ from itertools import chain, combinations
 from typing import Any, NamedTuple
 
 import numpy as np
-from mutants import TARGETS, judged, mutants_of, record
+from mutants import NO_NAME, TARGETS, judged, mutants_of, record
 from planted import CORRUPTIONS, LAYERS, LOSSES, MISTAKES, NORMS, At, Gradients, broken, corrupted
 from record import markdown
 
@@ -170,7 +170,7 @@ def named(place: Place, *plants: Callable[[At], Gradients]) -> str | None:
     except ValueError:  # shapes that do not fit: W^T where W is not square
         return None
     found = diagnose(Trial(stage, place.inputs, place.dy), evidence)
-    return found.name if found else None
+    return (found.name or NO_NAME) if found else None
 
 
 def at_two_units(place: Place) -> bool:
@@ -180,7 +180,7 @@ def at_two_units(place: Place) -> bool:
 
 def verdict(name: str, *expected: str) -> str:
     """Every part of the name must hold one of the mistakes planted."""
-    if name == "unknown mistake":
+    if name == NO_NAME:
         return "abstained"
     return "right" if all(any(re.search(e, part) for e in expected) for part in name.split("; ")) else "wrong"
 

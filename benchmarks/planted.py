@@ -116,6 +116,8 @@ MISTAKES = (
     Mistake((*LAYERS, *LOSSES), r"the gradient is zero", times(lambda c: 0.0, "dx")),
     Mistake((*LAYERS, *LOSSES), r"upstream gradient is ignored", lambda c: c.with_upstream(c.dy * 0 + 1.0)),
     Mistake((*LAYERS, *LOSSES), r"upstream gradient is used twice", lambda c: c.with_upstream(c.dy * c.dy)),
+    Mistake(LAYERS, r"first entry of the upstream gradient", lambda c: c.with_upstream(c.dy * 0 + c.dy[0, 0])),
+    Mistake(LAYERS, r"slice of the upstream gradient along axis 0", lambda c: c.with_upstream(c.dy * 0 + c.dy[:1, :])),
     Mistake(LAYERS, r"columns are permuted", lambda c: {"dx": c.right["dx"][:, ::-1]}),
     Mistake((*LAYERS, *LOSSES), r"row 2 of the gradient is left out",
             lambda c: {"dx": c.right["dx"] * (np.arange(c.N) != 2)[:, None].astype(c.dy.dtype)}),

@@ -107,9 +107,7 @@ def test_a_mask_over_few_entries_gets_no_name(names: Any) -> None:
 
 
 def test_a_name_that_is_not_the_mistakes_counts_as_wrong(names: Any) -> None:
-    found = [
-        names.verdict(name, "the sign") for name in ("the sign is lost", "unknown mistake", "dx: zero; dW: the sign")
-    ]
+    found = [names.verdict(name, "the sign") for name in ("the sign is lost", names.NO_NAME, "dx: zero; dW: the sign")]
     assert found == ["right", "abstained", "wrong"]
 
 

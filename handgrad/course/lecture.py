@@ -232,7 +232,7 @@ def place_and_name(report: Report) -> str:
     if row is None:
         return "; ".join(report.complaints)
     wrong = ", ".join(t.name for t in row.isolated.tensors if t.verdict is Verdict.REFUTED)
-    reason = next((t.reason for t in row.isolated.tensors if t.reason), "unknown mistake")
+    reason = next((t.reason for t in row.isolated.tensors if t.reason), row.isolated.worst.why)
     name = row.diagnosis.name if row.diagnosis is not None and row.diagnosis.known else reason
     return f"{row.name}: {wrong}: {name}"
 

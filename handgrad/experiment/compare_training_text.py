@@ -157,8 +157,8 @@ def pick_steps(found: Trajectory) -> tuple[Step, ...]:
 def explain_failure(failure: Failure) -> list[str]:
     """What is wrong, the mistake's name, and what the judge of the whole pass complains of besides."""
     lines = [f"step {failure.step}, {failure.where}: {failure.words}"]
-    if (d := failure.diagnosis) is not None:
-        lines.append(f"{d.name}{f' (eq. {d.equation})' if d.equation else ''}. {d.explanation} {d.proof}".rstrip())
+    if failure.diagnosis is not None:
+        lines.append(failure.diagnosis.words)
     return lines + list(failure.report.complaints if failure.report is not None else ())
 
 
@@ -166,7 +166,7 @@ def sentences(found: Trajectory) -> list[str]:
     """What happened, one clause each: the mistake or that there is none, the parting, the conditioning."""
     first = found.failure
     if first is not None:
-        name = f" ({first.diagnosis.name})" if first.diagnosis is not None else ""
+        name = f" ({first.diagnosis.name})" if first.diagnosis is not None and first.diagnosis.known else ""
         lines = [f"wrong from step {first.step} on, in {first.where}{name}: {first.words}"]
     elif found.open:
         lines = [f"not every step could be judged: {found.open}"]

@@ -52,12 +52,13 @@ def claims(e: Evidence) -> Iterator[Claim]:
         yield from claim_places(wrong)
         yield from claim_rank(e)
     clear = wrong & (e.bound <= CLEAR * np.abs(e.reference))
-    turned, zero = clear & (np.abs(e.hand + e.reference) <= e.bound), clear & (e.hand == 0)
+    turned = clear & (np.abs(e.hand + e.reference) <= e.bound)
     if turned.any():
         yield "sign", f"{int(turned.sum())} have the right size and the wrong sign"
-    if zero.any():
-        yield "zero", f"{int(zero.sum())} are zero"
-    if e.hand.ndim == 2:
+    yield from claim_zeros(e, wrong, clear)
+    if (ratio := claim_one_ratio(e, wrong)) is not None:
+        yield ratio
+    elif e.hand.ndim == 2:
         yield from claim_ratio(e, 0, "column (index of axis 1)")
         yield from claim_ratio(e, 1, "row (index of axis 0)")
 
@@ -94,6 +95,36 @@ def claim_rank(e: Evidence) -> Iterator[Claim]:
     rank = int(np.sum(sizes > rounding))
     if rank < largest and rank and rounding <= CLEAR * sizes[rank - 1]:
         yield f"rank {rank}", f"the error has rank {rank} of {largest}"
+
+
+def claim_zeros(e: Evidence, wrong: Any, clear: Any) -> Iterator[Claim]:
+    """Entries that are zero, and entries that belong zero: what a mask does that is missing, or another one."""
+    zero, belongs = clear & (e.hand == 0), wrong & (e.reference == 0) & (e.bound <= CLEAR * np.abs(e.hand))
+    alone = "" if wrong.all() else ", and the others are right"
+    if not (wrong == (zero | belongs)).all():
+        if zero.any():
+            yield "zero", f"{int(zero.sum())} are zero"
+    elif zero.any() and belongs.any():
+        words = f"{int(zero.sum())} are zero, and {int(belongs.sum())} belong zero{alone}: as if another mask were used"
+        yield "another mask", words
+    elif zero.any():
+        yield "all zero", f"all of them are zero{alone}"
+    else:
+        yield "all belong zero", f"all of them belong zero{alone}: as if a mask were missing"
+
+
+def claim_one_ratio(e: Evidence, wrong: Any) -> Claim | None:
+    """Whether hand / reference is one number wherever an entry is wrong."""
+    S, hand, bound = e.reference[wrong], e.hand[wrong], e.bound[wrong]
+    at = int(np.argmax(np.abs(S))) if S.size else 0
+    if S.size < RATIO_ENTRIES or not S.all() or not hand[at]:
+        return None
+    ratio = hand[at] / S[at]
+    allowed = max(1.0, abs(ratio)) * (bound + bound[at])
+    told = (bound <= CLEAR * np.abs(S)) & (allowed <= CLEAR * np.abs((1 - ratio) * S))
+    if told.sum() < RATIO_ENTRIES or not np.all(np.abs(hand - ratio * S) <= allowed):
+        return None
+    return f"ratio {ratio:.3g}", f"hand / reference is {ratio:.3g} in every one of them"
 
 
 def claim_ratio(e: Evidence, axis: int, what: str) -> Iterator[Claim]:

@@ -5,9 +5,9 @@ result as well, and where the same holds on fresh draws until it is no coinciden
 where several names fit, all are given; where none fits, the error is described.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,10 @@ from handgrad.judge.trial import Trial
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the mistake is. known: every entry of every failing tensor is explained by the name."""
+    """What the mistake is. known: every entry of every failing tensor is explained by the name.
+
+    Where it has no name, `name` is empty and `explanation` tells what is known of the error.
+    """
 
     name: str
     tensor: str
@@ -34,6 +37,15 @@ class Diagnosis:
     equation: str | None
     proof: str
     known: bool
+
+    @property
+    def words(self) -> str:
+        """The name with its reason and its proof; without a name, the error described."""
+        if not self.known:
+            belongs = f" What belongs there is eq. {self.equation}." if self.equation else ""
+            return self.explanation + belongs
+        equation = f" (eq. {self.equation})" if self.equation else ""
+        return f"{self.name}{equation}. {self.explanation} {self.proof}".rstrip()
 
 
 def diagnose(trial: Trial, evidence: Mapping[str, Evidence]) -> Diagnosis | None:
@@ -46,11 +58,11 @@ def diagnose(trial: Trial, evidence: Mapping[str, Evidence]) -> Diagnosis | None
     if not failed.failing:
         return None
     with np.errstate(all="ignore"):
-        fits = confirm(list(find_fits(failed)), draw(failed, trial.inputs, trial.dy))
+        fits = confirm(find_fits(failed, CATALOGUE), draw(failed, trial.inputs, trial.dy))
         groups = group(failed.failing, fits)
         if groups is None:
             again = list(islice(draw(failed, trial.inputs, trial.dy), FEWEST_DRAWS))
-            return describe_unknown(failed, fits, again)
+            return without_name(failed, fits, again)
         texts: list[Sequence[str]] = [
             describe_group(failed, tensors, chosen, alone=len(groups) == 1) for tensors, chosen in groups
         ]
@@ -68,11 +80,11 @@ def diagnose(trial: Trial, evidence: Mapping[str, Evidence]) -> Diagnosis | None
     )
 
 
-def find_fits(trial: FailedTrial) -> Iterator[Fit]:
-    """Every mistake of the catalogue that explains a tensor."""
-    for source in CATALOGUE:
-        # Numbers that a source did not foresee cost its names, never the verdict.
-        yield from attempt(fits_of, source, trial).value or ()
+def find_fits(trial: FailedTrial, catalogue: Iterable[Source]) -> dict[Source, list[Fit]]:
+    """Every mistake that explains a tensor, under the source that it comes from."""
+    # Numbers that a source did not foresee cost its names, never the verdict.
+    found = {source: attempt(fits_of, source, trial).value or [] for source in catalogue}
+    return {source: fits for source, fits in found.items() if fits}
 
 
 def fits_of(source: Source, trial: FailedTrial) -> list[Fit]:
@@ -80,15 +92,16 @@ def fits_of(source: Source, trial: FailedTrial) -> list[Fit]:
     return [fit for mistake in source(trial) if (fit := compare(trial, mistake)).worst]
 
 
-def confirm(fits: Sequence[Fit], fresh: Iterator[FailedTrial]) -> list[Fit]:
+def confirm(found: Mapping[Source, Sequence[Fit]], fresh: Iterator[FailedTrial]) -> list[Fit]:
     """Those that hold on every fresh draw, until the draws agree with each of them in COINCIDENCE_BITS bits.
 
     The first draw counts for nothing: numbers, rows and places were read off it.
     """
+    fits = list(chain.from_iterable(found.values()))
     bits = dict.fromkeys((f.mistake.key for f in fits), 0.0)
     for count, trial in enumerate(fresh if fits else ()):
         held: dict[Any, dict[str, float]] = {}
-        for f in find_fits(trial):
+        for f in chain.from_iterable(find_fits(trial, found).values()):
             held.setdefault(f.mistake.key, {}).update(f.bits)
         kept = ({k: v for k, v in f.worst.items() if k in held.get(f.mistake.key, {})} for f in fits)
         fits = [replace(f, worst=worst) for f, worst in zip(fits, kept, strict=True) if worst]
@@ -144,11 +157,11 @@ def prove(trial: FailedTrial, tensors: Sequence[str], fit: Fit) -> str:
     )
 
 
-def describe_unknown(trial: FailedTrial, found: Sequence[Fit], fresh: Sequence[FailedTrial]) -> Diagnosis:
-    """No name, but a description of the error of the tensor that is furthest outside."""
+def without_name(trial: FailedTrial, found: Sequence[Fit], fresh: Sequence[FailedTrial]) -> Diagnosis:
+    """The error of the tensor that is furthest outside, described."""
     name = max(trial.failing, key=lambda t: int(trial.evidence[t].outside.sum()))
     named = {t: f.mistake.name for f in found for t in f.worst if t != name}
     also = "".join(f" {t} alone fits: {words}." for t, words in named.items())
     text = describe(name, trial, fresh) + also
     tag = equation(trial.stage.subject, trial.stage.constants, name)
-    return Diagnosis("unknown mistake", ", ".join(trial.failing), text, tag, "", known=False)
+    return Diagnosis("", ", ".join(trial.failing), text, tag, "", known=False)

@@ -34,6 +34,11 @@ class TensorReport:
     floor_p90: float
     reason: str = ""
 
+    @property
+    def why(self) -> str:
+        """What speaks against a tensor that is not certified."""
+        return self.reason or f"{self.outside} of {self.entries} entries outside the bound"
+
 
 @dataclass(frozen=True, eq=False)
 class Evidence:

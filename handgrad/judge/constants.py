@@ -86,6 +86,7 @@ QUOTIENT_ROUNDING = 2.0**-40
 NEAR_ONE = 1e-3
 OVERFLOWS_FROM = 10
 CLEAR = 1 / 16
+NEEDED_WITHIN = 1e-5
 RATIO_ENTRIES = 3
 TRIED_INPUTS = 16
 TRIED_SAMPLES = 32
@@ -250,6 +251,7 @@ REASONS: dict[str, Reason] = {
     "NEAR_ONE": Reason("words", "a factor this near to 1 is called a constant cut short, not a learning rate"),
     "OVERFLOWS_FROM": Reason("words", "the smallest input that overflows: e^x of half precision does from 11.1 on"),
     "CLEAR": Reason("words", "share of an error that its bound may be where a sentence describes the error"),
+    "NEEDED_WITHIN": Reason("words", "of a line's largest error: least squares find its right value that well"),
     "RATIO_ENTRIES": Reason("words", "clear entries that a row or a column needs before its ratio is called constant"),
     "TRIED_INPUTS": Reason("words", "inputs or units of a layer up to which every pair or path is tried"),
     "TRIED_SAMPLES": Reason("words", "samples up to which each is tried as the one that was left out"),

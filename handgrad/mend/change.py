@@ -3,10 +3,10 @@
 import ast
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from handgrad.source.program import Part
 from handgrad.source.read import Source, parse
@@ -17,13 +17,17 @@ Edits = Mapping[Part, Mapping[ast.AST, Any]]
 
 @dataclass(frozen=True)
 class Place:
-    """A line of somebody's code. columns: of what is meant in it, from 0; (0, 0) for the whole line."""
+    """A line of somebody's code. columns: of what is meant in it, from 0; (0, 0) for the whole line.
+
+    words: what is wrong with its value, where that is known and no change was found.
+    """
 
     file: str
     line: int
     function: str
     text: str = ""
     columns: tuple[int, int] = (0, 0)
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,14 @@ class Replacement:
 
 @dataclass(frozen=True)
 class Change:
-    """The smallest change with which every gradient is CERTIFIED; diff: unified, of the whole file."""
+    """The smallest change with which every gradient is CERTIFIED; diff: unified, of the whole file.
+
+    words: what is wrong with what stands there.
+    """
 
     replacements: tuple[Replacement, ...]
     diff: str
+    words: str = ""
 
     @property
     def place(self) -> Place:
@@ -56,19 +64,27 @@ class Change:
         return self.replacements[0].after
 
 
-def describe_edits(edits: Edits) -> Change:
-    """The change that these edits of trees are."""
+class Splice(NamedTuple):
+    """A node of a tree, where it starts and ends in the text of its file, and what is written there."""
+
+    node: ast.AST
+    start: int
+    end: int
+    text: str
+
+
+def describe_edits(edits: Edits) -> Change | None:
+    """The change that these edits of trees are; None where the text of a file cannot be made to say them."""
     found, diffs = [], []
-    texts: dict[str, tuple[str, list[tuple[int, int, str]]]] = {}
+    texts: dict[str, tuple[str, list[Splice]]] = {}
     for part, own in edits.items():
-        source = part.source
-        narrowed = dict(narrow(node, new) for node, new in own.items())
-        splices = write(source, narrowed)
-        for (start, end, new), node in zip(splices, narrowed, strict=True):
-            found.append(replacement(source, node, start, end, new))
-        texts.setdefault(source.file, (source.text, []))[1].extend(splices)
-    for file, (text, splices) in texts.items():
-        diffs.append(unified(file, text, spliced(text, splices)))
+        splices = write(part.source, own)
+        if splices is None:
+            return None
+        found += [replacement(part.source, splice) for splice in splices]
+        texts.setdefault(part.source.file, (part.source.text, []))[1].extend(splices)
+    for file, (text, all_splices) in texts.items():
+        diffs.append(unified(file, text, spliced(text, all_splices)))
     found.sort(key=lambda r: (r.place.file, r.place.line))
     return Change(tuple(found), "".join(diffs))
 
@@ -100,19 +116,31 @@ def parts(node: ast.AST) -> list[Any]:
     return [item for v in values for item in (v if isinstance(v, list) else [v])]
 
 
-def write(source: Source, edits: Mapping[ast.AST, Any]) -> list[tuple[int, int, str]]:
-    """Start, end and new text of every edit, with parentheses where the tree would else be another one."""
+def write(source: Source, edits: Mapping[ast.AST, Any]) -> list[Splice] | None:
+    """The least text that is written anew, so that the function is the edited tree; None if no text is.
+
+    The smallest parts first, in parentheses where they need them; else whole statements.
+    """
     parents = parents_of(source.tree)
     meant = ast.dump(changed(source.tree, edits, parents))
-    plain = [splice(source, node, new, parents) for node, new in edits.items()]
-    for closed in (False, True):
-        splices = [
-            (a, b, f"({text})") if closed and isinstance(node, ast.expr) else (a, b, text)
-            for (a, b, text), node in zip(plain, edits, strict=True)
-        ]
+    least = [splice(source, *narrow(node, new), parents) for node, new in edits.items()]
+    closed = [s._replace(text=f"({s.text})") if isinstance(s.node, ast.expr) else s for s in least]
+    whole = [splice(source, node, new, parents) for node, new in by_statement(edits, parents).items()]
+    for splices in (least, closed, whole):
         if same_function(source, spliced(source.text, splices), meant):
             return splices
-    return plain
+    return None
+
+
+def by_statement(edits: Mapping[ast.AST, Any], parents: Mapping[ast.AST, ast.AST]) -> dict[ast.AST, Any]:
+    """The same edits as statements that give way to others."""
+    found: dict[ast.AST, dict[ast.AST, Any]] = {}
+    for node, new in edits.items():
+        statement = node
+        while not isinstance(statement, ast.stmt) and statement in parents:
+            statement = parents[statement]
+        found.setdefault(statement, {})[node] = new
+    return {s: own[s] if s in own else changed(s, own, parents) for s, own in found.items()}
 
 
 def same_function(source: Source, text: str, meant: str) -> bool:
@@ -123,23 +151,23 @@ def same_function(source: Source, text: str, meant: str) -> bool:
     )
 
 
-def splice(source: Source, node: ast.AST, new: Any, parents: Mapping[ast.AST, ast.AST]) -> tuple[int, int, str]:
+def splice(source: Source, node: ast.AST, new: Any, parents: Mapping[ast.AST, ast.AST]) -> Splice:
     """Where a node stands in the text, and what is written there."""
     start, end = span(source.text, node)
     if isinstance(node, ast.expr):
-        return start, end, unparse(new)
+        return Splice(node, start, end, unparse_index(new) if is_index(node, parents) else unparse(new))
     statements = new if isinstance(new, tuple) else (new,)
     indent = " " * node.col_offset  # type: ignore[attr-defined]
     lines = [written(source, s, indent, parents) for s in statements]
     if not lines:
         siblings = next(b for n, b in ast.iter_fields(parents[node]) if isinstance(b, list) and node in b)
         if len(siblings) == 1:
-            return start, end, "pass"
+            return Splice(node, start, end, "pass")
         whole = source.text.rfind("\n", 0, start) + 1
         after = source.text.find("\n", end) + 1 or len(source.text)
         if not source.text[whole:start].strip() and not source.text[end:after].strip():
-            return whole, after, ""
-    return start, end, f"\n{indent}".join(lines)
+            return Splice(node, whole, after, "")
+    return Splice(node, start, end, f"\n{indent}".join(lines))
 
 
 def written(source: Source, statement: ast.stmt, indent: str, known: Mapping[ast.AST, ast.AST]) -> str:
@@ -148,6 +176,17 @@ def written(source: Source, statement: ast.stmt, indent: str, known: Mapping[ast
         start, end = span(source.text, statement)
         return source.text[start:end]
     return unparse(ast.fix_missing_locations(statement)).replace("\n", f"\n{indent}")
+
+
+def is_index(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """Whether it is all that stands between the brackets of an index."""
+    parent = parents.get(node)
+    return isinstance(parent, ast.Subscript) and parent.slice is node
+
+
+def unparse_index(node: Any) -> str:
+    """As it stands between brackets: slices in parentheses would be no Python."""
+    return unparse(ast.Subscript(ast.Name("a", ast.Load()), node, ast.Load()))[2:-1]
 
 
 def unparse(node: ast.AST) -> str:
@@ -168,15 +207,16 @@ def span(text: str, node: Any) -> tuple[int, int]:
     return at(node.lineno, node.col_offset), at(node.end_lineno, node.end_col_offset)
 
 
-def spliced(text: str, splices: list[tuple[int, int, str]]) -> str:
+def spliced(text: str, splices: Sequence[Splice]) -> str:
     """The text with every splice made."""
-    for start, end, new in sorted(splices, reverse=True):
+    for _, start, end, new in sorted(splices, key=lambda s: (s.start, s.end), reverse=True):
         text = text[:start] + new + text[end:]
     return text
 
 
-def replacement(source: Source, node: ast.AST, start: int, end: int, new: str) -> Replacement:
+def replacement(source: Source, splice: Splice) -> Replacement:
     """One edit, with its line."""
+    _, start, end, new = splice
     line = source.text.count("\n", 0, start) + 1
     first = source.text.rfind("\n", 0, start) + 1
     whole = source.text[first:].split("\n", 1)[0]

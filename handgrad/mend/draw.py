@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from handgrad.arrays.precision import to64
@@ -16,9 +17,15 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """run(passes) gives {"y": ..., "dx": ...} on one set of inputs; within `bound` of `right` it is worth judging."""
+    """run(passes) gives {"y": ..., "dx": ...} on one set of inputs; within `bound` of `right` it is worth judging.
+
+    follow(passes) gives the same as float64 tensors that autograd has followed; raises where it cannot.
+    upstream: dy.
+    """
 
     run: Callable[[Passes], Mapping[str, Any]]
+    follow: Callable[[Passes], Mapping[str, torch.Tensor]]
+    upstream: Float
     right: Mapping[str, Float]
     bound: Mapping[str, Float]
     in_float64: bool

@@ -6,25 +6,22 @@ value that is needed. Where no value of an expression helps, no change of that e
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.arrays.precision import to64
+from handgrad.mend.constants import CLOSED, LINEAR, MOST_NUMBERS, NEAR, NEWTON_STEPS, ROUNDED, STEP
 from handgrad.mend.draw import Draw, vector
+from handgrad.mend.slopes import Slopes, find_slopes, size_of, split
 from handgrad.source.taps import Tapped, Taps, flat
 
 Float = NDArray[np.float64]
-MOST_NUMBERS = 150  # of one expression, over all times it is computed
-STEP = 1e-6  # of a value's size, by which its entries are moved
-CLOSED = 1e-6  # of what is missing: so little may be left
-ROUNDED = 1e-11  # of the size of everything: what rounding leaves
-LINEAR = 1e-2  # of what is missing: what one step may leave where the value stands under a root
-NEWTON_STEPS = 8
-NEAR = 1e-3  # of what is missing: a value that is tried in earnest
+Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,120 +53,163 @@ class Need:
         return bool(np.max(np.abs(moved - self.gap), initial=0.0) <= NEAR * np.max(np.abs(self.gap), initial=0.0))
 
 
-def find_needs(tapped: Tapped, draw: Draw, deadline: float) -> tuple[Taps, list[Need]]:
-    """Every expression of which another value makes some wrong tensors right, and spoils none; and the noted run."""
+class Needs(NamedTuple):
+    """The noted run; every expression of which another value makes some wrong tensors right, and spoils none.
+
+    complete: whether every expression was asked.
+    """
+
+    noted: Taps
+    found: Sequence[Need] = ()
+    slopes: Slopes | None = None
+    complete: bool = False
+
+
+def find_needs(tapped: Tapped, draw: Draw, deadline: float) -> Needs:
+    """What is known at the end of the time."""
     noted = Taps(tapped.places)
     outputs = draw.outputs(tapped.passes(noted))
-    wrong = draw.wrong(outputs)
-    names = sorted(draw.right)
-    if (
-        not draw.in_float64
-        or outputs is None
-        or any(n not in outputs or outputs[n].shape != draw.right[n].shape for n in names)
-    ):
-        return noted, []
-    if not all(np.isfinite(outputs[n]).all() for n in names):
-        return noted, []
-    asked, found, helpless = Question(tapped, draw, outputs, wrong), list[Need](), set[int]()
-    for place, values in sorted(noted.values.items(), reverse=True):  # a whole expression comes before its parts
+    if not draw.in_float64 or outputs is None or not comparable(outputs, draw.right):
+        return Needs(noted)
+    slopes = find_slopes(tapped, draw, noted, outputs)
+    asked = Question(tapped, draw, noted, outputs, slopes)
+    found, helpless = list[Need](), set[int]()
+    for place in sorted(noted.values, reverse=True):  # a whole expression comes before its parts
         if time.monotonic() > deadline:
-            break
+            return Needs(noted, found, slopes)
         if tapped.around.get(place) in helpless:
             helpless.add(place)  # where no value of the whole helps, none of a part does
-        elif 0 < len(flat(values)) <= MOST_NUMBERS:
-            if (need := asked.need(place, values)) is not None:
-                found.append(need)
-            else:
-                helpless.add(place)
-    return noted, found
+        elif (need := asked.need(place)) is not None:
+            found.append(need)
+        elif known_well(noted, place):
+            helpless.add(place)
+    return Needs(noted, found, slopes, complete=True)
+
+
+def known_well(noted: Taps, place: int) -> bool:
+    """Whether it was asked what the value should be, so that what is in it need not be."""
+    return 0 < len(flat(noted.values[place])) <= MOST_NUMBERS and place not in noted.written
+
+
+def comparable(outputs: Mapping[str, Float], right: Mapping[str, Float]) -> bool:
+    """Whether every result is there, in its shape, and finite."""
+    return all(n in outputs and outputs[n].shape == S.shape and np.isfinite(outputs[n]).all() for n, S in right.items())
 
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """A noted run that gave wrong tensors."""
+    """A noted run that gave wrong tensors, and how they move with its values (None: that has to be tried)."""
 
     tapped: Tapped
     draw: Draw
+    noted: Taps
     outputs: Mapping[str, Float]
-    wrong: frozenset[str]
+    slopes: Slopes | None
 
-    def need(self, place: int, values: Sequence[Any]) -> Need | None:
+    @cached_property
+    def names(self) -> list[str]:
+        """Of the tensors, one after the other as in every vector here."""
+        return sorted(self.draw.right)
+
+    @cached_property
+    def wrong(self) -> frozenset[str]:
+        return self.draw.wrong(self.outputs)
+
+    @cached_property
+    def base(self) -> Float:
+        return vector(self.outputs, self.names)
+
+    @cached_property
+    def right(self) -> Float:
+        return vector(self.draw.right, self.names)
+
+    @cached_property
+    def missed(self) -> NDArray[np.bool_]:
+        """Which entries are wrong."""
+        return ~(np.abs(self.base - self.right) <= vector(self.draw.bound, self.names))
+
+    @cached_property
+    def owner(self) -> NDArray[np.str_]:
+        """The name that each entry belongs to."""
+        return np.repeat(self.names, [self.draw.right[n].size for n in self.names])
+
+    def need(self, place: int) -> Need | None:
         """The value that this expression should have; None if none helps."""
-        numbers = flat(values)
-        scale = float(np.sqrt(np.mean(numbers**2))) or 1.0
-        rng = np.random.default_rng(place)
-        touched = self._moved(place, values, scale * rng.uniform(0.5, 1, len(numbers)))
-        if touched is None:
+        values = self.noted.values[place]
+        if not 0 < len(flat(values)) <= MOST_NUMBERS or place in self.noted.written:
             return None
-        fixes = frozenset(n for n in self.wrong if not np.array_equal(touched[n], self.outputs[n]))
-        if not fixes or any(not self._reached(n, touched) for n in fixes):
+        known = self._known_slope(place) if self.slopes and place in self.slopes.of else self._tried_slope(place)
+        if known is None:
             return None
-        rows = sorted((set(self.draw.right) - self.wrong) | fixes)
-        base, right = vector(self.outputs, rows), vector(self.draw.right, rows)
-        found = self._solve(place, values, base, right, rows)
-        if found is None:
+        J, rows = known
+        moving = np.abs(J).max(axis=1) > ROUNDED * np.abs(J).max()
+        fixes = self.wrong & set(self.owner[rows[moving]])
+        ours = np.isin(self.owner[rows], [*fixes])
+        if not fixes or (ours & self.missed[rows] & ~moving).any():
             return None
-        delta, J = found
+        kept = ours | ~np.isin(self.owner[rows], [*self.wrong])
+        J, rows = J[kept], rows[kept]
+        delta = self._solve(place, J, rows, fixes)
+        if delta is None:
+            return None
+        needed = tuple(to64(v) + d for v, d in zip(values, split(delta, values), strict=True))
         unique = bool(np.linalg.matrix_rank(J) == J.shape[1])
         given = tuple(map(to64, values))
-        needed = tuple(v + d for v, d in self._each(given, delta))
-        return Need(place, given, needed, unique, fixes, J, right - base)
+        return Need(place, given, needed, unique, frozenset(fixes), J, (self.right - self.base)[rows])
 
-    def _solve(
-        self, place: int, values: Sequence[Any], base: Float, right: Float, rows: Sequence[str]
-    ) -> tuple[Float, Float] | None:
-        """The change of the value that puts everything right, and how everything moves with the value.
+    def _solve(self, place: int, J: Float, rows: Rows, fixes: Collection[str]) -> Float | None:
+        """The change of the value that puts everything right.
 
         One step where everything is linear in the value; a few where it stands in a square or under a root.
         """
-        size = float(np.max(np.abs(right), initial=0.0) + np.max(np.abs(base), initial=0.0))
-        gap = float(np.max(np.abs(right - base), initial=0.0))
+        size = float(np.max(np.abs(self.right), initial=0.0) + np.max(np.abs(self.base), initial=0.0))
+        asked = np.isin(self.owner, [*fixes, *(set(self.names) - self.wrong)])
+        gap = float(np.max(np.abs(self.right - self.base)[asked], initial=0.0))
         enough = max(CLOSED * gap, ROUNDED * size)
-        delta, now, first = np.zeros(len(flat(values))), base, None
+        delta, now = np.zeros(J.shape[1]), self.base
         for _ in range(NEWTON_STEPS):
-            J = self._slope(place, values, delta, now, rows)
-            if J is None:
-                return None
-            first = J if first is None else first
-            more = np.linalg.lstsq(J, right - now, rcond=1e-9)[0]
-            if not np.max(np.abs(J @ more + now - right), initial=0.0) <= max(enough, LINEAR * gap):
+            left = (self.right - now)[rows]
+            more = np.linalg.lstsq(J, left, rcond=1e-9)[0]
+            if not np.max(np.abs(J @ more - left), initial=0.0) <= max(enough, LINEAR * gap):
                 return None
             delta = delta + more
-            there = self._moved(place, values, delta)
+            there = self._moved(place, delta)
             if there is None:
                 return None
-            now = vector(there, rows)
-            if np.max(np.abs(now - right), initial=0.0) <= enough:
-                return delta, first
+            now = there
+            if np.max(np.abs(now - self.right)[asked], initial=0.0) <= enough:
+                return delta
+            if (slope := self._slope_at(place, delta, now)) is None:
+                return None
+            J = slope[rows]
         return None
 
-    def _slope(self, place: int, values: Sequence[Any], delta: Float, now: Float, rows: Sequence[str]) -> Float | None:
-        """How everything moves with each number of the value."""
-        step = STEP * (float(np.sqrt(np.mean(flat(values) ** 2))) or 1.0)
+    def _known_slope(self, place: int) -> tuple[Float, Rows]:
+        assert self.slopes is not None
+        return self.slopes.of[place], self.slopes.rows
+
+    def _tried_slope(self, place: int) -> tuple[Float, Rows] | None:
+        """By moving the value; None where no wrong tensor moves with it, and so nothing more is tried."""
+        numbers = flat(self.noted.values[place])
+        move = size_of(numbers) * np.random.default_rng(place).uniform(0.5, 1, len(numbers))
+        touched = self._moved(place, move)
+        if touched is None or not (self.wrong & set(self.owner[touched != self.base])):
+            return None
+        J = self._slope_at(place, np.zeros(len(numbers)), self.base)
+        return None if J is None else (J, np.arange(len(self.base)))
+
+    def _slope_at(self, place: int, delta: Float, now: Float) -> Float | None:
+        """How everything moves with each number of the value, moved one by one."""
+        step = STEP * size_of(flat(self.noted.values[place]))
         columns = []
         for unit in np.eye(len(delta)):
-            moved = self._moved(place, values, delta + step * unit)
-            if moved is None:
+            if (there := self._moved(place, delta + step * unit)) is None:
                 return None
-            columns.append((vector(moved, rows) - now) / step)
+            columns.append((there - now) / step)
         return np.array(columns).T
 
-    def _reached(self, name: str, touched: Mapping[str, Float]) -> bool:
-        """Whether every wrong entry of a tensor moves with the value."""
-        gap = np.abs(self.outputs[name] - self.draw.right[name])
-        wrong = ~(gap <= self.draw.bound[name])
-        return bool((touched[name] != self.outputs[name])[wrong].all())
-
-    def _moved(self, place: int, values: Sequence[Any], delta: Float) -> Mapping[str, Float] | None:
-        taps = Taps(self.tapped.places, keep=False, target=place, delta=[d for _, d in self._each(values, delta)])
-        outputs = self.draw.outputs(self.tapped.passes(taps))
-        shapes = outputs is not None and all(
-            n in outputs and outputs[n].shape == self.outputs[n].shape and np.isfinite(outputs[n]).all()
-            for n in self.draw.right
-        )
-        return outputs if shapes else None
-
-    def _each(self, values: Sequence[Any], delta: Float) -> list[tuple[Any, Float]]:
-        """Each value with its own part of the change."""
-        ends = np.cumsum([int(np.size(v)) for v in map(to64, values)])
-        return [(v, d.reshape(np.shape(to64(v)))) for v, d in zip(values, np.split(delta, ends[:-1]), strict=True)]
+    def _moved(self, place: int, delta: Float) -> Float | None:
+        """All results where the value is moved by so much; None where they are no longer comparable."""
+        moves = {place: split(delta, self.noted.values[place])}
+        outputs = self.draw.outputs(self.tapped.passes(Taps(self.tapped.places, keep=False, moves=moves)))
+        return vector(outputs, self.names) if outputs is not None and comparable(outputs, self.draw.right) else None

@@ -15,6 +15,7 @@ from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
 from handgrad.mend.material import at_hand
 from handgrad.mend.required import Need, find_needs
 from handgrad.mend.statements import further_rewrites, rewrites
+from handgrad.mend.suspect import find_suspect
 from handgrad.source.program import Part, Program
 from handgrad.source.safely import safely
 from handgrad.source.taps import Tapped, Taps
@@ -43,16 +44,16 @@ class Search:
     deadline: float
     parents: Mapping[Part, Mapping[ast.AST, ast.AST]]
     made: dict[Part, dict[ast.AST, Any]] = field(default_factory=dict)  # by the steps so far
-    suspects: set[tuple[Part, ast.AST]] | None = None  # statements of which another value would make everything right
+    suspect: tuple[Part, ast.AST] | None = None  # the statement that is wrong, if it is known which
 
     def step(self) -> Candidate | None:
         """The cheapest candidate that makes everything right; else one that makes the most tensors right."""
         before = [draw.wrong(self.run(draw, None)) for draw in self.draws]
         tapped = Tapped(self.program, self.trees(None))
-        noted, needs = find_needs(tapped, self.draws[0], self.deadline)
-        if self.suspects is None:
-            whole = (tapped.places[n.place] for n in needs if n.fixes == before[0])
-            self.suspects = {(place.part, place.statement) for place in whole}
+        known = find_needs(tapped, self.draws[0], self.deadline)
+        noted, needs = known.noted, known.found
+        if not self.made:
+            self.suspect = find_suspect(tapped, known, before[0])
         goals = dict.fromkeys([before[0], *sorted((n.fixes for n in needs), key=len, reverse=True)])
         for goal in goals:
             chosen = [n for n in needs if n.fixes == goal]
@@ -174,14 +175,14 @@ def in_part(part: Part, node: ast.expr, edits: Iterator[Edit]) -> Iterator[Candi
 
 
 class Found(NamedTuple):
-    """edits: of each part, with which everything is right; suspect: the one statement that can be wrong alone."""
+    """edits: of each part, with which everything is right; suspect: the statement that is wrong, if it is known."""
 
     edits: dict[Part, dict[ast.AST, Any]] | None
     suspect: tuple[Part, ast.AST] | None = None
 
 
 def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, seconds: float) -> Found:
-    """What was found in time; no suspect where several statements could be wrong."""
+    """What was found in time."""
     parents = {part: parents_of(part.source.tree) for part in program.parts}
     search = Search(program, draws, confirm, time.monotonic() + seconds, parents)
     with safely():
@@ -191,5 +192,4 @@ def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, second
             search.made[step.part] = {**search.made.get(step.part, {}), **step.edits}
             if not search.draws[0].wrong(search.run(search.draws[0], None)):
                 return Found(search.made)
-    suspects = search.suspects or set()
-    return Found(None, next(iter(suspects)) if len(suspects) == 1 else None)
+    return Found(None, search.suspect)

@@ -13,6 +13,7 @@ def code_lines(change: Change | None, suspect: Place | None) -> list[Text]:
     student.py:21, in backward
       21 |     dz1 = dh * (1 - h)
          |                     ^ should be h ** 2
+    = the square is missing: `1 - h` where `1 - h ** 2` belongs
     """
     if change is None:
         return [] if suspect is None else point_at(suspect)
@@ -20,16 +21,16 @@ def code_lines(change: Change | None, suspect: Place | None) -> list[Text]:
     for r in change.replacements:
         lines.append(heading(r.place))
         lines += quoted(r)
+    lines += [Text(f"= {change.words}")] if change.words else []
     lines.append(Text("= with this change every gradient is CERTIFIED"))
     return lines
 
 
 def point_at(place: Place) -> list[Text]:
     """A line that must be wrong, though it is not known what should stand there."""
-    words = (
-        "= another value here, and only here, would make every gradient right; no small change was found that gives it"
-    )
-    return [heading(place), Text(f"  {place.line} | {place.text}"), Text(words)]
+    words = "= with another value here every gradient would be right; no small change was found that gives it"
+    known = [Text(f"= {place.words}")] if place.words else []
+    return [heading(place), Text(f"  {place.line} | {place.text}"), *known, Text(words)]
 
 
 def heading(place: Place) -> Text:

@@ -170,9 +170,7 @@ def remarks(report: Report) -> list[Text]:
             if t.verdict is not Verdict.CERTIFIED:
                 lines.append(reason(row, t))
         if row.diagnosis is not None and (row.diagnosis.known or not report.change):
-            d = row.diagnosis
-            equation = f" (eq. {d.equation})" if d.equation else ""
-            lines.append(Text(f"{row.name}: {d.name}{equation}. {d.explanation} {d.proof}".rstrip(), "bold"))
+            lines.append(Text(f"{row.name}: {row.diagnosis.words}", "bold"))
     for row in report.stages:
         lines.append(Text(f"{row.name}: smallest detectable error (median / 90 %): {smallest_errors(row)}"))
     if report.contracts:

@@ -4,13 +4,14 @@ import ast
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 
 from handgrad.arrays.precision import like, to64
-from handgrad.judge.isolation import attempt, duplicate
+from handgrad.judge.isolation import attempt, contents, duplicate
 from handgrad.source.program import Part, Passes, Program, Trees
 
 TAP, HERE = "__handgrad_tap__", "__handgrad_here__"
@@ -29,30 +30,53 @@ class Place(NamedTuple):
     statement: ast.stmt | ast.Lambda
 
 
+class Listener(Protocol):
+    """What is called wherever a tapped expression has been computed, and before each statement."""
+
+    def tap(self, number: int, value: Any) -> Any:
+        """The value of a place, or another in its stead."""
+
+    def note(self, number: int, names: Mapping[str, Any]) -> None:
+        """The names at hand before a statement."""
+
+
 @dataclass(eq=False)
 class Taps:
-    """What is called wherever a tapped expression has been computed: it notes the value, or changes it.
+    """A listener that notes every value, or moves some.
 
+    moves   by how much the values of a place are moved, one for each time it is computed
     values  of each place, one for each time it was computed, in order
     here    the names and values at hand before each statement, the first time it was run
     """
 
     places: Sequence[Place]
     keep: bool = True
-    target: int = -1
-    delta: Sequence[Any] = ()
+    moves: Mapping[int, Sequence[Any]] = field(default_factory=dict)
     values: dict[int, list[Any]] = field(default_factory=dict)
     here: dict[int, dict[str, Any]] = field(default_factory=dict)
-    count: int = 0
+    _counts: dict[int, int] = field(default_factory=dict, repr=False)
+    _aliases: list[tuple[int, Any, Any]] = field(default_factory=list, repr=False)  # a place, its array and a copy
+    _memory: set[int] = field(default_factory=set, repr=False)
 
     def tap(self, number: int, value: Any) -> Any:
-        if number == self.target:
-            self.count += 1
-            if self.count <= len(self.delta) and is_real(value):
-                return moved(value, self.delta[self.count - 1])
+        if number in self.moves and is_real(value):
+            count = self._counts[number] = self._counts.get(number, 0) + 1
+            if count <= len(self.moves[number]):
+                return moved(value, self.moves[number][count - 1])
         if self.keep and is_real(value):
-            self.values.setdefault(number, []).append(duplicate(value))
+            copied = duplicate(value)
+            self.values.setdefault(number, []).append(copied)
+            if (owner := memory_of(value)) in self._memory:
+                self._aliases.append((number, value, copied))
+            elif owner is not None:
+                self._memory.add(owner)
+                self._aliases.append((-1, value, copied))  # held, so that no other array gets its memory
         return value
+
+    @cached_property
+    def written(self) -> frozenset[int]:
+        """The places whose array had another name as well, and was written into before this was asked."""
+        return frozenset(n for n, value, copied in self._aliases if n >= 0 and contents([value]) != contents([copied]))
 
     def note(self, number: int, names: Mapping[str, Any]) -> None:
         if self.keep and number not in self.here:
@@ -64,6 +88,15 @@ def is_real(value: Any) -> bool:
     if isinstance(value, torch.Tensor):
         return value.is_floating_point()
     return isinstance(value, float | np.floating) or (isinstance(value, np.ndarray) and value.dtype.kind == "f")
+
+
+def memory_of(value: Any) -> int | None:
+    """Whose memory an array lives in; None for a number."""
+    if isinstance(value, torch.Tensor):
+        return value.untyped_storage().data_ptr()
+    while isinstance(value, np.ndarray) and value.base is not None:
+        value = value.base
+    return id(value) if isinstance(value, np.ndarray) else None
 
 
 def kept(value: Any) -> Any:
@@ -97,7 +130,7 @@ class Tapped:
         self.statement_number: dict[ast.AST, int] = {statement: i for i, statement in enumerate(self.before)}
         self.number = {place.node: i for i, place in enumerate(self.places)}
 
-    def passes(self, taps: Taps) -> Passes:
+    def passes(self, taps: Listener) -> Passes:
         """The passes, calling these taps."""
         return self.program.made(self.trees, **{TAP: taps.tap, HERE: taps.note})
 

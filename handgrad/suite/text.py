@@ -83,7 +83,7 @@ def summarise(result: SuiteResult) -> Text:
         if report.culprit is not None:
             row = report.culprit
             names = [r.culprit.diagnosis for r in result.reports if r.culprit and r.culprit.diagnosis]
-            why = row.isolated.worst.reason or "unknown mistake"
+            why = row.isolated.worst.why
             known = next((d.name for d in names if d.known), why)
             words = f"{result.title}: {row.name}: {row.isolated.worst.name} is wrong: {known}"
             return Text(words, STYLES[result.verdict])

@@ -29,7 +29,7 @@ PLACES = {
     "B-E4": ("h2 = SlopeOne", "dz2", "the factor f'(z) is missing"),
     "B-E7": ("z2 = WeightsOnly 5-1", "db2", "the gradient is absent"),
     "B-E8": ("large (1e4)", "dz", "not finite"),
-    "B-E9": ("given", "dw", "unknown mistake"),
+    "B-E9": ("given", "dw", "3 of 3 entries outside the bound"),
     "B-E13": ("given", "y", "the forward passes differ: shape is (5, 5), expected (5, 1)"),
 }
 

@@ -1,7 +1,7 @@
 """Mistakes that can be made in any gradient: factors, signs, order, rows left out."""
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import combinations
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import combinations, permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from handgrad.explain.catalogue.mistake import ABSENT, NOT_FITTED, Fitted, Mista
 from handgrad.explain.catalogue.typed_number import decimals, quotient
 from handgrad.explain.recognise.failed_trial import FailedTrial
 from handgrad.judge.compare import Float
-from handgrad.judge.constants import NEAR_ONE
+from handgrad.judge.constants import CLEAR, NEAR_ONE
 
 
 class Spoiled(NamedTuple):
@@ -161,14 +161,30 @@ def match_slices(hand: Float, S: Float, axis: int) -> NDArray[np.intp]:
 
 
 def exchanged(trial: FailedTrial) -> Iterator[Mistake]:
-    """Two gradients, each in the other's place."""
-    for a, b in combinations((k for k in trial.same_shape if k != "y"), 2):
-        if trial.right[a].shape == trial.right[b].shape:
-            why = f"{a} holds what belongs in {b}, and {b} what belongs in {a}."
-            yield Mistake(
-                f"{a} and {b} are exchanged", why, {a: trial.right[b], b: trial.right[a]},
-                rounding=Rounding(bound={a: trial.evidence[b].bound, b: trial.evidence[a].bound}),
-            )  # fmt: skip
+    """Two gradients, each in the other's place, or three in a circle."""
+    given = [k for k in trial.failing if k != "y" and k not in trial.absent]
+    for a, b in combinations(given, 2):
+        why = f"{a} holds what belongs in {b}, and {b} what belongs in {a}."
+        yield from in_other_places(trial, {a: b, b: a}, f"{a} and {b} are exchanged", why)
+    for a, b, c in permutations(given, 3):
+        if a == min(a, b, c):
+            why = f"{a} holds what belongs in {b}, {b} what belongs in {c}, {c} what belongs in {a}."
+            yield from in_other_places(trial, {a: b, b: c, c: a}, f"{a}, {b} and {c} are in each other's places", why)
+
+
+def in_other_places(trial: FailedTrial, holds: Mapping[str, str], name: str, why: str) -> Iterator[Mistake]:
+    """Each tensor holds the right numbers of another one: all of them, or nothing is exchanged."""
+    if all(is_near(trial.hand[k], trial.right[other]) for k, other in holds.items()):
+        bound = {}
+        for k, other in holds.items():
+            same = trial.hand[k].shape == trial.right[k].shape
+            bound[k] = trial.evidence[other if same else k].bound  # of the numbers that it holds
+        yield Mistake(name, why, {k: trial.right[other] for k, other in holds.items()}, rounding=Rounding(bound=bound))
+
+
+def is_near(hand: Float, S: Float) -> bool:
+    """Whether it is worth being compared."""
+    return hand.shape == S.shape and bool(np.max(np.abs(hand - S), initial=0) <= CLEAR * np.max(np.abs(S), initial=0))
 
 
 def clipped(trial: FailedTrial) -> Iterator[Mistake]:

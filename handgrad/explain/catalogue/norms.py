@@ -10,6 +10,8 @@ In evaluation mean and s of batch normalisation are constants: dx = dxhat / s.
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from handgrad.explain.catalogue.mistake import Mistake, Row, mistakes
 from handgrad.explain.recognise.failed_trial import FailedTrial
 from handgrad.explain.recognise.norm import Norm, recognise_frozen_norm, recognise_norm
@@ -78,6 +80,9 @@ FROZEN_TABLE: tuple[Row[Norm], ...] = (
 )  # fmt: skip
 
 
+EPS = (0.0, *(float(f"1e-{digits}") for digits in range(2, 13)))  # what people type
+
+
 def norm(trial: FailedTrial) -> Iterator[Mistake]:
     """Layer normalisation, and batch normalisation in training."""
     if (parts := recognise_norm(trial)) is not None:
@@ -90,4 +95,19 @@ def frozen_norm(trial: FailedTrial) -> Iterator[Mistake]:
         yield from mistakes(FROZEN_TABLE, parts)
 
 
-NORMS = (norm, frozen_norm)
+def other_eps(trial: FailedTrial) -> Iterator[Mistake]:
+    """s computed once more in the backward pass, with another eps; xhat from there too, or from the cache."""
+    if (n := recognise_norm(trial)) is None:
+        return
+    for eps in EPS:
+        s = np.sqrt(n.mean(n.xc * n.xc) + eps)
+        xhat, name = n.xc / s, f"eps is {eps:g} where the forward pass has {n.eps:g}"
+        if eps != n.eps and np.all(s):
+            why = "s = sqrt(variance + eps) is computed again in the backward pass."
+            dx = (n.dxhat - n.m - xhat * n.mean(n.dxhat * xhat)) / s
+            gradients = {"dx": dx, "dgamma": (n.dy * xhat).sum(axis=0)}
+            yield Mistake(name, why, {n.names[k]: v for k, v in gradients.items() if k in n.names})
+            yield Mistake(name, why, {n.names["dx"]: (n.dxhat - n.m - n.v) / s})
+
+
+NORMS = (norm, frozen_norm, other_eps)

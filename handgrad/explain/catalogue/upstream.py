@@ -23,6 +23,12 @@ TABLE: tuple[Row[FailedTrial], ...] = (
     Row("the upstream gradient is the sum over the batch",
         "Every sample was given the sum of all samples' upstream gradients in place of its own.",
         "dy", lambda t: np.broadcast_to(t.dy.sum(axis=0, keepdims=True), t.dy.shape) if has_batch(t) else None),
+    Row("the first entry of the upstream gradient stands for all",
+        "Every entry was given the first one's upstream gradient in place of its own.",
+        "dy", lambda t: np.full(t.dy.shape, t.dy.flat[0]) if t.dy.size > 1 else None),
+    Row("the first slice of the upstream gradient along axis 0 stands for all",
+        "The others were given the upstream gradient of index 0 in place of their own.",
+        "dy", lambda t: np.broadcast_to(t.dy[:1], t.dy.shape) if t.dy.ndim > 1 and len(t.dy) > 1 else None),
 )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ class Norm(NamedTuple):
     s: Float
     xhat: Float
     dxhat: Float
+    eps: float
     names: Mapping[str, str]
 
     @property
@@ -70,7 +71,7 @@ def recognise_norm(trial: FailedTrial) -> Norm | None:
             lost = np.abs(x).max(axis=axis, keepdims=True) / s
             allowed = RECOGNISED_WITHIN * EPS * (np.abs(gamma) * lost + np.abs(y) + np.abs(beta))
             if np.all(np.abs(y - (gamma * (xc / s) + beta)) <= allowed):
-                return Norm(axis, x, y, trial.dy, gamma, xc, s, xc / s, trial.dy * gamma, names)
+                return Norm(axis, x, y, trial.dy, gamma, xc, s, xc / s, trial.dy * gamma, e, names)
     return None
 
 
@@ -82,4 +83,4 @@ def recognise_frozen_norm(trial: FailedTrial) -> Norm | None:
     mean, var = (np.asarray(v, dtype=np.float64) for v in running)
     gamma, xc, s = trial.inputs["gamma"], trial.x - mean, np.sqrt(var + layer.eps)
     names = {"dx": f"d{trial.x_name}", "dgamma": "dgamma", "dbeta": "dbeta"}
-    return Norm(0, trial.x, trial.y, trial.dy, gamma, xc, s, xc / s, trial.dy * gamma, names)
+    return Norm(0, trial.x, trial.y, trial.dy, gamma, xc, s, xc / s, trial.dy * gamma, layer.eps, names)

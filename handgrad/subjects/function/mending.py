@@ -1,27 +1,38 @@
 """The change that makes a refuted function right: its own source, edited, tried on its own numbers, judged anew."""
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from handgrad.arrays.arithmetic import Arithmetic
+from handgrad.arrays.on_torch.array import OnTorch, following, to_tensor
+from handgrad.arrays.on_torch.copies import on_torch
+from handgrad.arrays.on_torch.methods import CannotFollow
 from handgrad.arrays.precision import dtype_name, like, to64
+from handgrad.explain.line import describe_value
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Change, Place, describe_edits, describe_place
+from handgrad.mend.constants import RIGHT, SMALL
 from handgrad.mend.draw import Draw
+from handgrad.mend.local_edits import is_number
+from handgrad.mend.needed import find_values, value_name
 from handgrad.mend.search import Found, find_edits
+from handgrad.mend.words import describe_change
 from handgrad.source.program import Part, Passes, Program, read_program
 from handgrad.source.safely import only_computes
 from handgrad.source.taps import parts_that_run
 from handgrad.subjects.function.calling import Code, by_autograd
 from handgrad.subjects.function.case import Tried, draw_upstream
-from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.reference import Reference, as_tensor
+from handgrad.subjects.function.variants import Variant, other_constants, other_sizes, resized
 
-RIGHT = 1e-8  # of a tensor's largest entry: near enough to be judged
+VALUES = 2  # seconds at most, for what is wrong with the value of a line
 
 
 def find_change(
@@ -49,9 +60,13 @@ def find_change(
         return made is not None and certifies(with_passes(code, made))
 
     edits, suspect = find_edits(program, draws, confirm, seconds) if draws else Found(None)
-    if edits is not None:
-        return describe_edits(edits)
-    return None if suspect is None else describe_place(*suspect)
+    if edits is not None and (change := describe_edits(edits)) is not None:
+        return replace(change, words=describe_change(edits, program.parts))
+    if suspect is None:
+        return None
+    values = find_values(program, draws, suspect[1], time.monotonic() + min(VALUES, seconds))
+    words = describe_value(*zip(*values, strict=True)) if values else ""
+    return replace(describe_place(*suspect), words=f"{value_name(suspect[1])}: {words}" if words else "")
 
 
 def is_own(program: Program) -> bool:
@@ -70,15 +85,41 @@ def with_passes(code: Code, passes: Passes) -> Code:
 def make_draws(
     code: Code, reference: Reference, program: Program, wrong: Tried, rng: np.random.Generator
 ) -> list[Draw]:
-    """The inputs of the wrong case, and two more like them; in float64 if the code is wrong there as well."""
+    """The inputs of the wrong case, and others; in float64 if the code is wrong there as well.
+
+    The others are other numbers, other sizes and other constants, as far as the code was made for them: where what is
+    right on the first is right as well.
+    """
     exact = {n: to64(v) for n, v in wrong.case.inputs.items()}
-    moved = [{n: a * rng.uniform(0.5, 1.2, a.shape) for n, a in exact.items()} for _ in range(2)]
     own = next(iter(wrong.case.inputs.values()))
+    first = Variant(code, reference, exact)
     for model in ([double(own)] if dtype_name(own) != "float64" else []) + [own]:
-        draws = [d for e in (exact, *moved) if (d := make_draw(code, reference, e, model, rng)) is not None]
-        if draws and draws[0].wrong(draws[0].outputs(program.passes)):
-            return draws
+        draw = make_draw(first, model, rng)
+        if draw is None or not (known := draw.wrong(draw.outputs(program.passes))):
+            continue
+        draws = [draw]
+        for variant in variants(first, program, model, draw, rng):
+            other = make_draw(variant, model, rng)
+            outputs = None if other is None else other.outputs(program.made({}))
+            if other is not None and (outputs is None or other.wrong(outputs) <= known):
+                draws.append(other)
+        return draws
     return []
+
+
+def variants(first: Variant, program: Program, model: Any, draw: Draw, rng: np.random.Generator) -> Iterator[Variant]:
+    """Other numbers, other sizes, other constants."""
+    moving = [n for n in first.inputs if draw.right[f"d{n}"].any()]
+    forward = getattr(first.code.forward, "__func__", first.code.forward)
+    rest = [part.source.tree for part in program.parts if part.source.function is not forward]
+    literals = {n.value for tree in rest for n in ast.walk(tree) if isinstance(n, ast.Constant) and is_number(n.value)}
+
+    def fresh() -> Code:
+        return with_passes(first.code, program.made({}))
+
+    yield from (resized(first, {}, moving, rng) for _ in range(2))
+    yield from other_sizes(first, fresh, model, moving, rng)
+    yield from other_constants(first, fresh, model, literals)
 
 
 def double(array: Any) -> Any:
@@ -86,11 +127,10 @@ def double(array: Any) -> Any:
     return array.double().flatten()[:1] if hasattr(array, "double") else np.zeros(1)
 
 
-def make_draw(
-    code: Code, reference: Reference, exact: Mapping[str, Any], model: Any, rng: np.random.Generator
-) -> Draw | None:
+def make_draw(variant: Variant, model: Any, rng: np.random.Generator) -> Draw | None:
     """None where the reference refuses these numbers, or its gradients are not finite."""
-    inputs = {n: like(a, model) for n, a in exact.items()}
+    code, reference = variant.code, variant.reference
+    inputs = {n: like(a, model) for n, a in variant.inputs.items()}
     rounded = {n: to64(a) for n, a in inputs.items()}
     y = attempt(reference.value, rounded).value
     if y is None:
@@ -100,13 +140,44 @@ def make_draw(
     if right is None or not all(np.isfinite(v).all() for v in right.values()):
         return None
     room = max(RIGHT, 64 * Arithmetic.of(dtype_name(model)).u)
-    bound = {n: np.full(v.shape, room * np.max(np.abs(v), initial=0.0)) for n, v in right.items()}
+    largest = max(np.max(np.abs(v), initial=0.0) for v in right.values())
+    bound = {n: np.full(v.shape, room * max(np.max(np.abs(v), initial=0.0), SMALL * largest)) for n, v in right.items()}
 
     def run(passes: Passes) -> dict[str, Any]:
-        own = with_passes(code, passes)
+        own = variant.with_defaults(with_passes(code, passes))
         args = [duplicate(a) for a in own.arguments(inputs)]
         y, cache = own.run_forward(args)
         found = {"y": duplicate(y)}
         return found | own.run_backward(args, np.shape(y), cache, duplicate(dy))
 
-    return Draw(run, right, bound, dtype_name(model) == "float64")
+    def follow(passes: Passes) -> dict[str, torch.Tensor]:
+        with following():
+            return run_followed(code, passes, rounded, to64(dy), model)
+
+    return Draw(run, follow, to64(dy), right, bound, dtype_name(model) == "float64")
+
+
+def run_followed(code: Code, passes: Passes, inputs: Mapping[str, Any], dy: Any, model: Any) -> dict[str, torch.Tensor]:
+    """{"y": ..., "dx": ...} of the passes as float64 tensors. Raises where autograd cannot follow them."""
+    if code.graph is not None:
+        leaves = {n: torch.tensor(a, requires_grad=True) for n, a in inputs.items()}
+        y = passes.forward(*code.arguments(leaves))
+        grads = torch.autograd.grad(y, list(leaves.values()), torch.as_tensor(dy), create_graph=True, allow_unused=True)
+        return {"y": y} | {f"d{n}": g for n, g in zip(leaves, grads, strict=True) if g is not None}
+    array_of: Callable[[Any], Any]
+    if isinstance(model, torch.Tensor):
+        own, array_of = with_passes(code, passes), as_tensor
+    elif isinstance(model, np.ndarray | np.generic):
+        own, array_of = with_passes(code, on_torch(passes)), lambda a: OnTorch(as_tensor(a))
+    else:
+        raise CannotFollow(f"{type(model).__name__} is no array of NumPy or torch")
+    args = own.arguments({n: array_of(a) for n, a in inputs.items()})
+    y, cache = own.run_forward(args)
+    found = own.run_backward(args, tuple(y.shape), cache, array_of(dy))
+    return {n: tensor_of(v) for n, v in {"y": y, **found}.items()}
+
+
+def tensor_of(value: Any) -> torch.Tensor:
+    """A result as a tensor; of one that autograd did not follow, its numbers."""
+    found = to_tensor(value)
+    return found if isinstance(found, torch.Tensor) else torch.as_tensor(np.asarray(found, float))

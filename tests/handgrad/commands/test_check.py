@@ -194,7 +194,7 @@ def mended(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
         def judged(*args: Any, mend: float, **more: Any) -> Any:
             report = verify_function(*args, mend=0, **more)
             place = Place(str(file), 10, "tanh_backward")
-            return replace(report, change=Change((Replacement(place, "h", "h * h"),), DIFF))
+            return replace(report, change=Change((Replacement(place, "h", "h * h"),), DIFF, "the square is missing"))
 
         monkeypatch.setattr(judge, "verify_function", judged)
 

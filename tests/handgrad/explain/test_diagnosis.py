@@ -257,14 +257,15 @@ def test_a_bias_without_the_derivative_in_a_block_of_the_users() -> None:
     assert found.name == "f'(z) is missing in the bias gradient"
 
 
-def test_an_unknown_mistake_is_described() -> None:
+def test_a_mistake_without_a_name_is_described() -> None:
     rng = np.random.default_rng(10)
     stage, inputs, dy = linear(rng, 8, 5, 4)
     u, v = rng.normal(size=4), rng.normal(size=5)
     found = named(stage, inputs, dy, lambda out, i, d: {"dW": out["dW"] + np.outer(u, v)})
     assert found is not None
     assert not found.known
-    assert found.name == "unknown mistake"
+    assert found.name == ""
+    assert found.words == f"{found.explanation} What belongs there is eq. linear.dW."
     assert "20 of 20 entries of dW are outside their bound. The error has rank 1 of 4." in found.explanation
 
     scales = rng.uniform(0.5, 2, size=(4, 1))

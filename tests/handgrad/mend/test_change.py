@@ -1,5 +1,6 @@
 """The line and the change: found, CERTIFIED, shown as text and as a diff that applies; nothing else is touched."""
 
+import ast
 import inspect
 import subprocess
 import sys
@@ -10,6 +11,9 @@ import pytest
 import torch
 
 from handgrad import Verdict, verify_function
+from handgrad.mend.change import describe_edits
+from handgrad.source.program import Part
+from handgrad.source.read import read_source
 
 pytestmark = pytest.mark.mends
 
@@ -60,8 +64,10 @@ def test_the_line_and_what_should_stand_there():
     text = report.text(width=80)
     assert "dz1 = dh * (1 - h)\n" in text
     assert "^ should be h ** 2" in text
+    assert "= the square is missing: `1 - h` where `1 - h ** 2` belongs" in text
     assert "with this change every gradient is CERTIFIED" in text
     assert report.to_dict()["change"]["replacements"][0]["after"] == "h ** 2"
+    assert report.to_dict()["change"]["words"] == "the square is missing: `1 - h` where `1 - h ** 2` belongs"
 
 
 def test_the_diff_applies(tmp_path):
@@ -155,7 +161,7 @@ def test_the_line_alone_where_no_change_is_found():
     assert report.change is None
     assert report.place is not None
     assert report.place.line == line_of(test_the_line_alone_where_no_change_is_found, "one_line = lambda")
-    assert "another value here, and only here, would make every gradient right" in report.text(width=140)
+    assert "with another value here every gradient would be right" in report.text(width=140)
 
 
 def test_two_slips_at_two_places():
@@ -187,3 +193,30 @@ def test_what_is_written_into_stays_as_it_was(capfd, tmp_path, monkeypatch):
     assert "should be 2" in report.text()
     assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
     assert list(tmp_path.iterdir()) == []
+
+
+def second_difference(dy, x):
+    dx = np.zeros_like(x)
+    dx[:-1, 2:] += dy
+    dx[1:, :-2] -= dy
+    return dx
+
+
+def test_an_index_is_written_without_parentheses():
+    """dx[(:-1, 2:)] is no Python."""
+    source = read_source(second_difference)
+    assert source is not None
+    index = next(n for n in ast.walk(source.tree) if isinstance(n, ast.Tuple) and ast.unparse(n) == "(1:, :-2)")
+    right = ast.Tuple([index.elts[0], ast.Slice(ast.Constant(1), None)], ast.Load())
+    change = describe_edits({Part(source): {index: right}})
+    assert change is not None
+    assert (change.before, change.after) == ("1:, :-2", "1:, 1:")
+    assert "+    dx[1:, 1:] -= dy" in change.diff
+
+
+def test_what_no_text_says_is_no_change():
+    source = read_source(second_difference)
+    assert source is not None
+    index = next(n for n in ast.walk(source.tree) if isinstance(n, ast.Tuple))
+    alone = ast.Slice(None, None)  # ":" as the operand of a sum is no Python
+    assert describe_edits({Part(source): {index: ast.BinOp(alone, ast.Add(), alone)}}) is None

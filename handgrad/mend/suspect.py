@@ -1,0 +1,106 @@
+"""The one line that is wrong, where no change is known that makes it right.
+
+Several statements of one chain could each be wrong alone. Of the forward pass it is known what is right: its values,
+and the gradient of each of them. The culprit is the first statement, in the order in which they run, that should have
+given one of these and did not; every statement before it that could be wrong gave one of them.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handgrad.arrays.precision import to64
+from handgrad.mend.constants import SAME
+from handgrad.mend.required import Need, Needs
+from handgrad.source.program import Part
+from handgrad.source.taps import Tapped
+
+Float = NDArray[np.float64]
+Statement = tuple[Part, ast.AST]
+Times = Sequence[Float]  # a value, once for each time it is computed
+
+
+def find_suspect(tapped: Tapped, needs: Needs, wrong: frozenset[str]) -> Statement | None:
+    """None where more than one statement could be wrong, or not every one was asked."""
+    if not needs.complete:
+        return None
+    whole = [need for need in needs.found if need.fixes == wrong]
+    statements = by_statement(tapped, needs, whole)
+    if len(statements) == 1:
+        return next(iter(statements))
+    known = Known(tapped, needs)
+    for statement, own in statements.items():
+        if any(known.explains(need) for need in own):
+            return statement
+        if not all(known.has(need.given) for need in own):
+            return None
+    return None
+
+
+def by_statement(tapped: Tapped, needs: Needs, whole: Sequence[Need]) -> dict[Statement, list[Need]]:
+    """The statements in the order in which they first gave a value, each with what its largest expressions need."""
+    order = {place: i for i, place in enumerate(needs.noted.values)}
+    found: dict[Statement, list[Need]] = {}
+    for need in sorted(largest(tapped, whole), key=lambda n: order[n.place]):
+        part, _, statement = tapped.places[need.place]
+        found.setdefault((part, statement), []).append(need)
+    return found
+
+
+def largest(tapped: Tapped, own: Sequence[Need]) -> Iterator[Need]:
+    """Those that stand in no other."""
+    places = {need.place for need in own}
+    for need in own:
+        around = tapped.around.get(need.place)
+        while around is not None and around not in places:
+            around = tapped.around.get(around)
+        if around is None:
+            yield need
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is right: the values of the forward pass and their gradients."""
+
+    tapped: Tapped
+    needs: Needs
+
+    def all(self) -> Iterator[Times]:
+        """Each of them, for all times it was computed."""
+        slopes = self.needs.slopes
+        adjoints: Mapping[int, Times] = {} if slopes is None else slopes.adjoints
+        for place, times in adjoints.items():
+            if any(a.any() for a in times):  # y depends on it: it is one of the forward pass
+                yield times
+                yield [to64(v) for v in self.needs.noted.values[place]]
+
+    def has(self, values: Times) -> bool:
+        """Whether a value is one of them, each time."""
+        return any(each_in(values, times) for times in self.all())
+
+    def explains(self, need: Need) -> bool:
+        """Whether one of them, and another than what was given, is what is needed."""
+        if all(np.ptp(v) == 0 and float(v.flat[0]).is_integer() for v in need.values if v.size):
+            return False  # zeros and ones are everywhere
+        if need.unique:
+            return self.has(need.values)
+        return len(need.values) == 1 and any(
+            w.shape == need.given[0].shape and not near(w, need.given[0]) and need.served_by(w)
+            for times in self.all()
+            for w in times
+        )
+
+
+def each_in(values: Times, times: Times) -> bool:
+    """Whether every value is among those of the other: a backward pass meets them in another order."""
+    return all(any(near(v, w) for w in times) for v in values)
+
+
+def near(a: Float, b: Float) -> bool:
+    """Whether two arrays are the same up to what least squares leave."""
+    if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return False
+    return bool(np.max(np.abs(a - b), initial=0.0) <= SAME * np.max(np.abs(b), initial=0.0))
