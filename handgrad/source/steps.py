@@ -24,7 +24,7 @@ Float = NDArray[np.float64]
 Entry = tuple[int, int]  # the number of a step, and the how-manieth time it was taken, from 0
 IN_BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 STORED = "__handgrad_stored__"
-MOST_NUMBERS = 4_000_000  # noted in one run
+MOST_NUMBERS = 2_000_000  # noted in one run; then no more are
 PURE = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.BinOp,
         ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context)  # what can be read twice  # fmt: skip
 
@@ -59,15 +59,10 @@ class Notes:
         if entry in self.instead:
             other = self.instead[entry]
             value = float(other) if type(value) is float and other.ndim == 0 else like(other, value)
-        self.numbers += int(np.size(to64(value)))
         if self.numbers <= MOST_NUMBERS:
             self.values[entry] = to64(value).copy()
+            self.numbers += self.values[entry].size
         return value
-
-    @property
-    def too_many(self) -> bool:
-        """Whether not all values could be kept."""
-        return self.numbers > MOST_NUMBERS
 
 
 class Steps:

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ from handgrad.subjects.function.own_forward import OwnForward, forward_of
 from handgrad.subjects.function.reference import Float, as_float64, as_tensor
 
 RESULT = ("y", "result")  # what the result is called; the second where an input has the first name
+MOST_PAIRS = 500  # of values, of which it is asked whether one is a function of the other entry by entry
+SAME = 1e-9  # relative difference of two quotients that are one derivative
 LONGEST = 40  # characters of an expression that stands for itself
 
 
@@ -25,6 +28,13 @@ class Known(NamedTuple):
     names: tuple[str, ...]
     value: Float
     gradient: Float | None
+
+
+class Knowns(NamedTuple):
+    """Every value, and the derivatives of one by another (h, z and dh/dz) where both have a name and one shape."""
+
+    values: Sequence[Known]
+    derivatives: Sequence[tuple[Known, Known, Float]]
 
 
 @dataclass(eq=False)
@@ -48,7 +58,7 @@ class Watch:
         return ((number, tensor) for number, tensor, version in self.seen if tensor._version == version)
 
 
-def find_knowns(own: OwnForward, tapped: Tapped, inputs: Mapping[str, Float], dy: Float) -> list[Known]:
+def find_knowns(own: OwnForward, tapped: Tapped, inputs: Mapping[str, Float], dy: Float) -> Knowns:
     """All values of the forward pass, the inputs among them, each once."""
     watch = Watch()
     forward = differentiable_forward(tapped.passes(watch).forward)  # type: ignore[arg-type]
@@ -59,9 +69,35 @@ def find_knowns(own: OwnForward, tapped: Tapped, inputs: Mapping[str, Float], dy
         seen = [*leaves.items(), *named(list(watch.unspoilt), tapped.places), (result, y)]
         moving = {id(t): t for _, t in seen if t.requires_grad}
         upstream = torch.as_tensor(np.asarray(dy), dtype=y.dtype).reshape(y.shape)
-        found = torch.autograd.grad(y, list(moving.values()), upstream, allow_unused=True) if y.requires_grad else ()
-    gradients = {key: as_float64(g) for key, g in zip(moving, found, strict=False) if g is not None}
-    return merged([Known((name,), as_float64(t), gradients.get(id(t))) for name, t in seen])
+        gradients = dict(zip(moving, differentiate(y, list(moving.values()), upstream), strict=True))
+        found = merged([(Known((name,), as_float64(t), gradients.get(id(t))), t) for name, t in seen])
+        return Knowns([known for known, _ in found], list(derivatives(found)))
+
+
+def differentiate(y: torch.Tensor, tensors: Sequence[torch.Tensor], upstream: torch.Tensor) -> Sequence[Float | None]:
+    """The gradient of each; None where y does not depend on it."""
+    if not y.requires_grad:
+        return [None] * len(tensors)
+    found = torch.autograd.grad(y, tensors, upstream, retain_graph=True, allow_unused=True)
+    return [None if g is None else as_float64(g) for g in found]
+
+
+def derivatives(found: Sequence[tuple[Known, torch.Tensor]]) -> Iterator[tuple[Known, Known, Float]]:
+    """h, z and dh/dz where each entry of h depends on that of z alone: two upstream gradients give the same quotient.
+
+    Not where it is one number.
+    """
+    rng = torch.Generator().manual_seed(0)
+    moving = [(known, tensor) for known, tensor in found if tensor.requires_grad and is_variable(known.names[0])]
+    pairs = [(z, h) for z, h in combinations(moving, 2) if z[0].value.shape == h[0].value.shape and z[1].numel() > 1]
+    for (z, one), (h, other) in pairs[:MOST_PAIRS]:
+        upstreams = [1 + torch.rand(other.shape, generator=rng, dtype=other.dtype) for _ in range(2)]
+        first, second = (differentiate(other, [one], upstream)[0] for upstream in upstreams)
+        if first is None or second is None:
+            continue
+        first, second = first / as_float64(upstreams[0]), second / as_float64(upstreams[1])
+        if np.allclose(first, second, rtol=SAME, atol=0) and np.ptp(first) > 0:
+            yield h, z, first
 
 
 def differentiable_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,17 +130,17 @@ def name_of(place: Place) -> str | None:
     return text if len(text) <= LONGEST else None
 
 
-def merged(knowns: Sequence[Known]) -> list[Known]:
+def merged(found: Sequence[tuple[Known, torch.Tensor]]) -> list[tuple[Known, torch.Tensor]]:
     """One for all that are the same numbers, plain names first."""
-    groups: dict[tuple[Any, ...], list[Known]] = {}
-    for known in knowns:
+    groups: dict[tuple[Any, ...], list[tuple[Known, torch.Tensor]]] = {}
+    for known, tensor in found:
         gradient = None if known.gradient is None else known.gradient.tobytes()
-        groups.setdefault((known.value.shape, known.value.tobytes(), gradient), []).append(known)
-    found = []
+        groups.setdefault((known.value.shape, known.value.tobytes(), gradient), []).append((known, tensor))
+    whole = []
     for same in groups.values():
-        names = dict.fromkeys(name for known in same for name in known.names)
-        found.append(same[0]._replace(names=tuple(sorted(names, key=preference))))
-    return found
+        names = sorted(dict.fromkeys(name for known, _ in same for name in known.names), key=preference)
+        whole.append((same[0][0]._replace(names=tuple(names)), same[0][1]))
+    return whole
 
 
 def preference(name: str) -> tuple[bool, bool]:

@@ -15,14 +15,13 @@ from handgrad.mend.change import Place
 from handgrad.report.ledger import Ledger, LedgerRow, LineVerdict
 from handgrad.source.program import read_program
 from handgrad.source.safely import only_computes, safely
-from handgrad.source.steps import Entry, Notes, Step, Steps
+from handgrad.source.steps import MOST_NUMBERS, Entry, Step, Steps
 from handgrad.source.taps import Tapped
 from handgrad.subjects.function.adjoints import differentiable_forward
-from handgrad.subjects.function.bookkeeping import Bookkeeping
+from handgrad.subjects.function.bookkeeping import Bookkeeping, start
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, Tried
 from handgrad.subjects.function.ledger_draw import choose_draw
-from handgrad.subjects.function.ledger_names import list_meanings
 from handgrad.subjects.function.mending import is_own
 from handgrad.subjects.function.own_forward import OwnForward, is_jax
 
@@ -52,23 +51,20 @@ def keep_ledger(code: Code, tried: Sequence[Tried], seed: int) -> Ledger:
 def trace(code: Code, own: OwnForward, tapped: Tapped, steps: Steps, case: Case, seed: int, certified: bool) -> Ledger:
     """The ledger of one case. Raises what the forward pass raises under autograd."""
     draw = choose_draw(code, own, tapped, case, seed, certified=certified)
-    notes = Notes()
-    outputs = draw.outputs(steps.passes(notes), notes)
-    if outputs is None:
+    book = start(draw, steps)
+    if not book.first.outputs:
         return Ledger(problem="the backward pass raises an exception")
-    if notes.too_many:
+    if sum(value.size for value in book.first.values.values()) > MOST_NUMBERS:
         return Ledger(problem="its loops make more values than can be followed")
-    book = Bookkeeping(draw, steps, list_meanings(draw.knowns), notes, outputs, draw.wrong(outputs))
     book.explain()
-    mended = book.trace()
-    number = book.suspect() if book.wrong and mended else None
+    number = book.suspect()
     return Ledger(tuple(make_rows(book)), "", case.name, None if number is None else place_of(steps.steps[number]))
 
 
 def make_rows(book: Bookkeeping) -> Iterator[LedgerRow]:
     """One row for every step, in the order in which they were first taken."""
     groups: dict[int, list[Entry]] = {}
-    for entry in book.notes.values:
+    for entry in book.first.values:
         groups.setdefault(entry[0], []).append(entry)
     told: dict[tuple[object, str], LedgerRow] = {}
     for number, entries in groups.items():
@@ -89,7 +85,7 @@ def is_same(one: LedgerRow, other: LedgerRow) -> bool:
 
 def make_row(book: Bookkeeping, step: Step, entry: Entry, times: int) -> LedgerRow:
     """The row of one value, at the entry where it is furthest from the true one, else at its largest."""
-    value, found, nan = book.notes.values[entry], book.found[entry], float("nan")
+    value, found, nan = book.first.values[entry], book.found[entry], float("nan")
     true = found.true if found.true is not None and found.true.shape == value.shape else None
     with np.errstate(all="ignore"):
         apart = np.nan_to_num(np.abs(value if true is None else value - true), nan=np.inf)

@@ -1,6 +1,6 @@
 """The numbers that a ledger is kept on: inputs and dy, and every value of the forward pass there with its gradient."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from handgrad.mend.draw import Draw
 from handgrad.source.program import Passes
 from handgrad.source.steps import Notes
 from handgrad.source.taps import Tapped
-from handgrad.subjects.function.adjoints import Known, find_knowns
+from handgrad.subjects.function.adjoints import Knowns, find_knowns
 from handgrad.subjects.function.beside_kinks import move_aside
 from handgrad.subjects.function.calling import Code, Way, find_way
 from handgrad.subjects.function.case import Case, draw_upstream
@@ -29,7 +29,7 @@ class LedgerDraw:
     code: Code
     inputs: Mapping[str, Any]
     dy: Any
-    knowns: Sequence[Known]
+    knowns: Knowns
     right: Mapping[str, Float]
     room: float
 
@@ -47,9 +47,10 @@ class LedgerDraw:
         return attempt(run).value
 
     def wrong(self, outputs: Mapping[str, Float] | None) -> frozenset[str]:
-        """The names of the gradients that are not right."""
+        """The names of the gradients that are not right; of all where the code raised. None is no wrong number."""
         bound = {n: np.full(v.shape, self.room * np.max(np.abs(v), initial=0.0)) for n, v in self.right.items()}
-        return Draw(lambda passes: {}, self.right, bound, True).wrong(outputs)
+        wrong = Draw(lambda passes: {}, self.right, bound, True).wrong(outputs)
+        return wrong if outputs is None else wrong & outputs.keys()
 
 
 def choose_draw(code: Code, own: OwnForward, tapped: Tapped, case: Case, seed: int, *, certified: bool) -> LedgerDraw:
@@ -85,6 +86,6 @@ def make_draw(
     alone = code.graph is None and find_way(code, cached=bool(ran[1])) is Way.NO_UPSTREAM
     dy = like(np.ones(y.shape) if alone else draw_upstream(rng, y.shape), model)
     knowns = find_knowns(here, tapped, rounded, to64(dy))
-    moving = {name: k.gradient for k in knowns for name in k.names if k.gradient is not None}
+    moving = {name: k.gradient for k in knowns.values for name in k.names if k.gradient is not None}
     right = {f"d{n}": moving.get(n, np.zeros(a.shape)) for n, a in rounded.items()}
     return LedgerDraw(code, inputs, dy, knowns, right, max(RIGHT, 64 * Arithmetic.of(dtype_name(model)).u))

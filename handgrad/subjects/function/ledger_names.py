@@ -3,21 +3,15 @@
 import re
 from collections.abc import Iterator, Sequence
 from enum import Enum, auto
-from itertools import combinations
 from typing import NamedTuple
 
-import numpy as np
-
-from handgrad.judge.isolation import quiet
-from handgrad.subjects.function.adjoints import Known, is_variable
+from handgrad.subjects.function.adjoints import Knowns, is_variable
 from handgrad.subjects.function.reference import Float
 
 # How people call the gradient of z: dz, d_z, grad_z, z_grad, dL_dz, delta_z, z_bar.
 GRADIENT_OF = re.compile(
     r"(?:d[A-Za-z]?_?d|d_?|grads?_?|g_?|delta_?)(?P<after>\w+)|(?P<before>\w+?)_?(?:grad|gradient|delta|bar)"
 )
-
-ONE_NUMBER = 1e-6  # of the largest entry: a quotient that spreads less is one factor
 
 
 class Kind(Enum):
@@ -37,23 +31,17 @@ class Meaning(NamedTuple):
     kind: Kind
 
 
-def list_meanings(knowns: Sequence[Known]) -> list[Meaning]:
-    """Gradients, then values, then derivatives of one by another of the same shape; variables before expressions."""
-    knowns = sorted(knowns, key=lambda k: not is_variable(k.names[0]))
-    moving = [(k.names, k.gradient) for k in knowns if k.gradient is not None and k.gradient.any()]
+def list_meanings(knowns: Knowns) -> list[Meaning]:
+    """Gradients, then values, then derivatives of one by another; variables before expressions."""
+    ordered = sorted(knowns.values, key=lambda k: not is_variable(k.names[0]))
+    moving = [(k.names, k.gradient) for k in ordered if k.gradient is not None and k.gradient.any()]
     gradients = [Meaning(f"gradient of {names[0]}", gradient, names, Kind.GRADIENT) for names, gradient in moving]
-    values = [Meaning(f"value of {k.names[0]}", k.value, k.names, Kind.VALUE) for k in knowns]
-    return gradients + values + list(derivatives(moving))
-
-
-def derivatives(moving: Sequence[tuple[tuple[str, ...], Float]]) -> Iterator[Meaning]:
-    """Of h by z, entry by entry, where dz is dh times it: their quotient; not where that is one number."""
-    for (z, dz), (h, dh) in combinations(moving, 2):
-        if dz.shape == dh.shape and dh.all():
-            with quiet():
-                quotient = dz / dh
-            if np.isfinite(quotient).all() and np.ptp(quotient) > ONE_NUMBER * np.max(np.abs(quotient)):
-                yield Meaning(f"derivative of {h[0]} by {z[0]}", quotient, (*h, *z), Kind.DERIVATIVE)
+    values = [Meaning(f"value of {k.names[0]}", k.value, k.names, Kind.VALUE) for k in ordered]
+    of = [
+        Meaning(f"derivative of {h.names[0]} by {z.names[0]}", value, (), Kind.DERIVATIVE)
+        for h, z, value in knowns.derivatives
+    ]
+    return gradients + values + of
 
 
 def rearranged(meanings: Sequence[Meaning]) -> Iterator[Meaning]:
