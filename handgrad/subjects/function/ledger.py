@@ -27,9 +27,13 @@ from handgrad.subjects.function.own_forward import OwnForward, is_jax
 
 
 def keep_ledger(code: Code, tried: Sequence[Tried], seed: int) -> Ledger:
-    """The ledger on the first case that is not certified, else on the first case; empty, with the reason, if none."""
+    """The ledger on the first case that is not certified, else on the first case."""
     wrong = next((t for t in tried if t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED), None)
-    case = (wrong or tried[0]).case
+    return write_ledger(code, (wrong or tried[0]).case, seed, certified=wrong is None)
+
+
+def write_ledger(code: Code, case: Case, seed: int, *, certified: bool) -> Ledger:
+    """The ledger of one case; empty, with the reason, where there can be none."""
     program = read_program(code.graph or code.forward, None if code.graph else code.backward)
     if program is None or is_own(program):
         return Ledger(problem="the source of the backward pass cannot be read")
@@ -42,7 +46,7 @@ def keep_ledger(code: Code, tried: Sequence[Tried], seed: int) -> Ledger:
         return Ledger(problem="forward brings its own backward pass within, which autograd would follow")
     own = OwnForward(forward, code.names, code.constants)
     with safely():
-        found = attempt(trace, code, own, Tapped(program), Steps(program), case, seed, wrong is None)
+        found = attempt(trace, code, own, Tapped(program), Steps(program), case, seed, certified)
     if found.value is None:
         return Ledger(problem=f"the values of forward are not known: {found.error}")
     return found.value
