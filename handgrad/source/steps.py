@@ -30,12 +30,16 @@ PURE = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.JoinedStr, ast
 
 
 class Step(NamedTuple):
-    """A variable that a statement sets, or an entry of what a function returns."""
+    """A variable that a statement sets, or an entry of what a function returns.
+
+    updates: whether the statement goes on from what was there, as `dx += ...` and `dx[i] = ...` do
+    """
 
     part: Part
     line: int
     variable: str
-    returned: bool
+    returned: bool = False
+    updates: bool = False
 
 
 @dataclass(eq=False)
@@ -43,6 +47,7 @@ class Notes:
     """What is called after every step while `on`: it notes the value, or puts another in its place.
 
     values  of every entry, in float64, in the order in which they came
+    items   the steps that set an item of a list or dictionary
     """
 
     instead: Mapping[Entry, Float] = field(default_factory=dict)
@@ -50,6 +55,7 @@ class Notes:
     on: bool = False
     numbers: int = 0
     times: dict[int, int] = field(default_factory=dict)
+    items: set[int] = field(default_factory=set)
 
     def tap(self, number: int, value: Any) -> Any:
         if not self.on or not is_real(value):
@@ -105,20 +111,21 @@ class Steps:
         else:
             return
         for target in (leaf for whole in targets for leaf in leaves(whole)):
-            yield from self._note(part, target)
+            yield from self._note(part, target, isinstance(item, ast.AugAssign))
 
-    def _note(self, part: Part, target: ast.expr) -> Iterator[ast.stmt]:
+    def _note(self, part: Part, target: ast.expr, adds: bool) -> Iterator[ast.stmt]:
         """The note of one variable; none where reading it again could do something."""
         if isinstance(target, ast.Name | ast.Attribute) and is_pure(target):
-            value = call(TAP, self._add(part, target, ast.unparse(target)), expression(ast.unparse(target)))
-            yield ast.Assign([target], value)
+            number = self._add(Step(part, target.lineno, ast.unparse(target), updates=adds))
+            yield ast.Assign([target], call(TAP, number, expression(ast.unparse(target))))
         elif isinstance(target, ast.Subscript) and is_pure(target.value):
             has_key = is_pure(target.slice)
             named = any(isinstance(n, ast.JoinedStr) or is_text(n) for n in ast.walk(target.slice))
             variable = ast.unparse(target if has_key and named else target.value)
             key = expression(ast.unparse(target.slice)) if has_key else ast.Constant(None)
             container = expression(ast.unparse(target.value))
-            yield ast.Expr(call(STORED, self._add(part, target, variable), container, key))
+            number = self._add(Step(part, target.lineno, variable, updates=adds or variable[-1] != "]"))
+            yield ast.Expr(call(STORED, number, container, key))
 
     def _returned(self, part: Part, value: ast.expr) -> ast.expr:
         """What is returned, with a note of every entry."""
@@ -140,16 +147,18 @@ class Steps:
         if isinstance(value, ast.Starred | ast.Constant):
             return value
         name = value.id if isinstance(value, ast.Name) else name
-        return call(TAP, self._add(part, value, name, returned=True), value)
+        return call(TAP, self._add(Step(part, value.lineno, name, returned=True)), value)
 
-    def _add(self, part: Part, node: ast.expr, variable: str, *, returned: bool = False) -> ast.Constant:
-        self.steps.append(Step(part, node.lineno, variable, returned))
+    def _add(self, step: Step) -> ast.Constant:
+        """The number of a new step."""
+        self.steps.append(step)
         return ast.Constant(len(self.steps) - 1)
 
 
 def note_stored(notes: Notes, number: int, container: Any, key: Any) -> None:
     """The note of an entry of a dictionary or list, or of a whole array into which something was written."""
     if isinstance(container, dict | list):
+        notes.items.add(number)
         value = attempt(lambda: container[key]).value
         new = notes.tap(number, value)
         if new is not value:

@@ -1,21 +1,20 @@
 """Each value of a backward pass beside what the forward pass says that it should be: right, wrong, or not known."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from handgrad.report.ledger import LineVerdict
-from handgrad.source.steps import Entry, Notes, Step, Steps
+from handgrad.source.steps import Entry, Step, Steps
 from handgrad.subjects.function.ledger_draw import LedgerDraw
 from handgrad.subjects.function.ledger_names import Kind, Meaning, is_called, list_meanings, rearranged
+from handgrad.subjects.function.ledger_runs import Runs, run_once
 from handgrad.subjects.function.reference import Float
 
 SECONDS = 4.0  # after which no more meanings are tried for wrong values
-MOST_TIMES = 8  # of a loop; of later ones only the last value is looked at closely
 
 
 class Found(NamedTuple):
@@ -27,30 +26,16 @@ class Found(NamedTuple):
     because: int | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
-    """The backward pass run once, with some values replaced. wrong: the gradients that are not right then."""
-
-    values: Mapping[Entry, Float]
-    outputs: Mapping[str, Float]
-    wrong: frozenset[str]
-
-
 @dataclass(eq=False)
 class Bookkeeping:
     """Every value of the backward pass, from the first to the last, each beside what it may mean.
 
-    first    the pass as it is; now: with the right values in place of the wrong ones that were found so far
-    changed  by the right value of which step a value became another one
+    changed: by the right value of which step a value became another one
     """
 
     draw: LedgerDraw
-    steps: Steps
+    runs: Runs
     meanings: Sequence[Meaning]
-    first: Run
-    now: Run
-    deadline: float
-    instead: dict[Entry, Float] = field(default_factory=dict)
     changed: dict[Entry, int] = field(default_factory=dict)
     found: dict[Entry, Found] = field(default_factory=dict)
 
@@ -61,143 +46,95 @@ class Bookkeeping:
         """
         hard = [m for m in self.meanings if m.kind is not Kind.DERIVATIVE]
         soft = [m for m in self.meanings if m.kind is Kind.DERIVATIVE] + list(rearranged(hard))
-        for entry in self.first.values:
-            step, value = self.steps.steps[entry[0]], self.now.values.get(entry)
+        for entry in self.runs.first.values:
+            value = self.runs.now.values.get(entry)
+            if entry in self.found:
+                continue
             if value is None:
                 self.found[entry] = Found(LineVerdict.UNEXPLAINED)
                 continue
-            own = best(step, [m for m in hard if self.same(value, m.value)])
-            if (other := self.needed(entry, value, own)) is not None:
-                self.found[entry] = Found(LineVerdict.WRONG, other, other.value)
-                self.put_right(entry, other.value)
+            step = self.runs.step(entry)
+            own = best(step, [m for m in hard if self.draw.same(value, m.value)])
+            if self.put_right(entry, own):
                 continue
-            own = own or best(step, [m for m in soft if self.same(value, m.value)])
-            if own is None:
-                self.found[entry] = Found(LineVerdict.UNEXPLAINED)
-            elif entry in self.changed:
-                self.found[entry] = Found(LineVerdict.INHERITED, own, own.value, self.changed[entry])
-            else:
-                self.found[entry] = Found(LineVerdict.RIGHT, own, own.value)
+            own = own or best(step, [m for m in soft if self.draw.same(value, m.value)])
+            if own is None and entry in self.runs.partial and not value.any():
+                own = Meaning("zeros", value, (), Kind.VALUE)
+            self.found[entry] = self.explained(entry, own)
         self.settle()
 
-    def same(self, value: Float, other: Float) -> bool:
-        """Whether two arrays are the same up to rounding, and not both zero."""
-        if value.shape != other.shape:
+    def explained(self, entry: Entry, own: Meaning | None) -> Found:
+        """What a value is that has this meaning now."""
+        if own is None:
+            return Found(LineVerdict.UNEXPLAINED)
+        if entry in self.changed:
+            return Found(LineVerdict.INHERITED, own, own.value, self.changed[entry])
+        return Found(LineVerdict.RIGHT, own, own.value)
+
+    def put_right(self, entry: Entry, own: Meaning | None) -> bool:
+        """Give a wrong value its right one, and see what becomes of the others; whether it was wrong."""
+        needed: dict[Entry, Meaning] = {}
+        if (meaning := self.runs.needed(entry, self.meanings, own)) is not None:
+            needed = {entry: meaning}
+        elif own is None and entry[1] == 0:
+            needed = self.runs.needed_in_turn(entry[0], self.meanings)
+        if not needed:
             return False
-        size = np.max(np.abs(other), initial=0.0)
-        return bool(size > 0 and np.max(np.abs(value - other), initial=0.0) <= self.draw.room * size)
-
-    def needed(self, entry: Entry, value: Float, own: Meaning | None) -> Meaning | None:
-        """Another meaning with which wrong gradients are right and none is spoilt.
-
-        A value that already has a meaning has another only where its name says so, or where it is handed out as that.
-        """
-        step = self.steps.steps[entry[0]]
-        handed_out = step.returned and step.part is self.steps.program.parts[0]
-        tried = []
-        for meaning in self.meanings:
-            called = is_called(step.variable, meaning)
-            fits = meaning.value.shape == value.shape or called or (handed_out and meaning.kind is Kind.GRADIENT)
-            if fits and not self.same(value, meaning.value) and (own is None or called or handed_out):
-                tried.append((not called, meaning))
-        if not tried or not self.is_open(entry) or not self.reached(entry) & self.now.wrong:
-            return None
-        mending: list[tuple[bool, int, Meaning]] = []
-        for strange, meaning in tried:
-            if time.monotonic() > self.deadline:
-                break
-            still = self.run({entry: meaning.value}).wrong
-            if still < self.now.wrong:
-                mending.append((strange, len(still), meaning))
-        return min(mending, key=lambda m: m[:2])[2] if mending else None
-
-    def is_open(self, entry: Entry) -> bool:
-        """Whether it is still asked what a value should be: something is wrong, and there is time."""
-        near = entry[1] < MOST_TIMES or entry == self.last(entry[0])
-        return bool(self.now.wrong) and near and time.monotonic() < self.deadline
-
-    def run(self, more: Mapping[Entry, Float]) -> Run:
-        """The backward pass with the right values found so far, and more values replaced."""
-        return run_once(self.draw, self.steps, {**self.instead, **more})
-
-    def put_right(self, entry: Entry, value: Float) -> None:
-        """Give a wrong value its right one, and see what becomes of the others."""
-        before = self.now
-        self.instead[entry] = value
-        self.now = self.run({})
-        for other in self.first.values:
-            new = self.now.values.get(other)
-            if other != entry and new is not None and not self.equal(before.values.get(other), new):
+        for e, m in needed.items():
+            right = self.draw.same(self.runs.now.values[e], m.value)
+            self.found[e] = Found(LineVerdict.RIGHT if right else LineVerdict.WRONG, m, m.value)
+            self.runs.instead[e] = m.value
+        before, self.runs.now = self.runs.now, self.runs.run({})
+        for other, new in self.runs.now.values.items():
+            old = before.values.get(other)
+            if other not in needed and not (old is not None and (self.draw.same(old, new) or np.array_equal(old, new))):
                 self.changed.setdefault(other, entry[0])
-
-    def equal(self, before: Float | None, after: Float) -> bool:
-        return before is not None and (self.same(before, after) or np.array_equal(before, after))
+        return True
 
     def settle(self) -> None:
         """What has no name. Where everything is right in the end, so is every value of that run.
 
         But a value from which the first wrong one may be made: either of them could be the wrong one.
         """
-        wrong = [entry[0] for entry, found in self.found.items() if found.verdict is LineVerdict.WRONG]
-        for entry in [e for e, found in self.found.items() if found.verdict is LineVerdict.UNEXPLAINED]:
-            true = self.now.values.get(entry)
-            if true is None or entry != self.last(entry[0]):
+        now, wrong = self.runs.now, self.wrong_steps
+        for number, entry in self.runs.lasts.items():
+            if self.found[entry].verdict is not LineVerdict.UNEXPLAINED or entry not in now.values:
                 continue
-            early = bool(self.now.wrong) or bool(wrong and self.comes_before(entry[0], wrong[0]))
-            if entry in self.changed and not self.now.wrong:
-                self.found[entry] = Found(LineVerdict.INHERITED, None, true, self.changed[entry])
-            elif time.monotonic() < self.deadline:
-                reached = self.reached(entry)
-                if reached and not (early and reached & self.first.wrong):
-                    self.found[entry] = Found(LineVerdict.RIGHT, None, true)
-
-    def reached(self, entry: Entry) -> frozenset[str]:
-        """The gradients that move with a value."""
-        value = self.now.values[entry]
-        away = np.random.default_rng(0).uniform(0.5, 1, value.shape) * (np.max(np.abs(value), initial=0.0) or 1.0)
-        new = self.run({entry: value + away}).outputs
-        return frozenset(n for n, g in self.now.outputs.items() if n not in new or not np.array_equal(g, new[n]))
+            if entry in self.changed and not now.wrong:
+                self.found[entry] = Found(LineVerdict.INHERITED, None, now.values[entry], self.changed[entry])
+            elif time.monotonic() < self.runs.deadline:
+                reached = self.runs.reached(entry)
+                early = bool(now.wrong) or bool(wrong and self.runs.order[number] < self.runs.order[wrong[0]])
+                if reached and not (early and reached & self.runs.first.wrong):
+                    self.found[entry] = Found(LineVerdict.RIGHT, None, now.values[entry])
 
     def suspect(self) -> int | None:
-        """The first wrong step, if it is the only one and everything before it that matters is known."""
-        wrong = {entry[0] for entry, found in self.found.items() if found.verdict is LineVerdict.WRONG}
-        if len(wrong) != 1 or self.now.wrong:
+        """The first wrong step, if it is the only one and everything before it that matters is surely right."""
+        if len(self.wrong_steps) != 1 or self.runs.now.wrong:
             return None
-        (culprit,) = wrong
-        unclear = {
-            e[0] for e, found in self.found.items() if found.verdict is LineVerdict.UNEXPLAINED and e == self.last(e[0])
-        }
-        return None if any(self.comes_before(number, culprit) for number in unclear) else culprit
+        (culprit,) = self.wrong_steps
+        order = self.runs.order
+        before = [e for number, e in self.runs.lasts.items() if order[number] < order[culprit]]
+        return culprit if all(self.is_clear(entry) for entry in before) else None
 
-    def comes_before(self, number: int, other: int) -> bool:
-        """Whether a step was first taken before another one."""
-        return self.order.index(number) < self.order.index(other)
+    def is_clear(self, entry: Entry) -> bool:
+        """Whether a value is surely what is meant, or no wrong gradient needs it."""
+        found = self.found[entry]
+        if found.verdict is LineVerdict.UNEXPLAINED:
+            return False
+        sure = found.meaning is not None and found.meaning.sure
+        return sure or not self.runs.reached(entry) & self.runs.first.wrong
 
-    @cached_property
-    def order(self) -> list[int]:
-        """The steps, each when it was first taken."""
-        return list(dict.fromkeys(entry[0] for entry in self.first.values))
-
-    def last(self, number: int) -> Entry:
-        """The last value of a step."""
-        return self.lasts[number]
-
-    @cached_property
-    def lasts(self) -> dict[int, Entry]:
-        return {entry[0]: entry for entry in self.first.values}
-
-
-def run_once(draw: LedgerDraw, steps: Steps, instead: Mapping[Entry, Float]) -> Run:
-    """The backward pass with some values replaced."""
-    notes = Notes(instead)
-    outputs = draw.outputs(steps.passes(notes), notes)
-    return Run(notes.values, outputs or {}, draw.wrong(outputs))
+    @property
+    def wrong_steps(self) -> list[int]:
+        """The steps that are wrong by themselves, the first one first."""
+        return list(dict.fromkeys(e[0] for e, found in self.found.items() if found.verdict is LineVerdict.WRONG))
 
 
 def start(draw: LedgerDraw, steps: Steps) -> Bookkeeping:
     """The books of one draw, with every value that was noted."""
     first = run_once(draw, steps, {})
-    return Bookkeeping(draw, steps, list_meanings(draw.knowns), first, first, time.monotonic() + SECONDS)
+    return Bookkeeping(draw, Runs(draw, steps, first, first, time.monotonic() + SECONDS), list_meanings(draw.knowns))
 
 
 def best(step: Step, fitting: Sequence[Meaning]) -> Meaning | None:

@@ -56,9 +56,9 @@ def trace(code: Code, own: OwnForward, tapped: Tapped, steps: Steps, case: Case,
     """The ledger of one case. Raises what the forward pass raises under autograd."""
     draw = choose_draw(code, own, tapped, case, seed, certified=certified)
     book = start(draw, steps)
-    if not book.first.outputs:
+    if not book.runs.first.outputs:
         return Ledger(problem="the backward pass raises an exception")
-    if sum(value.size for value in book.first.values.values()) > MOST_NUMBERS:
+    if sum(value.size for value in book.runs.first.values.values()) > MOST_NUMBERS:
         return Ledger(problem="its loops make more values than can be followed")
     book.explain()
     number = book.suspect()
@@ -68,11 +68,11 @@ def trace(code: Code, own: OwnForward, tapped: Tapped, steps: Steps, case: Case,
 def make_rows(book: Bookkeeping) -> Iterator[LedgerRow]:
     """One row for every step, in the order in which they were first taken."""
     groups: dict[int, list[Entry]] = {}
-    for entry in book.first.values:
+    for entry in book.runs.first.values:
         groups.setdefault(entry[0], []).append(entry)
     told: dict[tuple[object, str], LedgerRow] = {}
     for number, entries in groups.items():
-        step = book.steps.steps[number]
+        step = book.runs.steps.steps[number]
         bad = (LineVerdict.WRONG, LineVerdict.INHERITED)
         shown = next((e for v in bad for e in entries if book.found[e].verdict is v), entries[-1])
         row = make_row(book, step, shown, len(entries))
@@ -89,7 +89,7 @@ def is_same(one: LedgerRow, other: LedgerRow) -> bool:
 
 def make_row(book: Bookkeeping, step: Step, entry: Entry, times: int) -> LedgerRow:
     """The row of one value, at the entry where it is furthest from the true one, else at its largest."""
-    value, found, nan = book.first.values[entry], book.found[entry], float("nan")
+    value, found, nan = book.runs.first.values[entry], book.found[entry], float("nan")
     true = found.true if found.true is not None and found.true.shape == value.shape else None
     with np.errstate(all="ignore"):
         apart = np.nan_to_num(np.abs(value if true is None else value - true), nan=np.inf)
@@ -108,9 +108,9 @@ def make_row(book: Bookkeeping, step: Step, entry: Entry, times: int) -> LedgerR
         hand=float(value[index]) if value.size else nan,
         autograd=nan if true is None or not value.size else float(true[index]),
         difference=nan if true is None or not value.size else float(apart[index]),
-        bound=nan if found.true is None else float(book.draw.room * np.max(np.abs(found.true), initial=0.0)),
+        bound=nan if found.true is None else book.draw.bound(found.true),
         verdict=found.verdict,
-        because=None if because is None else book.steps.steps[because].line,
+        because=None if because is None else book.runs.steps.steps[because].line,
         true=found.true,
     )
 

@@ -21,10 +21,17 @@ from handgrad.subjects.function.mending import RIGHT, double, with_passes
 from handgrad.subjects.function.own_forward import OwnForward
 from handgrad.subjects.function.reference import Float
 
+NOISE = 1024  # roundings of the largest gradient
+
 
 @dataclass(frozen=True, eq=False)
 class LedgerDraw:
-    """Inputs and dy in the library of the code. room: of a tensor's largest entry, within which two are the same."""
+    """Inputs and dy in the library of the code.
+
+    right  the gradients of the inputs
+    room   of a tensor's largest entry, within which two are the same
+    noise  what rounding may leave of a gradient that is zero
+    """
 
     code: Code
     inputs: Mapping[str, Any]
@@ -32,6 +39,7 @@ class LedgerDraw:
     knowns: Knowns
     right: Mapping[str, Float]
     room: float
+    noise: float
 
     def outputs(self, passes: Passes, notes: Notes) -> dict[str, Float] | None:
         """{"dx": ..., ...} in float64, with the backward pass noted; None if the code raises."""
@@ -46,9 +54,19 @@ class LedgerDraw:
 
         return attempt(run).value
 
+    def bound(self, true: Float) -> float:
+        """How far a value may be from the true one."""
+        return self.room * float(np.max(np.abs(true), initial=0.0)) + self.noise
+
+    def same(self, value: Float, true: Float) -> bool:
+        """Whether two arrays are the same up to rounding, and not both zero."""
+        if value.shape != true.shape or not np.max(np.abs(true), initial=0.0) > self.noise:
+            return False
+        return bool(np.max(np.abs(value - true)) <= self.bound(true))
+
     def wrong(self, outputs: Mapping[str, Float] | None) -> frozenset[str]:
         """The names of the gradients that are not right; of all where the code raised. None is no wrong number."""
-        bound = {n: np.full(v.shape, self.room * np.max(np.abs(v), initial=0.0)) for n, v in self.right.items()}
+        bound = {n: np.full(v.shape, self.bound(v)) for n, v in self.right.items()}
         wrong = Draw(lambda passes: {}, self.right, bound, True).wrong(outputs)
         return wrong if outputs is None else wrong & outputs.keys()
 
@@ -88,4 +106,6 @@ def make_draw(
     knowns = find_knowns(here, tapped, rounded, to64(dy))
     moving = {name: k.gradient for k in knowns.values for name in k.names if k.gradient is not None}
     right = {f"d{n}": moving.get(n, np.zeros(a.shape)) for n, a in rounded.items()}
-    return LedgerDraw(code, inputs, dy, knowns, right, max(RIGHT, 64 * Arithmetic.of(dtype_name(model)).u))
+    unit = Arithmetic.of(dtype_name(model)).u
+    noise = NOISE * unit * max((float(np.max(np.abs(g), initial=0.0)) for g in moving.values()), default=0.0)
+    return LedgerDraw(code, inputs, dy, knowns, right, max(RIGHT, 64 * unit), noise)

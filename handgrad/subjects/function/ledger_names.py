@@ -23,12 +23,17 @@ class Kind(Enum):
 
 
 class Meaning(NamedTuple):
-    """What a value may be, in words, with its numbers then. of: the names of what it is, or is the gradient of."""
+    """What a value may be, in words, with its numbers then.
+
+    of    the names of what it is, or is the gradient of
+    sure  whether it is surely meant: a sum may be one along the wrong axis, an expression one in place of another
+    """
 
     what: str
     value: Float
     of: tuple[str, ...]
     kind: Kind
+    sure: bool = True
 
 
 def list_meanings(knowns: Knowns) -> list[Meaning]:
@@ -36,7 +41,7 @@ def list_meanings(knowns: Knowns) -> list[Meaning]:
     ordered = sorted(knowns.values, key=lambda k: not is_variable(k.names[0]))
     moving = [(k.names, k.gradient) for k in ordered if k.gradient is not None and k.gradient.any()]
     gradients = [Meaning(f"gradient of {names[0]}", gradient, names, Kind.GRADIENT) for names, gradient in moving]
-    values = [Meaning(f"value of {k.names[0]}", k.value, k.names, Kind.VALUE) for k in ordered]
+    values = [Meaning(f"value of {k.names[0]}", k.value, k.names, Kind.VALUE, is_variable(k.names[0])) for k in ordered]
     of = [
         Meaning(f"derivative of {h.names[0]} by {z.names[0]}", value, (), Kind.DERIVATIVE)
         for h, z, value in knowns.derivatives
@@ -44,16 +49,26 @@ def list_meanings(knowns: Knowns) -> list[Meaning]:
     return gradients + values + of
 
 
+def in_turn(meanings: Sequence[Meaning]) -> list[list[Meaning]]:
+    """The gradients of values that one name stands for in turn: of h (1 of 3), h (2 of 3), h (3 of 3)."""
+    found: dict[tuple[str, int], dict[int, Meaning]] = {}
+    for meaning in meanings:
+        for name in meaning.of if meaning.kind is Kind.GRADIENT else ():
+            if place := re.fullmatch(r"(.*) \((\d+) of (\d+)\)", name):
+                found.setdefault((place[1], int(place[3])), {})[int(place[2])] = meaning
+    return [[turns[i] for i in sorted(turns)] for turns in found.values()]
+
+
 def rearranged(meanings: Sequence[Meaning]) -> Iterator[Meaning]:
     """Gradients and values transposed, and gradients summed over one axis."""
     for meaning in meanings:
         what, value = meaning.what, meaning.value
         if meaning.kind is not Kind.DERIVATIVE and value.ndim == 2:
-            yield meaning._replace(what=f"{what}, transposed", value=value.T)
+            yield meaning._replace(what=f"{what}, transposed", value=value.T, sure=False)
         for axis in range(value.ndim) if meaning.kind is Kind.GRADIENT else ():
             for keepdims in (False, True):
                 total = value.sum(axis, keepdims=keepdims)
-                yield meaning._replace(what=f"{what}, summed over axis {axis}", value=total)
+                yield meaning._replace(what=f"{what}, summed over axis {axis}", value=total, sure=False)
 
 
 def is_called(variable: str, meaning: Meaning) -> bool:

@@ -302,7 +302,7 @@ def summed_backward(dy, cache):
 
 def test_a_variable_that_is_written_into_has_a_row_for_every_statement():
     found, _ = ledger(summed, summed_backward, *arrays((5, 4), (4, 3)))
-    assert [(row.what, row.times) for row in found if row.variable == "dW"] == [("", 1), ("gradient of W", 5)]
+    assert [(row.what, row.times) for row in found if row.variable == "dW"] == [("zeros", 1), ("gradient of W", 5)]
     assert [row.what for row in found if row.variable == "dh"][1] == "gradient of h"
     assert all(row.verdict is RIGHT for row in found)
 
