@@ -20,7 +20,7 @@ MEANINGS = {
 
 
 def ledger_table(ledger: Ledger) -> RenderableType:
-    """One line a row, and the terms; one line with the reason where there are no rows."""
+    """One line a row, the lines that are wrong, and the terms; the reason where there are no rows."""
     if ledger.problem:
         return Text(f"no ledger: {ledger.problem}")
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
@@ -30,7 +30,9 @@ def ledger_table(ledger: Ledger) -> RenderableType:
     first = ledger.rows[0].file if ledger.rows else ""
     for row in ledger:
         table.add_row(*cells(row, first))
-    return Group(table, *(Text(line, "dim") for line in terms(ledger)))
+    wrong = {row.line: row.code for row in ledger if row.verdict is LineVerdict.WRONG}
+    lines = [Text(f"wrong: {line} | {code}", "bold") for line, code in wrong.items()]
+    return Group(table, *lines, *(Text(line, "dim") for line in terms(ledger)))
 
 
 def cells(row: LedgerRow, file: str) -> Iterator[str | Text]:

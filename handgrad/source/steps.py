@@ -1,7 +1,7 @@
 """A program run with the value of every variable noted after the statement that sets it, or with some of them replaced.
 
 taps.py notes expressions; here it is what a statement leaves behind: `dx += ...` gives dx, `grads["W"][i] = ...` gives
-grads["W"], `return a @ b, c` each entry of what is returned.
+grads["W"], `return a @ b, c` each entry of what is returned; and what a helper function is given.
 """
 
 import ast
@@ -32,7 +32,8 @@ PURE = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.JoinedStr, ast
 class Step(NamedTuple):
     """A variable that a statement sets, or an entry of what a function returns.
 
-    updates: whether the statement goes on from what was there, as `dx += ...` and `dx[i] = ...` do
+    updates: whether the statement completes what was there, as `dx += ...`, `dx = dx + ...` and `dx[i] = ...` do
+    given: an argument of a helper function
     """
 
     part: Part
@@ -40,6 +41,7 @@ class Step(NamedTuple):
     variable: str
     returned: bool = False
     updates: bool = False
+    given: bool = False
 
 
 @dataclass(eq=False)
@@ -89,7 +91,16 @@ class Steps:
             new = copy.copy(tree)
             new.body = self._returned(part, tree.body)
             return new
-        return self._with_notes(part, tree)
+        given = [] if part is self.program.parts[0] else list(self._given(part, tree))
+        noted = self._with_notes(part, tree)
+        noted.body = [*given, *noted.body]  # type: ignore[attr-defined]
+        return noted
+
+    def _given(self, part: Part, tree: ast.FunctionDef) -> Iterator[ast.stmt]:
+        """The notes of what a helper function is given: its caller may have chosen the wrong thing."""
+        for arg in (*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs):
+            number = self._add(Step(part, tree.lineno, arg.arg, given=True))
+            yield ast.Assign([ast.Name(arg.arg, ast.Store())], call(TAP, number, ast.Name(arg.arg, ast.Load())))
 
     def _with_notes(self, part: Part, node: ast.AST) -> ast.AST:
         """A statement with notes in the blocks below it, and at what it returns."""
@@ -111,7 +122,7 @@ class Steps:
         else:
             return
         for target in (leaf for whole in targets for leaf in leaves(whole)):
-            yield from self._note(part, target, isinstance(item, ast.AugAssign))
+            yield from self._note(part, target, adds_to(item, target))
 
     def _note(self, part: Part, target: ast.expr, adds: bool) -> Iterator[ast.stmt]:
         """The note of one variable; none where reading it again could do something."""
@@ -176,6 +187,15 @@ def leaves(target: ast.expr) -> Iterator[ast.expr]:
             yield from leaves(item)
     elif not isinstance(target, ast.Starred):
         yield target
+
+
+def adds_to(item: ast.AST, target: ast.expr) -> bool:
+    """Whether a statement adds to a variable, or takes from it."""
+    if isinstance(item, ast.AugAssign):
+        return isinstance(item.op, ast.Add | ast.Sub)
+    value = getattr(item, "value", None)
+    names = [ast.unparse(node) for node in ast.walk(value) if isinstance(node, ast.expr)] if value is not None else []
+    return isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub) and ast.unparse(target) in names
 
 
 def is_pure(node: ast.expr) -> bool:

@@ -109,10 +109,20 @@ class Bookkeeping:
                     self.found[entry] = Found(LineVerdict.RIGHT, None, now.values[entry])
 
     def suspect(self) -> int | None:
-        """The first wrong step, if it is the only one and everything before it that matters is surely right."""
+        """The first wrong step, if it is the only one and everything before it that matters is surely right.
+
+        A helper function is not what is wrong where it is given something wrong, or is right at another call.
+        """
         if len(self.wrong_steps) != 1 or self.runs.now.wrong:
             return None
         (culprit,) = self.wrong_steps
+        step = self.runs.steps.steps[culprit]
+        if step.given:
+            return None
+        if step.part is not self.runs.steps.program.parts[0]:
+            whole = [e for e in self.found if e[0] == culprit and e not in self.runs.partial]
+            if any(self.found[e].verdict is not LineVerdict.WRONG for e in whole):
+                return None
         order = self.runs.order
         before = [e for number, e in self.runs.lasts.items() if order[number] < order[culprit]]
         return culprit if all(self.is_clear(entry) for entry in before) else None
@@ -122,7 +132,9 @@ class Bookkeeping:
         found = self.found[entry]
         if found.verdict is LineVerdict.UNEXPLAINED:
             return False
-        sure = found.meaning is not None and found.meaning.sure
+        named = [m for m in self.meanings if is_called(self.runs.step(entry).variable, m)]
+        meant = not named or any(m is found.meaning for m in named)  # and its name says nothing else
+        sure = found.meaning is not None and found.meaning.sure and meant
         return sure or not self.runs.reached(entry) & self.runs.first.wrong
 
     @property

@@ -412,3 +412,47 @@ def test_where_no_change_is_found_the_ledger_names_the_line():
     assert report.change is None
     assert report.place is not None
     assert report.place.text.strip() == "dz = dh * np.arctan(z + 0.37)"
+
+
+HELPED = """import numpy as np
+
+def dense_backward(dz, x, W):
+    dW = x.T @ dz
+    dx = dz @ W.T
+    return dx, dW
+
+def forward(x, W1, W2):
+    h1 = x @ W1
+    h2 = h1 @ W2
+    return h2, (x, h1, W1, W2)
+
+def backward(dh2, cache):
+    x, h1, W1, W2 = cache
+    dh1, dW2 = dense_backward(dh2, h1, W2)
+    dx, dW1 = dense_backward(dh1, x, W1)
+    return dx, dW1, dW2
+"""
+
+
+def test_a_helper_that_is_given_the_wrong_thing_is_not_what_is_wrong(module):
+    inputs = arrays((5, 4), (4, 4), (4, 4))
+    code = module(HELPED)
+    assert all(row.verdict is RIGHT for row in ledger(code.forward, code.backward, *inputs)[0])
+    code = module(HELPED.replace("dense_backward(dh1, x, W1)", "dense_backward(dh1, x, W2)"))
+    found, rows = ledger(code.forward, code.backward, *inputs)
+    assert rows["W"] == ("value of W1", "wrong")
+    assert rows["dx"][1] == f"wrong because of line {found.culprit.line}"
+    assert found.suspect is None  # the line is that of the helper, the mistake its caller's
+    code = module(HELPED.replace("dz @ W.T", "dz @ W"))
+    found, _ = ledger(code.forward, code.backward, *inputs)
+    assert found.suspect.text.strip() == "dx = dz @ W"
+
+
+def test_a_file_that_was_saved_again_is_read_again(tmp_path):
+    path = tmp_path / "code.py"
+    for slip in ("", " * 1.5"):
+        path.write_text(MLP.replace("dz1 @ W1.T", f"dz1 @ W1.T{slip}"))
+        scope = {}
+        exec(compile(path.read_text(), str(path), "exec"), scope)
+        found, _ = ledger(scope["forward"], scope["backward"], *arrays(*SHAPES))
+        assert ("dx = dz1 @ W1.T" + slip) in [row.code for row in found]
