@@ -128,13 +128,18 @@ class Bookkeeping:
         return culprit if all(self.is_clear(entry) for entry in before) else None
 
     def is_clear(self, entry: Entry) -> bool:
-        """Whether a value is surely what is meant, or no wrong gradient needs it."""
-        found = self.found[entry]
+        """Whether a value is surely what is meant, or no wrong gradient needs it.
+
+        Its name may say something else; and a helper function, called once, may be given one weight for another.
+        """
+        found, step = self.found[entry], self.runs.step(entry)
         if found.verdict is LineVerdict.UNEXPLAINED:
             return False
-        named = [m for m in self.meanings if is_called(self.runs.step(entry).variable, m)]
-        meant = not named or any(m is found.meaning for m in named)  # and its name says nothing else
-        sure = found.meaning is not None and found.meaning.sure and meant
+        named = [m for m in self.meanings if is_called(step.variable, m)]
+        sure = found.meaning is not None and found.meaning.sure
+        sure = sure and (not named or any(m is found.meaning for m in named))
+        if step.given and entry[1] == 0 and found.meaning is not None and found.meaning.kind is Kind.VALUE:
+            sure = False
         return sure or not self.runs.reached(entry) & self.runs.first.wrong
 
     @property
