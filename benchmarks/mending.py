@@ -189,8 +189,10 @@ def table(result: dict[str, Any]) -> str:
                 groups.setdefault(name, []).append(a)
         groups["all"] = groups.pop("all")
         rows = [[name, *row(own)] for name, own in groups.items()]
-        seed = f"seed {found[0]['seed']}"
-        blocks.append(f"{title} ({seed}):\n\n" + markdown(["", *COLUMNS], rows))
+        share = (
+            f"{len(found)} of {len(trials(False, 0))} slips at random, " if len(found) < len(trials(False, 0)) else ""
+        )
+        blocks.append(f"{title} ({share}seed {found[0]['seed']}):\n\n" + markdown(["", *COLUMNS], rows))
     return "\n\n".join(blocks)
 
 
@@ -198,7 +200,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--own", action="store_true", help="give the judge no reference")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these functions or modules; not saved")
-    parser.add_argument("--limit", type=int, metavar="N", help="N slips at random; not saved")
+    parser.add_argument("--limit", type=int, metavar="N", help="N slips at random")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="the seed of the inputs and the draw (1)")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     args = parser.parse_args(argv)
@@ -212,7 +214,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         found.append({**answer._asdict(), "seed": args.seed})
         print(told(answer), flush=True)
     key = "own" if args.own else "reference"
-    if args.only or args.limit is not None:
+    if args.only:
         print(table({key: found}))
     else:
         result = {**{k: v for k, v in recorded("mending").items() if k != "versions"}, key: found}

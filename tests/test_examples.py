@@ -20,7 +20,7 @@ def run(script: Path, folder: Path) -> str:
         env=environment,
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     assert not done.stderr

@@ -39,7 +39,7 @@ def test_no_import_runs_upward(package: str) -> None:
 def python(code: str) -> str:
     """What a fresh interpreter in the project's root prints."""
     run = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
     )
     assert run.returncode == 0, run.stderr
     return run.stdout

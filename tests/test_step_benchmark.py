@@ -95,7 +95,7 @@ def test_a_contender_in_its_process(step: Any) -> None:
     rows = found["contenders"]
     assert rows[NUMPY].keys() == {"seconds", "fastest", "version", "warm-up", "peak", "before"}
     assert rows[EAGER]["kept"] == 4 * (3 * 2 + 3 * 1)  # h1 and y
-    assert all(0 < row["fastest"] <= row["seconds"] < 0.1 for row in rows.values())
+    assert all(0 < row["fastest"] <= row["seconds"] < 5 for row in rows.values())
     assert all(0 < row["before"] <= row["peak"] for row in rows.values())
     assert 1e8 < found["rate"] < 1e15
     assert found["rates"].keys() == {NUMPY, EAGER}

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
 
+from handgrad.arrays.apart import APART
 from handgrad.arrays.arithmetic import EPS, Arithmetic, cut_short
 from handgrad.arrays.precision import to64
 
@@ -49,11 +50,6 @@ SAME: dict[str, Callable[..., Any]] = {
     "reciprocal": np.reciprocal,
     "square": np.square,
 }
-# Kernels that subtract inside what cancels, taken apart so that this shows.
-APART: dict[str, Callable[..., Any]] = {
-    "softmax_backward_data": lambda dy, y, dim, _: y * dy - y * (y * dy).sum(dim, keepdim=True),
-    "log_softmax_backward_data": lambda dy, y, dim, _: dy - y.exp() * dy.sum(dim, keepdim=True),
-}
 
 
 class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -80,16 +76,16 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False  # nothing is compiled in here; torch's default imports its whole compiler, which takes seconds
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs, name = kwargs or {}, func._schema.name.rpartition("::")[2].strip("_")
-        kind = KINDS.get(name, "kernel")
+        kwargs, (name, kind, in_place) = kwargs or {}, facts_of(func)
         if name == "linalg_vector_norm" and args[1:2] in ((np.inf,), (-np.inf,)):
             kind = "exact"
-        if not (exact := func.is_view or kind == "exact"):
-            args = self.cut_constants(args, func._schema.is_mutable)
-        constant = exact and all(map(self.is_constant, filter(is_float, tree_leaves(args))))
-        out = func(*args, **kwargs) if exact else self.round(func, name, kind, args, kwargs)
-        for t in () if constant else filter(is_float, tree_leaves(out)):
-            self.made[t.untyped_storage().data_ptr()] = t.untyped_storage()
+        if not (exact := kind == "exact"):
+            args = self.cut_constants(args, in_place)
+        constant = exact and all(map(self.is_constant, float_tensors(args)))
+        out = func(*args, **kwargs) if exact else self.round(func, args, kwargs)
+        for t in () if constant else float_tensors(out):
+            memory = t.untyped_storage()
+            self.made[memory.data_ptr()] = memory
         return out
 
     def is_constant(self, t: torch.Tensor) -> bool:
@@ -98,8 +94,9 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def cut_constants(self, args: Any, in_place: bool) -> Any:
         """The arguments, the constants among them off by half a unit where they may be cut short."""
-        tensors = list(filter(is_float, tree_leaves(args)))
-        if not tensors or (a := self.rounding_of(tensors[0])).u <= EPS:
+        if self.arithmetic.u <= EPS or not (tensors := float_tensors(args)):
+            return args
+        if (a := self.rounding_of(tensors[0])).u <= EPS:
             return args
         half = replace(a, tiny=0.0)
 
@@ -111,15 +108,15 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return c
 
         own = args[:1] if in_place else ()  # what is written into stays itself
-        return (*own, *tree_map(cut, args[len(own) :]))
+        return (*own, *each(cut, args[len(own) :]))
 
-    def round(self, func: Any, name: str, kind: str, args: Any, kwargs: Any) -> Any:
+    def round(self, func: Any, args: Any, kwargs: Any) -> Any:
         """What the operation gives, with its rounding imitated."""
-        if name in APART and not is_coarse(args[0]):
+        name, kind, in_place = facts_of(func)
+        if name in APART and not self.rounding_of(args[0]).coarse:  # which torch's kernels do not round in
             with self:
-                return APART[name](*args)
-        in_place = func._schema.is_mutable
-        given = tree_map(copied, args) if in_place and name in SAME else args
+                return APART[name](*args, **kwargs)
+        given = each(copied, args) if in_place and name in SAME else args
         out = func(*args, **kwargs)
         if not floats(out):
             return out
@@ -127,7 +124,7 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if kind == "kernel" and not in_place:
             out = self.kernel(func, args, kwargs, out)
         exact = exactly(name, given, kwargs, self.rounding_of(out)) if name in SAME else None
-        return tree_map(lambda t: self.move(t, self.rounding_of(t), in_place, exact) if is_float(t) else t, out)
+        return each(lambda t: self.move(t, self.rounding_of(t), in_place, exact) if is_float(t) else t, out)
 
     def kernel(self, func: Any, args: Any, kwargs: Any, out: Any) -> Any:
         """The result for inputs that are off by what the sums inside round, in float64 where they are coarser."""
@@ -140,12 +137,13 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self.move(t.double() if is_coarse(t) else t, replace(a, u=n * a.u_sum, tiny=0.0))
 
         try:
-            found = func(*tree_map(shake, args), **kwargs)
+            found = func(*each(shake, args), **kwargs)
         except (RuntimeError, TypeError):
-            if any(is_coarse(t) for t in tree_leaves(args)):
+            if any(map(is_coarse, leaves(args))):
                 return out  # a kernel of that precision alone
             raise
-        return tree_map(lambda t, like: t.to(like.dtype) if is_float(like) else t, found, out)
+        kinds = iter(leaves(out))
+        return each(lambda t: t.to(like.dtype) if is_float(like := next(kinds)) else t, found)
 
     def rounding_of(self, tensor: torch.Tensor) -> Arithmetic:
         """The rounding of an operation that gives this. A coarser precision inside excuses nothing."""
@@ -157,10 +155,37 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """The tensor off by a normal deviate times u in every entry that is not exact, or by underflow."""
         spread = torch.randn(tensor.shape, generator=self.generator, dtype=torch.float64)
         if exact is not None:
-            spread[exact] = 0
+            spread.masked_fill_(exact, 0)
         spread = spread.to(tensor.device)
-        moved = (tensor * (1 + a.u * spread) + a.tiny * spread * (tensor != 0)).to(tensor.dtype)
+        moved = tensor * (1 + a.u * spread)
+        if a.tiny:
+            moved += a.tiny * spread * (tensor != 0)
+        moved = moved.to(tensor.dtype)
         return tensor.copy_(moved) if in_place else moved
+
+
+@cache
+def facts_of(func: Any) -> tuple[str, str, bool]:
+    """An operation's name, its kind, and whether it writes into its first argument."""
+    name = func._schema.name.rpartition("::")[2].strip("_")
+    return name, "exact" if func.is_view else KINDS.get(name, "kernel"), func._schema.is_mutable
+
+
+def leaves(tree: Any) -> list[Any]:
+    """What stands in a nest of tuples and lists, as operations take and give it."""
+    return [leaf for part in tree for leaf in leaves(part)] if isinstance(tree, tuple | list) else [tree]
+
+
+def each(f: Callable[[Any], Any], tree: Any) -> Any:
+    """The same nest with f of everything that stands in it."""
+    if isinstance(tree, tuple | list):
+        parts = [each(f, part) for part in tree]
+        return parts if isinstance(tree, list) else tuple(parts)
+    return f(tree)
+
+
+def float_tensors(tree: Any) -> list[torch.Tensor]:
+    return [leaf for leaf in leaves(tree) if is_float(leaf)]
 
 
 def is_float(value: Any) -> bool:
@@ -199,4 +224,4 @@ def terms(args: Any, out: Any) -> float:
 
 def floats(tree: Any) -> list[int]:
     """The number of entries of every floating-point tensor."""
-    return [t.numel() for t in tree_leaves(tree) if is_float(t) and t.numel()]
+    return [n for t in float_tensors(tree) if (n := t.numel())]

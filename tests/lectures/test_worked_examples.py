@@ -1,7 +1,5 @@
 """The two hand-worked examples: right digits from 40-digit decimals and from scikit-learn, wrong ones explained."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -201,11 +199,3 @@ def test_a_wrong_digit_or_formula_would_be_seen(monkeypatch: pytest.MonkeyPatch)
     right: Callable[..., Any] = scikit_learn.sgd
     monkeypatch.setattr(scikit_learn, "sgd", lambda params, dparams, lr: right(params, dparams, -lr))
     assert scikit_learn.one_step().verdict is Verdict.REFUTED
-
-
-@pytest.mark.parametrize("name", ["mazur", "scikit_learn"])
-def test_the_script_runs_alone(name: str) -> None:
-    run = subprocess.run([sys.executable, SCRIPTS / f"{name}.py"], capture_output=True, text=True, timeout=120)
-    assert run.returncode == 0, run.stderr
-    assert "REFUTED  M-S" not in run.stdout
-    assert "REFUTED  K-S" not in run.stdout

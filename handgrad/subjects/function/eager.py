@@ -1,10 +1,13 @@
 """In low precision: how far the code is off, beside torch's own eager code in the same precision."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from handgrad.arrays.imitated_torch import facts_of, is_float, leaves
 from handgrad.arrays.precision import like
 from handgrad.judge.compare import Float
 from handgrad.judge.isolation import attempt
@@ -28,20 +31,41 @@ def beside_eager(found: Judgement, reference: Reference) -> list[str]:
 def overflows_as_torch(found: Judgement, reference: Reference) -> bool:
     """Whether the code overflows below float64, and torch's own code of the reference as well.
 
-    In float16 an overflow inside may leave finite numbers, which are then wrong. Where squares of the inputs overflow
-    and its own forward pass goes wrong, the code is not meant for them; a backward pass that alone goes wrong is wrong.
+    In float16 an overflow inside may leave finite numbers, which are then wrong. Where sums of squares of the inputs
+    overflow and its own forward pass goes wrong, or torch's code on its way, the code is not meant for them; a backward
+    pass that alone goes wrong is wrong.
     """
     trial = found.trial
-    largest = max(float(np.max(np.abs(a), initial=0.0)) for a in trial.exact.values())
-    if largest**2 > trial.arithmetic.huge and is_lost(trial.results["y"], found, "y"):
+    with np.errstate(over="ignore"):
+        squares_overflow = sum(float(np.sum(a**2)) for a in trial.exact.values()) > trial.arithmetic.huge
+    if squares_overflow and is_lost(trial.results["y"], found, "y"):
         return True
     given = {n: v for n, v in trial.results.items() if n not in trial.missing}
     if trial.dtype == "float64" or not any(is_lost(v, found, n) for n, v in given.items()):
         return False
     model = torch.zeros((), dtype=getattr(torch, trial.dtype))
     inputs = {n: like(a, model) for n, a in trial.exact.items()}
-    eager = attempt(reference.eager, inputs, like(trial.dy64, model)).value
-    return eager is not None and any(is_lost(v, found, n) for n, v in eager.items())
+    with Overflow() as overflow:  # type: ignore[no-untyped-call]
+        eager = attempt(reference.eager, inputs, like(trial.dy64, model)).value
+    if eager is None:
+        return False
+    return (squares_overflow and overflow.seen) or any(is_lost(v, found, n) for n, v in eager.items())
+
+
+class Overflow(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees whether an operation inside made something infinite of finite numbers, though no result may show it."""
+
+    seen = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        rounds = facts_of(func)[1] != "exact"  # a mask of -inf is meant
+        self.seen |= rounds and all(map(is_finite, leaves(args))) and not all(map(is_finite, leaves(out)))
+        return out
+
+
+def is_finite(value: Any) -> bool:
+    return not is_float(value) or bool(torch.isfinite(value).all())
 
 
 def is_lost(value: Float, found: Judgement, name: str) -> bool:

@@ -244,7 +244,7 @@ def test_watching(here: Path) -> None:
         text=True,
     )
     assert process.stdout is not None
-    limit = threading.Timer(60, process.kill)
+    limit = threading.Timer(600, process.kill)
     limit.start()
     try:
         assert read_until(process.stdout, "1 function: ")[-1].startswith("1 function: 1 REFUTED")

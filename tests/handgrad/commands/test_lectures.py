@@ -39,24 +39,19 @@ def test_the_table_has_a_row_for_each_system_of_each_lecture(
     assert out.splitlines()[-1] == "CERTIFIED  44 systems of the lectures, 5 worked examples"
 
 
-@pytest.fixture(scope="module")
-def all_errata(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    file = tmp_path_factory.mktemp("errata") / "errata.json"
-    return main(["lectures", "--errata", "--json", str(file)]), json.loads(file.read_text())
-
-
-def test_every_mistake_is_refuted_and_exits_with_0(all_errata: Any) -> None:
-    code, found = all_errata
-    assert (code, found["verdict"]) == (0, "CERTIFIED")
+def test_every_lecture_s_mistakes_are_refuted_and_exit_with_0(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The last of each lecture; what each of them gives is held by tests/lectures."""
+    file, errata = tmp_path / "errata.json", lectures.errata
+    monkeypatch.setattr(lectures, "errata", lambda name: errata(name)[-1:])
+    assert main(["lectures", "--errata", "--json", str(file)]) == 0
+    found = json.loads(file.read_text())
+    assert found["verdict"] == "CERTIFIED"
     for mistake in found["mistakes"]:
         assert mistake["verdict"] == "CERTIFIED"
         assert mistake["finding"]["verdict"] == "REFUTED"
         assert mistake["right_finding"]["verdict"] == "CERTIFIED"
         assert mistake["says"]
-    ids = {mistake["id"] for mistake in found["mistakes"]}
-    golden = json.loads((Path(__file__).parents[2] / "lectures" / "golden.json").read_text(encoding="utf-8"))
-    listed = {e["id"] for e in golden["errata"] if "wrong" in e["main_class"]}
-    assert listed <= ids
+    assert [mistake["id"][0] for mistake in found["mistakes"]] == ["U", "A", "B", "E", "S"]
 
 
 def test_the_table_of_mistakes(capsys: pytest.CaptureFixture[str]) -> None:

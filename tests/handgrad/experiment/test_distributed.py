@@ -62,7 +62,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("ranks")
     processes = two([str(Path(__file__).with_name("two_ranks.py")), str(folder)])
     try:
-        said = [process.communicate(timeout=120)[1] for process in processes]
+        said = [process.communicate(timeout=600)[1] for process in processes]
     finally:
         end(processes)
     assert [process.returncode for process in processes] == [0, 0], said
@@ -146,7 +146,7 @@ def test_torchrun(tmp_path: Path) -> None:
     log, alone = tmp_path / "two.jsonl", tmp_path / "one.jsonl"
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "--", "handgrad"]
     command = [*launcher, "train", *SMALL, "--epochs", "2", "--log", str(log)]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(" of 359 digits)") == 1
     assert "hand side, torch on cpu, float64 in 2 processes" in done.stdout
@@ -164,7 +164,7 @@ def test_a_lost_process_ends_the_run_and_leaves_the_checkpoint(tmp_path: Path) -
             assert first.poll() is None, first.communicate()[1]
             time.sleep(0.05)
         second.send_signal(signal.SIGKILL)
-        _, err = first.communicate(timeout=60)
+        _, err = first.communicate(timeout=600)
     finally:
         end([first, second])
     assert first.returncode == 1

@@ -53,7 +53,7 @@ def trained(side: str, stop: bool = False, rank: int = 0) -> distributed.Trainin
 def main(folder: Path) -> None:
     rank = distributed.Ranks.here().rank
     found: dict[str, object] = {}
-    with distributed.connect("cpu", timeout=60):
+    with distributed.connect("cpu", timeout=600):
         for side in ("hand", "autograd"):
             for reduction in LOSSES:
                 for N in (8, 5, 1):

@@ -144,11 +144,12 @@ ROWS = {
 } - READ_OFF
 
 
-def spoil(made: Made, source: Source) -> dict[str, Tensors]:
-    """What every mistake of one source makes of the right results, by its name."""
+def spoil(made: Made, source: Source) -> Iterator[tuple[str, Tensors]]:
+    """The name of every mistake of one source, and what it makes of the right results."""
     right = made.stage.reference(made.inputs, made.dy)
     evidence = {k: Evidence(v, v, 1e-12 * np.abs(v)) for k, v in right.items()}
     trial = FailedTrial(made.stage, made.inputs, made.dy, evidence, failed=tuple(right))
     with np.errstate(all="ignore"):
-        found = [m for m in source(trial) if place_of(m.name) in ROWS]
-    return {m.name: right | {k: v for k, v in m.tensors.items() if k in right} for m in found}
+        for m in source(trial):
+            if place_of(m.name) in ROWS:
+                yield m.name, right | {k: v for k, v in m.tensors.items() if k in right}

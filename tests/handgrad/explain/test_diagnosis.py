@@ -128,7 +128,7 @@ def test_a_mask_that_leaves_a_column_empty_gets_no_name(shape: tuple[int, int], 
         return {"dx": out["dx"] * keep}
 
     layer = manual.ReLU() if mask == "guided" else manual.Tanh()
-    for seed in range(20):
+    for seed in range(8):
         rng = np.random.default_rng([17, seed])
         found = named(layer_stage("h", layer), {"x": rng.normal(size=shape)}, rng.normal(size=shape), spoiled)
         assert found is None or not found.known, found
@@ -296,32 +296,35 @@ MISTAKES: dict[str, tuple[str, Callable[[Tensors, Any, Any], Tensors]]] = {
 }
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_pairs_of_mistakes_never_get_a_wrong_name(dtype: Any) -> None:
-    """Two tensors: both names. One tensor twice: one of the two (which hides the other), or none."""
+@pytest.mark.parametrize("part", [0, 1])
+def test_pairs_of_mistakes_never_get_a_wrong_name(part: int) -> None:
+    """Two tensors: both names. One tensor twice: one of the two (which hides the other), or none.
+
+    Every pair in one of the two precisions, the turned pair in the other.
+    """
     right = abstained = 0
-    for a, (first, f) in MISTAKES.items():
-        for b, (second, g) in MISTAKES.items():
-            if a == b or "wrong axis" in (a, b):
-                continue
-            stage, inputs, dy = linear(np.random.default_rng(len(a) * 100 + len(b)), 7, 4, 4, dtype)
-            both = lambda out, i, d, f=f, g=g: (once := f(out, i, d)) | g({**out, **once}, i, d)  # noqa: E731
-            found = named(stage, inputs, dy, both)
-            assert found is not None
-            if not found.known:
-                assert first == second, (a, b, found)
-                abstained += 1
-                continue
-            told = [a in found.name, b in found.name]
-            assert all(told) if first != second else any(told), (a, b, found)
-            right += 1
-    assert right >= 70
-    assert abstained >= 10
+    pairs = [(a, b) for a in MISTAKES for b in MISTAKES if a != b and "wrong axis" not in (a, b)]
+    for a, b in pairs[part::2]:
+        (first, f), (second, g) = MISTAKES[a], MISTAKES[b]
+        dtype = np.float32 if a < b else np.float64
+        stage, inputs, dy = linear(np.random.default_rng(len(a) * 100 + len(b)), 7, 4, 4, dtype)
+        both = lambda out, i, d, f=f, g=g: (once := f(out, i, d)) | g({**out, **once}, i, d)  # noqa: E731
+        found = named(stage, inputs, dy, both)
+        assert found is not None
+        if not found.known:
+            assert first == second, (a, b, found)
+            abstained += 1
+            continue
+        told = [a in found.name, b in found.name]
+        assert all(told) if first != second else any(told), (a, b, found)
+        right += 1
+    assert right >= 35
+    assert abstained >= 5
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_random_corruptions_get_no_name(dtype: Any) -> None:
-    for seed in range(60):
+    for seed in range(0 if dtype is np.float32 else 1, 60, 2):
         rng = np.random.default_rng([11, seed])
         N, n_in, n_out = (int(n) for n in rng.integers(3, 9, size=3))
         stage, inputs, dy = linear(rng, N, n_in, n_out, dtype)
@@ -368,8 +371,8 @@ def test_a_large_stage_takes_a_few_seconds() -> None:
     evidence = {k: Evidence(v * 1.0, v, np.abs(v) * 1e-6 + 1e-9) for k, v in right.items()}
     evidence["dW"] = Evidence(right["dW"] / 200, right["dW"], evidence["dW"].bound)
     wrong = replace(stage, hand=lambda i, d: {**(out := stage.hand(i, d)), "dW": out["dW"] / 200})
-    started = time.perf_counter()
+    started = time.process_time()  # whatever else the machine is doing
     found = diagnose(Trial(wrong, inputs, dy), evidence)
     assert found is not None
     assert "1/N" in found.name
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20

@@ -335,7 +335,7 @@ def made_on(stage: str) -> dict[str, list[Tensors]]:
     found: dict[str, list[Tensors]] = {}
     with numbered():
         for source in CATALOGUE:
-            for name, tensors in spoil(STAGES[stage], source).items():
+            for name, tensors in spoil(STAGES[stage], source):
                 if (place := place_of(name)) is not None:
                     found.setdefault(place, []).append(tensors)
     return found

@@ -98,8 +98,7 @@ OUTPUT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("f", [Sigmoid, Tanh], ids=["sigmoid", "tanh"])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("f", "dtype"), [(Sigmoid, np.float64), (Tanh, np.float32)], ids=["sigmoid", "tanh"])
 @pytest.mark.parametrize(
     ("table", "key"), [(t, k) for t in (HIDDEN, OUTPUT) for k in t], ids=lambda v: v if isinstance(v, str) else ""
 )
@@ -115,7 +114,7 @@ def test_a_mistake_in_one_line_is_named(table: Any, key: str, dtype: Any, f: Any
 def test_right_code_is_certified_and_noise_gets_no_name() -> None:
     for f in (Sigmoid, Tanh):
         assert verify_function(*listing(f, Wrong()), numbers(*SHAPES), seed=3).verdict is Verdict.CERTIFIED
-        for seed in range(12):
+        for seed in range(6):
             rng = np.random.default_rng(seed)
             noise = rng.uniform(0.5, 1.5, size=((5, 4), (1, 4), (5, 1))[seed % 3])
             dh, dz1 = lambda c, f, dz, n=noise: dz @ c.W2 * n, lambda c, f, dh, n=noise: dh * n

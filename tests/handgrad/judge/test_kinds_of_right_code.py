@@ -323,3 +323,33 @@ def test_a_zero_of_the_size_of_the_upstream_gradient_is_no_lost_digit():
     silu = torch.nn.functional.silu
     assert verify_function(forward, back, silu, [x], seed=0).verdict is Verdict.REFUTED
     assert verify_function(forward, lambda dy, x: back(dy, x, False), silu, [x], seed=0).verdict is Verdict.UNRESOLVED
+
+
+class Sum(torch.autograd.Function):
+    """Of bfloat16 numbers, in float32 inside and rounded once."""
+
+    factor = 1.0
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.shape = x.shape
+        return x.float().sum().to(x.dtype)
+
+    @classmethod
+    def backward(cls, ctx, dy):
+        return (dy * cls.factor).expand(ctx.shape)
+
+
+class HalfAsMuchAgain(Sum):
+    factor = 1.5
+
+
+@pytest.mark.parametrize(("function", "expected"), [(Sum, Verdict.CERTIFIED), (HalfAsMuchAgain, Verdict.REFUTED)])
+@pytest.mark.parametrize("n", [1, 8192])
+def test_a_long_sum_rounded_once(function, expected, n):
+    """y is small beside the 8,192 numbers of either sign. A single one expanded has stride 0 and no copy."""
+    x = torch.as_tensor(np.random.default_rng(n).normal(size=n), dtype=torch.bfloat16)
+    report = verify_function(function, None, torch.sum, [x], seed=1)
+    assert report.verdict is expected, report.text()
+    if expected is Verdict.CERTIFIED:
+        assert "precision: correctly rounded" in " ".join(report.text().split())

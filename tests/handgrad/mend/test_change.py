@@ -67,7 +67,7 @@ def test_the_line_and_what_should_stand_there():
 def test_the_diff_applies(tmp_path):
     (tmp_path / "mine.py").write_text(Path(__file__).read_text())
     asked = "mine.mlp, mine.square_missing, mine.in_torch, mine.SHAPES"
-    code = f"import mine, handgrad; print(handgrad.verify_function({asked}).change.diff, end='')"
+    code = f"import mine, handgrad; print(handgrad.verify_function({asked}, mend=300).change.diff, end='')"
     diff = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     subprocess.run(["git", "apply", "-"], input=diff, cwd=tmp_path, text=True, check=True)
     assert "dz1 = dh * (1 - h ** 2)" in (tmp_path / "mine.py").read_text()

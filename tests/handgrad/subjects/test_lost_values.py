@@ -5,6 +5,9 @@ import pytest
 import torch
 
 from handgrad import Verdict, verify_function
+from handgrad.subjects.function.calling import Code
+from handgrad.subjects.function.case import Case, Kind, try_case
+from handgrad.subjects.function.reference import Reference
 
 
 def softplus(z):
@@ -77,6 +80,46 @@ def test_a_product_that_overflows_float16_where_torch_does_not(inside, verdict):
     reference = lambda x, w: torch.nn.functional.rms_norm(x, w.shape, w, 1e-6)  # noqa: E731
     report = verify_function(rms_norm(inside), None, reference, [(4, 6), (6,)], seed=1, dtype="float16")
     assert report.verdict.value == verdict, report.text()
+
+
+def two_layers(mask):
+    def forward(x, W1, W2):
+        h = torch.relu(x @ W1)
+        return h @ W2, (x, W1, W2, h)
+
+    def backward(dy, cache):
+        x, W1, W2, h = cache
+        dh = (dy @ W2.T) * mask(h)
+        return dh @ W1.T, x.T @ dh, h.T @ dy
+
+    return forward, backward
+
+
+@pytest.mark.parametrize(("mask", "judged"), [(lambda h: h > 0, False), (lambda h: h < 9, True)])
+@pytest.mark.parametrize("size", [20, 30000])
+def test_a_unit_that_float16_switches_off_by_overflow(mask, judged, size):
+    """At 30000 x W1 is -inf, so that h and y are 0; inf times the mask is nan, where torch's own mask gives 0."""
+    x, W1, W2 = (torch.full(shape, size, dtype=torch.float16) for shape in ((1, 2), (2, 3), (3, 2)))
+    code = Code(*two_layers(mask), ("x", "W1", "W2"))
+    reference = Reference(lambda x, W1, W2: torch.relu(x @ W1) @ W2, code.names, {})
+    case = Case("large", {"x": x, "W1": -W1, "W2": W2}, Kind.MAGNITUDES)
+    dy = torch.tensor([[3.1, 2.7]], dtype=torch.float16)
+    tried = try_case(code, reference, case, np.random.default_rng(1), 1.0, dy)
+    wrong = tried.judgement is not None and tried.judgement.verdict is Verdict.REFUTED
+    assert wrong == (judged and size == 20), tried.notes
+    assert (tried.judgement is None) == (size == 30000)
+
+
+@pytest.mark.parametrize(("size", "verdict"), [(20, "REFUTED"), (120, None)])
+def test_scores_that_overflow_float16_by_their_sum(size, verdict):
+    """120^2 does not, eight of them do, and the softmax of inf is nan. torch scales q and k before."""
+    attend = lambda q, k, v: torch.softmax(q @ k.mT / 8**0.5, -1) @ v  # noqa: E731
+    code = Code(lambda *qkv: (attend(*qkv), None), lambda dy, _: (dy, dy, dy), ("q", "k", "v"))
+    reference = Reference(torch.nn.functional.scaled_dot_product_attention, code.names, {})
+    q = torch.full((2, 8), size, dtype=torch.float16)
+    case = Case("large", {"q": q, "k": q.clone(), "v": q.clone()}, Kind.MAGNITUDES)
+    tried = try_case(code, reference, case, np.random.default_rng(1), 1.0, torch.ones((2, 8), dtype=torch.float16))
+    assert (tried.judgement and tried.judgement.verdict.value) == verdict, tried.notes
 
 
 def gate(slope):

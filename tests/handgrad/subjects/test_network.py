@@ -41,9 +41,10 @@ LOSSES = [
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_right_networks_are_certified(name, dtype, batch):
+    """Every activation under every loss in one of the two precisions, by turns."""
     net = mlp([4, 5, 3], name)
     params, x, t = batch(net, dtype=dtype)
-    for loss in LOSSES:
+    for loss in LOSSES[(DIFFERENTIABLE.index(name) + (dtype == "float32")) % 2 :: 2]:
         report = verify(net, params, x, t, loss)
         assert report.verdict is Verdict.CERTIFIED, report.text()
         assert all(row.chained and all(c.agrees for c in row.chained) for row in report.stages)
