@@ -14,7 +14,7 @@ from handgrad.subjects.function.ledger_names import Kind, Meaning, is_called, li
 from handgrad.subjects.function.ledger_runs import Runs, run_once
 from handgrad.subjects.function.reference import Float
 
-SECONDS = 4.0  # after which no more meanings are tried for wrong values
+SECONDS = 2.0  # after which no more meanings are tried for wrong values
 
 
 class Found(NamedTuple):
