@@ -1,15 +1,20 @@
-"""`handgrad compare`: one network on the digits, by hand and by autograd side by side, for one batch or for K steps."""
+"""`handgrad compare`: by hand and by autograd side by side, a file's backward passes or one network on the digits."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from handgrad.commands.arguments import add_json, check_json, check_seed
+from handgrad.commands.judge_file import add_inputs, check_file, judge_file
 from handgrad.experiment.compare_pass import Comparison, compare_pass
 from handgrad.experiment.compare_training import Trajectory, compare_training
 from handgrad.experiment.datasets.digits import digits
+from handgrad.judge.verdict import together
 from handgrad.report.console import wide_console, write_json
+from handgrad.subjects.file.judge import Options
+from handgrad.subjects.file.side_by_side import show_ledger
 from handgrad.suite.run import DTYPES
 from manual import mlp
 from manual.layers.activations import DIFFERENTIABLE
@@ -20,10 +25,15 @@ def add_parser(commands: Any) -> None:
     """Add `compare` to the command line."""
     command = commands.add_parser(
         "compare",
-        help="one network by hand and by autograd, tensor by tensor; with --steps K, step by step",
-        description="Lay one network's pass by hand and by autograd side by side on a batch of handwritten digits: the "
-        "worst entry of every tensor, how far apart in units in the last place, and why. With --steps K, train both.",
+        help="by hand and by autograd side by side: every value of a file's backward passes, or one network",
+        description="With FILE, lay every value that a backward pass of it computes beside autograd's, line by line: "
+        "the gradient of which variable it is, and whether it is right, or wrong because of an earlier line. FILE is "
+        "imported, and its pairs and inputs are found as `handgrad check` does. Without, lay one network's pass by "
+        "hand and by autograd side by side on a batch of handwritten digits: the worst entry of every tensor, how far "
+        "apart in units in the last place, and why. With --steps K, train both.",
     )
+    command.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a Python file with backward passes")
+    add_inputs(command)
     command.add_argument("--layers", default="64,32,10", help="sizes, the first 64, the last 10 (64,32,10)")
     command.add_argument("--activation", choices=DIFFERENTIABLE, default="tanh", metavar="NAME",
                          help=f"between the layers: {', '.join(DIFFERENTIABLE)} (tanh)")  # fmt: skip
@@ -42,6 +52,10 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """`handgrad compare`."""
+    if args.file is not None:
+        return compare_file(args)
+    if args.inputs:
+        args.parser.error("--inputs are those of a FILE, and there is none")
     sizes = sizes_of(args)
     network, loss, rng = mlp(sizes, args.activation), NAMED_LOSSES[args.loss], np.random.default_rng(args.seed)
     params, data, console = network.init(rng, dtype=args.dtype), digits(), wide_console()
@@ -60,6 +74,18 @@ def run(args: argparse.Namespace) -> int:
     if args.json is not None:
         write_json(args.json, found.to_dict())
     return found.verdict.exit_code
+
+
+def compare_file(args: argparse.Namespace) -> int:
+    """Every backward pass of the file, value by value."""
+    of_network = ("layers", "activation", "loss", "dtype", "batch_size", "steps", "lr")
+    for name in of_network:
+        if getattr(args, name) != args.parser.get_default(name):
+            args.parser.error(f"--{name.replace('_', '-')} is of the network on the digits, and FILE is given")
+    check_json(args)
+    check_file(args)
+    found = judge_file(args, wide_console(), Options(args.asked, check_seed(args), mend=0), show_ledger)
+    return 2 if found is None else together(judged.verdict for judged in found).exit_code
 
 
 def sizes_of(args: argparse.Namespace) -> list[int]:

@@ -3,8 +3,8 @@
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from io import StringIO
 from typing import Any
@@ -19,6 +19,7 @@ from handgrad.judge.promises import Contract
 from handgrad.judge.verdict import Verdict, together
 from handgrad.mend.change import Change, Place
 from handgrad.report.code_lines import code_lines
+from handgrad.report.ledger import ARRAY, Ledger, LedgerRow
 from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
 
 
@@ -52,6 +53,8 @@ class Report:
 
     change: of the code judged, with which every gradient is CERTIFIED; None where none is needed, or none was found.
     suspect: without a change, the one line of which another value would make every gradient right.
+
+    keep_ledger: gives the ledger of a function's backward pass, None of anything else.
     """
 
     name: str
@@ -69,6 +72,12 @@ class Report:
     chain: bool = True
     change: Change | None = None
     suspect: Place | None = None
+    keep_ledger: Callable[[], Ledger] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def ledger(self) -> Ledger:
+        """Every value of the backward pass, line by line, beside what it should be; kept when it is first asked for."""
+        return self.keep_ledger() if self.keep_ledger else Ledger(problem="a ledger is kept of functions alone")
 
     @property
     def place(self) -> Place | None:
@@ -118,9 +127,11 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries and lists; values that are not finite as the strings "nan", "inf", "-inf"."""
-        plain: dict[str, Any] = as_plain(self)
+        plain: dict[str, Any] = as_plain(replace(self, keep_ledger=None))
+        del plain["keep_ledger"]
         two = {"gradients": self.gradients.value, "broken": list(self.broken)}
-        return {"verdict": self.verdict.value, **two, **plain}
+        ledger = {"ledger": as_plain(self.ledger)} if self.keep_ledger else {}
+        return {"verdict": self.verdict.value, **two, **plain, **ledger}
 
     def to_json(self) -> str:
         """`to_dict` as JSON."""
@@ -230,7 +241,9 @@ def as_plain(value: Any) -> Any:
         return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         extra = {"verdict": value.verdict.value} if isinstance(value, StageReport) else {}
-        return {**extra, **{f.name: as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}}
+        extra |= {"words": value.words} if isinstance(value, LedgerRow) else {}
+        kept = [f.name for f in dataclasses.fields(value) if f.name != ARRAY]
+        return {**extra, **{name: as_plain(getattr(value, name)) for name in kept}}
     if isinstance(value, tuple | list):
         return [as_plain(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

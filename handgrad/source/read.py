@@ -25,9 +25,10 @@ class Source:
 def read_source(function: FunctionType) -> Source | None:
     """The source of a plain function or lambda; None where it cannot be read, or is another than the one that runs.
 
-    A notebook's cells are files to Python's own `linecache`, and so are doctests.
+    A notebook's cells are files to Python's own `linecache`, and so are doctests. What was saved since is read again.
     """
     code = function.__code__
+    linecache.checkcache(code.co_filename)
     text = "".join(linecache.getlines(code.co_filename, function.__globals__))
     tree = find_definition(text, code)
     return None if tree is None else Source(function, tree, code.co_filename, text)

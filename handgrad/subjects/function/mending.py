@@ -71,7 +71,7 @@ def find_change(
 
 def is_own(program: Program) -> bool:
     """Whether it is the judge's own code that stands around somebody's (a module's call)."""
-    return any(part.source.function.__module__.startswith("handgrad.") for part in program.parts)
+    return any(str(part.source.function.__module__).startswith("handgrad.") for part in program.parts)
 
 
 def with_passes(code: Code, passes: Passes) -> Code:

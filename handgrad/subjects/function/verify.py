@@ -6,6 +6,7 @@ gradient goes through the judge like that of any other stage.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ from handgrad.subjects.function.eager import beside_eager
 from handgrad.subjects.function.inputs import cases
 from handgrad.subjects.function.kinks import numbers_in
 from handgrad.subjects.function.leading_axis import try_leading_axis, try_more_rows
+from handgrad.subjects.function.ledger import keep_ledger
 from handgrad.subjects.function.mending import find_change
 from handgrad.subjects.function.own_forward import OWN
 from handgrad.subjects.function.prepare import list_models, prepare
@@ -121,6 +123,7 @@ def verify_function(
 
     refuted = seconds > 0 and any_wrong(tried)
     found = find_change(code, oracle.on(model), tried, certifies, seconds, seed) if refuted else None
+    ledger = cache(partial(keep_ledger, code, tried, seed))
     return Report(
         name=name,
         dtype=dtype_name(model),
@@ -134,7 +137,8 @@ def verify_function(
         notes=tuple(dict.fromkeys([*([OWN] if oracle.own else []), *list_notes(tried)])),
         chain=False,
         change=found if isinstance(found, Change) else None,
-        suspect=found if isinstance(found, Place) else None,
+        suspect=found if isinstance(found, Place) else ledger().suspect if refuted and found is None else None,
+        keep_ledger=ledger,
     )
 
 

@@ -1,0 +1,76 @@
+"""What `check FILE` and `compare FILE` share: the file is imported, its pairs are judged and shown one by one."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from handgrad.report.console import print_lines, wide_console, write_json
+from handgrad.subjects.file.asked import GRAMMAR, read_inputs
+from handgrad.subjects.file.inputs import argument_names
+from handgrad.subjects.file.judge import Judged, Options, judge_pair
+from handgrad.subjects.file.load import CannotLoad, load
+from handgrad.subjects.file.pairs import LOOKED_FOR, Pair, find_pairs, list_lonely
+from handgrad.subjects.file.text import as_dict, conclude
+
+Show = Callable[[Judged, Path], RenderableType]
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--inputs", nargs="+", action="extend", default=[], metavar="NAME=SHAPE",
+                        help=f"of arguments without a type hint: {GRAMMAR}; of one function: f.x=4x3")  # fmt: skip
+
+
+def check_file(args: argparse.Namespace) -> None:
+    """Whether there is such a file, and what --inputs asks for, as args.asked."""
+    if args.file.suffix != ".py" or not args.file.is_file():
+        what = "is no Python file (.py)" if args.file.exists() else "there is no such file"
+        args.parser.error(f"{args.file}: {what}; expected a file such as student.py")
+    try:
+        args.asked = read_inputs(args.inputs)
+    except ValueError as error:
+        args.parser.error(f"--inputs: {error}")
+
+
+def judge_file(args: argparse.Namespace, console: Console, options: Options, show: Show) -> list[Judged] | None:
+    """Every pair judged and shown, the last line, and --json; None for a file that cannot be imported."""
+    found: list[Judged] = []
+    try:
+        with load(args.file) as file:
+            pairs = find_pairs(file)
+            if pairs:
+                check_names(args, pairs)
+            for name, line, expected in list_lonely(file):
+                print_lines(console, describe_lonely(name, f"{args.file}:{line}", expected))
+            for pair in pairs:
+                found.append(judge_pair(pair, options))
+                shown = show(found[-1], args.file)
+                console.print(shown, soft_wrap=isinstance(shown, Text))
+            if args.json is not None:  # while the file is there: a ledger is kept when it is asked for
+                write_json(args.json, as_dict(found, args.file, options.seed))
+    except CannotLoad as error:
+        print_lines(wide_console(stderr=True), f"cannot be imported: {error}")
+        return None
+    if found:
+        print_lines(console, conclude(found, options.seed))
+    else:
+        print_lines(console, f"{args.file}: no backward pass found; looked for {LOOKED_FOR}")
+    return found
+
+
+def check_names(args: argparse.Namespace, pairs: Sequence[Pair]) -> None:
+    """Whether each of --inputs is an argument of some function."""
+    known = argument_names(pairs)
+    if strange := [name for name in args.asked if name not in known]:
+        plain = ", ".join(name for name in known if "." not in name) or "none that are known"
+        args.parser.error(
+            f"--inputs: no function in {args.file} has an argument {', '.join(strange)}; they have {plain}"
+        )
+
+
+def describe_lonely(name: str, place: str, expected: Sequence[str]) -> str:
+    """A backward pass without its forward pass."""
+    words = f"expected {', '.join(expected)} in this file, or @handgrad.gradient_of(forward) above it"
+    return f"note: {name}  ({place})  has no forward pass: {words}"
