@@ -24,13 +24,14 @@ from record import markdown, save
 
 from handgrad import verify
 from handgrad.arrays.precision import like
+from handgrad.judge.constants import SAMPLES
 from handgrad.judge.judge import judge
 from handgrad.judge.trial import Trial
 from handgrad.subjects.network.chain import noise, reference_chain
 from handgrad.subjects.network.end_to_end import check_directions
+from handgrad.subjects.network.judged_stages import check_stage_contracts
 from handgrad.subjects.network.network_run import Point, run_by_hand
 from handgrad.subjects.network.stages import list_stages
-from handgrad.subjects.network.verify import SAMPLES, check_stage_contracts
 from manual import Network, Params, SoftmaxCrossEntropy, mlp
 from torch_ref import twin
 

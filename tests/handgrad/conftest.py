@@ -14,7 +14,7 @@ from manual import Network, Params
 def no_mending(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only tests marked `mends` look for a change of refuted code: hundreds of others refute some."""
     if request.node.get_closest_marker("mends") is None:
-        monkeypatch.setattr("handgrad.subjects.function.arguments.MEND_SECONDS", 0.0)
+        monkeypatch.setattr("handgrad.judge.settings.MEND_SECONDS", 0.0)
 
 
 @pytest.fixture

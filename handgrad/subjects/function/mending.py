@@ -1,6 +1,5 @@
 """The change that makes a refuted function right: its own source, edited, tried on its own numbers, judged anew."""
 
-import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,12 +10,10 @@ from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.verdict import Verdict
-from handgrad.mend.change import Change, Place, describe_edits, describe_place
+from handgrad.mend.change import Change, Place
 from handgrad.mend.draw import Draw
-from handgrad.mend.search import Found, find_edits
-from handgrad.source.program import Part, Passes, Program, read_program
-from handgrad.source.safely import only_computes
-from handgrad.source.taps import parts_that_run
+from handgrad.mend.find import search_change
+from handgrad.source.program import Passes, Program, read_program
 from handgrad.subjects.function.calling import Code, by_autograd
 from handgrad.subjects.function.case import Tried, draw_upstream
 from handgrad.subjects.function.reference import Reference
@@ -38,20 +35,10 @@ def find_change(
     """
     program = read_program(code.graph or code.forward, None if code.graph else code.backward)
     wrong = next((t for t in tried if t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED), None)
-    if program is None or wrong is None or is_own(program) or not only_computes(program):
+    if program is None or wrong is None or is_own(program):
         return None
     draws = make_draws(code, reference, program, wrong, np.random.default_rng(seed))
-    if draws:
-        program = parts_that_run(program, draws[0].run)
-
-    def confirm(trees: Mapping[Part, ast.AST]) -> bool:
-        made = attempt(program.made, trees).value
-        return made is not None and certifies(with_passes(code, made))
-
-    edits, suspect = find_edits(program, draws, confirm, seconds) if draws else Found(None)
-    if edits is not None:
-        return describe_edits(edits)
-    return None if suspect is None else describe_place(*suspect)
+    return search_change(program, draws, lambda passes: certifies(with_passes(code, passes)), seconds)
 
 
 def is_own(program: Program) -> bool:

@@ -1,0 +1,33 @@
+"""From a program and what it should give to the change, in words; or to the one line that is wrong."""
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+
+from handgrad.judge.isolation import attempt
+from handgrad.mend.change import Change, Place, describe_edits, describe_place
+from handgrad.mend.draw import Draw
+from handgrad.mend.search import find_edits
+from handgrad.source.program import Part, Passes, Program
+from handgrad.source.safely import only_computes
+from handgrad.source.taps import parts_that_run
+
+
+def search_change(
+    program: Program, draws: Sequence[Draw], certifies: Callable[[Passes], bool], seconds: float
+) -> Change | Place | None:
+    """The smallest change with which the judge certifies the passes; else the line that is wrong, if only one can be.
+
+    None where nothing is wrong on the draws, where the code does more than compute, or where nothing is found in time.
+    """
+    if not draws or not only_computes(program):
+        return None
+    running = parts_that_run(program, draws[0].run)
+
+    def confirm(trees: Mapping[Part, ast.AST]) -> bool:
+        made = attempt(running.made, trees).value
+        return made is not None and certifies(made)
+
+    edits, suspect = find_edits(running, draws, confirm, seconds)
+    if edits is not None:
+        return describe_edits(edits)
+    return None if suspect is None else describe_place(*suspect)
