@@ -170,11 +170,10 @@ class Copies:
     def _copy_class(self, owner: type) -> None:
         """A class derived from the old one, with the new methods."""
         new = self.made[id(owner)] = type(owner.__name__, (owner,), {})
-        for part in self.program.parts:
-            if part.owner is owner:
-                name = part.source.name
-                method = vars_of(owner).get(name)
-                made = self.of(getattr(method, "__func__", method))
+        for name, method in vars_of(owner).items():
+            function = getattr(method, "__func__", method)
+            if isinstance(function, FunctionType) and self._has_parts(function):
+                made = self.of(function)
                 setattr(new, name, staticmethod(made) if isinstance(method, staticmethod) else made)
 
     def _copy_object(self, value: Any) -> None:

@@ -91,8 +91,8 @@ def few_of_loss(loss: Any, target: Any, rng: np.random.Generator) -> Few:
 
 def fold(target: Float, n: int) -> Float:
     """The first n columns; of shares the others are added to them, so that a row still has 1 in all."""
-    shares = np.allclose(target.sum(axis=1), 1)
-    return np.array([target[:, k::n].sum(axis=1) if shares else target[:, k] for k in range(n)][: target.shape[1]]).T
+    n, shares = min(n, target.shape[1]), np.allclose(target.sum(axis=1), 1)
+    return np.array([target[:, k::n].sum(axis=1) if shares else target[:, k] for k in range(n)]).T
 
 
 def draw_params(layer: Any, rng: np.random.Generator) -> Params:
