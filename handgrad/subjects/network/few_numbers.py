@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
+from types import FunctionType
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -24,6 +25,11 @@ SAMPLES, WIDTH, N_OUT = 4, 3, 2  # every axis of another length
 RIGHT = 1e-8  # of a tensor's largest entry: near enough to be judged
 
 Float = NDArray[np.float64]
+
+
+def is_ours(thing: type | FunctionType) -> bool:
+    """Whether a class or a function is of manual."""
+    return thing.__module__.startswith("manual.")
 
 
 class Few(NamedTuple):
@@ -124,7 +130,7 @@ def list_variants(few: Few, rng: np.random.Generator) -> Iterator[Few]:
     A class of the reader's need not have the options of ours that it derives from.
     """
     subject, classes = few.subject, few.x.shape[1]
-    if not type(subject).__module__.startswith("manual."):
+    if not is_ours(type(subject)):
         return
     options: dict[str, Sequence[Any]] = {
         "reduction": get_args(Reduction),

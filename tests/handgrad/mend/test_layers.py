@@ -156,3 +156,15 @@ def test_manual_is_no_library_where_it_is_installed(monkeypatch):
     is_library = inspect.unwrap(program.is_library)
     assert not is_library(str(installed / "manual" / "layers" / "tanh.py"))
     assert is_library(str(installed / "torch" / "nn" / "functional.py"))
+
+
+class Own(Tanh):
+    """A reader's layer, with manual's forward pass."""
+
+    def backward(self, params, cache, dh):
+        return dh * (1 - cache.h), {}
+
+
+def test_manual_is_not_to_blame_for_a_layer_of_the_readers():
+    report = judged(Network((Linear(4, 3), Own(), Linear(3, 2))))
+    assert (report.place.file, report.change.before, report.change.after) == (__file__, "cache.h", "cache.h ** 2")
