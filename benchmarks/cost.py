@@ -24,13 +24,14 @@ from record import markdown, save
 
 from handgrad import verify
 from handgrad.arrays.precision import like
+from handgrad.judge.constants import SAMPLES
 from handgrad.judge.judge import judge
 from handgrad.judge.trial import Trial
 from handgrad.subjects.network.chain import noise, reference_chain
 from handgrad.subjects.network.end_to_end import check_directions
+from handgrad.subjects.network.judged_stages import check_stage_contracts
 from handgrad.subjects.network.network_run import Point, run_by_hand
 from handgrad.subjects.network.stages import list_stages
-from handgrad.subjects.network.verify import SAMPLES, check_stage_contracts
 from manual import Network, Params, SoftmaxCrossEntropy, mlp
 from torch_ref import twin
 
@@ -95,7 +96,7 @@ def ratios(sizes: tuple[int, ...] = SIZES, rounds: int = 15) -> dict[str, Any]:
     jobs = {
         "float32 step": step(problem, torch.float32),
         "float64 step": step(problem, torch.float64),
-        "verdict": lambda: verify(*problem, LOSS, seed=0),
+        "verdict": lambda: verify(*problem, LOSS, seed=0, mend=0),
         **pieces(problem),
     }
     seconds = interleaved(jobs, rounds)
@@ -112,7 +113,7 @@ def large(sizes: tuple[int, ...] = LARGE) -> dict[str, Any]:
     """Seconds and peak memory of one verdict; for a process of its own."""
     problem = draw(sizes)
     began = time.perf_counter()
-    verdict = verify(*problem, LOSS, seed=0).verdict
+    verdict = verify(*problem, LOSS, seed=0, mend=0).verdict
     return {
         "sizes": sizes,
         "parameters": parameters(sizes),

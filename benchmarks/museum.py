@@ -7,6 +7,7 @@ README.md are written. Exit code 1 if handgrad misses a wrong version or does no
 """
 
 import argparse
+import inspect
 import logging
 import sys
 from collections.abc import Iterable, Sequence
@@ -17,12 +18,15 @@ from museum_checkers import CHECKERS, SEED, Says
 from museum_exhibits import EXHIBITS
 from record import DOCS, markdown, save, write
 
+from handgrad import verify_function
+
 PAGE, README = DOCS / "museum.md", DOCS.parent / "README.md"
 WORDS = {
     "wrong": {Says.WRONG: "caught", Says.RIGHT: "missed", Says.UNRESOLVED: "unresolved"},
     "right": {Says.WRONG: "accused", Says.RIGHT: "passed", Says.UNRESOLVED: "unresolved"},
 }
 GOOD = "caught, passed"
+MEND = 10.0  # seconds, handgrad's default
 Row = dict[str, dict[str, Any]]
 
 
@@ -34,6 +38,25 @@ def ask(name: str) -> Row:
         wrong, right = says(exhibit, exhibit.wrong), says(exhibit, exhibit.right)
         row[checker] = {"wrong": wrong, "right": right, "seconds": round(perf_counter() - start, 3)}
     return row
+
+
+def mend(name: str) -> dict[str, Any]:
+    """Whether handgrad names a line of the wrong version that the right one does not have, and what it would change."""
+    exhibit = EXHIBITS[name]
+    asked = {"inputs": exhibit.inputs, **exhibit.asked}
+    report = verify_function(exhibit.forward, exhibit.wrong, exhibit.reference, seed=SEED, mend=MEND, **asked)
+    right = {line.strip() for line in inspect.getsource(exhibit.right).splitlines()}
+    place = report.place
+    located = place is not None and place.function != "forward" and place.text.strip() not in right
+    changes = report.change.replacements if report.change else ()
+    return {"located": located, "change": [[r.before, r.after] for r in changes]}
+
+
+def mended(found: dict[str, Any], name: str) -> str:
+    """What handgrad shows beside the verdict, in the table."""
+    shown = found["mended"][name]
+    line = "line" if shown["located"] else "another line" if shown["change"] else "-"
+    return f"{line}, change" if shown["change"] else line
 
 
 def cell(said: dict[str, Any]) -> str:
@@ -48,9 +71,10 @@ def table(found: dict[str, Any]) -> str:
     rows = []
     for name, row in found["exhibits"].items():
         cells = [cell(row[checker]) for checker in CHECKERS]
-        rows.append([link(name), *(c if c in (GOOD, "-") else f"**{c}**" for c in cells)])
+        rows.append([link(name), *(c if c in (GOOD, "-") else f"**{c}**" for c in cells), mended(found, name)])
     seconds = [sum(row[checker]["seconds"] for row in found["exhibits"].values()) for checker in CHECKERS]
-    return markdown(["exhibit", *CHECKERS], [*rows, ["seconds in all", *(f"{s:.2g}" for s in seconds)]])
+    last = ["seconds in all", *(f"{s:.2g}" for s in seconds), ""]
+    return markdown(["exhibit", *CHECKERS, "it shows"], [*rows, last])
 
 
 def link(name: str) -> str:
@@ -104,6 +128,7 @@ def main(names: Sequence[str]) -> int:
         row = found["exhibits"][name] = ask(name)
         print(name, *(f"  {c:20}{cell(said):24}{said['seconds']:7.3f} s" for c, said in row.items()), sep="\n")
     if not chosen:
+        found["mended"] = {name: mend(name) for name in EXHIBITS}
         save("museum", found, table(found), PAGE)
         write("exhibits", list_exhibits(), PAGE)
         write("museum", summary(found), README)

@@ -61,7 +61,7 @@ def verdict(problem: Problem, device: str, dtype: torch.dtype, slack: float) -> 
     x = torch.tensor(data.x[pick], device=device, dtype=dtype)
     target = torch.tensor(data.labels[pick] if problem.labels else data.one_hot[pick], device=device)
     target = target if problem.labels else target.to(dtype)
-    return verify(problem.network, params, x, target, problem.loss, seed=0, slack=slack).verdict.value
+    return verify(problem.network, params, x, target, problem.loss, seed=0, slack=slack, mend=0).verdict.value
 
 
 def steps(device: str, kind: str) -> dict[str, dict[str, float]]:

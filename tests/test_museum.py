@@ -78,6 +78,16 @@ def test_every_checker_is_asked_about_both_versions():
     assert said == dict.fromkeys(["gradcheck", "gradcheck fast", "assert_close", "handgrad"], good)
 
 
+@pytest.mark.mends
+def test_the_wrong_line_is_shown_with_its_change_and_a_broken_promise_without():
+    found = {name: museum.mend(name) for name in ("parentheses_lost", "dx_written_into_dy")}
+    assert found["parentheses_lost"]["located"]
+    assert found["parentheses_lost"]["change"]
+    assert found["dx_written_into_dy"] == {"located": False, "change": []}
+    shown = [museum.mended({"mended": found}, name) for name in found]
+    assert shown == ["line, change", "-"]
+
+
 def test_an_exception_fails_a_check_like_any_other():
     exhibit = EXHIBITS["weight_without_gradient"]
     assert CHECKERS["assert_close"](exhibit, exhibit.wrong) is Says.WRONG  # None where a gradient was expected

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from handgrad.judge import settings
+from handgrad.judge.constants import MEND_SECONDS
 from handgrad.report.console import describe_error
 from manual.files.atomic_write import check_writable
 
@@ -19,6 +20,17 @@ def check_json(args: argparse.Namespace) -> None:
             check_writable(args.json)
         except OSError as error:
             args.parser.error(f"--json: {describe_error(error)}")
+
+
+def add_mend(parser: argparse.ArgumentParser) -> None:
+    words = f"search so long for a change that makes wrong code right ({MEND_SECONDS:g})"
+    parser.add_argument("--mend", type=float, metavar="SECONDS", help=words)
+
+
+def check_mend(args: argparse.Namespace) -> None:
+    """Whether --mend is a time."""
+    if args.mend is not None and not 0 <= args.mend < float("inf"):
+        args.parser.error(f"--mend is {args.mend:g}, expected a number of seconds")
 
 
 def check_seed(args: argparse.Namespace) -> int:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from handgrad.commands.arguments import add_json, check_json, check_seed, check_slack
+from handgrad.commands.arguments import add_json, add_mend, check_json, check_mend, check_seed, check_slack
 from handgrad.commands.judge_file import add_inputs, check_file, judge_file
-from handgrad.judge.constants import MEND_SECONDS
 from handgrad.judge.verdict import together
 from handgrad.report.console import print_lines, wide_console
 from handgrad.subjects.file.judge import Judged, Options
@@ -34,8 +33,7 @@ def add_parser(commands: Any) -> None:
     command.add_argument("--watch", action="store_true", help="judge again whenever FILE is saved, until Ctrl-C")
     command.add_argument("--diff", action="store_true",
                          help="print the changes found as one patch for git apply, all else to stderr")  # fmt: skip
-    command.add_argument("--mend", type=float, metavar="SECONDS",
-                         help=f"search so long for a change that mends a function ({MEND_SECONDS:g})")  # fmt: skip
+    add_mend(command)
     command.add_argument("--dtype", choices=DTYPES, metavar="NAME", help=f"{', '.join(DTYPES)} (float64)")
     command.add_argument("--seed", type=int, help="of inputs and upstream gradients; a fresh one if not given")
     command.add_argument("--slack", type=float, default=1.0, metavar="X",
@@ -50,8 +48,7 @@ def run(args: argparse.Namespace) -> int:
     check_json(args)
     check_seed(args)
     check_file(args)
-    if args.mend is not None and not 0 <= args.mend < float("inf"):
-        args.parser.error(f"--mend is {args.mend:g}, expected a number of seconds")
+    check_mend(args)
     if args.watch and args.diff:
         args.parser.error("--watch goes on until Ctrl-C, so --diff never has a whole patch; leave one of them out")
     return watch(args) if args.watch else check(args)

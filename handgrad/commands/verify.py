@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from handgrad.commands.arguments import add_json, check_json, check_seed, check_slack
+from handgrad.commands.arguments import add_json, add_mend, check_json, check_mend, check_seed, check_slack
 from handgrad.judge.verdict import Verdict, together
 from handgrad.report.console import describe_error, show_progress, wide_console, write_json
 from handgrad.report.versions import list_versions
@@ -40,6 +40,7 @@ def add_parser(commands: Any) -> None:
     verify.add_argument("--seed", type=int, help="of weights, batches and upstream gradients; a fresh one if not given")
     verify.add_argument("--slack", type=float, default=1.0, metavar="X",
                         help="multiply every bound, and so the smallest detectable error, by X (1)")  # fmt: skip
+    add_mend(verify)
     add_json(verify)
     verify.set_defaults(run=run, parser=verify)
 
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """`handgrad verify`."""
     console = wide_console()
     check_slack(args)
+    check_mend(args)
     check_json(args)
     seed = check_seed(args)
     count, found = (1, judge_trained(args, seed)) if args.checkpoint is not None else judge_suite(args, seed)
@@ -71,10 +73,10 @@ def judge_suite(args: argparse.Namespace, seed: int) -> tuple[int, Iterator[Suit
         args.parser.error("--data is for --checkpoint: which network is to be judged on these data?")
     todo = combine(args.activation or DIFFERENTIABLE, args.loss or tuple(NAMED_LOSSES))
     if args.activation or args.loss:
-        return len(todo), run_suite(todo, args.dtype, seed=seed, slack=args.slack)
+        return len(todo), run_suite(todo, args.dtype, seed=seed, slack=args.slack, mend=args.mend)
     todo += other_layers_and_losses()
     neurons = (judge_scalar_neurons(seed, args.slack) for _ in range(1))  # judged when its turn comes
-    return len(todo) + 1, chain(run_suite(todo, args.dtype, seed=seed, slack=args.slack), neurons)
+    return len(todo) + 1, chain(run_suite(todo, args.dtype, seed=seed, slack=args.slack, mend=args.mend), neurons)
 
 
 def judge_trained(args: argparse.Namespace, seed: int) -> Iterator[SuiteResult]:
@@ -82,7 +84,7 @@ def judge_trained(args: argparse.Namespace, seed: int) -> Iterator[SuiteResult]:
     if args.activation or args.loss:
         args.parser.error("--checkpoint says which network and loss; leave --activation and --loss out")
     try:
-        return judge_checkpoint(args.checkpoint, args.data, args.dtype, seed=seed, slack=args.slack)
+        return judge_checkpoint(args.checkpoint, args.data, args.dtype, seed=seed, slack=args.slack, mend=args.mend)
     except (OSError, ValueError) as error:
         args.parser.error(describe_error(error))
     return iter(())

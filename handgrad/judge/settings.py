@@ -1,9 +1,11 @@
-"""What a judgement is asked for besides numbers: the slack, and the seed of what is drawn. Checked in one place."""
+"""What a judgement is asked for besides numbers: slack, seed, seconds for a change. Checked in one place."""
 
 from math import isfinite
 from typing import Any
 
 import numpy as np
+
+from handgrad.judge.constants import MEND_SECONDS
 
 
 def check_slack(slack: Any, name: str = "slack") -> None:
@@ -34,3 +36,15 @@ def choose_seed(seed: Any, name: str = "seed") -> int:
     if seed < 0:
         raise ValueError(f"{name} is {seed}, {expected}")
     return int(seed)
+
+
+def check_seconds(mend: Any, name: str = "mend") -> float:
+    """How long a change of refuted code is looked for: MEND_SECONDS for None. ValueError for what is no time.
+
+    >>> check_seconds(0)
+    0
+    """
+    seconds: float = MEND_SECONDS if mend is None else mend
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(f"{name}: got {mend!r}, expected a number of seconds, 0 for none")
+    return seconds

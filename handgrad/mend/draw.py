@@ -37,17 +37,25 @@ class Draw:
 
     def wrong(self, outputs: Mapping[str, Float] | None) -> frozenset[str]:
         """The names of what is not right."""
-        if outputs is None:
-            return frozenset(self.right)
-        return frozenset(n for n, S in self.right.items() if not self._near(outputs.get(n), S, n))
+        return wrong_names(outputs, self.right, self.bound)
 
-    def _near(self, s: Float | None, S: Float, name: str) -> bool:
-        if s is None:
-            return not S.any()
-        if s.shape != S.shape:
-            return False
-        with np.errstate(all="ignore"):
-            return bool(np.all(np.abs(s - S) <= self.bound[name]))
+
+def wrong_names(
+    outputs: Mapping[str, Float] | None, right: Mapping[str, Float], bound: Mapping[str, Float]
+) -> frozenset[str]:
+    """Of the results that are outside their bound; of all where there are none. What is absent counts as zero."""
+    if outputs is None:
+        return frozenset(right)
+    return frozenset(n for n, S in right.items() if not is_near(outputs.get(n), S, bound[n]))
+
+
+def is_near(s: Float | None, S: Float, bound: Float) -> bool:
+    if s is None:
+        return not S.any()
+    if s.shape != S.shape:
+        return False
+    with np.errstate(all="ignore"):
+        return bool(np.all(np.abs(s - S) <= bound))
 
 
 def vector(outputs: Mapping[str, Float], names: Sequence[str]) -> Float:

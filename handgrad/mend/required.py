@@ -144,6 +144,8 @@ class Question:
         J, rows = known
         moving = np.abs(J).max(axis=1) > ROUNDED * np.abs(J).max()
         fixes = self.wrong & set(self.owner[rows[moving]])
+        if "y" in fixes:  # the gradients depend on it along no straight line; where it is right, they may be
+            fixes = frozenset({"y"})
         ours = np.isin(self.owner[rows], [*fixes])
         if not fixes or (ours & self.missed[rows] & ~moving).any():
             return None

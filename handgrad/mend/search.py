@@ -22,6 +22,7 @@ from handgrad.source.taps import Tapped, Taps
 from handgrad.source.tree import changed, parents_of
 
 STEPS = 3  # changes at different places
+FORWARD = 3.0  # a slip is seldom in what the forward pass hands on, if y is right
 Edits = Mapping[Any, Any]  # what stands in the place of a node
 Confirm = Callable[[Mapping[Part, ast.AST]], bool]
 
@@ -55,11 +56,13 @@ class Search:
         if not self.made:
             self.suspect = find_suspect(tapped, known, before[0])
         goals = dict.fromkeys([before[0], *sorted((n.fixes for n in needs), key=len, reverse=True)])
+        if "y" in before[0]:  # what follows from a wrong y is not looked at before y is right
+            goals = dict.fromkeys([frozenset({"y"}), before[0]])
         for goal in goals:
             chosen = [n for n in needs if n.fixes == goal]
             for candidates in self.tiers(tapped, noted, chosen, lost=not needs and goal == before[0]):
-                for candidate in sorted(self.fitting(candidates, goal, before), key=lambda c: c.cost):
-                    if goal != before[0] or self.confirm(self.trees(candidate)):
+                for candidate in sorted(self.fitting(candidates, goal, before), key=lambda c: price(c, goal)):
+                    if not self.rights_all(candidate) or self.confirm(self.trees(candidate)):
                         return candidate
             if time.monotonic() > self.deadline:
                 return None
@@ -152,6 +155,10 @@ class Search:
         made = attempt(lambda: self.program.made(self.trees(candidate))).value
         return None if made is None else draw.outputs(made)
 
+    def rights_all(self, candidate: Candidate) -> bool:
+        """Whether nothing is wrong with it on any draw, so that it is worth judging."""
+        return not any(draw.wrong(self.run(draw, candidate)) for draw in self.draws)
+
     def trees(self, candidate: Candidate | None) -> dict[Part, ast.AST]:
         """The trees of the parts that are changed, by the steps so far or by the candidate."""
         edits = dict(self.made)
@@ -167,6 +174,11 @@ class Search:
             n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant) and is_number(n.value)
         )
         return tuple(dict.fromkeys(found))
+
+
+def price(candidate: Candidate, wrong: frozenset[str]) -> float:
+    """What a candidate costs: more in a forward pass whose y is right."""
+    return candidate.cost + (0 if candidate.part.backward or "y" in wrong else FORWARD)
 
 
 def in_part(part: Part, node: ast.expr, edits: Iterator[Edit]) -> Iterator[Candidate]:

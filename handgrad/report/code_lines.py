@@ -7,8 +7,8 @@ from rich.text import Text
 from handgrad.mend.change import Change, Place, Replacement
 
 
-def code_lines(change: Change | None, suspect: Place | None) -> list[Text]:
-    """Every line that is changed, what stands there underlined, and what should.
+def code_lines(change: Change | None, suspect: Place | None, stage: str = "") -> list[Text]:
+    """Every line that is changed, what stands there underlined, and what should. stage: of a network, the one changed.
 
     student.py:21, in backward
       21 |     dz1 = dh * (1 - h)
@@ -22,7 +22,8 @@ def code_lines(change: Change | None, suspect: Place | None) -> list[Text]:
         lines.append(heading(r.place))
         lines += quoted(r)
     lines += [Text(f"= {change.words}")] if change.words else []
-    lines.append(Text("= with this change every gradient is CERTIFIED"))
+    of = f" of {stage}" if stage else ""
+    lines.append(Text(f"= with this change every gradient{of} is CERTIFIED"))
     return lines
 
 

@@ -146,8 +146,9 @@ class Report:
 
     def renderable(self) -> RenderableType:
         """The report for a rich console."""
+        stage = self.culprit.name if self.chain and self.culprit else ""
         parts: list[RenderableType] = [headline(self)]
-        parts += [Padding(line, (0, 0, 0, 2)) for line in code_lines(self.change, self.suspect)]
+        parts += [Padding(line, (0, 0, 0, 2)) for line in code_lines(self.change, self.suspect, stage)]
         parts += [Padding(Stages(self.stages), (0, 0, 0, 2))] if self.stages else []
         parts += [Padding(line, (0, 0, 0, 2)) for line in remarks(self)]
         return Group(*parts)

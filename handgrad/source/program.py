@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import inspect
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from handgrad.source.read import Source, read_source
 Trees = Mapping["Part", ast.AST]
 MOST_PARTS = 60  # functions of one pair of passes
 LIBRARIES = (Path(sysconfig.get_path("stdlib")), Path(__file__).parents[1])
+MANUAL = Path(__file__).parents[2] / "manual"  # no library wherever it is installed: its readers break its lines
 
 
 class Passes(NamedTuple):
@@ -30,10 +32,15 @@ class Passes(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One function with its source. owner: the class it is a method of, None for a function."""
+    """One function with its source.
+
+    owner     the class it is a method of, None for a function
+    backward  whether the backward pass calls it, and not the forward pass alone
+    """
 
     source: Source
     owner: type | None = None
+    backward: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +73,7 @@ class Program:
         """Every closure variable of every part."""
         cells: dict[str, CellType] = {}
         for part in reversed(self.parts):
-            f = part.source.function
-            cells |= dict(zip(f.__code__.co_freevars, f.__closure__ or (), strict=True))
+            cells |= cells_of(part.source.function)
         return cells
 
 
@@ -99,6 +105,8 @@ class Copies:
             made[key] = MethodType(self.of(value.__func__), self.of(owner))
         elif isinstance(value, FunctionType) and value in self.parts:
             self._copy_function(value)
+        elif self._has_parts(value) and isinstance(value, FunctionType):
+            self._copy_decorated(value)
         elif isinstance(value, type) and value in self.owners:
             self._copy_class(value)
         elif isinstance(value, ModuleType) and value.__name__ in self.files:
@@ -116,7 +124,7 @@ class Copies:
             made[key] = type(value)(map(self.of, value)) if type(value) is tuple else duplicate(value)
 
     def _has_parts(self, value: Any) -> bool:
-        return (isinstance(value, FunctionType) and value in self.parts) or (
+        return (isinstance(value, FunctionType) and undecorated(value) in self.parts) or (
             isinstance(value, type) and value in self.owners
         )
 
@@ -124,7 +132,7 @@ class Copies:
         """The function with its new tree, new globals and new cells."""
         part = self.parts[function]
         code = self.program.code(part, self.trees.get(part, part.source.tree))
-        known = self.program.free_names
+        known = self.program.free_names | cells_of(function)
         cells = tuple(self._cell(known[name]) for name in code.co_freevars)
         new = FunctionType(code, self._globals(function), function.__name__, function.__defaults__, cells)
         new.__kwdefaults__ = function.__kwdefaults__
@@ -133,6 +141,15 @@ class Copies:
             old = attempt(getattr, known[name], "cell_contents")
             if old.error is None and attempt(getattr, cell, "cell_contents").error is not None:
                 cell.cell_contents = self.of(old.value)
+
+    def _copy_decorated(self, function: FunctionType) -> None:
+        """What a decorator has put around a part: the same code around the new part."""
+        cells = tuple(CellType(self.of(cell.cell_contents)) for cell in function.__closure__ or ())
+        new = FunctionType(
+            function.__code__, function.__globals__, function.__name__, function.__defaults__, cells or None
+        )
+        new.__kwdefaults__ = function.__kwdefaults__
+        self.made[id(function)] = new
 
     def _cell(self, old: CellType) -> CellType:
         if id(old) not in self.made:
@@ -153,18 +170,18 @@ class Copies:
     def _copy_class(self, owner: type) -> None:
         """A class derived from the old one, with the new methods."""
         new = self.made[id(owner)] = type(owner.__name__, (owner,), {})
-        for part in self.program.parts:
-            if part.owner is owner:
-                name, made = part.source.name, self.of(part.source.function)
-                static = isinstance(vars_of(owner).get(name), staticmethod)
-                setattr(new, name, staticmethod(made) if static else made)
+        for name, method in vars_of(owner).items():
+            function = getattr(method, "__func__", method)
+            if isinstance(function, FunctionType) and self._has_parts(function):
+                made = self.of(function)
+                setattr(new, name, staticmethod(made) if isinstance(method, staticmethod) else made)
 
     def _copy_object(self, value: Any) -> None:
         """A copy of the object, of the new class."""
         new = attempt(copy.deepcopy, value).value
         self.made[id(value)] = value if new is None else new
         if new is not None:
-            attempt(setattr, new, "__class__", self.of(type(value)))
+            attempt(object.__setattr__, new, "__class__", self.of(type(value)))  # a frozen dataclass refuses its own
 
 
 def read_program(forward: Callable[..., Any], backward: Callable[..., Any] | None) -> Program | None:
@@ -173,7 +190,7 @@ def read_program(forward: Callable[..., Any], backward: Callable[..., Any] | Non
     roots = [backward, forward] if backward is not None else [forward]
     for root in roots:
         for function, owner in functions_of(root, ()):
-            collect(function, owner, found)
+            collect(function, owner, found, root is backward)
     first = next(functions_of(roots[0], ()), None)
     return Program(Passes(forward, backward), tuple(found.values())) if first and first[0] in found else None
 
@@ -184,9 +201,9 @@ def functions_of(value: Any, names: Sequence[str]) -> Iterator[tuple[FunctionTyp
     if isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
         yield from methods(owner, ("backward", "forward", "setup_context"))
     elif isinstance(value, MethodType) and isinstance(value.__func__, FunctionType):
-        yield value.__func__, type(value.__self__)
+        yield undecorated(value.__func__), type(value.__self__)
     elif isinstance(value, FunctionType):
-        yield value, None
+        yield undecorated(value), None
     elif isinstance(value, ModuleType) and not is_library(getattr(value, "__file__", None)):
         for inside in vars(value).values():
             if getattr(inside, "__module__", None) == value.__name__:
@@ -206,27 +223,38 @@ def methods(owner: type, names: Sequence[str]) -> Iterator[tuple[FunctionType, t
     for name in names:
         method = vars_of(owner).get(name)
         function = getattr(method, "__func__", method)
-        if isinstance(function, FunctionType) and not is_library(function.__code__.co_filename):
-            yield function, owner
+        if isinstance(function, FunctionType) and not is_library(undecorated(function).__code__.co_filename):
+            yield undecorated(function), owner
 
 
-def collect(function: FunctionType, owner: type | None, found: dict[FunctionType, Part]) -> None:
+def collect(function: FunctionType, owner: type | None, found: dict[FunctionType, Part], backward: bool) -> None:
     """The function and every function outside of libraries that it names, each once."""
     source = None if function in found else read_source(function)
     if source is None or len(found) >= MOST_PARTS:
         return
-    found[function] = Part(source, owner)
-    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-    names = names_in(function.__code__)
+    backward = backward or function.__name__ == "backward"  # of an autograd.Function that a forward pass names
+    found[function] = Part(source, owner, backward)
+    cells, names = cells_of(function), names_in(function.__code__)
     for name in names:
         value = (
             attempt(getattr, cells[name], "cell_contents").value if name in cells else function.__globals__.get(name)
         )
         for other, its in functions_of(value, names):
             if not is_library(other.__code__.co_filename):
-                collect(other, its, found)
+                collect(other, its, found, backward)
     for other, its in methods(owner, names) if owner is not None else ():
-        collect(other, its, found)
+        collect(other, its, found, backward)
+
+
+def undecorated(function: FunctionType) -> FunctionType:
+    """The function that a decorator made with functools.wraps stands around."""
+    inner = inspect.unwrap(function)
+    return inner if isinstance(inner, FunctionType) else function
+
+
+def cells_of(function: FunctionType) -> dict[str, CellType]:
+    """Its closure variables."""
+    return dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
 
 
 @cache
@@ -235,6 +263,8 @@ def is_library(file: str | None) -> bool:
     if file is None or file.startswith("<frozen"):
         return True
     path = Path(file)
+    if path.is_relative_to(MANUAL):
+        return False
     return "site-packages" in path.parts or any(path.is_relative_to(place) for place in LIBRARIES)
 
 

@@ -21,9 +21,10 @@ from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report, broken_contracts, reason
 from handgrad.report.stage_rows import StageRow
+from handgrad.subjects.network.judged_stages import describe_raised
 from handgrad.subjects.network.network_run import Point, Run, run_by_hand
 from handgrad.subjects.network.stages import list_stages, name_tensors
-from handgrad.subjects.network.verify import describe_raised, verify
+from handgrad.subjects.network.verify import verify
 from handgrad.subjects.verify_update import verify_update
 from manual import Grads, Params, param_names
 

@@ -17,7 +17,7 @@ def time_to_mend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     Those have so much time that on a busy machine too the search ends by what it finds, not by the clock.
     """
     seconds = 300.0 if request.node.get_closest_marker("mends") else 0.0
-    monkeypatch.setattr("handgrad.subjects.function.arguments.MEND_SECONDS", seconds)
+    monkeypatch.setattr("handgrad.judge.settings.MEND_SECONDS", seconds)
 
 
 @pytest.fixture

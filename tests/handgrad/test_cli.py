@@ -54,6 +54,7 @@ def test_a_broken_backward_pass_returns_1_and_the_table_points_at_it(capsys, mon
     [
         (["verify", "--activation", "tahn"], "invalid choice: 'tahn' (choose from"),
         (["verify", "--loss", "l2"], "invalid choice: 'l2'"),
+        (["verify", "--mend", "-1"], "--mend is -1, expected a number of seconds"),
         (["verify", "--slack", "0.1"], "--slack is 0.1, expected a finite number, 1"),
         (["verify", "--seed", "-3"], "--seed is -3, expected a whole number, 0 or more"),
         (["verify", "--json", "/no/such/folder/x.json"], "there is no folder /no/such/folder"),

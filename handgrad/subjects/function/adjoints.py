@@ -61,7 +61,7 @@ class Watch:
 def find_knowns(own: OwnForward, tapped: Tapped, inputs: Mapping[str, Float], dy: Float) -> Knowns:
     """All values of the forward pass, the inputs among them, each once."""
     watch = Watch()
-    forward = differentiable_forward(tapped.passes(watch).forward)  # type: ignore[arg-type]
+    forward = differentiable_forward(tapped.passes(watch).forward)
     leaves = {n: as_tensor(a).requires_grad_() for n, a in inputs.items()}
     with quiet(), following():
         y = replace(own, forward=forward)._run(leaves)

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from handgrad.arrays.precision import dtype_name, to64
-from handgrad.judge.constants import MEND_SECONDS
 from handgrad.judge.ladder import Rung
 from handgrad.judge.settings import check_slack
 from handgrad.subjects.function.calling import input_names, plain_forward, signature
@@ -106,11 +105,3 @@ def check_precision(precision: str | None) -> None:
     steps = [rung.value for rung in Rung if rung is not Rung.OWN]
     if precision is not None and precision not in steps:
         raise ValueError(f"precision: got {precision!r}, expected one of {', '.join(map(repr, steps))}")
-
-
-def check_seconds(mend: float | None) -> float:
-    """How long a change is looked for. Raises ValueError for what is no time."""
-    seconds = MEND_SECONDS if mend is None else mend
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(f"mend: got {mend!r}, expected a number of seconds, 0 for none")
-    return seconds

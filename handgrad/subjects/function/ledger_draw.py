@@ -9,7 +9,8 @@ import numpy as np
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.judge.isolation import attempt, duplicate
-from handgrad.mend.draw import Draw
+from handgrad.mend.constants import RIGHT
+from handgrad.mend.draw import wrong_names
 from handgrad.source.program import Passes
 from handgrad.source.steps import Notes
 from handgrad.source.taps import Tapped
@@ -17,7 +18,7 @@ from handgrad.subjects.function.adjoints import Knowns, find_knowns
 from handgrad.subjects.function.beside_kinks import move_aside
 from handgrad.subjects.function.calling import Code, Way, find_way
 from handgrad.subjects.function.case import Case, draw_upstream
-from handgrad.subjects.function.mending import RIGHT, double, with_passes
+from handgrad.subjects.function.mending import double, with_passes
 from handgrad.subjects.function.own_forward import OwnForward
 from handgrad.subjects.function.reference import Float
 
@@ -67,7 +68,7 @@ class LedgerDraw:
     def wrong(self, outputs: Mapping[str, Float] | None) -> frozenset[str]:
         """The names of the gradients that are not right; of all where the code raised. None is no wrong number."""
         bound = {n: np.full(v.shape, self.bound(v)) for n, v in self.right.items()}
-        wrong = Draw(lambda passes: {}, self.right, bound, True).wrong(outputs)
+        wrong = wrong_names(outputs, self.right, bound)
         return wrong if outputs is None else wrong & outputs.keys()
 
 

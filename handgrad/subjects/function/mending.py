@@ -1,7 +1,6 @@
 """The change that makes a refuted function right: its own source, edited, tried on its own numbers, judged anew."""
 
 import ast
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,25 +13,18 @@ from handgrad.arrays.on_torch.array import OnTorch, following, to_tensor
 from handgrad.arrays.on_torch.copies import on_torch
 from handgrad.arrays.on_torch.methods import CannotFollow
 from handgrad.arrays.precision import dtype_name, like, to64
-from handgrad.explain.line import describe_value
+from handgrad.explain.change import search_change
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.verdict import Verdict
-from handgrad.mend.change import Change, Place, describe_edits, describe_place
+from handgrad.mend.change import Change, Place
 from handgrad.mend.constants import RIGHT, SMALL
 from handgrad.mend.draw import Draw
 from handgrad.mend.local_edits import is_number
-from handgrad.mend.needed import find_values, value_name
-from handgrad.mend.search import Found, find_edits
-from handgrad.mend.words import describe_change
-from handgrad.source.program import Part, Passes, Program, read_program
-from handgrad.source.safely import only_computes
-from handgrad.source.taps import parts_that_run
+from handgrad.source.program import Passes, Program, read_program
 from handgrad.subjects.function.calling import Code, by_autograd
 from handgrad.subjects.function.case import Tried, draw_upstream
 from handgrad.subjects.function.reference import Reference, as_tensor
 from handgrad.subjects.function.variants import Variant, other_constants, other_sizes, resized
-
-VALUES = 2  # seconds at most, for what is wrong with the value of a line
 
 
 def find_change(
@@ -49,24 +41,10 @@ def find_change(
     """
     program = read_program(code.graph or code.forward, None if code.graph else code.backward)
     wrong = next((t for t in tried if t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED), None)
-    if program is None or wrong is None or is_own(program) or not only_computes(program):
+    if program is None or wrong is None or is_own(program):
         return None
     draws = make_draws(code, reference, program, wrong, np.random.default_rng(seed))
-    if draws:
-        program = parts_that_run(program, draws[0].run)
-
-    def confirm(trees: Mapping[Part, ast.AST]) -> bool:
-        made = attempt(program.made, trees).value
-        return made is not None and certifies(with_passes(code, made))
-
-    edits, suspect = find_edits(program, draws, confirm, seconds) if draws else Found(None)
-    if edits is not None and (change := describe_edits(edits)) is not None:
-        return replace(change, words=describe_change(edits, program.parts))
-    if suspect is None:
-        return None
-    values = find_values(program, draws, suspect[1], time.monotonic() + min(VALUES, seconds))
-    words = describe_value(*zip(*values, strict=True)) if values else ""
-    return replace(describe_place(*suspect), words=f"{value_name(suspect[1])}: {words}" if words else "")
+    return search_change(program, draws, lambda passes: certifies(with_passes(code, passes)), seconds)
 
 
 def is_own(program: Program) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from handgrad.arrays.precision import dtype_name, to64
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.planted_error import plant_error
-from handgrad.judge.settings import choose_seed
+from handgrad.judge.settings import check_seconds, choose_seed
 from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Change, Place
 from handgrad.report.report import Report, StageContracts
@@ -23,7 +23,6 @@ from handgrad.subjects.function.arguments import (
     check_callables,
     check_overwrites,
     check_precision,
-    check_seconds,
 )
 from handgrad.subjects.function.by_name import order_by_name
 from handgrad.subjects.function.calling import Code, list_ways

@@ -48,20 +48,27 @@ def layer_stage(name: str, layer: Layer, state: Any = None) -> Stage:
     """The stage of a manual layer: inputs "x" and its parameters. state: dropout mask or running statistics."""
     module = layer_twin(layer)
 
-    def forward(inputs: Arrays) -> tuple[Any, Any]:
-        return layer.forward(params_of(inputs), inputs["x"], *constant_for(inputs, state))
-
-    def backward(cache: Any, inputs: Arrays, dy: Any) -> dict[str, Any]:
-        dx, dparams = layer.backward(params_of(inputs), cache, dy)
-        return {"dx": dx, **dparams}
-
     def in_torch(tensors: dict[str, torch.Tensor]) -> torch.Tensor:
         named = {TORCH_NAMES[key]: value for key, value in tensors.items() if key != "x"}
         given = () if state is None else (convert(state, lambda a: torch.as_tensor(to64(a))),)
         y: torch.Tensor = functional_call(module, named, (tensors["x"], *given))
         return y
 
-    return stage_of(name, Halves(forward, backward), in_torch, layer, state)
+    return stage_of(name, layer_halves(layer, state), in_torch, layer, state)
+
+
+def layer_halves(layer: Any, state: Any) -> Halves:
+    """The two passes of a manual layer, or of what has such a forward and backward."""
+
+    def forward(inputs: Arrays) -> tuple[Any, Any]:
+        y, cache = layer.forward(params_of(inputs), inputs["x"], *constant_for(inputs, state))
+        return y, cache
+
+    def backward(cache: Any, inputs: Arrays, dy: Any) -> dict[str, Any]:
+        dx, dparams = layer.backward(params_of(inputs), cache, dy)
+        return {"dx": dx, **dparams}
+
+    return Halves(forward, backward)
 
 
 def layer_twin(layer: Layer) -> torch.nn.Module:
@@ -73,17 +80,24 @@ def loss_stage(name: str, loss: Loss, target: Any) -> Stage:
     """The stage of a manual loss: input "x" (the network's output), output "y" and upstream gradient a scalar."""
     module = twin(loss)
 
-    def forward(inputs: Arrays) -> tuple[Any, Any]:
-        return loss.forward(inputs["x"], *constant_for(inputs, target))
-
-    def backward(cache: Any, inputs: Arrays, dy: Any) -> dict[str, Any]:
-        return {"dx": loss.backward(cache, dy)}
-
     def in_torch(tensors: dict[str, torch.Tensor]) -> torch.Tensor:
         value: torch.Tensor = module(tensors["x"], torch.as_tensor(plain(target)))
         return value
 
-    return stage_of(name, Halves(forward, backward), in_torch, loss, target)
+    return stage_of(name, loss_halves(loss, target), in_torch, loss, target)
+
+
+def loss_halves(loss: Any, target: Any) -> Halves:
+    """The two passes of a manual loss, or of what has such a forward and backward."""
+
+    def forward(inputs: Arrays) -> tuple[Any, Any]:
+        value, cache = loss.forward(inputs["x"], *constant_for(inputs, target))
+        return value, cache
+
+    def backward(cache: Any, inputs: Arrays, dy: Any) -> dict[str, Any]:
+        return {"dx": loss.backward(cache, dy)}
+
+    return Halves(forward, backward)
 
 
 def stage_of(

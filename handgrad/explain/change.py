@@ -1,0 +1,44 @@
+"""From a program and what it should give to the change, in words; or to the one line that is wrong."""
+
+import ast
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from handgrad.explain.line import describe_value
+from handgrad.judge.isolation import attempt
+from handgrad.mend.change import Change, Place, describe_edits, describe_place
+from handgrad.mend.draw import Draw
+from handgrad.mend.needed import find_values, value_name
+from handgrad.mend.search import find_edits
+from handgrad.mend.words import describe_change
+from handgrad.source.program import Part, Passes, Program
+from handgrad.source.safely import only_computes
+from handgrad.source.taps import parts_that_run
+
+VALUES = 2  # seconds at most, for what is wrong with the value of a line
+
+
+def search_change(
+    program: Program, draws: Sequence[Draw], certifies: Callable[[Passes], bool], seconds: float
+) -> Change | Place | None:
+    """The smallest change with which the judge certifies the passes; else the line that is wrong, if only one can be.
+
+    None where nothing is wrong on the draws, where the code does more than compute, or where nothing is found in time.
+    """
+    if not draws or not only_computes(program):
+        return None
+    running = parts_that_run(program, draws[0].run)
+
+    def confirm(trees: Mapping[Part, ast.AST]) -> bool:
+        made = attempt(running.made, trees).value
+        return made is not None and certifies(made)
+
+    edits, suspect = find_edits(running, draws, confirm, seconds)
+    if edits is not None and (change := describe_edits(edits)) is not None:
+        return replace(change, words=describe_change(edits, running.parts))
+    if suspect is None:
+        return None
+    values = find_values(running, draws, suspect[1], time.monotonic() + min(VALUES, seconds))
+    words = describe_value(*zip(*values, strict=True)) if values else ""
+    return replace(describe_place(*suspect), words=f"{value_name(suspect[1])}: {words}" if words else "")
