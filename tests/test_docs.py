@@ -17,6 +17,7 @@ import pytest
 from handgrad.explain.notes import NOTES
 from handgrad.judge import constants
 from handgrad.judge.rules import VERDICT_RULES
+from handgrad.mend import constants as mend_constants
 from handgrad.subjects.network.special_values import SPECIAL
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,6 +66,12 @@ def constants_table() -> str:
     return "\n".join(["| name | value | decides | why |", "| :-- | --: | :-- | :-- |", *rows])
 
 
+def search_constants_table() -> str:
+    """The constants of the search for a change."""
+    rows = [f"| `{n}` | {number(getattr(mend_constants, n))} | {why} |" for n, why in mend_constants.REASONS.items()]
+    return "\n".join(["| name | value | why |", "| :-- | --: | :-- |", *rows])
+
+
 def special_values() -> str:
     """Every special draw with what it puts in, and which stages take it."""
     rows = [f"| {draw.name} | {draw.what} | {', '.join(s.__name__ for s in draw.stages)} |" for draw in SPECIAL]
@@ -76,6 +83,7 @@ GENERATED = {
     "rules": list_functions(VERDICT_RULES),
     "notes": list_functions(NOTES),
     "constants": constants_table(),
+    "constants of the search": search_constants_table(),
 }
 
 

@@ -1,0 +1,85 @@
+"""Inputs that a change was not found on: which axes belong together is found by trying; wrong changes show there."""
+
+import numpy as np
+import pytest
+import torch
+
+from handgrad import verify_function
+from handgrad.subjects.function.calling import Code
+from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.variants import Group, Variant, find_groups, other_constants, other_sizes
+
+RNG = np.random.default_rng(0)
+
+
+def test_axes_of_one_size_are_told_apart():
+    axes = {("x", 0): 3, ("x", 1): 3, ("W", 0): 3, ("U", 1): 6}
+
+    def fits(sizes):
+        now = axes | sizes
+        return now["x", 1] == now["W", 0] and now["U", 1] == 2 * now["W", 0]
+
+    assert find_groups(axes, fits) == [
+        Group(3, {("x", 0): 1}),
+        Group(3, {("x", 1): 1, ("W", 0): 1, ("U", 1): 2}),
+    ]
+
+
+def energy(pos, edges, k):
+    d = pos[edges[:, 0]] - pos[edges[:, 1]]
+    return 0.5 * np.sum(k * (d**2).sum(1)), (pos, edges, k, d)
+
+
+def in_torch(pos, edges, k):
+    return 0.5 * (k * ((pos[edges[:, 0]] - pos[edges[:, 1]]) ** 2).sum(1)).sum()
+
+
+EDGES = np.array([[0, 1], [1, 2], [2, 3], [0, 3]])
+
+
+def first_of():
+    constants = {"edges": EDGES}
+    code = Code(energy, lambda *args: None, ("pos", "edges", "k"), constants)
+    inputs = {"pos": RNG.normal(size=(4, 2)), "k": RNG.uniform(1, 2, 4)}
+    return Variant(code, Reference(in_torch, code.names, constants), inputs), code
+
+
+def test_no_two_sizes_are_equal_and_constants_grow_with_the_inputs():
+    first, code = first_of()
+    found = list(other_sizes(first, lambda: code, np.zeros(()), ["pos", "k"], np.random.default_rng(0)))
+    shapes = [(v.inputs["pos"].shape[1], v.inputs["k"].shape[0], len(v.code.constants["edges"])) for v in found]
+    space, springs, edges = shapes[0]
+    assert springs == edges
+    assert len({space, springs, 4, 2}) == 4  # 4 particles, 2 ends
+    assert any(springs == 1 for _, springs, _ in shapes)
+
+
+def scaled(x, slope=0.5):
+    return np.where(x > 0, x, slope * x), (x, slope)
+
+
+@pytest.mark.parametrize(("literals", "count"), [({}, 1), ({0.5}, 0)])
+def test_a_default_is_another_number_unless_the_backward_pass_has_it_too(literals, count):
+    code = Code(scaled, lambda *args: None, ("x",))
+    first = Variant(code, Reference(lambda x: torch.nn.functional.leaky_relu(x, 0.5), ("x",), {}), {"x": -np.ones(3)})
+    found = list(other_constants(first, lambda: code, np.zeros(()), literals))
+    assert len(found) == count
+    assert all(v.defaults["slope"] != 0.5 for v in found)
+
+
+@pytest.mark.mends
+def test_a_factor_that_is_a_size_by_chance_is_no_change():
+    """0.5 is missing, and pos has two columns: / pos.shape[1] is right for two columns only."""
+
+    def backward(cache):
+        pos, edges, k, d = cache
+        dpos = np.zeros_like(pos)
+        np.add.at(dpos, edges[:, 0], k[:, None] * d)
+        np.subtract.at(dpos, edges[:, 1], k[:, None] * d)
+        return dpos, None, (d**2).sum(1)
+
+    inputs = [(4, 2), EDGES, np.array([1.0, 1.5, 0.7, 2.0])]
+    report = verify_function(energy, backward, in_torch, inputs, seed=0, mend=60)
+    assert report.change is not None
+    assert "shape" not in report.change.after
+    assert report.change.place.text.strip().startswith("return")
