@@ -36,9 +36,9 @@ def search_change(
 
     edits, suspect = find_edits(running, draws, confirm, seconds)
     if edits is not None and (change := describe_edits(edits)) is not None:
-        return replace(change, words=describe_change(edits, running.parts))
+        return replace(change, words=attempt(describe_change, edits, running.parts).value or "")  # words cost no change
     if suspect is None:
         return None
     values = find_values(running, draws, suspect[1], time.monotonic() + min(VALUES, seconds))
-    words = describe_value(*zip(*values, strict=True)) if values else ""
+    words = attempt(describe_value, *zip(*values, strict=True)).value if values else ""
     return replace(describe_place(*suspect), words=f"{value_name(suspect[1])}: {words}" if words else "")
