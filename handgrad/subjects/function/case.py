@@ -127,11 +127,8 @@ def try_case(
     )
     found = judge(trial)
     if case.optional and overflows_as_torch(found, reference):
-        return Tried(
-            case,
-            None,
-            (f"{case.name}: not judged, {trial.dtype} overflows there, in torch's own code too or in forward",),
-        )
+        where = "in torch's own code too, in forward, or nearly in the result"
+        return Tried(case, None, (f"{case.name}: not judged, {trial.dtype} overflows there, {where}",))
     forward_is_wrong = found.evidence["y"].outside.any()
     if error is not None and not forward_is_wrong:
         return Tried(case, stopped_row(case.name, "backward", error), error=error)

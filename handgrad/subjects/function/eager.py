@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from handgrad.arrays.imitated_torch import facts_of, is_float, leaves
 from handgrad.arrays.precision import like
 from handgrad.judge.compare import Float
+from handgrad.judge.constants import RUNG_SIGMAS
 from handgrad.judge.isolation import attempt
 from handgrad.judge.judgement import Judgement
 from handgrad.subjects.function.reference import Reference
@@ -33,7 +34,7 @@ def overflows_as_torch(found: Judgement, reference: Reference) -> bool:
 
     In float16 an overflow inside may leave finite numbers, which are then wrong. Where sums of squares of the inputs
     overflow and its own forward pass goes wrong, or torch's code on its way, the code is not meant for them; a backward
-    pass that alone goes wrong is wrong.
+    pass that alone goes wrong is wrong, unless even the rounding of its result is that of numbers near overflow.
     """
     trial = found.trial
     with np.errstate(over="ignore"):
@@ -41,8 +42,11 @@ def overflows_as_torch(found: Judgement, reference: Reference) -> bool:
     if squares_overflow and is_lost(trial.results["y"], found, "y"):
         return True
     given = {n: v for n, v in trial.results.items() if n not in trial.missing}
-    if trial.dtype == "float64" or not any(is_lost(v, found, n) for n, v in given.items()):
+    lost = [n for n, v in given.items() if is_lost(v, found, n)]
+    if trial.dtype == "float64" or not lost:
         return False
+    if all(is_near_overflow(found, n) for n in lost):
+        return True
     model = torch.zeros((), dtype=getattr(torch, trial.dtype))
     inputs = {n: like(a, model) for n, a in trial.exact.items()}
     with Overflow() as overflow:  # type: ignore[no-untyped-call]
@@ -50,6 +54,16 @@ def overflows_as_torch(found: Judgement, reference: Reference) -> bool:
     if eager is None:
         return False
     return (squares_overflow and overflow.seen) or any(is_lost(v, found, n) for n, v in eager.items())
+
+
+def is_near_overflow(found: Judgement, name: str) -> bool:
+    """Whether it has entries that are not finite, where what is added up on the way to the right ones may overflow.
+
+    Its noise is a rounding of the largest of these numbers: for dx = r (w dy - ...) of w dy, where dx is small as well.
+    """
+    trial, a = found.trial, found.trial.arithmetic
+    added = float(np.max(trial.noise(a)[name] / a.u, initial=0.0))
+    return not np.isfinite(trial.results[name]).all() and RUNG_SIGMAS * added > a.huge
 
 
 class Overflow(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -122,6 +122,39 @@ def test_scores_that_overflow_float16_by_their_sum(size, verdict):
     assert (tried.judgement and tried.judgement.verdict.value) == verdict, tried.notes
 
 
+def layer_norm(projection):
+    def forward(x, w):
+        c = x - x.mean(-1, keepdim=True)
+        r = torch.rsqrt(c.square().mean(-1, keepdim=True) + 1e-5)
+        return c * r * w, (c * r, r, w)
+
+    def backward(dy, cache):
+        h, r, w = cache
+        g = dy * w
+        return r * (g - g.mean(-1, keepdim=True) - projection(g, h)), (dy * h).sum(0)
+
+    return forward, backward
+
+
+@pytest.mark.parametrize(
+    ("projection", "right"),
+    [(lambda g, h: h * (g * h).mean(-1, keepdim=True), True), (lambda g, h: h * (g + h).mean(-1, keepdim=True), False)],
+)
+@pytest.mark.parametrize(("size", "judged"), [(20, True), (40000, False)])
+def test_a_gradient_that_nearly_overflows_float16(projection, right, size, judged):
+    """dy w overflows, and dx is nan; torch's kernel has float32 inside. For two units dx is nearly zero as well."""
+    for n in (2, 3):
+        code = Code(*layer_norm(projection), ("x", "w"))
+        reference = Reference(lambda x, w: torch.nn.functional.layer_norm(x, w.shape, w), code.names, {})
+        x = torch.tensor([[-1.0, 1.5, 0.25]], dtype=torch.float16)[:, :n]
+        case = Case("w alone", {"x": x, "w": torch.full((n,), size, dtype=torch.float16)}, Kind.MAGNITUDES)
+        dy = torch.tensor([[2.0, -1.75, 1.0]], dtype=torch.float16)[:, :n]
+        found = try_case(code, reference, case, np.random.default_rng(1), 1.0, dy).judgement
+        assert (found is not None) == judged
+        if found is not None:
+            assert (found.verdict is Verdict.REFUTED) == (not right)
+
+
 def gate(slope):
     """s tanh(c) with s = 1 / (1 + e^-z). 1 - t^2 is 0 from c = 19 on, where 1e-16 and far less is right."""
 
