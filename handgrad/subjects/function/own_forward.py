@@ -17,7 +17,7 @@ import torch
 from handgrad.arrays.on_torch.array import OnTorch, array, following, to_tensor
 from handgrad.arrays.on_torch.copies import on_torch
 from handgrad.arrays.on_torch.methods import CannotFollow
-from handgrad.arrays.precision import like, to64
+from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.judge.constants import QUOTIENT_BEND, QUOTIENT_ERROR, QUOTIENT_ROUNDINGS, QUOTIENT_STEP
 from handgrad.judge.isolation import attempt, duplicate, quiet
 from handgrad.judge.repeats import difference_words
@@ -118,7 +118,7 @@ class OwnForward(Reference):
         elif isinstance(self.model, torch.Tensor):
             y = self._call({n: leaf.clone() for n, leaf in leaves.items()}, self.forward)
         else:
-            dtype = getattr(self.model, "dtype", np.dtype(float))
+            dtype = np.dtype(dtype_name(self.model))
             arrays = {n: OnTorch(leaf.clone(), dtype) for n, leaf in leaves.items()}
             run = rebuilt(self.forward)
             y = to_tensor(self._call(arrays, lambda *args: without_lists(run(*args))))
