@@ -14,7 +14,8 @@ from rich.text import Text
 from handgrad.judge.compare import TensorReport
 from handgrad.judge.planted_error import Control
 from handgrad.judge.verdict import Verdict
-from handgrad.report.report import as_plain, render
+from handgrad.report.console import render
+from handgrad.report.report import as_plain
 from handgrad.report.stage_rows import STYLES
 from handgrad.subjects.training_step import Failure
 

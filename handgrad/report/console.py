@@ -4,10 +4,11 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import track
 
 from manual.files.atomic_write import replacing
@@ -35,6 +36,15 @@ def wide_console(*, stderr: bool = False, quiet: bool = False) -> Console:
         width=None if terminal else WIDTH,
         force_terminal=False if os.environ.get("NO_COLOR") else None,
     )
+
+
+def render(what: RenderableType, *, color: bool, width: int) -> str:
+    """A rich renderable as a string."""
+    console = Console(file=StringIO(), width=width, force_terminal=color, no_color=not color, highlight=False)
+    console.print(what)
+    file = console.file
+    assert isinstance(file, StringIO)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
 def print_lines(console: Console, *lines: str) -> None:

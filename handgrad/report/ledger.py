@@ -1,13 +1,22 @@
-"""Every value of a backward pass, line by line: the gradient of which variable it is, and whether it is right."""
+"""Every value of a backward pass, line by line: the gradient of which variable it is, and whether it is right.
 
+As data, and as a table that is 80 columns wide: by hand and autograd side by side.
+"""
+
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from handgrad.mend.change import Place
+from handgrad.report.code_lines import shown
+from handgrad.report.console import render
 
 ARRAY = "true"  # the field of a row that is a whole array, and not written to JSON
 
@@ -77,3 +86,60 @@ class Ledger:
     def culprit(self) -> LedgerRow | None:
         """The first wrong row."""
         return next((row for row in self.rows if row.verdict is LineVerdict.WRONG), None)
+
+    def __str__(self) -> str:
+        return render(ledger_table(self), color=False, width=WIDTH)
+
+
+WIDTH = 80
+STYLES = {LineVerdict.WRONG: "bold red", LineVerdict.INHERITED: "magenta", LineVerdict.UNEXPLAINED: "yellow"}
+COLUMNS = {"line": 4, "variable": 12, "is the": 20, "by hand": 9, "autograd": 9, "apart": 7, "": 13}  # widest
+MEANINGS = {
+    LineVerdict.RIGHT: "by hand, autograd: the entry where they are furthest apart",
+    LineVerdict.INHERITED: "because of N: right as soon as line N gives its right value",
+    LineVerdict.UNEXPLAINED: "unexplained: nothing of the forward pass, and not known to be wrong",
+}
+
+
+def ledger_table(ledger: Ledger) -> RenderableType:
+    """One line a row, the lines that are wrong, and the terms; the reason where there are no rows."""
+    if ledger.problem:
+        return Text(f"no ledger: {ledger.problem}")
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    for title, widest in COLUMNS.items():
+        right = title in ("line", "by hand", "autograd", "apart")
+        table.add_column(title, justify="right" if right else "left", max_width=widest, overflow="fold")
+    first = ledger.rows[0].file if ledger.rows else ""
+    for row in ledger:
+        table.add_row(*cells(row, first))
+    wrong = {row.line: row.code for row in ledger if row.verdict is LineVerdict.WRONG}
+    lines = [Text(f"wrong: {line} | {code}", "bold") for line, code in wrong.items()]
+    return Group(table, *lines, *(Text(line, "dim") for line in terms(ledger)))
+
+
+def cells(row: LedgerRow, file: str) -> Iterator[str | Text]:
+    """What stands in each column."""
+    yield str(row.line) if row.file == file else f"{shown(row.file)}:{row.line}"
+    yield row.variable if row.times == 1 else f"{row.variable} ({row.times} times)"
+    yield row.what
+    if row.true is not None and row.true.shape != row.shape:
+        yield from (shape_word(row.shape), shape_word(row.true.shape), "shape")
+    else:
+        yield from (number(row.hand, 4), number(row.autograd, 4), number(row.difference, 2))
+    words = row.verdict.value if row.because is None else f"because of {row.because}"
+    yield Text(words, STYLES.get(row.verdict, ""))
+
+
+def terms(ledger: Ledger) -> Iterator[str]:
+    """The words that the table uses, explained."""
+    found = {row.verdict for row in ledger} | {LineVerdict.RIGHT}
+    yield from (meaning for verdict, meaning in MEANINGS.items() if verdict in found)
+
+
+def number(value: float, digits: int) -> str:
+    """With so many digits, a dash where there is none."""
+    return "-" if math.isnan(value) else f"{value:.{digits}g}"
+
+
+def shape_word(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"

@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from io import StringIO
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
@@ -19,6 +18,7 @@ from handgrad.judge.promises import Contract
 from handgrad.judge.verdict import Verdict, together
 from handgrad.mend.change import Change, Place
 from handgrad.report.code_lines import code_lines
+from handgrad.report.console import render
 from handgrad.report.ledger import ARRAY, Ledger, LedgerRow
 from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
 
@@ -225,15 +225,6 @@ def reason(row: StageRow, t: TensorReport) -> Text:
     text += f"difference {t.difference:.2g}, rounding bound {t.bound:.2g}"
     text += f"; {t.outside} of {t.entries} entries outside the bound" if t.outside else ""
     return Text(text if not t.reason else f"{row.name}: {t.name}: {t.reason}", STYLES[t.verdict])
-
-
-def render(what: RenderableType, *, color: bool, width: int) -> str:
-    """A rich renderable as a string."""
-    console = Console(file=StringIO(), width=width, force_terminal=color, no_color=not color, highlight=False)
-    console.print(what)
-    file = console.file
-    assert isinstance(file, StringIO)
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
 def as_plain(value: Any) -> Any:

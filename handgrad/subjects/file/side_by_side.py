@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from handgrad.judge.verdict import Verdict
-from handgrad.report.ledger_table import ledger_table
+from handgrad.report.ledger import ledger_table
 from handgrad.report.report import two_verdicts
 from handgrad.report.stage_rows import STYLES
 from handgrad.subjects.file.judge import Judged

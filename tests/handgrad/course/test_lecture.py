@@ -16,7 +16,7 @@ from handgrad.course.lecture import Erratum, Number, Raised, System, half_unit, 
 from handgrad.course.text import errata_line, main, run_all, show, systems_line, table
 from handgrad.lectures import banerjee, lee
 from handgrad.report import console
-from handgrad.report.report import render
+from handgrad.report.console import render
 
 
 def text(what: Any) -> str:

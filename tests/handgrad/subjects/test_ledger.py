@@ -75,6 +75,14 @@ def ledger(forward, backward, *inputs):
     return found, {row.variable: (row.what, row.words) for row in found}
 
 
+def test_it_prints_as_its_table(module):
+    net = module(MLP.replace("dz1 = dh1 * (1 - h1**2)", "dz1 = dh1 * (1 - h1)"))
+    lines = str(ledger(net.forward, net.backward, *arrays(*SHAPES))[0]).splitlines()
+    assert lines[0].split() == ["line", "variable", "is", "the", "by", "hand", "autograd", "apart"]
+    assert "wrong: 21 | dz1 = dh1 * (1 - h1)" in lines
+    assert max(map(len, lines)) <= 80
+
+
 def test_every_value_of_a_right_network_is_told_as_what_it_is(module):
     code = module(MLP)
     found, rows = ledger(code.forward, code.backward, *arrays(*SHAPES))

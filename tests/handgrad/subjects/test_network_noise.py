@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from handgrad import Verdict, verify
-from handgrad.report.report import render
+from handgrad.report.console import render
 from handgrad.suite.run import SuiteResult
 from handgrad.suite.text import count_checks, show
 from manual import HalfSquaredError, Linear, Network, ReLU
