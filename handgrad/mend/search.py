@@ -186,14 +186,14 @@ def in_part(part: Part, node: ast.expr, edits: Iterator[Edit]) -> Iterator[Candi
     return (Candidate(part, {node: new}, cost) for new, cost in edits)
 
 
-class Found(NamedTuple):
+class FoundEdits(NamedTuple):
     """edits: of each part, with which everything is right; suspect: the statement that is wrong, if it is known."""
 
     edits: dict[Part, dict[ast.AST, Any]] | None
     suspect: tuple[Part, ast.AST] | None = None
 
 
-def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, seconds: float) -> Found:
+def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, seconds: float) -> FoundEdits:
     """What was found in time."""
     parents = {part: parents_of(part.source.tree) for part in program.parts}
     search = Search(program, draws, confirm, time.monotonic() + seconds, parents)
@@ -203,5 +203,5 @@ def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, second
                 break
             search.made[step.part] = {**search.made.get(step.part, {}), **step.edits}
             if not search.draws[0].wrong(search.run(search.draws[0], None)):
-                return Found(search.made)
-    return Found(None, search.suspect)
+                return FoundEdits(search.made)
+    return FoundEdits(None, search.suspect)

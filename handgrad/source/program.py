@@ -19,7 +19,7 @@ from handgrad.source.read import Source, read_source
 
 Trees = Mapping["Part", ast.AST]
 MOST_PARTS = 60  # functions of one pair of passes
-LIBRARIES = (Path(sysconfig.get_path("stdlib")), Path(__file__).parents[1])
+LIBRARY_FOLDERS = (Path(sysconfig.get_path("stdlib")), Path(__file__).parents[1])
 MANUAL = Path(__file__).parents[2] / "manual"  # no library wherever it is installed: its readers break its lines
 
 
@@ -265,7 +265,7 @@ def is_library(file: str | None) -> bool:
     path = Path(file)
     if path.is_relative_to(MANUAL):
         return False
-    return "site-packages" in path.parts or any(path.is_relative_to(place) for place in LIBRARIES)
+    return "site-packages" in path.parts or any(path.is_relative_to(place) for place in LIBRARY_FOLDERS)
 
 
 def names_in(code: CodeType) -> list[str]:

@@ -15,7 +15,7 @@ from handgrad.mend.change import Place
 from handgrad.report.ledger import Ledger, LedgerRow, LineVerdict
 from handgrad.source.program import read_program
 from handgrad.source.safely import only_computes, safely
-from handgrad.source.steps import MOST_NUMBERS, Entry, Step, Steps
+from handgrad.source.steps import MOST_NOTED, Entry, Step, Steps
 from handgrad.source.taps import Tapped
 from handgrad.subjects.function.adjoints import differentiable_forward
 from handgrad.subjects.function.bookkeeping import Bookkeeping, start
@@ -58,7 +58,7 @@ def trace(code: Code, own: OwnForward, tapped: Tapped, steps: Steps, case: Case,
     book = start(draw, steps)
     if not book.runs.first.outputs:
         return Ledger(problem="the backward pass raises an exception")
-    if sum(value.size for value in book.runs.first.values.values()) > MOST_NUMBERS:
+    if sum(value.size for value in book.runs.first.values.values()) > MOST_NOTED:
         return Ledger(problem="its loops make more values than can be followed")
     book.explain()
     number = book.suspect()
