@@ -77,6 +77,8 @@ class Program:
         return cells
 
 
+# handgrad/arrays/on_torch/copies.py has copies of another kind: they put other arrays and another NumPy into all that
+# is reached. Here only the parts and what holds them are made anew, with other trees, and arrays stay what they are.
 class Copies:
     """The functions, classes, modules and objects of one making; each is made once, and what was shared still is."""
 
