@@ -38,6 +38,8 @@ def search_change(
         return replace(change, words=attempt(describe_change, edits, running.parts).value or "")  # words cost no change
     if suspect is None:
         return None
-    values = find_values(running, draws, suspect[1], time.monotonic() + min(VALUE_SECONDS, seconds))
+    part, statement = suspect
+    values = find_values(running, draws, statement, time.monotonic() + min(VALUE_SECONDS, seconds))
     words = attempt(describe_value, *zip(*values, strict=True)).value if values else ""
-    return replace(describe_place(*suspect), words=f"{value_name(suspect[1])}: {words}" if words else "")
+    place = describe_place(part, statement.lineno)  # type: ignore[attr-defined]
+    return replace(place, words=f"{value_name(statement)}: {words}" if words else "")

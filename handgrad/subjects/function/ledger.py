@@ -11,7 +11,7 @@ import numpy as np
 
 from handgrad.judge.isolation import attempt
 from handgrad.judge.verdict import Verdict
-from handgrad.mend.change import Place
+from handgrad.mend.change import describe_place
 from handgrad.report.ledger import Ledger, LedgerRow, LineVerdict
 from handgrad.source.program import read_program
 from handgrad.source.safely import only_computes, safely
@@ -62,7 +62,8 @@ def trace(code: Code, own: OwnForward, tapped: Tapped, steps: Steps, case: Case,
         return Ledger(problem="its loops make more values than can be followed")
     book.explain()
     number = book.suspect()
-    return Ledger(tuple(make_rows(book)), "", case.name, None if number is None else place_of(steps.steps[number]))
+    suspect = None if number is None else describe_place(steps.steps[number].part, steps.steps[number].line)
+    return Ledger(tuple(make_rows(book)), "", case.name, suspect)
 
 
 def make_rows(book: Bookkeeping) -> Iterator[LedgerRow]:
@@ -113,9 +114,3 @@ def make_row(book: Bookkeeping, step: Step, entry: Entry, times: int) -> LedgerR
         because=None if because is None else book.runs.steps.steps[because].line,
         true=found.true,
     )
-
-
-def place_of(step: Step) -> Place:
-    """The line of a step."""
-    source = step.part.source
-    return Place(source.file, step.line, source.name, source.text.splitlines()[step.line - 1])
