@@ -8,6 +8,7 @@ from dataclasses import replace
 from handgrad.explain.line import describe_value
 from handgrad.judge.isolation import attempt
 from handgrad.mend.change import Change, Place, describe_edits, describe_place
+from handgrad.mend.constants import VALUE_SECONDS
 from handgrad.mend.draw import Draw
 from handgrad.mend.needed import find_values, value_name
 from handgrad.mend.search import find_edits
@@ -15,8 +16,6 @@ from handgrad.mend.words import describe_change
 from handgrad.source.program import Part, Passes, Program
 from handgrad.source.safely import only_computes
 from handgrad.source.taps import parts_that_run
-
-VALUES = 2  # seconds at most, for what is wrong with the value of a line
 
 
 def search_change(
@@ -39,6 +38,8 @@ def search_change(
         return replace(change, words=attempt(describe_change, edits, running.parts).value or "")  # words cost no change
     if suspect is None:
         return None
-    values = find_values(running, draws, suspect[1], time.monotonic() + min(VALUES, seconds))
+    part, statement = suspect
+    values = find_values(running, draws, statement, time.monotonic() + min(VALUE_SECONDS, seconds))
     words = attempt(describe_value, *zip(*values, strict=True)).value if values else ""
-    return replace(describe_place(*suspect), words=f"{value_name(suspect[1])}: {words}" if words else "")
+    place = describe_place(part, statement.lineno)  # type: ignore[attr-defined]
+    return replace(place, words=f"{value_name(statement)}: {words}" if words else "")

@@ -89,10 +89,10 @@ def describe_edits(edits: Edits) -> Change | None:
     return Change(tuple(found), "".join(diffs))
 
 
-def describe_place(part: Part, node: Any) -> Place:
-    """A statement as a place."""
+def describe_place(part: Part, line: int) -> Place:
+    """A line of a part as a place."""
     source = part.source
-    return Place(source.file, node.lineno, source.name, source.text.splitlines()[node.lineno - 1])
+    return Place(source.file, line, source.name, source.text.splitlines()[line - 1])
 
 
 def narrow(old: ast.AST, new: Any) -> tuple[ast.AST, Any]:

@@ -4,6 +4,7 @@
 """
 
 RIGHT = 1e-8
+ROUNDINGS = 64
 SMALL = 1e-4
 STEP = 1e-6
 FOLLOWED = 1e-3
@@ -13,10 +14,18 @@ LINEAR = 1e-2
 NEWTON_STEPS = 8
 NEAR = 1e-3
 SAME = 1e-5
+FITS = 1e-6
 MOST_NUMBERS = 300
 MOST_ROWS = 500
+MOST_ITEMS = 60
+MOST_NODES = 14
+MOST_PIECES = 120
+MOST_STEPS = 3
+FORWARD = 3.0
+VALUE_SECONDS = 2
 REASONS = {
     "RIGHT": "of a tensor's largest entry: so far off a candidate may be to be judged at all",
+    "ROUNDINGS": "the same in low precision, where so many roundings of that entry are more than RIGHT",
     "SMALL": "of the largest entry of all tensors: one that is smaller throughout is what rounding left of a zero",
     "STEP": "of a value's size, by which it is moved: half of float64's digits are left for the difference",
     "FOLLOWED": "of what moves: so far autograd may be off from the code as it runs, which a step bends a little",
@@ -26,6 +35,13 @@ REASONS = {
     "NEWTON_STEPS": "of which each doubles the right digits",
     "NEAR": "of what is missing: an edit whose value comes so near is tried in earnest",
     "SAME": "of the largest entry: so far least squares may be from a value that is known to be right",
+    "FITS": "of the largest entry of a value: so near must come what is at hand to stand for it beside something else",
     "MOST_NUMBERS": "of one expression, over all times it is computed: least squares take the cube of it",
     "MOST_ROWS": "results that an expression is held against: more than it has numbers",
+    "MOST_ITEMS": "things at hand of which two are joined to an expression: the pairs grow with the square of it",
+    "MOST_NODES": "of one piece of the passes that may be written again elsewhere: longer ones are seldom forgotten",
+    "MOST_PIECES": "that may be written again at one line: each is evaluated there, and joined to every expression",
+    "MOST_STEPS": "changes at different places, one after the other: each is a search of its own",
+    "FORWARD": "more that a change of the forward pass costs where y is right: a slip is seldom in what it hands on",
+    "VALUE_SECONDS": "at most, for saying what is wrong with the value of a line for which no change was found",
 }

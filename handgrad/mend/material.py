@@ -10,12 +10,10 @@ import torch
 
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import attempt, contents
+from handgrad.mend.constants import MOST_NODES, MOST_PIECES
 from handgrad.source.program import Part, Program
 from handgrad.source.taps import Tapped, Taps
 from handgrad.source.tree import changed, parents_of
-
-MOST_NODES = 14  # of a piece
-MOST_PIECES = 120
 
 
 class Item(NamedTuple):

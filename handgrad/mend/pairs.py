@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import quiet
+from handgrad.mend.constants import FITS, MOST_ITEMS
 from handgrad.mend.expressions import Writing, filled
 from handgrad.mend.material import Item
 
 Float = NDArray[np.float64]
-NEAR = 1e-6  # of the largest entry
-MOST_ITEMS = 60
 PLAIN = Writing("np", "axis", "keepdims")  # these templates name neither
-# What is made of the expression e and two things m and n, and which n is needed for the value r.
+# What is made of the expression e and two things m and n, and which n is needed for the value r;
+# the last number is what it costs, as in templates.py.
 JOINED: Sequence[tuple[str, Callable[[Float, Float, Float], Float], float]] = (
     ("{e} * {m} + {n}", lambda r, e, m: r - e * m, 5),
     ("{n} - {e} * {m}", lambda r, e, m: r + e * m, 5),
@@ -52,7 +52,7 @@ def pairs(given: Float, needed: Float, items: Sequence[Item]) -> Iterator[tuple[
                 size = np.max(np.abs(wanted), initial=0.0)
                 if not (np.isfinite(wanted).all() and size):
                     continue
-                for i in np.nonzero((np.abs(stacked - wanted) <= NEAR * size).reshape(len(stacked), -1).all(1))[0][:3]:
+                for i in np.nonzero((np.abs(stacked - wanted) <= FITS * size).reshape(len(stacked), -1).all(1))[0][:3]:
                     n, _, too = (things + numbers)[i]
                     yield text, {"m": m, "n": n}, cost + more + too
 

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from handgrad.judge.isolation import attempt
+from handgrad.mend.constants import FORWARD, MOST_STEPS
 from handgrad.mend.draw import Draw
 from handgrad.mend.expressions import around, own_edits
 from handgrad.mend.local_edits import Edit, is_number
@@ -21,8 +22,6 @@ from handgrad.source.safely import safely
 from handgrad.source.taps import Tapped, Taps
 from handgrad.source.tree import changed, parents_of
 
-STEPS = 3  # changes at different places
-FORWARD = 3.0  # a slip is seldom in what the forward pass hands on, if y is right
 Edits = Mapping[Any, Any]  # what stands in the place of a node
 Confirm = Callable[[Mapping[Part, ast.AST]], bool]
 
@@ -186,22 +185,22 @@ def in_part(part: Part, node: ast.expr, edits: Iterator[Edit]) -> Iterator[Candi
     return (Candidate(part, {node: new}, cost) for new, cost in edits)
 
 
-class Found(NamedTuple):
+class FoundEdits(NamedTuple):
     """edits: of each part, with which everything is right; suspect: the statement that is wrong, if it is known."""
 
     edits: dict[Part, dict[ast.AST, Any]] | None
     suspect: tuple[Part, ast.AST] | None = None
 
 
-def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, seconds: float) -> Found:
+def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, seconds: float) -> FoundEdits:
     """What was found in time."""
     parents = {part: parents_of(part.source.tree) for part in program.parts}
     search = Search(program, draws, confirm, time.monotonic() + seconds, parents)
     with safely():
-        for _ in range(STEPS):
+        for _ in range(MOST_STEPS):
             if (step := search.step()) is None:
                 break
             search.made[step.part] = {**search.made.get(step.part, {}), **step.edits}
             if not search.draws[0].wrong(search.run(search.draws[0], None)):
-                return Found(search.made)
-    return Found(None, search.suspect)
+                return FoundEdits(search.made)
+    return FoundEdits(None, search.suspect)

@@ -10,6 +10,7 @@ from handgrad.mend.local_edits import OPERATORS
 from handgrad.source.tree import blocks
 
 Replaced = Mapping[ast.AST, ast.AST | tuple[ast.AST, ...]]
+DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)  # which bind a name, and compute nothing
 
 
 class Rewrite(NamedTuple):
@@ -23,7 +24,7 @@ def rewrites(tree: ast.AST, names: Sequence[str]) -> Iterator[Rewrite]:
     """Edits of whole statements."""
     for block in blocks(tree):
         for i, statement in enumerate(block):
-            if not isinstance(statement, CLOSED):
+            if not isinstance(statement, DEFINITIONS):
                 yield from of_order(statement, block[i + 1] if i + 1 < len(block) else None, len(block) > 1)
                 yield from of_assignment(statement)
                 yield from of_results(statement, names)
@@ -35,12 +36,9 @@ def further_rewrites(
     """Edits of those parts of statements that have no value to be compared; statements far from their place."""
     for block in blocks(tree):
         for statement in block:
-            if not isinstance(statement, CLOSED):
+            if not isinstance(statement, DEFINITIONS):
                 yield from of_parts(statement, names, numbers, is_place)
         yield from of_places(block)
-
-
-CLOSED = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 
 
 def of_order(statement: ast.stmt, following: ast.stmt | None, several: bool) -> Iterator[Rewrite]:

@@ -1,7 +1,9 @@
 """The tables of edits: what is taken for one another, what is put around an expression, what is joined to it.
 
-Each template stands under what it costs: small changes are tried first. {e} is the expression, {m} something at hand,
-{np} the module of the code's own arrays, {axis} and {keep} its words for them.
+Each template stands under what it costs: the more it writes, and the more seldom it is what was meant, the more. A cost
+is only ever compared with another: of all candidates of one kind that put right what is wrong, the cheapest is judged
+first. {e} is the expression, {m} something at hand, {np} the module of the code's own arrays, {axis} and {keep} its
+words for them.
 """
 
 # Functions that are taken for one another.

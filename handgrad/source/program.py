@@ -19,7 +19,7 @@ from handgrad.source.read import Source, read_source
 
 Trees = Mapping["Part", ast.AST]
 MOST_PARTS = 60  # functions of one pair of passes
-LIBRARIES = (Path(sysconfig.get_path("stdlib")), Path(__file__).parents[1])
+LIBRARY_FOLDERS = (Path(sysconfig.get_path("stdlib")), Path(__file__).parents[1])
 MANUAL = Path(__file__).parents[2] / "manual"  # no library wherever it is installed: its readers break its lines
 
 
@@ -77,6 +77,8 @@ class Program:
         return cells
 
 
+# handgrad/arrays/on_torch/copies.py has copies of another kind: they put other arrays and another NumPy into all that
+# is reached. Here only the parts and what holds them are made anew, with other trees, and arrays stay what they are.
 class Copies:
     """The functions, classes, modules and objects of one making; each is made once, and what was shared still is."""
 
@@ -265,7 +267,7 @@ def is_library(file: str | None) -> bool:
     path = Path(file)
     if path.is_relative_to(MANUAL):
         return False
-    return "site-packages" in path.parts or any(path.is_relative_to(place) for place in LIBRARIES)
+    return "site-packages" in path.parts or any(path.is_relative_to(place) for place in LIBRARY_FOLDERS)
 
 
 def names_in(code: CodeType) -> list[str]:

@@ -24,7 +24,7 @@ Float = NDArray[np.float64]
 Entry = tuple[int, int]  # the number of a step, and the how-manieth time it was taken, from 0
 IN_BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 STORED = "__handgrad_stored__"
-MOST_NUMBERS = 2_000_000  # noted in one run; then no more are
+MOST_NOTED = 2_000_000  # noted in one run; then no more are
 PURE = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.BinOp,
         ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context)  # what can be read twice  # fmt: skip
 
@@ -67,7 +67,7 @@ class Notes:
         if entry in self.instead:
             other = self.instead[entry]
             value = float(other) if type(value) is float and other.ndim == 0 else like(other, value)
-        if self.numbers <= MOST_NUMBERS:
+        if self.numbers <= MOST_NOTED:
             self.values[entry] = to64(value).copy()
             self.numbers += self.values[entry].size
         return value

@@ -15,14 +15,13 @@ from handgrad.judge.isolation import attempt, contents, duplicate
 from handgrad.source.program import Part, Passes, Program, Trees
 
 TAP, HERE = "__handgrad_tap__", "__handgrad_here__"
-CLOSED = (ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.Starred, ast.Yield, ast.YieldFrom, ast.Await, ast.Slice,
-          ast.Lambda, ast.Dict, ast.Tuple, ast.List, ast.Set)  # fmt: skip
-
-
+# Without a value of their own that is worth noting: constants, and what cannot stand in a call or only holds others.
+UNTAPPED = (ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.Starred, ast.Yield, ast.YieldFrom, ast.Await,
+            ast.Slice, ast.Lambda, ast.Dict, ast.Tuple, ast.List, ast.Set)  # fmt: skip
 NO_TREES: Trees = {}
 
 
-class Place(NamedTuple):
+class TappedPlace(NamedTuple):
     """An expression of a part, and the statement it stands in."""
 
     part: Part
@@ -49,7 +48,7 @@ class Taps:
     here    the names and values at hand before each statement, the first time it was run
     """
 
-    places: Sequence[Place]
+    places: Sequence[TappedPlace]
     keep: bool = True
     moves: Mapping[int, Sequence[Any]] = field(default_factory=dict)
     values: dict[int, list[Any]] = field(default_factory=dict)
@@ -120,7 +119,7 @@ class Tapped:
 
     def __init__(self, program: Program, trees: Trees = NO_TREES) -> None:
         self.program = program
-        self.places: list[Place] = []
+        self.places: list[TappedPlace] = []
         self.around: dict[int, int] = {}  # the next larger expression of an expression
         self.before: list[ast.stmt] = []
         self.owner: dict[ast.stmt, Part] = {}
@@ -148,13 +147,13 @@ class Tapped:
                 if isinstance(node, ast.Call) and name in ("args", "keywords"):
                     inside = free
                 setattr(new, name, build(value, statement, inside))
-            if not free or not isinstance(node, ast.expr) or isinstance(node, CLOSED):
+            if not free or not isinstance(node, ast.expr) or isinstance(node, UNTAPPED):
                 return new
             if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
                 return new
             for part_of_it in range(first, len(self.places)):
                 self.around.setdefault(part_of_it, len(self.places))
-            self.places.append(Place(part, node, statement))
+            self.places.append(TappedPlace(part, node, statement))
             return call(TAP, ast.Constant(len(self.places) - 1), new)
 
         def build_statement(item: Any, statement: Any, free: bool) -> Iterator[Any]:

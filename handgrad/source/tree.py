@@ -45,13 +45,6 @@ def parents_of(root: ast.AST) -> dict[ast.AST, ast.AST]:
     return {child: node for node in ast.walk(root) for child in ast.iter_child_nodes(node)}
 
 
-def statements(root: ast.FunctionDef | ast.Lambda) -> Iterator[ast.stmt]:
-    """Every statement of a function in the order of its lines; those of functions written inside it among them."""
-    for node in ast.walk(root):
-        if isinstance(node, ast.stmt) and node is not root:
-            yield node
-
-
 def blocks(root: ast.AST) -> Iterator[list[ast.stmt]]:
     """Every list of statements that follow one another."""
     for node in ast.walk(root):

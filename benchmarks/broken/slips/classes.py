@@ -4,26 +4,8 @@ import torch
 import torch.nn.functional as F
 
 from ..draws import different, labels
+from ..made_anew import with_parameters
 from ..table import enter
-
-
-def with_parameters(name, *parameters):
-    """The layer `name` made anew for its parameters at every forward pass; its gradients beside dx."""
-
-    def make(module):
-        layers = []
-
-        def forward(x, *values):
-            layers[:] = [getattr(module, name)(*values)]
-            return layers[0].forward(x)
-
-        def backward(dy):
-            dx = layers[0].backward(dy)
-            return (dx, *(getattr(layers[0], f"d{p}") for p in parameters))
-
-        return forward, backward
-
-    return make
 
 
 def layer(name, parameters, reference, inputs, also, slips):

@@ -25,6 +25,8 @@ def own_name(value: Any) -> bool:
     return str(getattr(value, "__module__", None)).partition(".")[0] not in LIBRARIES
 
 
+# handgrad/source/program.py has copies of another kind: they give new trees to the functions whose source was read, and
+# leave the rest as it runs. Here NumPy must mean something else in all that is reached, whether it has a source or not.
 class Copies:
     """Copies of what a function reaches, each made once, with arrays on torch in place of NumPy's."""
 

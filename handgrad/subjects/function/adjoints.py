@@ -12,13 +12,13 @@ import torch
 
 from handgrad.arrays.on_torch.array import OnTorch, following
 from handgrad.judge.isolation import quiet
-from handgrad.source.taps import Place, Tapped
+from handgrad.source.taps import Tapped, TappedPlace
 from handgrad.subjects.function.own_forward import OwnForward, forward_of
 from handgrad.subjects.function.reference import Float, as_float64, as_tensor
 
 RESULT = ("y", "result")  # what the result is called; the second where an input has the first name
 MOST_PAIRS = 500  # of values, of which it is asked whether one is a function of the other entry by entry
-SAME = 1e-9  # relative difference of two quotients that are one derivative
+SAME_DERIVATIVE = 1e-9  # relative difference of two quotients that are one derivative
 LONGEST = 40  # characters of an expression that stands for itself
 
 
@@ -96,7 +96,7 @@ def derivatives(found: Sequence[tuple[Known, torch.Tensor]]) -> Iterator[tuple[K
         if first is None or second is None:
             continue
         first, second = first / as_float64(upstreams[0]), second / as_float64(upstreams[1])
-        if np.allclose(first, second, rtol=SAME, atol=0) and np.ptp(first) > 0:
+        if np.allclose(first, second, rtol=SAME_DERIVATIVE, atol=0) and np.ptp(first) > 0:
             yield h, z, first
 
 
@@ -108,7 +108,9 @@ def differentiable_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
     return forward
 
 
-def named(seen: Sequence[tuple[int, torch.Tensor]], places: Sequence[Place]) -> Iterator[tuple[str, torch.Tensor]]:
+def named(
+    seen: Sequence[tuple[int, torch.Tensor]], places: Sequence[TappedPlace]
+) -> Iterator[tuple[str, torch.Tensor]]:
     """Every tensor with the name of its variable, or its expression; of several that have one name, which it is."""
     tensors: dict[str, dict[int, torch.Tensor]] = {}
     for number, tensor in seen:
@@ -119,7 +121,7 @@ def named(seen: Sequence[tuple[int, torch.Tensor]], places: Sequence[Place]) -> 
             yield (name if len(several) == 1 else f"{name} ({i} of {len(several)})"), tensor
 
 
-def name_of(place: Place) -> str | None:
+def name_of(place: TappedPlace) -> str | None:
     """The variable that an expression is, or is assigned to; else its text, None if that is long."""
     statement, node = place.statement, place.node
     if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is node:

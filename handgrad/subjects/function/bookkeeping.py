@@ -17,7 +17,7 @@ from handgrad.subjects.function.reference import Float
 SECONDS = 2.0  # after which no more meanings are tried for wrong values
 
 
-class Found(NamedTuple):
+class Finding(NamedTuple):
     """What is known of one value. because: the number of the step that made it another one."""
 
     verdict: LineVerdict
@@ -37,7 +37,7 @@ class Bookkeeping:
     runs: Runs
     meanings: Sequence[Meaning]
     changed: dict[Entry, int] = field(default_factory=dict)
-    found: dict[Entry, Found] = field(default_factory=dict)
+    found: dict[Entry, Finding] = field(default_factory=dict)
 
     def explain(self) -> None:
         """What each value means, should have meant, or nothing that is known; and then what follows for those.
@@ -51,7 +51,7 @@ class Bookkeeping:
             if entry in self.found:
                 continue
             if value is None:
-                self.found[entry] = Found(LineVerdict.UNEXPLAINED)
+                self.found[entry] = Finding(LineVerdict.UNEXPLAINED)
                 continue
             step = self.runs.step(entry)
             own = best(step, [m for m in hard if self.draw.same(value, m.value)])
@@ -63,13 +63,13 @@ class Bookkeeping:
             self.found[entry] = self.explained(entry, own)
         self.settle()
 
-    def explained(self, entry: Entry, own: Meaning | None) -> Found:
+    def explained(self, entry: Entry, own: Meaning | None) -> Finding:
         """What a value is that has this meaning now."""
         if own is None:
-            return Found(LineVerdict.UNEXPLAINED)
+            return Finding(LineVerdict.UNEXPLAINED)
         if entry in self.changed:
-            return Found(LineVerdict.INHERITED, own, own.value, self.changed[entry])
-        return Found(LineVerdict.RIGHT, own, own.value)
+            return Finding(LineVerdict.INHERITED, own, own.value, self.changed[entry])
+        return Finding(LineVerdict.RIGHT, own, own.value)
 
     def put_right(self, entry: Entry, own: Meaning | None) -> bool:
         """Give a wrong value its right one, and see what becomes of the others; whether it was wrong."""
@@ -82,7 +82,7 @@ class Bookkeeping:
             return False
         for e, m in needed.items():
             right = self.draw.same(self.runs.now.values[e], m.value)
-            self.found[e] = Found(LineVerdict.RIGHT if right else LineVerdict.WRONG, m, m.value)
+            self.found[e] = Finding(LineVerdict.RIGHT if right else LineVerdict.WRONG, m, m.value)
             self.runs.instead[e] = m.value
         before, self.runs.now = self.runs.now, self.runs.run({})
         for other, new in self.runs.now.values.items():
@@ -101,12 +101,12 @@ class Bookkeeping:
             if self.found[entry].verdict is not LineVerdict.UNEXPLAINED or entry not in now.values:
                 continue
             if entry in self.changed and not now.wrong:
-                self.found[entry] = Found(LineVerdict.INHERITED, None, now.values[entry], self.changed[entry])
+                self.found[entry] = Finding(LineVerdict.INHERITED, None, now.values[entry], self.changed[entry])
             elif time.monotonic() < self.runs.deadline:
                 reached = self.runs.reached(entry)
                 early = bool(now.wrong) or bool(wrong and self.runs.order[number] < self.runs.order[wrong[0]])
                 if reached and not (early and reached & self.runs.first.wrong):
-                    self.found[entry] = Found(LineVerdict.RIGHT, None, now.values[entry])
+                    self.found[entry] = Finding(LineVerdict.RIGHT, None, now.values[entry])
 
     def suspect(self) -> int | None:
         """The first wrong step, if it is the only one and everything before it that matters is surely right.

@@ -11,11 +11,11 @@ import numpy as np
 
 from handgrad.judge.isolation import attempt
 from handgrad.judge.verdict import Verdict
-from handgrad.mend.change import Place
+from handgrad.mend.change import describe_place
 from handgrad.report.ledger import Ledger, LedgerRow, LineVerdict
 from handgrad.source.program import read_program
 from handgrad.source.safely import only_computes, safely
-from handgrad.source.steps import MOST_NUMBERS, Entry, Step, Steps
+from handgrad.source.steps import MOST_NOTED, Entry, Step, Steps
 from handgrad.source.taps import Tapped
 from handgrad.subjects.function.adjoints import differentiable_forward
 from handgrad.subjects.function.bookkeeping import Bookkeeping, start
@@ -58,11 +58,12 @@ def trace(code: Code, own: OwnForward, tapped: Tapped, steps: Steps, case: Case,
     book = start(draw, steps)
     if not book.runs.first.outputs:
         return Ledger(problem="the backward pass raises an exception")
-    if sum(value.size for value in book.runs.first.values.values()) > MOST_NUMBERS:
+    if sum(value.size for value in book.runs.first.values.values()) > MOST_NOTED:
         return Ledger(problem="its loops make more values than can be followed")
     book.explain()
     number = book.suspect()
-    return Ledger(tuple(make_rows(book)), "", case.name, None if number is None else place_of(steps.steps[number]))
+    suspect = None if number is None else describe_place(steps.steps[number].part, steps.steps[number].line)
+    return Ledger(tuple(make_rows(book)), "", case.name, suspect)
 
 
 def make_rows(book: Bookkeeping) -> Iterator[LedgerRow]:
@@ -113,9 +114,3 @@ def make_row(book: Bookkeeping, step: Step, entry: Entry, times: int) -> LedgerR
         because=None if because is None else book.runs.steps.steps[because].line,
         true=found.true,
     )
-
-
-def place_of(step: Step) -> Place:
-    """The line of a step."""
-    source = step.part.source
-    return Place(source.file, step.line, source.name, source.text.splitlines()[step.line - 1])

@@ -9,7 +9,7 @@ import numpy as np
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.judge.isolation import attempt, duplicate
-from handgrad.mend.constants import RIGHT
+from handgrad.mend.constants import RIGHT, ROUNDINGS
 from handgrad.mend.draw import wrong_names
 from handgrad.source.program import Passes
 from handgrad.source.steps import Notes
@@ -22,7 +22,7 @@ from handgrad.subjects.function.mending import double, with_passes
 from handgrad.subjects.function.own_forward import OwnForward
 from handgrad.subjects.function.reference import Float
 
-NOISE = 1024  # roundings of the largest gradient
+NOISE = 1024  # roundings of the largest gradient: as much as sums of so many terms may leave where they cancel
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,4 +109,4 @@ def make_draw(
     right = {f"d{n}": moving.get(n, np.zeros(a.shape)) for n, a in rounded.items()}
     unit = Arithmetic.of(dtype_name(model)).u
     noise = NOISE * unit * max((float(np.max(np.abs(g), initial=0.0)) for g in moving.values()), default=0.0)
-    return LedgerDraw(code, inputs, dy, knowns, right, max(RIGHT, 64 * unit), noise)
+    return LedgerDraw(code, inputs, dy, knowns, right, max(RIGHT, ROUNDINGS * unit), noise)

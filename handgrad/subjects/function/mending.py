@@ -17,7 +17,7 @@ from handgrad.explain.change import search_change
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Change, Place
-from handgrad.mend.constants import RIGHT, SMALL
+from handgrad.mend.constants import RIGHT, ROUNDINGS, SMALL
 from handgrad.mend.draw import Draw
 from handgrad.mend.local_edits import is_number
 from handgrad.source.program import Passes, Program, read_program
@@ -117,7 +117,7 @@ def make_draw(variant: Variant, model: Any, rng: np.random.Generator) -> Draw | 
     right = attempt(reference.gradients, rounded, to64(dy)).value
     if right is None or not all(np.isfinite(v).all() for v in right.values()):
         return None
-    room = max(RIGHT, 64 * Arithmetic.of(dtype_name(model)).u)
+    room = max(RIGHT, ROUNDINGS * Arithmetic.of(dtype_name(model)).u)
     largest = max(np.max(np.abs(v), initial=0.0) for v in right.values())
     bound = {n: np.full(v.shape, room * max(np.max(np.abs(v), initial=0.0), SMALL * largest)) for n, v in right.items()}
 

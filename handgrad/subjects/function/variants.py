@@ -22,9 +22,9 @@ from handgrad.subjects.function.reference import Reference
 Float = NDArray[np.float64]
 Axis = tuple[str, int]  # of which array, and which
 Sizes = Mapping[Axis, int]
-AGREES = 1e-8  # of y's largest entry: the same function
-MOST_ALIKE = 5  # axes of one size that are told apart by trying
-FURTHER = (1, 2, 3, 4)  # by so much a size grows, or it doubles, or shrinks by one
+AGREES = 1e-8  # of y's largest entry: far more than float64 rounds, far less than another function is off
+MOST_ALIKE = 5  # axes of one size that are told apart: every subset of them is tried, each with two runs
+FURTHER = (1, 2, 3, 4)  # by so much a size grows: by the first that makes it no other axis's size, and that fits
 
 
 class Group(NamedTuple):

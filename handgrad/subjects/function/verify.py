@@ -141,7 +141,7 @@ def verify_function(
     )
 
 
-class Found(NamedTuple):
+class TriedCases(NamedTuple):
     """Every case tried: the code as it was called, an array of the kind it got, the cases, and its contracts."""
 
     code: Code
@@ -158,7 +158,7 @@ def names_broken(side: Sequence[StageContracts]) -> set[str]:
 
 def try_readings(
     code: Code, reference: Reference, given: Mapping[str, Any], models: Sequence[Any], seed: int, slack: float
-) -> Found:
+) -> TriedCases:
     """Every way in which backward could be called, until its values are right; if they never are, the likeliest."""
     found = [try_models(code, reference, given, models, seed, slack)]
     first = found[0].tried[0]
@@ -184,13 +184,13 @@ def any_wrong(tried: Sequence[Tried]) -> bool:
 
 def try_models(
     code: Code, reference: Reference, given: Mapping[str, Any], models: Sequence[Any], seed: int, slack: float
-) -> Found:
+) -> TriedCases:
     """Every case on arrays like the first model that the code does not refuse; like the first if it refuses all."""
     found = []
     for model in models:
         rng, oracle = np.random.default_rng(seed), reference.on(model)
         tried, side = try_cases(code, oracle, cases(given, code, model, oracle, rng), rng, slack)
-        found.append(Found(code, model, rng, tried, side))
+        found.append(TriedCases(code, model, rng, tried, side))
         if not isinstance(tried[0].error, TypeError | AttributeError):
             return found[-1]
     return found[0]
