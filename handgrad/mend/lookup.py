@@ -43,7 +43,7 @@ class Lookup:
     def joined(self, *, pieces: bool) -> Iterator[Edit]:
         """Put together with, or replaced by, something at hand."""
         for item in self.hand.items if self.hand else ():
-            if (item.cost > 0.3) is pieces:
+            if item.is_piece is pieces:
                 yield from self.plausible(
                     together(self.node, item.node, self.writing, item.cost, number=item.is_number)
                 )

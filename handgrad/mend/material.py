@@ -15,6 +15,10 @@ from handgrad.source.program import Part, Program
 from handgrad.source.taps import Tapped, Taps
 from handgrad.source.tree import changed, parents_of
 
+# What it costs to write a name, an entry of a cache or object, a name from outside, and each expression of a piece:
+# added to a template's cost, so that of two changes the one of nearer things comes first.
+NAME, ENTRY, OUTSIDE, OF_PIECE = 0.0, 0.2, 0.3, 0.08
+
 
 class Item(NamedTuple):
     """An expression that can be written, its value, and what it costs to write it."""
@@ -26,6 +30,10 @@ class Item(NamedTuple):
     @property
     def is_number(self) -> bool:
         return np.ndim(self.value) == 0
+
+    @property
+    def is_piece(self) -> bool:
+        return self.cost > OUTSIDE
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +80,10 @@ def entries(here: Mapping[str, Any]) -> Iterator[Item]:
     for name, value in here.items():
         node = ast.Name(name, ast.Load())
         if is_value(value):
-            yield Item(node, value, 0.0)
+            yield Item(node, value, NAME)
         elif isinstance(value, Mapping):
             inside = ((ast.Subscript(node, ast.Constant(k), ast.Load()), v) for k, v in value.items())
-            yield from (Item(n, v, 0.2) for n, v in inside if is_value(v))
+            yield from (Item(n, v, ENTRY) for n, v in inside if is_value(v))
         elif isinstance(value, tuple | list):
             fields = getattr(value, "_fields", None)
             for i, v in enumerate(value[:12]):
@@ -85,10 +93,10 @@ def entries(here: Mapping[str, Any]) -> Iterator[Item]:
                     else ast.Subscript(node, ast.Constant(i), ast.Load())
                 )
                 if is_value(v):
-                    yield Item(entry, v, 0.2)
+                    yield Item(entry, v, ENTRY)
         elif hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
             inside = ((ast.Attribute(node, k, ast.Load()), v) for k, v in vars(value).items())
-            yield from (Item(n, v, 0.2) for n, v in inside if is_value(v))
+            yield from (Item(n, v, ENTRY) for n, v in inside if is_value(v))
 
 
 def numbers_outside(program: Program, here: Mapping[str, Any], scope: Mapping[str, Any]) -> Iterator[Item]:
@@ -96,7 +104,7 @@ def numbers_outside(program: Program, here: Mapping[str, Any], scope: Mapping[st
     used = {n for p in program.parts for n in (*p.source.function.__code__.co_names, *program.free_names)}
     for name in sorted(used - set(here)):
         if is_value(scope.get(name)):
-            yield Item(ast.Name(name, ast.Load()), scope[name], 0.3)
+            yield Item(ast.Name(name, ast.Load()), scope[name], OUTSIDE)
 
 
 def pieces(
@@ -114,7 +122,7 @@ def pieces(
             value = None if renamed is None else attempt(evaluate, renamed, scope).value
             if renamed is not None and is_value(value):
                 count += 1
-                yield Item(renamed, value, 0.3 + 0.08 * size)
+                yield Item(renamed, value, OUTSIDE + OF_PIECE * size)
 
 
 PIECES = (ast.BinOp, ast.Call, ast.Compare, ast.UnaryOp, ast.Subscript, ast.IfExp)
