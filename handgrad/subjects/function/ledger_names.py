@@ -74,7 +74,7 @@ def rearranged(meanings: Sequence[Meaning]) -> Iterator[Meaning]:
 def is_called(variable: str, meaning: Meaning) -> bool:
     """Whether the name of a variable says this meaning: dz1 the gradient of z1, h the value of h.
 
-    >>> z1 = Meaning("gradient of z1", np.zeros(()), ("z1",), Kind.GRADIENT)
+    >>> z1 = Meaning("gradient of z1", 0.0, ("z1",), Kind.GRADIENT)
     >>> [name for name in ("dz1", "grad_z1", "z1_grad", "z1", "dz") if is_called(name, z1)]
     ['dz1', 'grad_z1', 'z1_grad']
     """

@@ -84,7 +84,8 @@ def verify_function(
     rounded", "float32 inside, rounded once", "float32 inside" (sums in float32) or "rounded at every operation".
 
     mend: for how many seconds, at most, a change of refuted code is looked for with which every gradient is CERTIFIED
-    (10 if None, 0 for not at all). It is shown in the report; nothing is written to a file.
+    (10 if None, 0 for not at all). It is shown in the report; nothing is written to a file. report.ledger tells what
+    every value of the backward pass is, line by line; it is kept when it is asked for.
 
     Raises TypeError or ValueError for arguments that cannot be judged. What the code itself raises is reported.
 
