@@ -143,7 +143,8 @@ class Question:
             return None
         J, rows = known
         moving = np.abs(J).max(axis=1) > ROUNDED * np.abs(J).max()
-        fixes = self.wrong & set(self.owner[rows[moving]])
+        reached = set(self.owner[rows[moving]])
+        fixes = frozenset(n for n in self.wrong if n in reached)
         if "y" in fixes:  # the gradients depend on it along no straight line; where it is right, they may be
             fixes = frozenset({"y"})
         ours = np.isin(self.owner[rows], [*fixes])
@@ -157,7 +158,7 @@ class Question:
         needed = tuple(to64(v) + d for v, d in zip(values, split(delta, values), strict=True))
         unique = bool(np.linalg.matrix_rank(J) == J.shape[1])
         given = tuple(map(to64, values))
-        return Need(place, given, needed, unique, frozenset(fixes), J, (self.right - self.base)[rows])
+        return Need(place, given, needed, unique, fixes, J, (self.right - self.base)[rows])
 
     def _solve(self, place: int, J: Float, rows: Rows, fixes: Collection[str]) -> Float | None:
         """The change of the value that puts everything right.

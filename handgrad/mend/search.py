@@ -4,6 +4,7 @@ import ast
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from handgrad.mend.draw import Draw
 from handgrad.mend.expressions import around, own_edits
 from handgrad.mend.local_edits import Edit, is_number
 from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
-from handgrad.mend.material import at_hand
+from handgrad.mend.material import AtHand, at_hand
 from handgrad.mend.required import Need, find_needs
 from handgrad.mend.statements import further_rewrites, rewrites
 from handgrad.mend.suspect import find_suspect
@@ -23,6 +24,7 @@ from handgrad.source.taps import Tapped, Taps
 from handgrad.source.tree import changed, parents_of
 
 Edits = Mapping[Any, Any]  # what stands in the place of a node
+HandAt = Callable[[Part, ast.AST], AtHand | None]
 Confirm = Callable[[Mapping[Part, ast.AST]], bool]
 
 
@@ -52,6 +54,13 @@ class Search:
         tapped = Tapped(self.program, self.trees(None))
         known = find_needs(tapped, self.draws[0], self.deadline)
         noted, needs = known.noted, known.found
+
+        @cache
+        def hand_at(part: Part, statement: ast.AST) -> AtHand | None:
+            """What is at hand there: the same for all expressions of a statement."""
+            here = noted.here.get(tapped.statement_number.get(statement, -1))
+            return None if here is None else at_hand(self.program, part, here, tapped, noted)
+
         if not self.made:
             self.suspect = find_suspect(tapped, known, before[0])
         goals = dict.fromkeys([before[0], *sorted((n.fixes for n in needs), key=len, reverse=True)])
@@ -59,7 +68,7 @@ class Search:
             goals = dict.fromkeys([frozenset({"y"}), before[0]])
         for goal in goals:
             chosen = [n for n in needs if n.fixes == goal]
-            for candidates in self.tiers(tapped, noted, chosen, lost=not needs and goal == before[0]):
+            for candidates in self.tiers(tapped, noted, hand_at, chosen, lost=not needs and goal == before[0]):
                 for candidate in sorted(self.fitting(candidates, goal, before), key=lambda c: price(c, goal)):
                     if not self.rights_all(candidate) or self.confirm(self.trees(candidate)):
                         return candidate
@@ -67,10 +76,12 @@ class Search:
                 return None
         return None
 
-    def tiers(self, tapped: Tapped, noted: Taps, needs: Sequence[Need], *, lost: bool) -> Iterator[Iterator[Candidate]]:
+    def tiers(
+        self, tapped: Tapped, noted: Taps, hand_at: HandAt, needs: Sequence[Need], *, lost: bool
+    ) -> Iterator[Iterator[Candidate]]:
         """Candidates in the order in which they are tried. lost: nothing is known of what is needed."""
         needed = {tapped.places[need.place].node for need in needs}
-        looks = [look for need in needs if (look := self.look(tapped, noted, need, needed)) is not None]
+        looks = [look for need in needs if (look := self.look(tapped, noted, hand_at, need, needed)) is not None]
 
         def by_value(edits: Callable[[Lookup], Iterator[Edit]]) -> Iterator[Candidate]:
             return chain.from_iterable(in_part(part, look.node, edits(look)) for part, look in looks)
@@ -87,13 +98,14 @@ class Search:
         if lost:
             yield self.everywhere(tapped)
 
-    def look(self, tapped: Tapped, noted: Taps, need: Need, needed: set[ast.expr]) -> tuple[Part, Lookup] | None:
+    def look(
+        self, tapped: Tapped, noted: Taps, hand_at: HandAt, need: Need, needed: set[ast.expr]
+    ) -> tuple[Part, Lookup] | None:
         """The expression that should have another value; None if it stands in what an earlier step has put there."""
         part, node, statement = tapped.places[need.place]
         if node not in self.parents[part]:
             return None
-        here = noted.here.get(tapped.statement_number.get(statement, -1))
-        hand = None if here is None else at_hand(self.program, part, here, tapped, noted)
+        hand = hand_at(part, statement)
         value = noted.values[need.place][0]
         names = part.source.function.__code__.co_varnames if hand is None else hand.names
         if hand is not None and not can_evaluate(hand, node, value):
