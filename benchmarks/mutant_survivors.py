@@ -42,6 +42,9 @@ SURVIVORS: dict[str, tuple[str, ...]] = {
         "BinaryCrossEntropy.forward, E: z -> t (3)",
         "BinaryCrossEntropy.backward, dz: z -> t (2)",
     ),
+    "It is the same function: zeros in the shape of another array of that shape, or of one that spreads to it.": tuple(
+        f"SoftmaxCrossEntropy.forward, terms: zc -> {other}" for other in ("z", "q", "e", "S", "p")
+    ),
     "It is the same branch: a truth value times a number is as true.": (
         f"SoftmaxCrossEntropy.weighted, indices: {INDICES} -> -({INDICES})",
         f"SoftmaxCrossEntropy.weighted, indices: {INDICES} -> 2 * ({INDICES})",

@@ -54,7 +54,7 @@ class Imitated(np.ndarray[Any, Any]):
         dice = next(a.dice for a in (*inputs, *(out or ())) if isinstance(a, Imitated) and a.dice)
         given, call = [base(a) for a in inputs], getattr(ufunc, method)
         if method == "at":
-            return call(*given, **kwargs)
+            return call(*_terms_shaken(ufunc, given, dice), **kwargs)
         target = None if out is None else base(out[0])
         into = {} if target is None else {"out": target.copy()}
         result = call(*given, **into, **kwargs)
@@ -138,6 +138,17 @@ def _rounded(
         again = call(*(_shaken(a, dice, u * terms**0.5) for a in given), **kwargs)
         result = np.where(inexact, again, result).astype(result.dtype)
     return np.asarray(dice.move(result, u, inexact))
+
+
+def _terms_shaken(ufunc: np.ufunc, given: list[Any], dice: Dice) -> list[Any]:
+    """The arguments of np.add.at, what is added off by what the longest sum at one place rounds."""
+    target, at, *values = given
+    if ufunc not in (np.add, np.subtract) or not rounds(target) or not target.size:
+        return given
+    count = np.zeros(target.shape)
+    np.add.at(count, at, 1.0)
+    n = float(count.max())
+    return [target, at, *(_shaken(v, dice, dice.u(target.dtype) * n**0.5) for v in values)] if n > 1 else given
 
 
 def exactly(call: Callable[..., Any], given: list[Any], result: npt.NDArray[Any], kwargs: Any) -> npt.NDArray[np.bool_]:

@@ -32,12 +32,15 @@ zeros_like
 ELEMENTWISE = """
 add sub rsub mul div reciprocal pow square sqrt rsqrt exp exp2 expm1 log log1p log2 log10 sigmoid tanh sin cos tan sinh
 cosh asin acos atan asinh acosh atanh atan2 erf erfc erfinv logaddexp addcmul addcdiv leaky_relu leaky_relu_backward
-index_put index_add scatter_add celu elu elu_backward gelu gelu_backward hardshrink hardshrink_backward hardsigmoid
+index_put index_put_impl index_add scatter_add
+celu elu elu_backward gelu gelu_backward hardshrink hardshrink_backward hardsigmoid
 hardsigmoid_backward hardswish hardswish_backward log_sigmoid_backward log_sigmoid_forward mish mish_backward prelu
 prelu_kernel prelu_kernel_backward rrelu_with_noise sigmoid_backward silu silu_backward softplus softplus_backward
 softshrink softshrink_backward tanh_backward logit logit_backward xlogy lerp smooth_l1_loss_backward
 huber_loss_backward
 """
+# What they add at one place several times is a sum, if they add.
+ADDED_TO = ("index_put", "index_put_impl", "index_add", "scatter_add")
 KINDS = dict.fromkeys(EXACT.split(), "exact") | dict.fromkeys(ELEMENTWISE.split(), "elementwise")
 # The same operation in NumPy, whose long double tells where a float64 result is exact.
 SAME: dict[str, Callable[..., Any]] = {
@@ -116,6 +119,8 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name in APART and not self.rounding_of(args[0]).coarse:  # which torch's kernels do not round in
             with self:
                 return APART[name](*args, **kwargs)
+        if name in ADDED_TO:
+            args = self.shake_terms(func, args, kwargs)
         given = each(copied, args) if in_place and name in SAME else args
         out = func(*args, **kwargs)
         if not floats(out):
@@ -144,6 +149,16 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise
         kinds = iter(leaves(out))
         return each(lambda t: t.to(like.dtype) if is_float(like := next(kinds)) else t, found)
+
+    def shake_terms(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """What is added to the first argument, off by what the longest sum at one place rounds."""
+        ones = each(lambda t: torch.ones_like(t, dtype=torch.float64) if is_float(t) else t, args[1:])
+        n = float(func(torch.zeros_like(args[0], dtype=torch.float64), *ones, **kwargs).max()) if args[0].numel() else 1
+        if n <= 1:
+            return args
+        a = self.rounding_of(args[0])
+        off = replace(a, u=n**0.5 * a.u_sum, tiny=0.0)
+        return (args[0], *each(lambda t: self.move(t, off) if is_float(t) else t, args[1:]))
 
     def rounding_of(self, tensor: torch.Tensor) -> Arithmetic:
         """The rounding of an operation that gives this. A coarser precision inside excuses nothing."""

@@ -22,6 +22,7 @@ MOST_NODES = 14
 MOST_PIECES = 120
 MOST_STEPS = 3
 FORWARD = 3.0
+RETURN = 0.5
 VALUE_SECONDS = 2
 REASONS = {
     "RIGHT": "of a tensor's largest entry: so far off a candidate may be to be judged at all",
@@ -43,5 +44,6 @@ REASONS = {
     "MOST_PIECES": "that may be written again at one line: each is evaluated there, and joined to every expression",
     "MOST_STEPS": "changes at different places, one after the other: each is a search of its own",
     "FORWARD": "more that a change of the forward pass costs where y is right: a slip is seldom in what it hands on",
+    "RETURN": "more that a change costs where results are returned: the line that made one says more",
     "VALUE_SECONDS": "at most, for saying what is wrong with the value of a line for which no change was found",
 }

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from handgrad.judge.isolation import attempt
-from handgrad.mend.constants import FORWARD, MOST_STEPS
+from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
 from handgrad.mend.draw import Draw
 from handgrad.mend.expressions import around, own_edits
 from handgrad.mend.local_edits import Edit, is_number
@@ -17,7 +17,7 @@ from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
 from handgrad.mend.material import AtHand, at_hand
 from handgrad.mend.required import Need, find_needs
 from handgrad.mend.statements import further_rewrites, rewrites
-from handgrad.mend.suspect import find_suspect
+from handgrad.mend.suspect import find_suspect, right_last
 from handgrad.source.program import Part, Program
 from handgrad.source.safely import safely
 from handgrad.source.taps import Tapped, Taps
@@ -68,13 +68,36 @@ class Search:
             goals = dict.fromkeys([frozenset({"y"}), before[0]])
         for goal in goals:
             chosen = [n for n in needs if n.fixes == goal]
-            for candidates in self.tiers(tapped, noted, hand_at, chosen, lost=not needs and goal == before[0]):
-                for candidate in sorted(self.fitting(candidates, goal, before), key=lambda c: price(c, goal)):
-                    if not self.rights_all(candidate) or self.confirm(self.trees(candidate)):
-                        return candidate
+            lost = not needs and goal == before[0]
+            for own in right_last(chosen, tapped, known):
+                for candidates in self.tiers(tapped, noted, hand_at, own, lost=lost):
+                    if (found := self.first_right(candidates, goal, before)) is not None:
+                        return found
+                    if time.monotonic() > self.deadline:
+                        return None
+        return None
+
+    def first_right(
+        self, candidates: Iterator[Candidate], goal: frozenset[str], before: Sequence[frozenset[str]]
+    ) -> Candidate | None:
+        """The cheapest that fits, and is confirmed if nothing is wrong with it. At least one is put to the judge."""
+        for candidate in sorted(self.fitting(candidates, goal, before), key=lambda c: self.price(c, goal)):
+            if not self.rights_all(candidate) or self.confirm(self.trees(candidate)):
+                return candidate
             if time.monotonic() > self.deadline:
                 return None
         return None
+
+    def price(self, candidate: Candidate, wrong: frozenset[str]) -> float:
+        """What a candidate costs: more in a forward pass whose y is right, and where results are handed over."""
+        more = 0 if candidate.part.backward or "y" in wrong else FORWARD
+        return candidate.cost + more + RETURN * any(self.is_returned(candidate.part, n) for n in candidate.edits)
+
+    def is_returned(self, part: Part, node: ast.AST) -> bool:
+        """Whether it stands in a return statement, where a name may only hand over what another line made."""
+        while not isinstance(node, ast.stmt) and node in self.parents[part]:
+            node = self.parents[part][node]
+        return isinstance(node, ast.Return)
 
     def tiers(
         self, tapped: Tapped, noted: Taps, hand_at: HandAt, needs: Sequence[Need], *, lost: bool
@@ -157,6 +180,8 @@ class Search:
         for candidate in candidates:
             if time.monotonic() > self.deadline:
                 return
+            if any(count_idle(new) > count_idle(old) for old, new in candidate.edits.items()):
+                continue
             wrong = (draw.wrong(self.run(draw, candidate)) for draw in self.draws)
             if all(now <= then - goal for now, then in zip(wrong, before, strict=True)):
                 yield candidate
@@ -187,9 +212,21 @@ class Search:
         return tuple(dict.fromkeys(found))
 
 
-def price(candidate: Candidate, wrong: frozenset[str]) -> float:
-    """What a candidate costs: more in a forward pass whose y is right."""
-    return candidate.cost + (0 if candidate.part.backward or "y" in wrong else FORWARD)
+def count_idle(tree: Any) -> int:
+    """How many operations in it change nothing, as x * 1 and x + 0, or are written so by nobody, as x + x."""
+    trees = tree if isinstance(tree, tuple) else (tree,)
+    return sum(isinstance(n, ast.BinOp) and is_idle(n) for each in trees for n in ast.walk(each))
+
+
+def is_idle(node: ast.BinOp) -> bool:
+    neutral = 0 if isinstance(node.op, ast.Add | ast.Sub) else 1
+    either = isinstance(node.op, ast.Add | ast.Mult)
+    if not isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow):
+        return False
+    if isinstance(node.op, ast.Add | ast.Sub | ast.Div) and ast.dump(node.left) == ast.dump(node.right):
+        return True
+    sides = (node.left, node.right) if either else (node.right,)
+    return any(isinstance(side, ast.Constant) and is_number(side.value) and side.value == neutral for side in sides)
 
 
 def in_part(part: Part, node: ast.expr, edits: Iterator[Edit]) -> Iterator[Candidate]:

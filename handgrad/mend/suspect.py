@@ -40,6 +40,30 @@ def find_suspect(tapped: Tapped, needs: Needs, wrong: frozenset[str]) -> Stateme
     return None
 
 
+def right_last(needs: Sequence[Need], tapped: Tapped, found: Needs) -> list[list[Need]]:
+    """The needs of statements that may be wrong; then those of `dvar = ...` where it is the gradient of var.
+
+    With another value there a later mistake may be undone, but it is not where the mistake is.
+    """
+    known = Known(tapped, found)
+    own = by_statement(tapped, found, needs)
+    right = {place for place, ones in own.items() if all(known.is_gradient_named(place[1], n.given) for n in ones)}
+
+    def is_right(need: Need) -> bool:
+        part, _, statement = tapped.places[need.place]
+        return (part, statement) in right
+
+    parts = [[n for n in needs if not is_right(n)], [n for n in needs if is_right(n)]]
+    return parts if parts[1] else [list(needs)]
+
+
+def target_of(statement: ast.AST) -> str:
+    """The one name that a statement assigns to; "" if there is none."""
+    one = isinstance(statement, ast.Assign) and len(statement.targets) == 1
+    target = statement.targets[0] if one and isinstance(statement, ast.Assign) else None
+    return target.id if isinstance(target, ast.Name) else ""
+
+
 def by_statement(tapped: Tapped, needs: Needs, whole: Sequence[Need]) -> dict[Statement, list[Need]]:
     """The statements in the order in which they first gave a value, each with what its largest expressions need."""
     order = {place: i for i, place in enumerate(needs.noted.values)}
@@ -76,6 +100,18 @@ class Known:
             if any(a.any() for a in times):  # y depends on it: it is one of the forward pass
                 yield times
                 yield [to64(v) for v in self.needs.noted.values[place]]
+
+    def is_gradient_named(self, statement: ast.AST, values: Times) -> bool:
+        """Whether a value is, each time, the gradient of the variable that its own name names."""
+        adjoints: Mapping[int, Times] = {} if self.needs.slopes is None else self.needs.slopes.adjoints
+        target = target_of(statement)
+        for place, times in adjoints.items():
+            _, node, forward = self.tapped.places[place]
+            name = target_of(forward)
+            said = name and target in (f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad")
+            if said and getattr(forward, "value", None) is node and each_in(values, times):
+                return True
+        return False
 
     def has(self, values: Times) -> bool:
         """Whether a value is one of them, each time."""

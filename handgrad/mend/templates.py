@@ -40,13 +40,13 @@ RELATIVES = """
 # What is put around an expression.
 AROUND = {
     2: "-{e}; {e}.T; {e} ** 2; 1 - {e}",
-    2.5: "1; 0; {e} ** 3; 1 + {e}; 1 / {e}; {e} > 0; {e} - 1; {e} ** 0.5; {e}.sum()",
+    2.5: "1; 0; 2 * {e}; {e} ** 3; 1 + {e}; 1 / {e}; {e} > 0; {e} - 1; {e} ** 0.5; {e}.sum()",
     3: """
         1 - {e} ** 2; {e} * (1 - {e}); {e} < 0; 1 / {e} ** 2; {np}.sqrt({e}); {np}.exp({e}); {np}.exp(-{e});
         {np}.log({e}); {np}.sign({e}); {np}.abs({e}); {np}.tanh({e}); {e}.sum({axis}=0); {e}.sum({axis}=1);
         {e}.sum({axis}=-1); {e}.sum({axis}=0, {keep}=True); {e}.sum({axis}=1, {keep}=True);
         {e}.sum({axis}=-1, {keep}=True); {e}.mean({axis}=0); {e}.mean({axis}=-1, {keep}=True);
-        {e} / {e}.shape[0]; {e} * {e}.shape[0]; {e} / {e}.shape[-1]; {e} * {e}.shape[-1]; {e}[:, None];
+        {e} / {e}.size; {e} / {e}.shape[0]; {e} * {e}.shape[0]; {e} / {e}.shape[-1]; {e} * {e}.shape[-1]; {e}[:, None];
         {e}[None, :]; {e}[..., None]; {e}[None]; {e}[::-1]; {e}[0]; {e}[-1]; {e}.swapaxes(-1, -2);
         {e}.copy()
     """,

@@ -5,7 +5,11 @@ import pytest
 import torch
 
 from handgrad import verify_function
+from handgrad.arrays.precision import like
 from handgrad.judge.verdict import Verdict
+from handgrad.subjects.function.calling import Code
+from handgrad.subjects.function.case import Case, Kind, try_case
+from handgrad.subjects.function.reference import Reference
 
 RNG = np.random.default_rng(0)
 C, R, U = Verdict.CERTIFIED, Verdict.REFUTED, Verdict.UNRESOLVED
@@ -353,3 +357,40 @@ def test_a_long_sum_rounded_once(function, expected, n):
     assert report.verdict is expected, report.text()
     if expected is Verdict.CERTIFIED:
         assert "precision: correctly rounded" in " ".join(report.text().split())
+
+
+AT = [0, 0, 1, 0, 0]
+
+
+def gather_in_torch(kept):
+    def backward(dy, x):
+        at = torch.tensor(AT)[:kept]
+        return torch.zeros_like(x).index_add_(0, at, dy[:kept])
+
+    return (lambda x: (x[torch.tensor(AT)], x)), backward
+
+
+def gather_in_numpy(kept):
+    def backward(dy, x):
+        dx = np.zeros_like(x)
+        np.add.at(dx, AT[:kept], dy[:kept])
+        return dx
+
+    return (lambda x: (x[AT], x)), backward
+
+
+@pytest.mark.parametrize(("kept", "expected"), [(5, Verdict.CERTIFIED), (4, Verdict.REFUTED)])
+@pytest.mark.parametrize("gather", [gather_in_torch, gather_in_numpy])
+def test_terms_that_cancel_where_they_are_added_at_one_place(gather, kept, expected):
+    """What is left of four numbers near 1000 is 1e-3, and each addition rounds by 3e-5."""
+    code = Code(*gather(kept), ("x",))
+    reference = Reference(lambda x: x[torch.tensor(AT)], code.names, {})
+    model = torch.ones(1) if gather is gather_in_torch else np.ones(1, np.float32)
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        dy = rng.uniform(500, 1500, size=(5, 1)).astype(np.float32).astype(float)
+        dy[4] = 1e-3 - dy[0] - dy[1] - dy[3]
+        x = {"x": like(rng.normal(size=(2, 1)), model)}
+        found = try_case(code, reference, Case("given", x, Kind.GIVEN), rng, 1.0, like(dy, model)).judgement
+        assert found is not None
+        assert found.verdict is expected

@@ -78,9 +78,9 @@ def judged(network, **asked) -> Report:
     ("kind", "name", "broken", "line", "change", "network"),
     [
         (Tanh, "backward", square_missing, "dz = dh", ("h", "h ** 2"), NET),
-        (Tanh, "forward", doubled, "tanh(2", ("2", "1"), NET),
+        (Tanh, "forward", doubled, "tanh(2", ("2", "z"), NET),
         (Linear, "backward", of_samples, ".mean(", (".mean(", ".sum("), NET),
-        (Linear, "_connected", twice, "2 * W", ("2", "1"), NET),
+        (Linear, "_connected", twice, "2 * W", ("2", "W"), NET),
         (SquaredError, "backward", undivided, "dy", ("", "/ D"), NET),
         (LayerNorm, "backward", unscaled, "dx = ", ("* s", "/ s"), NORMED),
     ],

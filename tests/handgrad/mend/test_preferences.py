@@ -1,0 +1,82 @@
+"""Of several changes that make everything right, the one that a reader would make, where the mistake is."""
+
+import numpy as np
+import pytest
+
+from handgrad import verify_function
+
+pytestmark = pytest.mark.mends
+
+
+def mend(forward, backward, shapes):
+    """The line, what stands there, and what should."""
+    report = verify_function(forward, backward, inputs=shapes, seed=1)
+    assert report.change is not None, report.text()
+    (replacement,) = report.change.replacements
+    return report.place.text.strip(), replacement.before, replacement.after
+
+
+def normalise_without_2(dy, cache):
+    x, mu, std = cache
+    dvar = (dy * (x - mu) * -0.5 * std**-3).sum(axis=0)
+    return dy / std + dvar * (x - mu) / len(x) - (dy / std).mean(axis=0)
+
+
+def normalise_with_half_of_dvar(dy, cache):
+    x, mu, std = cache
+    dvar = (dy * (x - mu) * -0.25 * std**-3).sum(axis=0)
+    return dy / std + 2 * dvar * (x - mu) / len(x) - (dy / std).mean(axis=0)
+
+
+def var_of_its_own(x, eps=1e-5):
+    mu = x.mean(axis=0)
+    var = x.var(axis=0)
+    std = np.sqrt(var + eps)
+    return (x - mu) / std, (x, mu, std)
+
+
+def test_a_line_that_gives_the_gradient_its_name_says_is_not_where_the_mistake_is():
+    """With 1 for 0.5 in dvar everything would be right as well."""
+    place, *_ = mend(var_of_its_own, normalise_without_2, [(5, 3)])
+    assert place.startswith("return dy / std")
+    place, *edit = mend(var_of_its_own, normalise_with_half_of_dvar, [(5, 3)])
+    assert place.startswith("dvar = ")
+    assert edit == ["0.25", "0.5"]
+
+
+def total(h, W):
+    y = np.zeros(W.shape[1])
+    for t in range(len(h) - 1):
+        y = y + h[t] @ W
+    return y, (h, W)
+
+
+def one_late(dy, cache):
+    h, W = cache
+    dh, dW = np.zeros_like(h), np.zeros_like(W)
+    for t in range(len(h) - 1):
+        dh[t] = W @ dy
+        dW += np.outer(h[t + 1], dy)
+    return dh, dW
+
+
+def test_an_index_loses_its_1_and_is_not_multiplied_by_it():
+    assert mend(total, one_late, [(4, 3), (3, 2)])[1:] == ("t + 1", "t")
+
+
+def scores(q, k, scale=0.7):
+    return scale * (q @ k.T), (q, k, scale)
+
+
+def scores_backward(ds, cache):
+    q, k, scale = cache
+    dq = scale * ds @ k
+    dk = ds.T @ q
+    return dq, dk
+
+
+def test_the_line_that_makes_a_result_and_not_the_one_that_returns_it():
+    place, before, after = mend(scores, scores_backward, [(4, 3), (5, 3)])
+    assert place == "dk = ds.T @ q"
+    assert "scale" in after
+    assert "scale" not in before
