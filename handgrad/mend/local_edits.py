@@ -79,8 +79,16 @@ def edit_attribute(node: ast.Attribute) -> Iterator[Edit]:
         yield Edit(node.value, 1)
 
 
+def edit_count(array: ast.expr) -> Iterator[Edit]:
+    """All entries where the rows were counted."""
+    yield Edit(ast.Attribute(array, "size", ast.Load()), 1)
+    yield Edit(ast.Call(ast.Attribute(array, "numel", ast.Load()), [], []), 1)
+
+
 def edit_index(node: ast.Subscript) -> Iterator[Edit]:
     yield Edit(node.value, 1.5)
+    if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
+        yield from edit_count(node.value.value)
     if isinstance(node.slice, ast.Slice):
         s = node.slice
         for new in (ast.Slice(s.upper, s.lower, s.step), ast.Slice(negative(s.upper), negative(s.lower), s.step)):
@@ -140,6 +148,8 @@ def edit_tuple(node: ast.Tuple | ast.List) -> Iterator[Edit]:
 def edit_call(node: ast.Call) -> Iterator[Edit]:
     """A relative of the function, other axes, arguments exchanged or dropped, the call dropped."""
     f = node.func
+    if isinstance(f, ast.Name) and f.id == "len" and len(node.args) == 1:
+        yield from edit_count(node.args[0])
     if isinstance(f, ast.Attribute | ast.Name):
         name = f.attr if isinstance(f, ast.Attribute) else f.id
         for other in dict.fromkeys(

@@ -80,3 +80,17 @@ def test_the_line_that_makes_a_result_and_not_the_one_that_returns_it():
     assert place == "dk = ds.T @ q"
     assert "scale" in after
     assert "scale" not in before
+
+
+def half_square(x):
+    return 0.5 * np.mean(x * x), x
+
+
+@pytest.mark.parametrize("count", ["len(x)", "x.shape[0]"])
+def test_all_entries_where_the_rows_were_counted(count, tmp_path):
+    """And not divided by the columns once more, which is right for two axes alone."""
+    path = tmp_path / "rows.py"
+    path.write_text(f"def backward(dy, x):\n    return dy * x / {count}\n")
+    scope = {}
+    exec(compile(path.read_text(), path, "exec"), scope)
+    assert mend(half_square, scope["backward"], [(4, 3)])[1:] == (count, "x.size")
