@@ -2,12 +2,12 @@
 
     python benchmarks/mending.py
     python benchmarks/mending.py --own
-    python benchmarks/mending.py --right
+    python benchmarks/mending.py --verdicts
 
-The first gives the judge the reference, the second only the code itself; the third asks what it says of the right
-functions. A line is right if it is one that the slip changed. A change is right if the code then agrees with autograd
-on fresh numbers and at other sizes, by plain comparison. Exit code 1 if a shown change is not right, or a right
-function is refuted.
+The first gives the judge the reference, the second only the code itself; the third asks for no line and no change, but
+for the verdict on every right function and every slip. A line is right if it is one that the slip changed. A change is
+right if the code then agrees with autograd on fresh numbers and at other sizes, by plain comparison. Exit code 1 if a
+shown change is not right, a right function refuted, or a slip certified.
 """
 
 import argparse
@@ -113,17 +113,19 @@ def ask(trial: Trial) -> Answer:
     return Answer(*known, report.verdict.value, line, located, astray, change, right, spent, None)
 
 
-def ask_right(name: str) -> str:
-    """The verdict on a function as it should be."""
+def ask_verdict(asked: tuple[str, int | None]) -> str:
+    """The verdict on a function with one of its slips, or as it should be."""
     torch.set_num_threads(1)
+    name, slip = asked
     function = FUNCTIONS[name]
+    text = function.text if slip is None else function.wrong(function.slips[slip])
     with tempfile.TemporaryDirectory(prefix="mending_") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        made = function.made(load(function.text, Path(folder), function.module))
+        made = function.made(load(text, Path(folder), function.module))
         try:
             return verify_function(*made, function.reference, inputs(function, 1), seed=1, mend=0).verdict.value
         except Exception as error:
-            return f"ERROR: {error}"
+            return f"ERROR: {type(error).__name__}"
 
 
 def in_file(file: str | Path, module: Any) -> bool:
@@ -194,9 +196,9 @@ def row(found: Sequence[dict[str, Any]]) -> list[Any]:
 def table(result: dict[str, Any]) -> str:
     """By kind of code and by length; with the reference, then without."""
     blocks = []
-    if "right" in result:
-        says = Counter(result["right"].values())
-        blocks.append(f"{sum(says.values())} right functions: {', '.join(f'{n} {word}' for word, n in says.items())}.")
+    for what, says in result.get("verdicts", {}).items():
+        words = ", ".join(f"{n} {word}" for word, n in says["counts"].items())
+        blocks.append(f"{sum(says['counts'].values())} {what} functions: {words}.")
     for key, title in (("reference", "With the reference"), ("own", "Without a reference")):
         found = result.get(key)
         if not found:
@@ -215,28 +217,34 @@ def table(result: dict[str, Any]) -> str:
     return "\n\n".join(blocks)
 
 
-def judge_right(workers: int) -> int:
-    """What the judge says of every right function. Exit code 1 if one is refuted."""
+def ask_verdicts(workers: int) -> int:
+    """What the judge says of every right function and every slip."""
+    right: list[tuple[str, int | None]] = [(name, None) for name in FUNCTIONS]
+    wrong = [(t.function, t.slip) for t in trials(own=False, seed=1)]
+    verdicts = {}
     with ProcessPoolExecutor(workers, initializer=limit_memory) as pool:
-        found = dict(zip(FUNCTIONS, pool.map(ask_right, FUNCTIONS), strict=True))
-    result = {**{k: v for k, v in recorded("mending").items() if k != "versions"}, "right": found}
+        for what, asked, due in (("right", right, "CERTIFIED"), ("wrong", wrong, "REFUTED")):
+            found = list(zip(asked, pool.map(ask_verdict, asked, chunksize=4), strict=True))
+            others = [f"{verdict}: {name}, slip {slip}" for (name, slip), verdict in found if verdict != due]
+            verdicts[what] = {"counts": dict(Counter(verdict for _, verdict in found)), "others": others}
+            print(*others, sep="\n")
+    result = {**{k: v for k, v in recorded("mending").items() if k != "versions"}, "verdicts": verdicts}
     save("mending", result, table(result))
-    print(*(f"{verdict}: {name}" for name, verdict in found.items() if verdict != "CERTIFIED"), sep="\n")
     print(table(result))
-    return 1 if "REFUTED" in found.values() else 0
+    return 1 if "REFUTED" in verdicts["right"]["counts"] or "CERTIFIED" in verdicts["wrong"]["counts"] else 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--own", action="store_true", help="give the judge no reference")
-    parser.add_argument("--right", action="store_true", help="judge the right functions instead")
+    parser.add_argument("--verdicts", action="store_true", help="ask for verdicts alone, on right and wrong functions")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these functions or modules; not saved")
     parser.add_argument("--limit", type=int, metavar="N", help="N slips at random")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="the seed of the inputs and the draw (1)")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     args = parser.parse_args(argv)
-    if args.right:
-        return judge_right(args.workers)
+    if args.verdicts:
+        return ask_verdicts(args.workers)
     asked = trials(args.own, args.seed, args.only)
     if args.limit is not None:
         asked = sample(asked, args.limit, args.seed)
