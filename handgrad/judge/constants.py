@@ -121,7 +121,8 @@ REASONS: dict[str, Reason] = {
     "RUNG_SIGMAS": Reason(
         "verdict",
         "standard deviations on the lower steps of the precision ladder: right code with up to twice the reference's "
-        "roundings passes, and what does not is left open, not refuted",
+        "roundings passes, and what does not is left open, not refuted; so much noise of numbers near overflow excuses "
+        "a gradient that is not finite in float16",
     ),
     "RUNG_ROUNDINGS": Reason(
         "verdict", "roundings of the right value on those steps: of the result, and of dy's product"

@@ -6,6 +6,7 @@ given one of these and did not; every statement before it that could be wrong ga
 """
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,10 @@ from handgrad.mend.required import Need, Needs
 from handgrad.source.program import Part
 from handgrad.source.taps import Tapped
 
+# How people call the gradient of z: dz, d_z, grad_z, z_grad, dL_dz, delta_z, z_bar.
+GRADIENT_OF = re.compile(
+    r"(?:d[A-Za-z]?_?d|d_?|grads?_?|g_?|delta_?)(?P<after>\w+)|(?P<before>\w+?)_?(?:grad|gradient|delta|bar)"
+)
 Float = NDArray[np.float64]
 Statement = tuple[Part, ast.AST]
 Times = Sequence[Float]  # a value, once for each time it is computed
@@ -104,12 +109,11 @@ class Known:
     def is_gradient_named(self, statement: ast.AST, values: Times) -> bool:
         """Whether a value is, each time, the gradient of the variable that its own name names."""
         adjoints: Mapping[int, Times] = {} if self.needs.slopes is None else self.needs.slopes.adjoints
-        target = target_of(statement)
+        said = GRADIENT_OF.fullmatch(target_of(statement))
         for place, times in adjoints.items():
             _, node, forward = self.tapped.places[place]
-            name = target_of(forward)
-            said = name and target in (f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad")
-            if said and getattr(forward, "value", None) is node and each_in(values, times):
+            named = said is not None and target_of(forward) in (said["after"], said["before"])
+            if named and getattr(forward, "value", None) is node and each_in(values, times):
                 return True
         return False
 

@@ -32,14 +32,17 @@ def beside_eager(found: Judgement, reference: Reference) -> list[str]:
 def overflows_as_torch(found: Judgement, reference: Reference) -> bool:
     """Whether the code overflows below float64, and torch's own code of the reference as well.
 
-    In float16 an overflow inside may leave finite numbers, which are then wrong. Where sums of squares of the inputs
-    overflow and its own forward pass goes wrong, or torch's code on its way, the code is not meant for them; a backward
-    pass that alone goes wrong is wrong, unless even the rounding of its result is that of numbers near overflow.
+    In float16 an overflow inside may leave finite numbers, which are then wrong. Where squares of the inputs overflow
+    and its own forward pass goes wrong, where their sum does and y is not finite, or torch's code overflows on its way,
+    the code is not meant for them; a backward pass that alone goes wrong is wrong, unless even the rounding of its
+    result is that of numbers near overflow.
     """
-    trial = found.trial
+    trial, y = found.trial, found.trial.results["y"]
     with np.errstate(over="ignore"):
-        squares_overflow = sum(float(np.sum(a**2)) for a in trial.exact.values()) > trial.arithmetic.huge
-    if squares_overflow and is_lost(trial.results["y"], found, "y"):
+        squares = np.concatenate([a.reshape(-1) ** 2 for a in trial.exact.values()])
+        squares_overflow = bool(np.sum(squares) > trial.arithmetic.huge)
+    wrong = is_lost(y, found, "y") if np.max(squares, initial=0.0) > trial.arithmetic.huge else not np.isfinite(y).all()
+    if squares_overflow and wrong:
         return True
     given = {n: v for n, v in trial.results.items() if n not in trial.missing}
     lost = [n for n, v in given.items() if is_lost(v, found, n)]

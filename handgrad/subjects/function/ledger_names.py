@@ -5,13 +5,9 @@ from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
+from handgrad.mend.suspect import GRADIENT_OF
 from handgrad.subjects.function.adjoints import Knowns, is_variable
 from handgrad.subjects.function.reference import Float
-
-# How people call the gradient of z: dz, d_z, grad_z, z_grad, dL_dz, delta_z, z_bar.
-GRADIENT_OF = re.compile(
-    r"(?:d[A-Za-z]?_?d|d_?|grads?_?|g_?|delta_?)(?P<after>\w+)|(?P<before>\w+?)_?(?:grad|gradient|delta|bar)"
-)
 
 
 class Kind(Enum):
