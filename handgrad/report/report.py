@@ -79,6 +79,10 @@ class Report:
         """Every value of the backward pass, line by line, beside what it should be; kept when it is first asked for."""
         return self.keep_ledger() if self.keep_ledger else Ledger(problem="a ledger is kept of functions alone")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process is given: all but the ledger, for which the functions themselves would have to go."""
+        return {**self.__dict__, "keep_ledger": None}
+
     @property
     def place(self) -> Place | None:
         """The line of the code that is wrong; None where it is not known."""

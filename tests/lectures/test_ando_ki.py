@@ -17,6 +17,7 @@ from handgrad.lectures import ando_ki, ando_ki_errata, ando_ki_train
 from handgrad.lectures.ando_ki_autograd import train_by_torch
 from handgrad.lectures.ando_ki_seeds import BIAS, CENTRED, EQUAL, LECTURE, RATES, TANH, ZERO, Setting, outcome
 from manual import mlp
+from tests.lectures.travel import travel
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text(encoding="utf-8"))
 CASES = {case["id"]: case for case in GOLDEN["cases"] if case["id"].startswith("A")}
@@ -107,7 +108,7 @@ def close(ours: Any, right: Any, within: float) -> None:
 
 @pytest.fixture(scope="module")
 def systems() -> dict[str, System]:
-    found = [run() for run in ando_ki.SYSTEMS]
+    found = [travel(run) for run in ando_ki.SYSTEMS]
     return {system.id: system for system in found}
 
 

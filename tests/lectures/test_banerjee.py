@@ -16,6 +16,7 @@ from handgrad.lectures.banerjee_batches import batch
 from handgrad.lectures.banerjee_network import NET, PARAMS, PRINTED, X, Y, sigmoid_derivative
 from manual import HalfSquaredError, Network, Sigmoid
 from manual.layers.sigmoid import sigmoid
+from tests.lectures.travel import travel
 
 GOLDEN = json.loads(Path(__file__).with_name("golden.json").read_text(encoding="utf-8"))
 CASES = {case["id"]: case for case in GOLDEN["cases"] if case["id"].startswith("B")}
@@ -63,7 +64,7 @@ DIRECT = {  # covered by a test of their own
 
 @pytest.fixture(scope="module")
 def systems() -> dict[str, System]:
-    return {system.id: system for system in (run() for run in banerjee.SYSTEMS)}
+    return {system.id: system for system in (travel(run) for run in banerjee.SYSTEMS)}
 
 
 def number(systems: dict[str, System], system: str, name: str) -> Number:

@@ -16,6 +16,7 @@ from handgrad.course.lecture import place_and_name
 from handgrad.course.text import errata_main
 from handgrad.lectures import lee, lee_errata, lee_training
 from manual import HalfSquaredError, Linear, Network, Tanh, gradients, sgd
+from tests.lectures.travel import travel
 
 FILE = json.loads((Path(__file__).parent / "golden.json").read_text())
 GOLDEN = {case["id"]: case["expected"] for case in FILE["cases"] if case["id"].startswith("U")}
@@ -111,7 +112,7 @@ SETTLED = ("0.0003", "0.0028", "0.003")
 
 @pytest.fixture(scope="module")
 def systems() -> dict[str, Any]:
-    return {system.id: system for system in (run() for run in lee.SYSTEMS)}
+    return {system.id: system for system in (travel(run) for run in lee.SYSTEMS)}
 
 
 @pytest.fixture(scope="module")

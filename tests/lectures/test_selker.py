@@ -21,6 +21,7 @@ from handgrad.course.lecture import Erratum, Number, System
 from handgrad.lectures import selker, selker_answers, selker_errata, selker_letters, selker_network
 from handgrad.report import console
 from manual import gradients, mlp
+from tests.lectures.travel import travel
 
 HERE = Path(__file__).parent
 SCRIPTS = HERE.parents[1] / "examples" / "lectures"
@@ -101,7 +102,7 @@ def covers(case: str, *keys: str) -> Callable[[Any], Any]:
 
 @cache
 def system(name: str) -> System:
-    return RUNS[name]()
+    return travel(RUNS[name])
 
 
 @cache

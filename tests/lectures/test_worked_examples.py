@@ -14,6 +14,7 @@ from handgrad.course.lecture import Number, System
 from handgrad.judge.verdict import Verdict
 from handgrad.lectures import mazur, scikit_learn
 from manual import gradients
+from tests.lectures.travel import travel
 
 SCRIPTS = Path(__file__).parents[2] / "examples" / "lectures"
 D = Decimal
@@ -21,7 +22,7 @@ D = Decimal
 
 @pytest.fixture(scope="module")
 def systems() -> dict[str, System]:
-    return {s.id: s for s in (run() for run in (*mazur.SYSTEMS, *scikit_learn.SYSTEMS))}
+    return {s.id: s for s in (travel(run) for run in (*mazur.SYSTEMS, *scikit_learn.SYSTEMS))}
 
 
 def numbers(system: System) -> dict[str, Number]:

@@ -1,12 +1,13 @@
 """The report: one content as object, text and JSON; plain text without colour, colour when asked for."""
 
 import json
+import pickle
 import re
 
 import numpy as np
 import pytest
 
-from handgrad import Verdict, verify
+from handgrad import Verdict, verify, verify_function
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.experiment.datasets.digits import digits
 from handgrad.judge.planted_error import Control
@@ -110,3 +111,11 @@ def test_a_narrow_terminal_shows_every_number_as_well(reports):
             assert word in wide
     assert max(map(len, narrow.splitlines())) <= 80
     assert "…" not in narrow
+
+
+def test_a_report_goes_to_another_process_without_the_functions_of_its_ledger():
+    report = verify_function(np.sin, lambda dy, x: dy * np.sin(x), inputs=[(3,)], seed=1, mend=0)
+    assert report.ledger.rows
+    there = pickle.loads(pickle.dumps(report))
+    assert there == report
+    assert not there.ledger.rows
