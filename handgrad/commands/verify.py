@@ -12,7 +12,7 @@ from handgrad.report.console import describe_error, show_progress, wide_console,
 from handgrad.report.versions import list_versions
 from handgrad.suite.problems import combine, other_layers_and_losses
 from handgrad.suite.run import DTYPES, SuiteResult, judge_scalar_neurons, run_suite
-from handgrad.suite.text import conclude, show, summarise
+from handgrad.suite.text import conclude, heading, show, summarise
 from handgrad.suite.trained import judge_checkpoint
 from manual.layers.activations import DIFFERENTIABLE
 from manual.losses import NAMED_LOSSES
@@ -40,6 +40,8 @@ def add_parser(commands: Any) -> None:
     verify.add_argument("--seed", type=int, help="of weights, batches and upstream gradients; a fresh one if not given")
     verify.add_argument("--slack", type=float, default=1.0, metavar="X",
                         help="multiply every bound, and so the smallest detectable error, by X (1)")  # fmt: skip
+    verify.add_argument("-v", "--verbose", action="count", default=0,
+                        help="show every stage; twice: every run in full")  # fmt: skip
     add_mend(verify)
     add_json(verify)
     verify.set_defaults(run=run, parser=verify)
@@ -54,14 +56,17 @@ def run(args: argparse.Namespace) -> int:
     seed = check_seed(args)
     count, found = (1, judge_trained(args, seed)) if args.checkpoint is not None else judge_suite(args, seed)
     results: list[SuiteResult] = []
+    detail = min(args.verbose, 2)
+    if detail == 0:
+        console.print(heading(args.dtype))
     for result in show_progress(found, "verifying", count):
         results.append(result)
-        console.print(show(result))
+        console.print(show(result, detail))
     for result in results:
         if result.verdict is not Verdict.CERTIFIED:
             console.print(summarise(result))
     verdict = together(result.verdict for result in results)
-    console.print(conclude(results, verdict, seed))
+    console.print(conclude(results, verdict, seed, detail))
     if args.json is not None:
         write_json(args.json, as_dict(results, verdict, seed))
     return verdict.exit_code

@@ -21,11 +21,15 @@ BATCH, STEPS, RATE = 32, 100, 0.2
 
 @dataclass(frozen=True)
 class SuiteResult:
-    """What was found on one problem: a report per dtype, at the start and trained."""
+    """What was found on one problem: a report per dtype, at the start and trained.
+
+    as_in: the title of the first problem in which the same layer or loss was wrong; empty if there is none before.
+    """
 
     title: str
     reports: tuple[Report, ...]
     batch: int = BATCH
+    as_in: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -49,14 +53,15 @@ def run_suite(
 
     A change of a wrong layer or loss is looked for where it is found wrong first, and not in every network that has it.
     """
-    data, searched = digits(), set[type]()
+    data, first_in = digits(), dict[type, str]()
     for problem in todo:
-        reports = []
+        reports, wrong = [], set[type]()
         for dtype in dtypes:
-            for report in judge_problem(problem, data, dtype, seed, slack, mend, searched):
+            for report in judge_problem(problem, data, dtype, seed, slack, mend, first_in.keys() | wrong):
                 reports.append(report)
-                searched |= culprits(problem, report)
-        yield SuiteResult(problem.title, tuple(reports))
+                wrong |= culprits(problem, report)
+        yield SuiteResult(problem.title, tuple(reports), as_in=next((first_in[w] for w in wrong if w in first_in), ""))
+        first_in |= {w: problem.title for w in wrong - first_in.keys()}
 
 
 def culprits(problem: Problem, report: Report) -> set[type]:

@@ -1,6 +1,7 @@
-"""How results of the suite are shown: each stage with the worst of its runs, what else was checked, the verdict."""
+"""How results of the suite are shown: a line each, or all their stages; what was proved, in words."""
 
 from collections.abc import Sequence
+from math import inf
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -18,23 +19,73 @@ SENTENCES = {
     Verdict.UNRESOLVED: "Nothing was proved wrong, but not everything was proved right; the lines above say why.",
 }
 
+
+MEANING = """worst: the tensor nearest its rounding bound, and at which share of it
+float64, float32: from which relative error on a mistake would be seen"""
+
+VERDICT, TITLE = 11, 40  # columns
+
 BROKEN = "Every gradient is right, but at least one backward pass breaks a promise; the lines above say which."
 
 
-def show(result: SuiteResult) -> RenderableType:
-    """Every stage in the run in which it fares worst; where a run is not certified, the first such report in full."""
+def show(result: SuiteResult, detail: int = 0) -> RenderableType:
+    """One line of what is certified. detail 1: every stage in the run in which it fares worst; 2: every run in full.
+
+    What is not certified is shown in full, once: where the same layer was shown before, the line says where.
+    """
+    bad = [report for report in result.reports if report.verdict is not Verdict.CERTIFIED]
+    if not bad and detail == 0:
+        return Text.assemble((f"{result.verdict.value:<{VERDICT}}", STYLES[result.verdict]), numbers_line(result))
     verdict = two_verdicts(result.gradients, result.broken)
     head = Text.assemble((verdict, STYLES[result.verdict]), f"  {result.title}, batch {result.batch}")
-    bad = [report for report in result.reports if report.verdict is not Verdict.CERTIFIED]
-    if bad:
-        return Group(head, Padding(bad[0].renderable(), (0, 0, 0, 2)))
+    if bad and result.as_in and detail < 2:
+        return head.append(f": the same layer is wrong as in {result.as_in}")
+    if detail == 2:
+        return Group(head, *(Padding(report.renderable(), (0, 0, 0, 2)) for report in result.reports))
+    return Group(head, Padding(bad[0].renderable() if bad else list_stages(result), (0, 0, 0, 2)))
+
+
+def heading(dtypes: Sequence[str]) -> Text:
+    """The names of the columns of the lines that `show` gives, and what they mean."""
+    columns = f"{'':<{VERDICT}}{'network, loss':<{TITLE}} {'worst':<5}{'bound':>5}"
+    return Text(f"{MEANING}\n{columns}{''.join(f'{name:>9}' for name in dtypes)}", "dim")
+
+
+def numbers_line(result: SuiteResult) -> str:
+    """The title, the tensor nearest its bound in any run, and in each precision what would be seen."""
+    _, row = nearest([result])
+    worst = row.isolated.worst
+    floors = "".join(f"{floor:>9.0e}" for floor, _ in smallest_errors([result]).values())
+    return f"{result.title:<{TITLE}} {worst.name:<5}{worst.ratio:>5.2f}{floors}"
+
+
+def nearest(results: Sequence[SuiteResult]) -> tuple[Report, StageRow]:
+    """The stage nearest its bound, and its run."""
+    rows = [(report, row) for result in results for report in result.reports for row in report.stages]
+    return max(rows, key=lambda found: found[1].isolated.worst.ratio)
+
+
+def smallest_errors(results: Sequence[SuiteResult]) -> dict[str, tuple[float, bool]]:
+    """Per precision: from which relative error on it is seen in half of the entries of each tensor; whether tensors
+    are left out, since most of their entries are 0 or rounding, of which an error is no part."""
+    floors: dict[str, list[float]] = {}
+    for report in (report for result in results for report in result.reports):
+        found = [t.floor_median for row in report.stages for t in row.isolated.tensors]
+        floors.setdefault(report.dtype, []).extend(found)
+    return {
+        dtype: (max((floor for floor in found if floor < 1), default=inf), any(floor >= 1 for floor in found))
+        for dtype, found in floors.items()
+    }
+
+
+def list_stages(result: SuiteResult) -> RenderableType:
+    """Every stage in the run in which it fares worst, and what else was checked."""
     judged = [report for report in result.reports if report.stages]
     rows = [find_worst(judged, i) for i in range(len(judged[0].stages))] if judged else []
     runs = [f"{report.dtype}, {report.name.rpartition(', ')[2]}" for report, _ in rows]
     notes = dict.fromkeys(f"note: {note}" for report in judged for note in report.notes)
     lines: list[RenderableType] = [*list_smallest_errors(judged), count_checks(judged), *notes] if judged else []
-    stages = Stages([row for _, row in rows], runs)
-    return Group(head, *(Padding(part, (0, 0, 0, 2)) for part in (stages, *lines)))
+    return Group(Stages([row for _, row in rows], runs), *lines)
 
 
 def find_worst(reports: Sequence[Report], i: int) -> tuple[Report, StageRow]:
@@ -91,13 +142,38 @@ def summarise(result: SuiteResult) -> Text:
     return Text(f"{result.title}: {why}", STYLES[result.verdict])
 
 
-def conclude(results: Sequence[SuiteResult], verdict: Verdict, seed: int) -> RenderableType:
-    """The terms of the tables explained, the verdict on all of them, and what it says in one sentence."""
-    terms = legend([row for result in results for report in result.reports for row in report.stages])
-    runs = sum(len(result.reports) for result in results)
-    counts = f"{count_of(len(results), 'network')}, {count_of(runs, 'run')}, seed {seed}"
+def conclude(results: Sequence[SuiteResult], verdict: Verdict, seed: int, detail: int = 0) -> RenderableType:
+    """The verdict on all of them, what has been proved in words, and how small a mistake would have been seen."""
+    reports = [report for result in results for report in result.reports]
+    terms = legend([row for report in reports for row in report.stages]) if detail else []
+    counts = f"{count_of(len(results), 'network')}, {count_of(len(reports), 'run')}, seed {seed}"
     gradients = together(result.gradients for result in results)
     broken = list(dict.fromkeys(words for result in results for words in result.broken))
     head = Text.assemble((two_verdicts(gradients, broken), STYLES[verdict]), f"  {counts}")
     sentence = BROKEN if broken and gradients is Verdict.CERTIFIED else SENTENCES[verdict]
-    return Group(*(Text(line, "dim") for line in terms), head, sentence)
+    proved = what_is_proved(results) if verdict is Verdict.CERTIFIED else []
+    more = [Text(how_to_see_more(reports), "dim")] if verdict is Verdict.CERTIFIED and detail == 0 else []
+    return Group(*(Text(line, "dim") for line in terms), head, sentence, *proved, *more)
+
+
+def what_is_proved(results: Sequence[SuiteResult]) -> list[str]:
+    """How near the nearest entry is to its bound, which error would have been seen, and what else holds."""
+    report, row = nearest(results)
+    worst = row.isolated.worst
+    near = f"Nearest its rounding bound, at {worst.ratio:.2f} of it, is {worst.name} of {row.name} in {report.name},"
+    found = smallest_errors(results)
+    floors = " and ".join(f"{floor:.0e} in {dtype}" for dtype, (floor, _) in found.items())
+    kind = "tensor that is not mostly 0 or rounding alone" if any(zeros for _, zeros in found.values()) else "tensor"
+    checks = count_checks([report for result in results for report in result.reports])
+    return [
+        f"{near} {report.dtype}.",
+        f"A relative error from {floors} on would have been seen in half of the entries of every {kind}.",
+        *([f"Besides, {checks}."] if checks else []),
+    ]
+
+
+def how_to_see_more(reports: Sequence[Report]) -> str:
+    """What the short lines leave out."""
+    noted = sum(bool(report.notes) for report in reports)
+    notes = f" and what is to be noted of {count_of(noted, 'run')}" if noted else ""
+    return f"-v shows every stage{notes}, -vv every run in full."

@@ -63,7 +63,7 @@ def test_wrong_code_that_balls_cannot_enter_is_refuted(how):
 
 def test_the_suite_says_in_words_that_the_chain_was_not_checked():
     report = judged(Buffered())
-    text = render(show(SuiteResult("relu", (report,))), color=False, width=200)
+    text = render(show(SuiteResult("relu", (report,)), 1), color=False, width=200)
     assert "the chain was not checked along directions: " in text
     assert "directions" not in count_checks([report])
     assert "0 of 0" not in text
