@@ -47,16 +47,16 @@ def show(result: SuiteResult, detail: int = 0) -> RenderableType:
 
 def heading(dtypes: Sequence[str]) -> Text:
     """The names of the columns of the lines that `show` gives, and what they mean."""
-    columns = f"{'':<{VERDICT}}{'network, loss':<{TITLE}} {'worst':<5}{'bound':>5}"
-    return Text(f"{MEANING}\n{columns}{''.join(f'{name:>9}' for name in dtypes)}", "dim")
+    columns = f"{'':<{VERDICT}}{'network, loss':<{TITLE}} {'worst':<6}{'bound':>5}"
+    return Text(f"{MEANING}\n{columns}{''.join(f'{name:>8}' for name in dtypes)}", "dim")
 
 
 def numbers_line(result: SuiteResult) -> str:
     """The title, the tensor nearest its bound in any run, and in each precision what would be seen."""
     _, row = nearest([result])
     worst = row.isolated.worst
-    floors = "".join(f"{floor:>9.0e}" for floor, _ in smallest_errors([result]).values())
-    return f"{result.title:<{TITLE}} {worst.name:<5}{worst.ratio:>5.2f}{floors}"
+    floors = "".join(f"{floor:>8.0e}" for floor, _ in smallest_errors([result]).values())
+    return f"{result.title:<{TITLE}} {worst.name:<6}{worst.ratio:>5.2f}{floors}"
 
 
 def nearest(results: Sequence[SuiteResult]) -> tuple[Report, StageRow]:
