@@ -8,12 +8,25 @@ from typing import Any
 import numpy as np
 
 from handgrad.arrays.precision import to64
-from handgrad.judge.isolation import attempt
-from handgrad.mend.expressions import Writing, around, edits_inside, filled, own_edits, scaled, together
-from handgrad.mend.local_edits import MODULES, Edit
-from handgrad.mend.material import AtHand, is_value
-from handgrad.mend.pairs import pairs
+from handgrad.judge.isolation import quiet
+from handgrad.mend.expressions import (
+    Writing,
+    around,
+    compiled,
+    edits_inside,
+    filled,
+    own_edits,
+    parts_inside,
+    scaled,
+    templates,
+)
+from handgrad.mend.local_edits import MODULES, Edit, number
+from handgrad.mend.material import AtHand, Item, is_value
+from handgrad.mend.numbers import find_number, numbers_at_hand, written
+from handgrad.mend.pairs import Float, pairs
 from handgrad.mend.required import Need
+from handgrad.mend.templates import TOGETHER, WITH_NUMBER
+from handgrad.source.tree import changed, parents_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +57,42 @@ class Lookup:
         """Put together with, or replaced by, something at hand."""
         for item in self.hand.items if self.hand else ():
             if item.is_piece is pieces:
-                yield from self.plausible(
-                    together(self.node, item.node, self.writing, item.cost, number=item.is_number)
-                )
+                yield from self.joined_to(item, WITH_NUMBER if item.is_number else TOGETHER)
+
+    def joined_to(self, item: Item, table: Mapping[float, str]) -> list[Edit]:
+        """Put together with one thing at hand. Of hundreds of templates only those that fit are written down."""
+        module = self.writing.np
+        scope = {"_e_": self.value, "_m_": item.value, module: self.hand and self.hand.scope.get(module)}
+        found = []
+        with quiet():
+            for text, cost in templates(table):
+                try:
+                    value = eval(compiled(text, self.writing), scope)
+                except Exception:  # shapes that do not fit, a number where an array is meant
+                    continue
+                if self.fits(value):
+                    found.append(Edit(filled(text, self.writing, e=self.node, m=item.node), cost + item.cost))
+        return found
+
+    def renumbered(self) -> Iterator[Edit]:
+        """A number in it as another one, found by the value it must have and written with what is at hand."""
+        if self.hand is None or not self.need.unique:
+            return
+        known = numbers_at_hand(self.hand.items, self.numbers, self.writing)
+        parents, wanted = parents_of(self.node), self.need.values[0]
+        for part in parts_inside(self.node, self.has_need):
+            now = self.hand.value(part)
+            if not is_value(now) or np.ndim(now) or not np.isfinite(float(now)):
+                continue
+            found = find_number(lambda n, p=part: self.value_with(p, n), float(now), wanted)  # type: ignore[misc]
+            for new, cost in written(found, known, self.writing) if found is not None else ():
+                yield from self.plausible(iter([Edit(changed(self.node, {part: new}, parents), cost)]))
+
+    def value_with(self, part: ast.expr, new: float) -> Float | None:
+        """The value with a number in the place of a part; None where it has another shape."""
+        assert self.hand is not None
+        value = self.hand.value(changed(self.node, {part: number(new)}, parents_of(self.node)))
+        return to64(value) if is_value(value) and np.shape(value) == np.shape(self.value) else None
 
     def scaled(self) -> Iterator[Edit]:
         """Times a number that stands nowhere."""
@@ -55,7 +101,7 @@ class Lookup:
     def joined_twice(self) -> Iterator[Edit]:
         """Put together with two things at hand, the second found by the value it must have."""
         if self.hand is not None and self.need.unique and np.all(to64(self.value)):
-            for text, values, cost in pairs(to64(self.value), self.need.values[0], self.hand.items):
+            for text, values, cost in pairs(to64(self.value), self.need.values[0], self.hand.items, self.writing):
                 yield from self.plausible(iter([Edit(filled(text, self.writing, e=self.node, **values), cost)]))
 
     def plausible(self, edits: Iterator[Edit]) -> Iterator[Edit]:
@@ -68,8 +114,10 @@ class Lookup:
         """Whether the value does what is needed, as far as one evaluation can tell."""
         if not is_value(value):
             return False
-        found = attempt(lambda: np.broadcast_to(to64(value), np.shape(to64(self.value)))).value
-        return found is not None and self.need.served_by(found)
+        try:
+            return self.need.served_by(np.broadcast_to(to64(value), np.shape(self.value)))
+        except ValueError:
+            return False
 
 
 def can_evaluate(hand: AtHand, node: ast.expr, value: Any) -> bool:

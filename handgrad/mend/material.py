@@ -13,7 +13,7 @@ from handgrad.judge.isolation import attempt, contents
 from handgrad.mend.constants import MOST_NODES, MOST_PIECES
 from handgrad.source.program import Part, Program
 from handgrad.source.taps import Tapped, Taps
-from handgrad.source.tree import changed, parents_of
+from handgrad.source.tree import changed, located, parents_of
 
 # What it costs to write a name, an entry of a cache or object, a name from outside, and each expression of a piece:
 # added to a template's cost, so that of two changes the one of nearer things comes first.
@@ -50,7 +50,7 @@ class AtHand:
 
 
 def evaluate(node: ast.expr, scope: Mapping[str, Any]) -> Any:
-    code = compile(ast.fix_missing_locations(ast.Expression(node)), "<expression>", "eval")
+    code = compile(located(ast.Expression(node)), "<expression>", "eval")
     return eval(code, dict(scope))  # the reader's own expression, or an edit of it
 
 
@@ -125,7 +125,7 @@ def pieces(
                 yield Item(renamed, value, OUTSIDE + OF_PIECE * size)
 
 
-PIECES = (ast.BinOp, ast.Call, ast.Compare, ast.UnaryOp, ast.Subscript, ast.IfExp)
+PIECES = (ast.BinOp, ast.Call, ast.Compare, ast.UnaryOp, ast.Subscript, ast.Attribute, ast.IfExp)
 
 
 def last_names(part: Part, tapped: Tapped, noted: Taps) -> Mapping[str, Any]:

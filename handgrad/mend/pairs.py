@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,6 @@ from handgrad.mend.expressions import Writing, filled
 from handgrad.mend.material import Item
 
 Float = NDArray[np.float64]
-PLAIN = Writing("np", "axis", "keepdims")  # these templates name neither
 # What is made of the expression e and two things m and n, and which n is needed for the value r;
 # the last number is what it costs, as in templates.py.
 JOINED: Sequence[tuple[str, Callable[[Float, Float, Float], Float], float]] = (
@@ -31,34 +31,57 @@ JOINED: Sequence[tuple[str, Callable[[Float, Float, Float], Float], float]] = (
     ("{m} + {n}", lambda r, e, m: r - m, 5),
     ("{m} - {n}", lambda r, e, m: m - r, 5),
 )
-# What else may be made of one thing: its text and its value.
+# What else may be made of one thing: its text and its value. Of the first of two things the first four alone.
 SHAPED: Mapping[str, Callable[[Float], Float]] = {
     "{m}": lambda m: m,
     "1 - {m}": lambda m: 1 - m,
     "{m} ** 2": lambda m: m**2,
     "1 - {m} ** 2": lambda m: 1 - m**2,
+    "{m} * (1 - {m})": lambda m: m * (1 - m),
+    "{np}.exp({m})": np.exp,
+    "{np}.exp(-{m})": lambda m: np.exp(-m),
+    "1 - {np}.exp(-{m})": lambda m: 1 - np.exp(-m),
+    "1 / (1 + {np}.exp(-{m}))": lambda m: 1 / (1 + np.exp(-m)),
+    "{np}.cos({m})": np.cos,
+    "{np}.sin({m})": np.sin,
+    "{np}.sign({m})": np.sign,
+    "({m} > 0)": lambda m: (m > 0).astype(float),
+    "{np}.sqrt({m})": np.sqrt,
 }
+FIRST = tuple(SHAPED)[:4]
 
 
-def pairs(given: Float, needed: Float, items: Sequence[Item]) -> Iterator[tuple[str, dict[str, ast.expr], float]]:
+class Thing(NamedTuple):
+    """What may be joined: how it is written, its value, what it costs, and whether it may be the first of two."""
+
+    node: ast.expr
+    value: Float
+    cost: float
+    first: bool = False
+
+
+def pairs(
+    given: Float, needed: Float, items: Sequence[Item], writing: Writing
+) -> Iterator[tuple[str, dict[str, ast.expr], float]]:
     """Templates with what is to stand for m and n in them, and what they cost."""
-    things = list(shaped(items, needed.shape))
-    numbers = [(ast.Constant(n), np.full(needed.shape, float(n)), 0.3) for n in (1, 2, 0.5)]
-    stacked = np.array([value for _, value, _ in things + numbers])
     with quiet():
-        for m, value, more in things:
+        things = list(shaped(items, needed.shape, writing))
+        numbers = [Thing(ast.Constant(n), np.full(needed.shape, float(n)), 0.3) for n in (1, 2, 0.5)]
+        every = things + numbers
+        stacked = np.array([thing.value for thing in every]).reshape(len(every), -1)
+        for m in (thing for thing in things if thing.first):
             for text, second, cost in JOINED:
-                wanted = second(needed, given, value)
+                wanted = second(needed, given, m.value)
                 size = np.max(np.abs(wanted), initial=0.0)
                 if not (np.isfinite(wanted).all() and size):
                     continue
-                for i in np.nonzero((np.abs(stacked - wanted) <= FITS * size).reshape(len(stacked), -1).all(1))[0][:3]:
-                    n, _, too = (things + numbers)[i]
-                    yield text, {"m": m, "n": n}, cost + more + too
+                near = np.nonzero(np.abs(stacked[:, 0] - wanted.flat[0]) <= FITS * size)[0]
+                for i in [i for i in near if np.all(np.abs(stacked[i] - wanted.reshape(-1)) <= FITS * size)][:3]:
+                    yield text, {"m": m.node, "n": every[i].node}, cost + m.cost + every[i].cost
 
 
-def shaped(items: Sequence[Item], shape: tuple[int, ...]) -> Iterator[tuple[ast.expr, Float, float]]:
-    """Everything at hand that fits the shape, and what is often made of it; with its value."""
+def shaped(items: Sequence[Item], shape: tuple[int, ...], writing: Writing) -> Iterator[Thing]:
+    """Everything at hand that fits the shape, and what is often made of it."""
     for item in sorted(items, key=lambda i: i.cost)[:MOST_ITEMS]:
         try:
             value = np.broadcast_to(to64(item.value), shape)
@@ -67,4 +90,5 @@ def shaped(items: Sequence[Item], shape: tuple[int, ...]) -> Iterator[tuple[ast.
         for text, of in SHAPED.items():
             made = of(value)
             if np.isfinite(made).all() and made.any():
-                yield filled(text, PLAIN, m=item.node), made, item.cost + (0.5 if text != "{m}" else 0)
+                cost = item.cost + (0.5 if text != "{m}" else 0)
+                yield Thing(filled(text, writing, m=item.node), made, cost, text in FIRST)

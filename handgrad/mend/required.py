@@ -6,7 +6,7 @@ value that is needed. Where no value of an expression helps, no change of that e
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -15,7 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.arrays.precision import to64
-from handgrad.mend.constants import CLOSED, LINEAR, MOST_NUMBERS, NEAR, NEWTON_STEPS, ROUNDED, STEP
+from handgrad.mend.constants import (
+    CLOSED,
+    LINEAR,
+    MOST_CURVED,
+    MOST_NUMBERS,
+    NEAR,
+    NEWTON_STEPS,
+    PARTS_OF_A_STEP,
+    ROUNDED,
+    STEP,
+)
 from handgrad.mend.draw import Draw, vector
 from handgrad.mend.slopes import Slopes, find_slopes, size_of, split
 from handgrad.source.taps import Tapped, Taps, flat
@@ -163,28 +173,50 @@ class Question:
     def _solve(self, place: int, J: Float, rows: Rows, fixes: Collection[str]) -> Float | None:
         """The change of the value that puts everything right.
 
-        One step where everything is linear in the value; a few where it stands in a square or under a root.
+        One step where everything is linear in the value; a few where it stands in a square, a root or an exponent.
         """
         size = float(np.max(np.abs(self.right), initial=0.0) + np.max(np.abs(self.base), initial=0.0))
         asked = np.isin(self.owner, [*fixes, *(set(self.names) - self.wrong)])
-        gap = float(np.max(np.abs(self.right - self.base)[asked], initial=0.0))
+
+        def left(there: Float) -> float:
+            return float(np.max(np.abs(there - self.right)[asked], initial=0.0))
+
+        gap = left(self.base)
         enough = max(CLOSED * gap, ROUNDED * size)
         delta, now = np.zeros(J.shape[1]), self.base
         for _ in range(NEWTON_STEPS):
-            left = (self.right - now)[rows]
-            more = np.linalg.lstsq(J, left, rcond=1e-9)[0]
-            if not np.max(np.abs(J @ more - left), initial=0.0) <= max(enough, LINEAR * gap):
+            step = self._step(place, delta, now, J, rows, left, max(enough, LINEAR * gap))
+            if step is None:
                 return None
-            delta = delta + more
-            there = self._moved(place, delta)
-            if there is None:
-                return None
-            now = there
-            if np.max(np.abs(now - self.right)[asked], initial=0.0) <= enough:
+            delta, now = step
+            if left(now) <= enough:
                 return delta
             if (slope := self._slope_at(place, delta, now)) is None:
                 return None
             J = slope[rows]
+        return None
+
+    def _step(
+        self, place: int, delta: Float, now: Float, J: Float, rows: Rows, left: Callable[[Float], float], little: float
+    ) -> tuple[Float, Float] | None:
+        """A change that leaves less, and what comes of it: the whole step that closes the gap, or a part of it.
+
+        None where the step leaves much although everything went along the straight line it was found on: then no
+        value helps.
+        """
+        missing = (self.right - now)[rows]
+        step = np.linalg.lstsq(J, missing, rcond=1e-9)[0]
+        closes = np.max(np.abs(J @ step - missing), initial=0.0) <= little
+        if not closes and len(step) > MOST_CURVED:
+            return None
+        for part in PARTS_OF_A_STEP:
+            there = self._moved(place, delta + part * step)
+            if there is None:
+                continue
+            if not closes and part == 1 and np.max(np.abs((there - now)[rows] - J @ step), initial=0.0) <= little:
+                return None
+            if left(there) < left(now):
+                return delta + part * step, there
         return None
 
     def _known_slope(self, place: int) -> tuple[Float, Rows]:
