@@ -39,28 +39,41 @@ class Need:
     """place: a number of the taps; values: what it must be, each time; fixes: the tensors that are then right.
 
     slope, gap  how everything moves with the value, and by how much it must move
-    unique      whether no other value would do
+    matters     of which entries anything that is asked depends, each time
+    settled     whether no other value would do in those
     """
 
     place: int
     given: tuple[Float, ...]
     values: tuple[Float, ...]
-    unique: bool
+    settled: bool
+    matters: tuple[NDArray[np.bool_], ...]
     fixes: frozenset[str]
     slope: Float
     gap: Float
 
-    def served_by(self, value: Float) -> bool:
-        """Whether a value, the first time it is computed, does what is needed, as far as that can be told."""
-        if not np.isfinite(value).all():
+    @property
+    def unique(self) -> bool:
+        """Whether no other value would do."""
+        return self.settled and all(m.all() for m in self.matters)
+
+    def served_by(self, *values: Float) -> bool:
+        """Whether these values, of the first times it is computed, do what is needed, as far as that can be told."""
+        if not all(np.isfinite(v).all() for v in values):
             return False
-        first, gap = self.values[0], self.values[0] - self.given[0]
-        if self.unique:
-            return bool(np.max(np.abs(value - first)) <= NEAR * np.max(np.abs(gap)) + ROUNDED * np.max(np.abs(first)))
-        if len(self.values) > 1:
+        if self.settled:
+            first = zip(values, self.given, self.values, self.matters, strict=False)
+            return all(is_served(v[m], g[m], n[m]) for v, g, n, m in first)
+        if len(values) < len(self.values):
             return True
-        moved = self.slope @ (value - self.given[0]).reshape(-1)
+        moved = self.slope @ np.concatenate([(v - g).reshape(-1) for v, g in zip(values, self.given, strict=True)])
         return bool(np.max(np.abs(moved - self.gap), initial=0.0) <= NEAR * np.max(np.abs(self.gap), initial=0.0))
+
+
+def is_served(value: Float, given: Float, needed: Float) -> bool:
+    """Whether a value is the one that is needed, up to what least squares leave of the difference."""
+    room = NEAR * np.max(np.abs(needed - given), initial=0.0) + ROUNDED * np.max(np.abs(needed), initial=0.0)
+    return bool(np.max(np.abs(value - needed), initial=0.0) <= room)
 
 
 class Needs(NamedTuple):
@@ -166,9 +179,11 @@ class Question:
         if delta is None:
             return None
         needed = tuple(to64(v) + d for v, d in zip(values, split(delta, values), strict=True))
-        unique = bool(np.linalg.matrix_rank(J) == J.shape[1])
+        matters = np.abs(J).max(axis=0) > ROUNDED * np.abs(J).max()
+        settled = bool(np.linalg.matrix_rank(J[:, matters]) == matters.sum())
+        split_up = tuple(m.astype(bool) for m in split(matters, values))
         given = tuple(map(to64, values))
-        return Need(place, given, needed, unique, fixes, J, (self.right - self.base)[rows])
+        return Need(place, given, needed, settled, split_up, fixes, J, (self.right - self.base)[rows])
 
     def _solve(self, place: int, J: Float, rows: Rows, fixes: Collection[str]) -> Float | None:
         """The change of the value that puts everything right.

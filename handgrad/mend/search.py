@@ -13,7 +13,7 @@ from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
 from handgrad.mend.draw import Draw
 from handgrad.mend.expressions import around, own_edits
 from handgrad.mend.local_edits import Edit, is_number
-from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
+from handgrad.mend.lookup import Lookup, count_turns, writing_of
 from handgrad.mend.material import AtHand, at_hand
 from handgrad.mend.required import Need, find_needs
 from handgrad.mend.statements import further_rewrites, rewrites
@@ -64,8 +64,8 @@ class Search:
         @cache
         def hand_at(part: Part, statement: ast.AST) -> AtHand | None:
             """What is at hand there: the same for all expressions of a statement."""
-            here = noted.here.get(tapped.statement_number.get(statement, -1))
-            return None if here is None else at_hand(self.program, part, here, tapped, noted)
+            turns = noted.here.get(tapped.statement_number.get(statement, -1))
+            return at_hand(self.program, part, turns, tapped, noted) if turns else None
 
         blind = self.blind(tapped, noted)
         if not self.made:
@@ -150,12 +150,13 @@ class Search:
         if node not in self.parents[part]:
             return None
         hand = hand_at(part, statement)
-        value = noted.values[need.place][0]
+        values = noted.values[need.place]
         names = part.source.function.__code__.co_varnames if hand is None else hand.names
-        if hand is not None and not can_evaluate(hand, node, value):
-            hand = None
+        turns = 0 if hand is None else count_turns(hand, node, values)
         writing = writing_of(part.source.function.__globals__, part.source.tree)
-        return part, Lookup(node, value, need, hand, names, self.numbers, writing, needed.__contains__)
+        return part, Lookup(
+            node, values[0], need, hand if turns else None, turns, names, self.numbers, writing, needed.__contains__
+        )
 
     def of_statements(self) -> Iterator[Candidate]:
         for part in self.program.parts:
