@@ -5,9 +5,10 @@
     python benchmarks/mending.py --verdicts
 
 The first gives the judge the reference, the second only the code itself; the third asks for no line and no change, but
-for the verdict on every right function and every slip. A line is right if it is one that the slip changed. A change is
-right if the code then agrees with autograd on fresh numbers and at other sizes, by plain comparison. Exit code 1 if a
-shown change is not right, a right function refuted, or a slip certified.
+for the verdict on every right function and every slip. A line is right if it is one that the slip changed, or one whose
+change alone makes everything right. A change is right if the code then agrees with autograd on fresh numbers and at
+other sizes, by plain comparison. Exit code 1 if a shown change is not right, a right function refuted, or a slip
+certified.
 """
 
 import argparse
@@ -36,7 +37,10 @@ from handgrad import verify_function
 BUDGET = 10  # seconds for one search
 FRESH = range(100, 105)  # seeds that neither the witness nor the judge has seen
 MEMORY = 10 << 30  # bytes for one process
-COLUMNS = ("slips", "seen", "located", "wrong line", "mended", "wrong change", "error", "median s", "slowest s")
+COLUMNS = (
+    "slips", "seen", "located", "at the line broken", "wrong line", "mended", "wrong change", "error", "median s",
+    "slowest s",
+)  # fmt: skip
 HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
 
 
@@ -50,6 +54,14 @@ class Trial(NamedTuple):
 
 
 class Answer(NamedTuple):
+    """What the judge said of a slip.
+
+    at_line     the line shown is one that the slip changed
+    located     it is that, or one whose change alone makes everything right
+    wrong_line  another line is shown, and no change
+    right       whether the change shown makes everything right; None where none is shown
+    """
+
     function: str
     what: str
     sort: str
@@ -58,6 +70,7 @@ class Answer(NamedTuple):
     own: bool
     verdict: str
     line: int | None
+    at_line: bool
     located: bool
     wrong_line: bool
     change: str | None
@@ -103,14 +116,16 @@ def ask(trial: Trial) -> Answer:
             report = verify_function(forward, backward, reference, numbers, seed=trial.seed, mend=BUDGET)
         except Exception as error:
             spent = time.perf_counter() - begun
-            return Answer(*known, "ERROR", None, False, False, None, None, spent, f"{type(error).__name__}: {error}")
+            return Answer(
+                *known, "ERROR", None, False, False, False, None, None, spent, f"{type(error).__name__}: {error}"
+            )
         spent = time.perf_counter() - begun
         line = None if report.place is None else report.place.line
-        located = line is not None and in_file(report.place.file, module) and line in changed_lines(function, slip)
+        at_line = line is not None and in_file(report.place.file, module) and line in changed_lines(function, slip)
         change = None if report.change is None else report.change.diff
         right = None if change is None else is_mended(function, function.wrong(slip), change)
-    astray = line is not None and not located and change is None
-    return Answer(*known, report.verdict.value, line, located, astray, change, right, spent, None)
+    located, astray = at_line or right is True, line is not None and not at_line and change is None
+    return Answer(*known, report.verdict.value, line, at_line, located, astray, change, right, spent, None)
 
 
 def ask_verdict(asked: tuple[str, int | None]) -> str:
@@ -172,7 +187,8 @@ def answers(asked: Iterable[Trial], workers: int) -> Iterator[Answer]:
 
 def told(a: Answer) -> str:
     """What came of it, in a line."""
-    place = "located" if a.located else f"line {a.line} is not it" if a.line else "no line"
+    elsewhere = "at another line" if a.located else f"line {a.line} is not it" if a.line else "no line"
+    place = "located" if a.at_line else elsewhere
     change = "no change" if a.change is None else "mended" if a.right else "WRONG CHANGE"
     return f"{a.verdict:10} {place:18} {change:12} {a.seconds:5.1f} s  {a.function}: {a.what} {a.error or ''}".rstrip()
 
@@ -184,6 +200,7 @@ def row(found: Sequence[dict[str, Any]]) -> list[Any]:
         len(found),
         sum(a["verdict"] not in ("CERTIFIED", "ERROR") for a in found),
         sum(a["located"] for a in found),
+        sum(a["at_line"] for a in found),
         sum(a["wrong_line"] for a in found),
         sum(a["right"] is True for a in found),
         sum(a["right"] is False for a in found),

@@ -95,9 +95,15 @@ def test_a_right_line_and_a_right_change_count(monkeypatch):
     function = FUNCTIONS[SLIP.function]
     (line,) = changed_lines(function, function.slips[0])
     found = asked(monkeypatch, line, function.text)
-    assert (found.located, found.wrong_line, found.right) == (True, False, True)
+    assert (found.at_line, found.located, found.wrong_line, found.right) == (True, True, False, True)
     assert "located" in mending.told(found)
     assert "mended" in mending.told(found)
+
+
+def test_a_line_whose_change_makes_all_right_is_located_though_another_was_broken(monkeypatch):
+    found = asked(monkeypatch, 1, FUNCTIONS[SLIP.function].text)
+    assert (found.at_line, found.located, found.wrong_line, found.right) == (False, True, False, True)
+    assert "at another line" in mending.told(found)
 
 
 def test_another_line_and_another_change_count_against(monkeypatch):
@@ -122,7 +128,7 @@ def test_the_table_has_a_row_for_each_kind_and_length(monkeypatch):
     function = FUNCTIONS[SLIP.function]
     found = {**asked(monkeypatch, 1, function.text)._asdict(), "seed": 1}
     text = mending.table({"reference": [found], "own": [{**found, "kind": "torch", "long": True}]})
-    assert "| NumPy | 1 | 1 | 0 | 0 | 1 | 0 | 0 |" in text
+    assert "| NumPy | 1 | 1 | 1 | 0 | 0 | 1 | 0 | 0 |" in text
     assert "| torch | 1 |" in text
     assert f"over {LONG} lines" in text
 

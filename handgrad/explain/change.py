@@ -8,7 +8,7 @@ from dataclasses import replace
 from handgrad.explain.line import describe_value
 from handgrad.judge.isolation import attempt
 from handgrad.mend.change import Change, Place, describe_edits, describe_place
-from handgrad.mend.constants import VALUE_SECONDS
+from handgrad.mend.constants import LINE_SECONDS, LINE_SHARE
 from handgrad.mend.draw import Draw
 from handgrad.mend.needed import find_values, value_name
 from handgrad.mend.search import find_edits
@@ -23,8 +23,11 @@ def search_change(
 ) -> Change | Place | None:
     """The smallest change with which the judge certifies the passes; else the line that is wrong, if only one can be.
 
-    None where nothing is wrong on the draws, where the code does more than compute, or where nothing is found in time.
+    seconds: for all of it. A part is kept for the line, where no change is found: for its value here, for the ledger
+    where the search knows no line. None where nothing is wrong on the draws, where the code does more than compute, or
+    where nothing is found in time.
     """
+    deadline, kept = time.monotonic() + seconds, min(LINE_SECONDS, seconds * LINE_SHARE)
     if not draws or not only_computes(program):
         return None
     running = parts_that_run(program, draws[0].run)
@@ -33,13 +36,13 @@ def search_change(
         made = attempt(running.made, trees).value
         return made is not None and certifies(made)
 
-    edits, suspect = find_edits(running, draws, confirm, seconds)
+    edits, suspect = find_edits(running, draws, confirm, deadline - kept)
     if edits is not None and (change := describe_edits(edits)) is not None:
         return replace(change, words=attempt(describe_change, edits, running.parts).value or "")  # words cost no change
     if suspect is None:
         return None
     part, statement = suspect
-    values = find_values(running, draws, statement, time.monotonic() + min(VALUE_SECONDS, seconds))
+    values = find_values(running, draws, statement, deadline)
     words = attempt(describe_value, *zip(*values, strict=True)).value if values else ""
     place = describe_place(part, statement.lineno)  # type: ignore[attr-defined]
     return replace(place, words=f"{value_name(statement)}: {words}" if words else "")

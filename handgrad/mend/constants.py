@@ -12,6 +12,8 @@ CLOSED = 1e-6
 ROUNDED = 1e-11
 LINEAR = 1e-2
 NEWTON_STEPS = 8
+PARTS_OF_A_STEP = (1, 1 / 2, 1 / 4, 1 / 16)
+MOST_CURVED = 40
 NEAR = 1e-3
 SAME = 1e-5
 FITS = 1e-6
@@ -23,7 +25,9 @@ MOST_PIECES = 120
 MOST_STEPS = 3
 FORWARD = 3.0
 RETURN = 0.5
-VALUE_SECONDS = 2
+LINE_SECONDS = 2
+LINE_SHARE = 0.2
+MOST_COUNTS = 40
 REASONS = {
     "RIGHT": "of a tensor's largest entry: so far off a candidate may be to be judged at all",
     "ROUNDINGS": "the same in low precision, where so many roundings of that entry are more than RIGHT",
@@ -34,6 +38,8 @@ REASONS = {
     "ROUNDED": "of the size of everything: what rounding leaves",
     "LINEAR": "of what is missing: what one step may leave where the value stands in a square or under a root",
     "NEWTON_STEPS": "of which each doubles the right digits",
+    "PARTS_OF_A_STEP": "tried in turn where the whole one goes too far, as in an exponent",
+    "MOST_CURVED": "numbers of a value in which something bends so much that one step leaves more than LINEAR",
     "NEAR": "of what is missing: an edit whose value comes so near is tried in earnest",
     "SAME": "of the largest entry: so far least squares may be from a value that is known to be right",
     "FITS": "of the largest entry of a value: so near must come what is at hand to stand for it beside something else",
@@ -45,5 +51,7 @@ REASONS = {
     "MOST_STEPS": "changes at different places, one after the other: each is a search of its own",
     "FORWARD": "more that a change of the forward pass costs where y is right: a slip is seldom in what it hands on",
     "RETURN": "more that a change costs where results are returned: the line that made one says more",
-    "VALUE_SECONDS": "at most, for saying what is wrong with the value of a line for which no change was found",
+    "LINE_SECONDS": "at most, kept for the line that is wrong and for what is wrong with it, where no change is found",
+    "LINE_SHARE": "of the time, kept for the same",
+    "MOST_COUNTS": "numbers at hand of which others are made: the pairs grow with the square of it",
 }

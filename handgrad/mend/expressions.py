@@ -3,10 +3,12 @@
 import ast
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from types import CodeType
 from typing import NamedTuple
 
 from handgrad.mend.local_edits import Edit, local_edits
-from handgrad.mend.templates import AROUND, SCALED, TOGETHER, WITH_NUMBER
+from handgrad.mend.templates import AROUND, SCALED
 from handgrad.source.tree import changed, expression, parents_of
 
 
@@ -31,6 +33,13 @@ def edits_inside(
     """The edits of a node and of its parts, down to those that are edited elsewhere."""
     yield from edits(node)
     parents = parents_of(node)
+    for part in parts_inside(node, elsewhere):
+        for new, cost in edits(part):
+            yield Edit(changed(node, {part: new}, parents), cost)
+
+
+def parts_inside(node: ast.expr, elsewhere: Callable[[ast.AST], bool]) -> Iterator[ast.expr]:
+    """The expressions in a node, down to those that are edited elsewhere."""
     inside = list(ast.iter_child_nodes(node))
     while inside:
         part = inside.pop(0)
@@ -38,8 +47,7 @@ def edits_inside(
             continue
         inside += list(ast.iter_child_nodes(part))
         if isinstance(part, ast.expr) and isinstance(getattr(part, "ctx", ast.Load()), ast.Load):
-            for new, cost in edits(part):
-                yield Edit(changed(node, {part: new}, parents), cost)
+            yield part
 
 
 def around(node: ast.expr, writing: Writing) -> Iterator[Edit]:
@@ -54,26 +62,26 @@ def scaled(node: ast.expr, writing: Writing) -> Iterator[Edit]:
         yield Edit(filled(text, writing, e=node), cost)
 
 
-def together(node: ast.expr, other: ast.expr, writing: Writing, more: float, *, number: bool) -> Iterator[Edit]:
-    """The expression together with another one. more: what that one costs by itself; number: whether it is one."""
-    for text, cost in templates(WITH_NUMBER if number else TOGETHER):
-        yield Edit(filled(text, writing, e=node, m=other), cost + more)
-
-
 def templates(table: Mapping[float, str]) -> Iterator[tuple[str, float]]:
     """Every template of a table with its cost."""
     for cost, texts in table.items():
         yield from ((text.strip(), cost) for text in texts.split(";") if text.strip())
 
 
-_templates: dict[tuple[str, Writing], ast.expr] = {}
+@cache
+def parsed(text: str, writing: Writing) -> ast.expr:
+    """A template as a tree, with the names _e_, _m_ and _n_ for what is put in."""
+    return expression(text.format(e="_e_", m="_m_", n="_n_", **writing._asdict()))
+
+
+@cache
+def compiled(text: str, writing: Writing) -> CodeType:
+    """A template as code that takes values by the same names."""
+    return compile(ast.Expression(parsed(text, writing)), "<template>", "eval")
 
 
 def filled(text: str, writing: Writing, **parts: ast.expr) -> ast.expr:
     """The template with these expressions in it."""
-    if (text, writing) not in _templates:
-        named = text.format(e="_e_", m="_m_", n="_n_", **writing._asdict())
-        _templates[text, writing] = expression(named)
     marks = {f"_{name}_": part for name, part in parts.items()}
 
     def build(node: ast.AST) -> ast.AST:
@@ -87,4 +95,4 @@ def filled(text: str, writing: Writing, **parts: ast.expr) -> ast.expr:
                 setattr(new, name, [build(v) if isinstance(v, ast.AST) else v for v in value])
         return new
 
-    return build(_templates[text, writing])  # type: ignore[return-value]
+    return build(parsed(text, writing))  # type: ignore[return-value]

@@ -1,32 +1,47 @@
 """The edits of one expression whose value should be another: tried at its line, by value, without running the code."""
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from handgrad.arrays.precision import to64
-from handgrad.judge.isolation import attempt
-from handgrad.mend.expressions import Writing, around, edits_inside, filled, own_edits, scaled, together
-from handgrad.mend.local_edits import MODULES, Edit
-from handgrad.mend.material import AtHand, is_value
-from handgrad.mend.pairs import pairs
+from handgrad.judge.isolation import quiet
+from handgrad.mend.expressions import (
+    Writing,
+    around,
+    compiled,
+    edits_inside,
+    filled,
+    own_edits,
+    parts_inside,
+    scaled,
+    templates,
+)
+from handgrad.mend.local_edits import MODULES, Edit, number
+from handgrad.mend.material import AtHand, Item, is_value
+from handgrad.mend.numbers import find_number, numbers_at_hand, written
+from handgrad.mend.pairs import Float, pairs
 from handgrad.mend.required import Need
+from handgrad.mend.templates import TOGETHER, WITH_NUMBER
+from handgrad.source.tree import changed, parents_of
 
 
 @dataclass(frozen=True, eq=False)
 class Lookup:
     """An expression, what it gave, what it should give, and what can be written there (None: nothing can be evaluated).
 
-    numbers: constants of both passes; has_need: whether another value of a part of the expression would help as well.
+    turns: of how many of the times that it was computed it can be evaluated again, from the first on; numbers:
+    constants of both passes; has_need: whether another value of a part of the expression would help as well.
     """
 
     node: ast.expr
     value: Any
     need: Need
     hand: AtHand | None
+    turns: int
     names: tuple[str, ...]
     numbers: tuple[float, ...]
     writing: Writing
@@ -44,9 +59,42 @@ class Lookup:
         """Put together with, or replaced by, something at hand."""
         for item in self.hand.items if self.hand else ():
             if item.is_piece is pieces:
-                yield from self.plausible(
-                    together(self.node, item.node, self.writing, item.cost, number=item.is_number)
-                )
+                yield from self.joined_to(item, WITH_NUMBER if item.is_number else TOGETHER)
+
+    def joined_to(self, item: Item, table: Mapping[float, str]) -> list[Edit]:
+        """Put together with one thing at hand. Of hundreds of templates only those that fit are written down."""
+        module = self.writing.np
+        scope = {"_e_": self.value, "_m_": item.value, module: self.hand and self.hand.turns[0].get(module)}
+        found = []
+        with quiet():
+            for text, cost in templates(table):
+                try:
+                    value = eval(compiled(text, self.writing), scope)
+                except Exception:  # shapes that do not fit, a number where an array is meant
+                    continue
+                if self.fits([value]):
+                    found.append(Edit(filled(text, self.writing, e=self.node, m=item.node), cost + item.cost))
+        return list(self.plausible(iter(found))) if self.turns > 1 else found
+
+    def renumbered(self) -> Iterator[Edit]:
+        """A number in it as another one, found by the value it must have and written with what is at hand."""
+        if self.hand is None or not self.is_settled:
+            return
+        known = numbers_at_hand(self.hand.items, self.numbers, self.writing)
+        parents, wanted = parents_of(self.node), self.need.values[0]
+        for part in parts_inside(self.node, self.has_need):
+            now = self.hand.value(part)
+            if not is_value(now) or np.ndim(now) or not np.isfinite(float(now)):
+                continue
+            found = find_number(lambda n, p=part: self.value_with(p, n), float(now), wanted)  # type: ignore[misc]
+            for new, cost in written(found, known, self.writing) if found is not None else ():
+                yield from self.plausible(iter([Edit(changed(self.node, {part: new}, parents), cost)]))
+
+    def value_with(self, part: ast.expr, new: float) -> Float | None:
+        """The value with a number in the place of a part; None where it has another shape."""
+        assert self.hand is not None
+        value = self.hand.value(changed(self.node, {part: number(new)}, parents_of(self.node)))
+        return to64(value) if is_value(value) and np.shape(value) == np.shape(self.value) else None
 
     def scaled(self) -> Iterator[Edit]:
         """Times a number that stands nowhere."""
@@ -54,28 +102,46 @@ class Lookup:
 
     def joined_twice(self) -> Iterator[Edit]:
         """Put together with two things at hand, the second found by the value it must have."""
-        if self.hand is not None and self.need.unique and np.all(to64(self.value)):
-            for text, values, cost in pairs(to64(self.value), self.need.values[0], self.hand.items):
+        if self.hand is not None and self.is_settled and np.all(to64(self.value)):
+            for text, values, cost in pairs(to64(self.value), self.need.values[0], self.hand.items, self.writing):
                 yield from self.plausible(iter([Edit(filled(text, self.writing, e=self.node, **values), cost)]))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no other value would do the first time."""
+        return self.need.settled and bool(self.need.matters[0].all())
 
     def plausible(self, edits: Iterator[Edit]) -> Iterator[Edit]:
         """Those that give the value that is needed; all where that cannot be told."""
         for edit in edits:
-            if self.hand is None or self.fits(self.hand.value(edit.node)):
+            if self.hand is None or self.does(self.hand, edit.node):
                 yield edit
 
-    def fits(self, value: Any) -> bool:
-        """Whether the value does what is needed, as far as one evaluation can tell."""
-        if not is_value(value):
+    def does(self, hand: AtHand, node: ast.expr) -> bool:
+        """Whether an expression does what is needed: the first time, then every time that it can be evaluated."""
+        return self.fits([hand.value(node)]) and (
+            self.turns == 1 or self.fits([hand.value(node, turn) for turn in range(self.turns)])
+        )
+
+    def fits(self, values: Sequence[Any]) -> bool:
+        """Whether the values do what is needed, as far as so many of them can tell."""
+        try:
+            found = [np.broadcast_to(to64(v), g.shape) for v, g in zip(values, self.need.given, strict=False)]
+        except (TypeError, ValueError):  # what is no number or array, and what has another shape
             return False
-        found = attempt(lambda: np.broadcast_to(to64(value), np.shape(to64(self.value)))).value
-        return found is not None and self.need.served_by(found)
+        return all(map(is_value, values)) and self.need.served_by(*found)
 
 
-def can_evaluate(hand: AtHand, node: ast.expr, value: Any) -> bool:
-    """Whether the expression gives at its line what it gave in the run: not inside a comprehension, or a later turn."""
-    found = hand.value(node)
-    return is_value(found) and np.shape(found) == np.shape(value) and np.array_equal(to64(found), to64(value))
+def count_turns(hand: AtHand, node: ast.expr, values: Sequence[Any]) -> int:
+    """How many times, from the first on, the expression gives at its line what it gave in the run.
+
+    None inside a comprehension, for example, and for what is computed again where the line runs once.
+    """
+    for turn, value in enumerate(values[: len(hand.turns)]):
+        found = hand.value(node, turn)
+        if not (is_value(found) and np.shape(found) == np.shape(value) and np.array_equal(to64(found), to64(value))):
+            return turn
+    return min(len(values), len(hand.turns))
 
 
 def writing_of(scope: Mapping[str, Any], tree: ast.AST) -> Writing:

@@ -1,7 +1,7 @@
 """What can be written at a line of the backward pass: its names, what they hold, and pieces of both passes."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from handgrad.judge.isolation import attempt, contents
 from handgrad.mend.constants import MOST_NODES, MOST_PIECES
 from handgrad.source.program import Part, Program
 from handgrad.source.taps import Tapped, Taps
-from handgrad.source.tree import changed, parents_of
+from handgrad.source.tree import changed, located, parents_of
 
 # What it costs to write a name, an entry of a cache or object, a name from outside, and each expression of a piece:
 # added to a template's cost, so that of two changes the one of nearer things comes first.
@@ -38,25 +38,28 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class AtHand:
-    """names: of arrays and numbers; items: everything that can be written; scope: for evaluating it."""
+    """names: of arrays and numbers; items: everything that can be written; turns: the names and values there, for
+    evaluating it, the first few times that the line was run.
+    """
 
-    scope: dict[str, Any]
+    turns: tuple[dict[str, Any], ...]
     names: tuple[str, ...]
     items: tuple[Item, ...]
 
-    def value(self, node: ast.expr) -> Any:
+    def value(self, node: ast.expr, turn: int = 0) -> Any:
         """What an expression gives here; None if it raises."""
-        return attempt(evaluate, node, self.scope).value
+        return attempt(evaluate, node, self.turns[turn]).value
 
 
 def evaluate(node: ast.expr, scope: Mapping[str, Any]) -> Any:
-    code = compile(ast.fix_missing_locations(ast.Expression(node)), "<expression>", "eval")
+    code = compile(located(ast.Expression(node)), "<expression>", "eval")
     return eval(code, dict(scope))  # the reader's own expression, or an edit of it
 
 
-def at_hand(program: Program, part: Part, here: Mapping[str, Any], tapped: Tapped, noted: Taps) -> AtHand:
-    """Everything that can be written where these names are known."""
-    scope = {**part.source.function.__globals__, **closure_values(program), **here}
+def at_hand(program: Program, part: Part, turns: Sequence[Mapping[str, Any]], tapped: Tapped, noted: Taps) -> AtHand:
+    """Everything that can be written where these names are known, as it was the first time."""
+    around, here = {**part.source.function.__globals__, **closure_values(program)}, turns[0]
+    scope = {**around, **here}
     items = {ast.dump(i.node): i for i in (*entries(here), *numbers_outside(program, here, scope))}
     found, seen = [], set()
     for item in (*items.values(), *pieces(program, here, list(items.values()), scope, tapped, noted)):
@@ -65,7 +68,7 @@ def at_hand(program: Program, part: Part, here: Mapping[str, Any], tapped: Tappe
             seen.add(key)
             found.append(item)
     names = tuple(i.node.id for i in items.values() if isinstance(i.node, ast.Name))
-    return AtHand(scope, names, tuple(found))
+    return AtHand(tuple({**around, **turn} for turn in turns), names, tuple(found))
 
 
 def closure_values(program: Program) -> dict[str, Any]:
@@ -125,13 +128,13 @@ def pieces(
                 yield Item(renamed, value, OUTSIDE + OF_PIECE * size)
 
 
-PIECES = (ast.BinOp, ast.Call, ast.Compare, ast.UnaryOp, ast.Subscript, ast.IfExp)
+PIECES = (ast.BinOp, ast.Call, ast.Compare, ast.UnaryOp, ast.Subscript, ast.Attribute, ast.IfExp)
 
 
 def last_names(part: Part, tapped: Tapped, noted: Taps) -> Mapping[str, Any]:
     """The names of a part as they were before its last statement that was run."""
     own = [i for i, s in enumerate(tapped.before) if i in noted.here and tapped.owner[s] is part]
-    return noted.here[own[-1]] if own else {}
+    return noted.here[own[-1]][0] if own else {}
 
 
 def rename(node: ast.expr, there: Mapping[str, Any], here: Mapping[str, Any], items: list[Item]) -> ast.expr | None:

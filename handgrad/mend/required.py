@@ -6,7 +6,7 @@ value that is needed. Where no value of an expression helps, no change of that e
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -15,7 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.arrays.precision import to64
-from handgrad.mend.constants import CLOSED, LINEAR, MOST_NUMBERS, NEAR, NEWTON_STEPS, ROUNDED, STEP
+from handgrad.mend.constants import (
+    CLOSED,
+    LINEAR,
+    MOST_CURVED,
+    MOST_NUMBERS,
+    NEAR,
+    NEWTON_STEPS,
+    PARTS_OF_A_STEP,
+    ROUNDED,
+    STEP,
+)
 from handgrad.mend.draw import Draw, vector
 from handgrad.mend.slopes import Slopes, find_slopes, size_of, split
 from handgrad.source.taps import Tapped, Taps, flat
@@ -29,28 +39,41 @@ class Need:
     """place: a number of the taps; values: what it must be, each time; fixes: the tensors that are then right.
 
     slope, gap  how everything moves with the value, and by how much it must move
-    unique      whether no other value would do
+    matters     of which entries anything that is asked depends, each time
+    settled     whether no other value would do in those
     """
 
     place: int
     given: tuple[Float, ...]
     values: tuple[Float, ...]
-    unique: bool
+    settled: bool
+    matters: tuple[NDArray[np.bool_], ...]
     fixes: frozenset[str]
     slope: Float
     gap: Float
 
-    def served_by(self, value: Float) -> bool:
-        """Whether a value, the first time it is computed, does what is needed, as far as that can be told."""
-        if not np.isfinite(value).all():
+    @property
+    def unique(self) -> bool:
+        """Whether no other value would do."""
+        return self.settled and all(m.all() for m in self.matters)
+
+    def served_by(self, *values: Float) -> bool:
+        """Whether these values, of the first times it is computed, do what is needed, as far as that can be told."""
+        if not all(np.isfinite(v).all() for v in values):
             return False
-        first, gap = self.values[0], self.values[0] - self.given[0]
-        if self.unique:
-            return bool(np.max(np.abs(value - first)) <= NEAR * np.max(np.abs(gap)) + ROUNDED * np.max(np.abs(first)))
-        if len(self.values) > 1:
+        if self.settled:
+            first = zip(values, self.given, self.values, self.matters, strict=False)
+            return all(is_served(v[m], g[m], n[m]) for v, g, n, m in first)
+        if len(values) < len(self.values):
             return True
-        moved = self.slope @ (value - self.given[0]).reshape(-1)
+        moved = self.slope @ np.concatenate([(v - g).reshape(-1) for v, g in zip(values, self.given, strict=True)])
         return bool(np.max(np.abs(moved - self.gap), initial=0.0) <= NEAR * np.max(np.abs(self.gap), initial=0.0))
+
+
+def is_served(value: Float, given: Float, needed: Float) -> bool:
+    """Whether a value is the one that is needed, up to what least squares leave of the difference."""
+    room = NEAR * np.max(np.abs(needed - given), initial=0.0) + ROUNDED * np.max(np.abs(needed), initial=0.0)
+    return bool(np.max(np.abs(value - needed), initial=0.0) <= room)
 
 
 class Needs(NamedTuple):
@@ -156,35 +179,59 @@ class Question:
         if delta is None:
             return None
         needed = tuple(to64(v) + d for v, d in zip(values, split(delta, values), strict=True))
-        unique = bool(np.linalg.matrix_rank(J) == J.shape[1])
+        matters = np.abs(J).max(axis=0) > ROUNDED * np.abs(J).max()
+        settled = bool(np.linalg.matrix_rank(J[:, matters]) == matters.sum())
+        split_up = tuple(m.astype(bool) for m in split(matters, values))
         given = tuple(map(to64, values))
-        return Need(place, given, needed, unique, fixes, J, (self.right - self.base)[rows])
+        return Need(place, given, needed, settled, split_up, fixes, J, (self.right - self.base)[rows])
 
     def _solve(self, place: int, J: Float, rows: Rows, fixes: Collection[str]) -> Float | None:
         """The change of the value that puts everything right.
 
-        One step where everything is linear in the value; a few where it stands in a square or under a root.
+        One step where everything is linear in the value; a few where it stands in a square, a root or an exponent.
         """
         size = float(np.max(np.abs(self.right), initial=0.0) + np.max(np.abs(self.base), initial=0.0))
         asked = np.isin(self.owner, [*fixes, *(set(self.names) - self.wrong)])
-        gap = float(np.max(np.abs(self.right - self.base)[asked], initial=0.0))
+
+        def left(there: Float) -> float:
+            return float(np.max(np.abs(there - self.right)[asked], initial=0.0))
+
+        gap = left(self.base)
         enough = max(CLOSED * gap, ROUNDED * size)
         delta, now = np.zeros(J.shape[1]), self.base
         for _ in range(NEWTON_STEPS):
-            left = (self.right - now)[rows]
-            more = np.linalg.lstsq(J, left, rcond=1e-9)[0]
-            if not np.max(np.abs(J @ more - left), initial=0.0) <= max(enough, LINEAR * gap):
+            step = self._step(place, delta, now, J, rows, left, max(enough, LINEAR * gap))
+            if step is None:
                 return None
-            delta = delta + more
-            there = self._moved(place, delta)
-            if there is None:
-                return None
-            now = there
-            if np.max(np.abs(now - self.right)[asked], initial=0.0) <= enough:
+            delta, now = step
+            if left(now) <= enough:
                 return delta
             if (slope := self._slope_at(place, delta, now)) is None:
                 return None
             J = slope[rows]
+        return None
+
+    def _step(
+        self, place: int, delta: Float, now: Float, J: Float, rows: Rows, left: Callable[[Float], float], little: float
+    ) -> tuple[Float, Float] | None:
+        """A change that leaves less, and what comes of it: the whole step that closes the gap, or a part of it.
+
+        None where the step leaves much although everything went along the straight line it was found on: then no
+        value helps.
+        """
+        missing = (self.right - now)[rows]
+        step = np.linalg.lstsq(J, missing, rcond=1e-9)[0]
+        closes = np.max(np.abs(J @ step - missing), initial=0.0) <= little
+        if not closes and len(step) > MOST_CURVED:
+            return None
+        for part in PARTS_OF_A_STEP:
+            there = self._moved(place, delta + part * step)
+            if there is None:
+                continue
+            if not closes and part == 1 and np.max(np.abs((there - now)[rows] - J @ step), initial=0.0) <= little:
+                return None
+            if left(there) < left(now):
+                return delta + part * step, there
         return None
 
     def _known_slope(self, place: int) -> tuple[Float, Rows]:

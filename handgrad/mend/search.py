@@ -2,7 +2,7 @@
 
 import ast
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
@@ -13,7 +13,7 @@ from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
 from handgrad.mend.draw import Draw
 from handgrad.mend.expressions import around, own_edits
 from handgrad.mend.local_edits import Edit, is_number
-from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
+from handgrad.mend.lookup import Lookup, count_turns, writing_of
 from handgrad.mend.material import AtHand, at_hand
 from handgrad.mend.required import Need, find_needs
 from handgrad.mend.statements import further_rewrites, rewrites
@@ -28,12 +28,16 @@ HandAt = Callable[[Part, ast.AST], AtHand | None]
 Confirm = Callable[[Mapping[Part, ast.AST]], bool]
 
 
-class Candidate(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Candidate:
     """Edits of one part, and what they cost."""
 
     part: Part
     edits: Edits
     cost: float
+
+
+Blind = Callable[[str], Sequence[Candidate]]
 
 
 @dataclass(eq=False)
@@ -47,10 +51,12 @@ class Search:
     parents: Mapping[Part, Mapping[ast.AST, ast.AST]]
     made: dict[Part, dict[ast.AST, Any]] = field(default_factory=dict)  # by the steps so far
     suspect: tuple[Part, ast.AST] | None = None  # the statement that is wrong, if it is known which
+    seen: dict[tuple[Candidate, Draw], frozenset[str]] = field(default_factory=dict)  # what is wrong with whom, where
 
     def step(self) -> Candidate | None:
         """The cheapest candidate that makes everything right; else one that makes the most tensors right."""
-        before = [draw.wrong(self.run(draw, None)) for draw in self.draws]
+        self.seen.clear()
+        before = [draw.wrong(self.run(draw, self.trees(None))) for draw in self.draws]
         tapped = Tapped(self.program, self.trees(None))
         known = find_needs(tapped, self.draws[0], self.deadline)
         noted, needs = known.noted, known.found
@@ -58,9 +64,10 @@ class Search:
         @cache
         def hand_at(part: Part, statement: ast.AST) -> AtHand | None:
             """What is at hand there: the same for all expressions of a statement."""
-            here = noted.here.get(tapped.statement_number.get(statement, -1))
-            return None if here is None else at_hand(self.program, part, here, tapped, noted)
+            turns = noted.here.get(tapped.statement_number.get(statement, -1))
+            return at_hand(self.program, part, turns, tapped, noted) if turns else None
 
+        blind = self.blind(tapped, noted)
         if not self.made:
             self.suspect = find_suspect(tapped, known, before[0])
         goals = dict.fromkeys([before[0], *sorted((n.fixes for n in needs), key=len, reverse=True)])
@@ -70,7 +77,7 @@ class Search:
             chosen = [n for n in needs if n.fixes == goal]
             lost = not needs and goal == before[0]
             for own in right_last(chosen, tapped, known):
-                for candidates in self.tiers(tapped, noted, hand_at, own, lost=lost):
+                for candidates in self.tiers(tapped, noted, hand_at, own, blind, lost=lost):
                     if (found := self.first_right(candidates, goal, before)) is not None:
                         return found
                     if time.monotonic() > self.deadline:
@@ -78,11 +85,11 @@ class Search:
         return None
 
     def first_right(
-        self, candidates: Iterator[Candidate], goal: frozenset[str], before: Sequence[frozenset[str]]
+        self, candidates: Iterable[Candidate], goal: frozenset[str], before: Sequence[frozenset[str]]
     ) -> Candidate | None:
         """The cheapest that fits, and is confirmed if nothing is wrong with it. At least one is put to the judge."""
         for candidate in sorted(self.fitting(candidates, goal, before), key=lambda c: self.price(c, goal)):
-            if not self.rights_all(candidate) or self.confirm(self.trees(candidate)):
+            if any(self.wrong(candidate, draw) for draw in self.draws) or self.confirm(self.trees(candidate)):
                 return candidate
             if time.monotonic() > self.deadline:
                 return None
@@ -100,8 +107,8 @@ class Search:
         return isinstance(node, ast.Return)
 
     def tiers(
-        self, tapped: Tapped, noted: Taps, hand_at: HandAt, needs: Sequence[Need], *, lost: bool
-    ) -> Iterator[Iterator[Candidate]]:
+        self, tapped: Tapped, noted: Taps, hand_at: HandAt, needs: Sequence[Need], blind: Blind, *, lost: bool
+    ) -> Iterator[Iterable[Candidate]]:
         """Candidates in the order in which they are tried. lost: nothing is known of what is needed."""
         needed = {tapped.places[need.place].node for need in needs}
         looks = [look for need in needs if (look := self.look(tapped, noted, hand_at, need, needed)) is not None]
@@ -110,16 +117,30 @@ class Search:
             return chain.from_iterable(in_part(part, look.node, edits(look)) for part, look in looks)
 
         yield by_value(Lookup.small)
-        yield self.of_statements()
+        yield blind("statements")
         yield by_value(Lookup.wrapped)
+        yield by_value(Lookup.renumbered)
         yield by_value(lambda look: look.joined(pieces=False))
-        yield self.of_parts(tapped)
+        yield blind("parts")
         yield by_value(lambda look: look.joined(pieces=True))
-        yield self.of_several(tapped)
+        yield blind("several")
         yield by_value(Lookup.scaled)
         yield by_value(Lookup.joined_twice)
         if lost:
             yield self.everywhere(tapped)
+
+    def blind(self, tapped: Tapped, noted: Taps) -> Blind:
+        """Candidates that are the same whatever is to be put right: each is made, and run on a draw, once."""
+
+        def has_numbers(node: ast.AST) -> bool:
+            return tapped.number.get(node) in noted.values  # type: ignore[call-overload]
+
+        made: dict[str, Callable[[], Iterator[Candidate]]] = {
+            "statements": self.of_statements,
+            "parts": lambda: self.of_parts(has_numbers),
+            "several": lambda: self.of_several(tapped),
+        }
+        return cache(lambda name: list(made[name]()))
 
     def look(
         self, tapped: Tapped, noted: Taps, hand_at: HandAt, need: Need, needed: set[ast.expr]
@@ -129,22 +150,23 @@ class Search:
         if node not in self.parents[part]:
             return None
         hand = hand_at(part, statement)
-        value = noted.values[need.place][0]
+        values = noted.values[need.place]
         names = part.source.function.__code__.co_varnames if hand is None else hand.names
-        if hand is not None and not can_evaluate(hand, node, value):
-            hand = None
+        turns = 0 if hand is None else count_turns(hand, node, values)
         writing = writing_of(part.source.function.__globals__, part.source.tree)
-        return part, Lookup(node, value, need, hand, names, self.numbers, writing, needed.__contains__)
+        return part, Lookup(
+            node, values[0], need, hand if turns else None, turns, names, self.numbers, writing, needed.__contains__
+        )
 
     def of_statements(self) -> Iterator[Candidate]:
         for part in self.program.parts:
             for edits, cost in rewrites(part.source.tree, part.source.function.__code__.co_varnames):
                 yield Candidate(part, edits, cost)
 
-    def of_parts(self, tapped: Tapped) -> Iterator[Candidate]:
+    def of_parts(self, has_numbers: Callable[[ast.AST], bool]) -> Iterator[Candidate]:
         for part in self.program.parts:
             names = part.source.function.__code__.co_varnames
-            for edits, cost in further_rewrites(part.source.tree, names, self.numbers, tapped.number.__contains__):
+            for edits, cost in further_rewrites(part.source.tree, names, self.numbers, has_numbers):
                 yield Candidate(part, edits, cost)
 
     def of_several(self, tapped: Tapped) -> Iterator[Candidate]:
@@ -174,7 +196,7 @@ class Search:
                 yield from in_part(part, node, around(node, writing))
 
     def fitting(
-        self, candidates: Iterator[Candidate], goal: frozenset[str], before: Sequence[frozenset[str]]
+        self, candidates: Iterable[Candidate], goal: frozenset[str], before: Sequence[frozenset[str]]
     ) -> Iterator[Candidate]:
         """Those that make these tensors right on every draw, and spoil none."""
         for candidate in candidates:
@@ -182,18 +204,21 @@ class Search:
                 return
             if any(count_idle(new) > count_idle(old) for old, new in candidate.edits.items()):
                 continue
-            wrong = (draw.wrong(self.run(draw, candidate)) for draw in self.draws)
+            wrong = (self.wrong(candidate, draw) for draw in self.draws)
             if all(now <= then - goal for now, then in zip(wrong, before, strict=True)):
                 yield candidate
 
-    def run(self, draw: Draw, candidate: Candidate | None) -> Any:
-        """The results on a draw; None where the candidate is no Python, or raises."""
-        made = attempt(lambda: self.program.made(self.trees(candidate))).value
-        return None if made is None else draw.outputs(made)
+    def wrong(self, candidate: Candidate, draw: Draw) -> frozenset[str]:
+        """What is wrong with a candidate on a draw."""
+        if (candidate, draw) not in self.seen:
+            trees = attempt(self.trees, candidate).value
+            self.seen[candidate, draw] = draw.wrong(None if trees is None else self.run(draw, trees))
+        return self.seen[candidate, draw]
 
-    def rights_all(self, candidate: Candidate) -> bool:
-        """Whether nothing is wrong with it on any draw, so that it is worth judging."""
-        return not any(draw.wrong(self.run(draw, candidate)) for draw in self.draws)
+    def run(self, draw: Draw, trees: Mapping[Part, ast.AST]) -> Any:
+        """The results on a draw; None where the trees are no Python, or raise."""
+        made = attempt(self.program.made, trees).value
+        return None if made is None else draw.outputs(made)
 
     def trees(self, candidate: Candidate | None) -> dict[Part, ast.AST]:
         """The trees of the parts that are changed, by the steps so far or by the candidate."""
@@ -241,15 +266,15 @@ class FoundEdits(NamedTuple):
     suspect: tuple[Part, ast.AST] | None = None
 
 
-def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, seconds: float) -> FoundEdits:
-    """What was found in time."""
+def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, deadline: float) -> FoundEdits:
+    """What was found before the deadline, of the monotonic clock; a candidate that is with the judge is waited for."""
     parents = {part: parents_of(part.source.tree) for part in program.parts}
-    search = Search(program, draws, confirm, time.monotonic() + seconds, parents)
+    search = Search(program, draws, confirm, deadline, parents)
     with safely():
         for _ in range(MOST_STEPS):
             if (step := search.step()) is None:
                 break
             search.made[step.part] = {**search.made.get(step.part, {}), **step.edits}
-            if not search.draws[0].wrong(search.run(search.draws[0], None)):
+            if not search.draws[0].wrong(search.run(search.draws[0], search.trees(None))):
                 return FoundEdits(search.made)
     return FoundEdits(None, search.suspect)

@@ -31,13 +31,13 @@ def rewrites(tree: ast.AST, names: Sequence[str]) -> Iterator[Rewrite]:
 
 
 def further_rewrites(
-    tree: ast.AST, names: Sequence[str], numbers: Sequence[float], is_place: Callable[[ast.AST], bool]
+    tree: ast.AST, names: Sequence[str], numbers: Sequence[float], has_numbers: Callable[[ast.AST], bool]
 ) -> Iterator[Rewrite]:
     """Edits of those parts of statements that have no value to be compared; statements far from their place."""
     for block in blocks(tree):
         for statement in block:
             if not isinstance(statement, DEFINITIONS):
-                yield from of_parts(statement, names, numbers, is_place)
+                yield from of_parts(statement, names, numbers, has_numbers)
         yield from of_places(block)
 
 
@@ -108,7 +108,7 @@ def of_results(statement: ast.stmt, names: Sequence[str]) -> Iterator[Rewrite]:
 
 
 def of_parts(
-    statement: ast.stmt, names: Sequence[str], numbers: Sequence[float], is_place: Callable[[ast.AST], bool]
+    statement: ast.stmt, names: Sequence[str], numbers: Sequence[float], has_numbers: Callable[[ast.AST], bool]
 ) -> Iterator[Rewrite]:
     """Conditions, indices, loop ranges: what stands in no expression that gives numbers."""
     roots = [getattr(statement, n, None) for n in ("value", "iter", "test", "target")] + list(
@@ -120,9 +120,9 @@ def of_parts(
         if isinstance(getattr(root, "ctx", ast.Load()), ast.Store):
             inside = [n.slice for n in ast.walk(root) if isinstance(n, ast.Subscript)]
         else:
-            inside = [] if is_place(root) else [root]
+            inside = [] if has_numbers(root) else [root]
         for part in inside:
-            for new, cost in own_edits(part, names, numbers, is_place):
+            for new, cost in own_edits(part, names, numbers, has_numbers):
                 yield Rewrite({part: new}, cost + 0.3)
     if isinstance(statement, ast.For) and isinstance(statement.iter, ast.Call):
         backwards = ast.Call(ast.Name("reversed", ast.Load()), [statement.iter], [])

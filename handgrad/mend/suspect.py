@@ -29,17 +29,19 @@ Times = Sequence[Float]  # a value, once for each time it is computed
 
 
 def find_suspect(tapped: Tapped, needs: Needs, wrong: frozenset[str]) -> Statement | None:
-    """None where more than one statement could be wrong, or not every one was asked."""
+    """None where more than one statement could be wrong, where not every one was asked, or where what goes in is not
+    known to be right: then the mistake may be there, or at two places.
+    """
     if not needs.complete:
         return None
-    whole = [need for need in needs.found if need.fixes == wrong]
-    statements = by_statement(tapped, needs, whole)
-    if len(statements) == 1:
-        return next(iter(statements))
     known = Known(tapped, needs)
+    whole = [need for need in needs.found if need.fixes == wrong and ("y" in wrong or not known.makes_y(need.place))]
+    statements = by_statement(tapped, needs, whole)
     for statement, own in statements.items():
-        if any(known.explains(need) for need in own):
-            return statement
+        if all(known.is_gradient_named(statement[1], need.given) for need in own):
+            continue
+        if len(statements) == 1 or any(known.explains(need) for need in own):
+            return statement if known.has_all_read_by(statement[1]) else None
         if not all(known.has(need.given) for need in own):
             return None
     return None
@@ -97,25 +99,43 @@ class Known:
     tapped: Tapped
     needs: Needs
 
+    @property
+    def adjoints(self) -> Mapping[int, Times]:
+        return {} if self.needs.slopes is None else self.needs.slopes.adjoints
+
+    def makes_y(self, place: int) -> bool:
+        """Whether y depends on a value: it is one of the forward pass, perhaps in a function that both passes call."""
+        return any(a.any() for a in self.adjoints.get(place, ()))
+
     def all(self) -> Iterator[Times]:
         """Each of them, for all times it was computed."""
-        slopes = self.needs.slopes
-        adjoints: Mapping[int, Times] = {} if slopes is None else slopes.adjoints
-        for place, times in adjoints.items():
-            if any(a.any() for a in times):  # y depends on it: it is one of the forward pass
+        for place, times in self.adjoints.items():
+            if self.makes_y(place):
                 yield times
                 yield [to64(v) for v in self.needs.noted.values[place]]
 
     def is_gradient_named(self, statement: ast.AST, values: Times) -> bool:
         """Whether a value is, each time, the gradient of the variable that its own name names."""
-        adjoints: Mapping[int, Times] = {} if self.needs.slopes is None else self.needs.slopes.adjoints
         said = GRADIENT_OF.fullmatch(target_of(statement))
-        for place, times in adjoints.items():
+        for place, times in self.adjoints.items():
             _, node, forward = self.tapped.places[place]
             named = said is not None and target_of(forward) in (said["after"], said["before"])
             if named and getattr(forward, "value", None) is node and each_in(values, times):
                 return True
         return False
+
+    def has_all_read_by(self, statement: ast.AST) -> bool:
+        """Whether every array that goes into a statement is right; of an entry or a slice, what it is taken from."""
+        reads: dict[ast.expr, list[int]] = {}
+        for i, place in enumerate(self.tapped.places):
+            if place.statement is statement and i in self.needs.noted.values:
+                reads.setdefault(taken_from(place.node), []).append(i)
+        return all(any(map(self.is_right, levels)) for name, levels in reads.items() if isinstance(name, ast.Name))
+
+    def is_right(self, place: int) -> bool:
+        """Whether a value read is known, a number, or zeros."""
+        times = [to64(v) for v in self.needs.noted.values[place]]
+        return all(v.ndim == 0 or not v.any() for v in times) or self.has([v for v in times if v.any()])
 
     def has(self, values: Times) -> bool:
         """Whether a value is one of them, each time."""
@@ -132,6 +152,13 @@ class Known:
             for times in self.all()
             for w in times
         )
+
+
+def taken_from(node: ast.expr) -> ast.expr:
+    """Of an attribute, an entry or a slice, what stands before the first dot or bracket."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node
 
 
 def each_in(values: Times, times: Times) -> bool:

@@ -16,6 +16,7 @@ import torch
 
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.source.read import Source, read_source
+from handgrad.source.tree import located
 
 Trees = Mapping["Part", ast.AST]
 MOST_PARTS = 60  # functions of one pair of passes
@@ -288,11 +289,10 @@ def compile_function(tree: ast.AST, source: Source, free: Mapping[str, Any]) -> 
     else:
         inner = copy.copy(tree)  # type: ignore[assignment]
         inner.decorator_list = []  # type: ignore[attr-defined]
-    own = {a.arg for a in ast.walk(tree) if isinstance(a, ast.arg)}
-    args = [ast.arg(name) for name in free if name not in own or name == "__class__"]
+    args = [ast.arg(name) for name in free]
     taken = ast.arguments(posonlyargs=[], args=args, kwonlyargs=[], kw_defaults=[], defaults=[])
     outer = ast.FunctionDef("handgrad_outer", taken, [inner], [])
-    module = ast.fix_missing_locations(ast.Module([outer], []))
+    module = located(ast.Module([outer], []))
     code = compile(module, source.file, "exec")
     made = next(c for c in code.co_consts if isinstance(c, CodeType))
     return next(c for c in made.co_consts if isinstance(c, CodeType) and c.co_name == source.function.__code__.co_name)

@@ -19,6 +19,7 @@ TAP, HERE = "__handgrad_tap__", "__handgrad_here__"
 UNTAPPED = (ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.Starred, ast.Yield, ast.YieldFrom, ast.Await,
             ast.Slice, ast.Lambda, ast.Dict, ast.Tuple, ast.List, ast.Set)  # fmt: skip
 NO_TREES: Trees = {}
+MOST_TURNS = 6  # of a loop, of which the names at hand are kept: its edges, and what is handed from one to the next
 
 
 class TappedPlace(NamedTuple):
@@ -45,14 +46,14 @@ class Taps:
 
     moves   by how much the values of a place are moved, one for each time it is computed
     values  of each place, one for each time it was computed, in order
-    here    the names and values at hand before each statement, the first time it was run
+    here    the names and values at hand before each statement, the first few times it was run
     """
 
     places: Sequence[TappedPlace]
     keep: bool = True
     moves: Mapping[int, Sequence[Any]] = field(default_factory=dict)
     values: dict[int, list[Any]] = field(default_factory=dict)
-    here: dict[int, dict[str, Any]] = field(default_factory=dict)
+    here: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     _counts: dict[int, int] = field(default_factory=dict, repr=False)
     _aliases: list[tuple[int, Any, Any]] = field(default_factory=list, repr=False)  # a place, its array and a copy
     _memory: set[int] = field(default_factory=set, repr=False)
@@ -78,8 +79,8 @@ class Taps:
         return frozenset(n for n, value, copied in self._aliases if n >= 0 and contents([value]) != contents([copied]))
 
     def note(self, number: int, names: Mapping[str, Any]) -> None:
-        if self.keep and number not in self.here:
-            self.here[number] = {n: kept(v) for n, v in names.items()}
+        if self.keep and len(known := self.here.setdefault(number, [])) < MOST_TURNS:
+            known.append({n: kept(v) for n, v in names.items()})
 
 
 def is_real(value: Any) -> bool:

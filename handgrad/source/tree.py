@@ -57,3 +57,19 @@ def blocks(root: ast.AST) -> Iterator[list[ast.stmt]]:
 def expression(text: str) -> ast.expr:
     """The tree of one expression."""
     return ast.parse(text, mode="eval").body
+
+
+def located(tree: Tree) -> Tree:
+    """The same tree, in which what was made anew has a place as well: Python compiles nothing that has none."""
+    left: list[ast.AST] = [tree]
+    while left:
+        node = left.pop()
+        if "lineno" in node._attributes and not hasattr(node, "lineno"):
+            node.lineno, node.col_offset = 1, 0  # type: ignore[attr-defined]
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                left.append(value)
+            elif isinstance(value, list):
+                left.extend(item for item in value if isinstance(item, ast.AST))
+    return tree

@@ -150,10 +150,11 @@ class Bookkeeping:
         return list(dict.fromkeys(e[0] for e, found in self.found.items() if found.verdict is LineVerdict.WRONG))
 
 
-def start(draw: LedgerDraw, steps: Steps) -> Bookkeeping:
+def start(draw: LedgerDraw, steps: Steps, deadline: float) -> Bookkeeping:
     """The books of one draw, with every value that was noted."""
     first = run_once(draw, steps, {})
-    return Bookkeeping(draw, Runs(draw, steps, first, first, time.monotonic() + SECONDS), list_meanings(draw.knowns))
+    end = min(deadline, time.monotonic() + SECONDS)
+    return Bookkeeping(draw, Runs(draw, steps, first, first, end), list_meanings(draw.knowns))
 
 
 def best(step: Step, fitting: Sequence[Meaning]) -> Meaning | None:

@@ -5,6 +5,7 @@ run with the value of every variable noted. What equals a gradient, a value or a
 What does not, but makes wrong gradients right where it is replaced by one, should have been that: it is wrong.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -21,18 +22,21 @@ from handgrad.subjects.function.adjoints import differentiable_forward
 from handgrad.subjects.function.bookkeeping import Bookkeeping, start
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, Tried
-from handgrad.subjects.function.ledger_draw import choose_draw
+from handgrad.subjects.function.ledger_draw import LedgerDraw, choose_draw
 from handgrad.subjects.function.mending import is_own
 from handgrad.subjects.function.own_forward import OwnForward, is_jax
 
 
-def keep_ledger(code: Code, tried: Sequence[Tried], seed: int) -> Ledger:
-    """The ledger on the first case that is not certified, else on the first case."""
+def keep_ledger(code: Code, tried: Sequence[Tried], seed: int, deadline: float = math.inf) -> Ledger:
+    """The ledger on the first case that is not certified, else on the first case.
+
+    deadline: of the monotonic clock, after which it is no longer asked what a wrong value should be.
+    """
     wrong = next((t for t in tried if t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED), None)
-    return write_ledger(code, (wrong or tried[0]).case, seed, certified=wrong is None)
+    return write_ledger(code, (wrong or tried[0]).case, seed, certified=wrong is None, deadline=deadline)
 
 
-def write_ledger(code: Code, case: Case, seed: int, *, certified: bool) -> Ledger:
+def write_ledger(code: Code, case: Case, seed: int, *, certified: bool, deadline: float = math.inf) -> Ledger:
     """The ledger of one case; empty, with the reason, where there can be none."""
     program = read_program(code.graph or code.forward, None if code.graph else code.backward)
     if program is None or is_own(program):
@@ -46,16 +50,16 @@ def write_ledger(code: Code, case: Case, seed: int, *, certified: bool) -> Ledge
         return Ledger(problem="forward brings its own backward pass within, which autograd would follow")
     own = OwnForward(forward, code.names, code.constants)
     with safely():
-        found = attempt(trace, code, own, Tapped(program), Steps(program), case, seed, certified)
-    if found.value is None:
-        return Ledger(problem=f"the values of forward are not known: {found.error}")
+        draw = attempt(choose_draw, code, own, Tapped(program), case, seed, certified=certified)
+        found = attempt(trace, draw.value, Steps(program), case.name, deadline) if draw.value is not None else None
+    if found is None or found.value is None:
+        return Ledger(problem=f"the values of forward are not known: {(found or draw).error}")
     return found.value
 
 
-def trace(code: Code, own: OwnForward, tapped: Tapped, steps: Steps, case: Case, seed: int, certified: bool) -> Ledger:
-    """The ledger of one case. Raises what the forward pass raises under autograd."""
-    draw = choose_draw(code, own, tapped, case, seed, certified=certified)
-    book = start(draw, steps)
+def trace(draw: LedgerDraw, steps: Steps, case: str, deadline: float) -> Ledger:
+    """The ledger of one draw."""
+    book = start(draw, steps, deadline)
     if not book.runs.first.outputs:
         return Ledger(problem="the backward pass raises an exception")
     if sum(value.size for value in book.runs.first.values.values()) > MOST_NOTED:
@@ -63,7 +67,7 @@ def trace(code: Code, own: OwnForward, tapped: Tapped, steps: Steps, case: Case,
     book.explain()
     number = book.suspect()
     suspect = None if number is None else describe_place(steps.steps[number].part, steps.steps[number].line)
-    return Ledger(tuple(make_rows(book)), "", case.name, suspect)
+    return Ledger(tuple(make_rows(book)), "", case, suspect)
 
 
 def make_rows(book: Bookkeeping) -> Iterator[LedgerRow]:

@@ -1,6 +1,7 @@
 """The change that makes a refuted function right: its own source, edited, tried on its own numbers, judged anew."""
 
 import ast
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -39,12 +40,14 @@ def find_change(
 
     None where there is no source, where it does more than compute, or where nothing is found in time.
     """
+    deadline = time.monotonic() + seconds
     program = read_program(code.graph or code.forward, None if code.graph else code.backward)
     wrong = next((t for t in tried if t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED), None)
     if program is None or wrong is None or is_own(program):
         return None
     draws = make_draws(code, reference, program, wrong, np.random.default_rng(seed))
-    return search_change(program, draws, lambda passes: certifies(with_passes(code, passes)), seconds)
+    left = deadline - time.monotonic()
+    return search_change(program, draws, lambda passes: certifies(with_passes(code, passes)), left)
 
 
 def is_own(program: Program) -> bool:

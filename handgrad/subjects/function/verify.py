@@ -4,6 +4,7 @@ The forward passes are compared first, since gradients of two different function
 gradient goes through the judge like that of any other stage.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -83,9 +84,9 @@ def verify_function(
     precision: for bfloat16 and float16, the step of the precision ladder below which code is refuted: "correctly
     rounded", "float32 inside, rounded once", "float32 inside" (sums in float32) or "rounded at every operation".
 
-    mend: for how many seconds, at most, a change of refuted code is looked for with which every gradient is CERTIFIED
-    (10 if None, 0 for not at all). It is shown in the report; nothing is written to a file. report.ledger tells what
-    every value of the backward pass is, line by line; it is kept when it is asked for.
+    mend: for how many seconds, at most, the wrong line of refuted code is looked for, and a change with which every
+    gradient is CERTIFIED (10 if None, 0 for not at all). Both are shown in the report; nothing is written to a file.
+    report.ledger tells what every value of the backward pass is, line by line; it is kept when it is asked for.
 
     Raises TypeError or ValueError for arguments that cannot be judged. What the code itself raises is reported.
 
@@ -121,9 +122,11 @@ def verify_function(
         new = try_models(changed, oracle, given, models, seed + 1, slack)
         return not any_wrong(new.tried) and names_broken(new.side) <= names_broken(side)
 
-    refuted = seconds > 0 and any_wrong(tried)
+    refuted, deadline = seconds > 0 and any_wrong(tried), time.monotonic() + seconds
     found = find_change(code, oracle.on(model), tried, certifies, seconds, seed) if refuted else None
-    ledger = cache(partial(keep_ledger, code, tried, seed))
+    ledger = partial(keep_ledger, code, tried, seed)
+    if refuted and found is None and time.monotonic() < deadline:
+        found = ledger(deadline=deadline).suspect
     return Report(
         name=name,
         dtype=dtype_name(model),
@@ -137,8 +140,8 @@ def verify_function(
         notes=tuple(dict.fromkeys([*([OWN] if oracle.own else []), *list_notes(tried)])),
         chain=False,
         change=found if isinstance(found, Change) else None,
-        suspect=found if isinstance(found, Place) else ledger().suspect if refuted and found is None else None,
-        keep_ledger=ledger,
+        suspect=found if isinstance(found, Place) else None,
+        keep_ledger=cache(ledger),
     )
 
 

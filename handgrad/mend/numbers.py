@@ -1,0 +1,117 @@
+"""A number of an expression that should be another one: which, and how that is written with what is at hand.
+
+A count of the wrong axis, a constant typed short, another eps than the forward pass's: the value that the expression
+should have tells the number, and the number tells what was meant.
+"""
+
+import ast
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handgrad.arrays.precision import to64
+from handgrad.mend.constants import FITS, MOST_COUNTS, NEWTON_STEPS, STEP
+from handgrad.mend.expressions import Writing, filled
+from handgrad.mend.local_edits import Edit, number
+from handgrad.mend.material import Item
+
+Float = NDArray[np.float64]
+At = Callable[[float], Float | None]  # the value of an expression with another number in it
+
+# What may be made of one number at hand, and of two, by what it costs beside them, as in templates.py.
+OF_ONE: dict[str, tuple[Callable[[float], float], float]] = {
+    "{m}": (lambda m: m, 1.0),
+    "{m} - 1": (lambda m: m - 1, 1.5),
+    "{m} + 1": (lambda m: m + 1, 1.5),
+    "1 - {m}": (lambda m: 1 - m, 1.5),
+    "2 * {m}": (lambda m: 2 * m, 1.5),
+    "{m} / 2": (lambda m: m / 2, 1.5),
+    "1 / {m}": (lambda m: 1 / m, 1.5),
+    "{m} ** 2": (lambda m: m**2, 1.5),
+    "{m} ** 0.5": (lambda m: m**0.5, 1.5),
+    "{m} ** -0.5": (lambda m: m**-0.5, 1.6),
+    "1 / (1 - {m})": (lambda m: 1 / (1 - m), 1.7),
+    "2 / {m}": (lambda m: 2 / m, 1.7),
+}
+OF_TWO: dict[str, Callable[[float, float], float]] = {
+    "{m} * {n}": lambda m, n: m * n,
+    "{m} / {n}": lambda m, n: m / n,
+    "{m} - {n}": lambda m, n: m - n,
+}
+TWO = 2.0  # what two of them cost
+
+
+class Number(NamedTuple):
+    """A number that can be written, and what it costs to write it."""
+
+    node: ast.expr
+    value: float
+    cost: float
+
+
+def find_number(at: At, now: float, wanted: Float) -> float | None:
+    """The number with which an expression has the wanted value; None where none gives it.
+
+    Newton's steps in the number itself, and in its reciprocal: a count divides.
+    """
+    for turned in (False, True):
+        if turned and not now:
+            continue
+        t = 1 / now if turned else now
+
+        def there(t: float, turned: bool = turned) -> Float | None:
+            return at(1 / t if turned else t) if t or not turned else None
+
+        for _ in range(NEWTON_STEPS):
+            step = STEP * (abs(t) or 1.0)
+            value, moved = there(t), there(t + step)
+            if value is None or moved is None:
+                break
+            slope, missing = (moved - value) / step, wanted - value
+            square = float(np.sum(slope * slope))
+            if not square or not np.isfinite(square):
+                break
+            t += float(np.sum(slope * missing)) / square
+            found = there(t)
+            if found is not None and np.max(np.abs(found - wanted)) <= FITS * np.max(np.abs(wanted), initial=0.0):
+                return 1 / t if turned else t
+    return None
+
+
+def numbers_at_hand(items: Sequence[Item], constants: Sequence[float], writing: Writing) -> list[Number]:
+    """The numbers among what is at hand, the sizes of its arrays, and the constants of both passes."""
+    found = [Number(number(c), float(c), 0.0) for c in dict.fromkeys((*constants, 1, 2, 3, 4, 0.5, math.pi))]
+    size = "{m}.numel()" if writing.axis == "dim" else "{m}.size"
+    for item in items:
+        if item.is_number:
+            found.append(Number(item.node, float(to64(item.value)), item.cost))
+        elif not item.is_piece:
+            shape = np.shape(item.value)
+            found += [Number(filled(f"{{m}}.shape[{i}]", writing, m=item.node), n, 0.5) for i, n in enumerate(shape)]
+            found.append(Number(filled(size, writing, m=item.node), math.prod(shape), 0.6))
+    cheapest: dict[float, Number] = {}
+    for one in sorted(found, key=lambda n: n.cost):
+        if one.value and one.value != 1 and math.isfinite(one.value):  # of 0 and 1 others are made in templates.py
+            cheapest.setdefault(one.value, one)
+    return list(cheapest.values())[:MOST_COUNTS]
+
+
+def written(wanted: float, numbers: Sequence[Number], writing: Writing) -> Iterator[Edit]:
+    """How a number may be written with those at hand."""
+    for one in numbers:
+        for text, (made, cost) in OF_ONE.items():
+            if is_same(made(one.value), wanted):
+                yield Edit(filled(text, writing, m=one.node), cost + one.cost)
+    for text, join in OF_TWO.items():
+        for m in numbers:
+            for n in numbers:
+                plain = isinstance(m.node, ast.Constant) and isinstance(n.node, ast.Constant)
+                if not plain and is_same(join(m.value, n.value), wanted):
+                    yield Edit(filled(text, writing, m=m.node, n=n.node), TWO + m.cost + n.cost)
+
+
+def is_same(value: complex, wanted: float) -> bool:
+    return isinstance(value, float | int) and abs(value - wanted) <= FITS * abs(wanted)
