@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.arrays.on_torch.array import constant
-from handgrad.arrays.on_torch.stand_in import REPLACED, each, replace
+from handgrad.arrays.on_torch.stand_in import BUILTINS, each, replace
 
 LIBRARIES = {"numpy", "scipy", "torch", "jax", "array_api_compat", "handgrad", *sys.stdlib_module_names} - {"__main__"}
 
@@ -68,7 +68,9 @@ class Copies:
         return made
 
     def function(self, value: types.FunctionType) -> Any:
-        scope = self.made.get(id(value.__globals__)) or self.keep(value.__globals__, dict(value.__globals__))
+        scope = self.made.get(id(value.__globals__)) or self.keep(
+            value.__globals__, {**value.__globals__, "__builtins__": BUILTINS}
+        )
         cells = tuple(types.CellType() for _ in value.__closure__ or ())
         made = types.FunctionType(value.__code__, scope, value.__name__, None, cells or None)
         self.keep(value, made)
@@ -81,8 +83,6 @@ class Copies:
         for name in names_in(value.__code__):
             if name in value.__globals__:
                 scope[name] = self.of(value.__globals__[name])
-            elif name == "float":
-                scope[name] = REPLACED[float]
         return made
 
     def method(self, value: types.MethodType) -> Any:
