@@ -21,8 +21,9 @@ LIBRARIES = {"numpy", "scipy", "torch", "jax", "array_api_compat", "handgrad", *
 
 
 def own_name(value: Any) -> bool:
-    """Whether a function or class is the user's, and no library's."""
-    return str(getattr(value, "__module__", None)).partition(".")[0] not in LIBRARIES
+    """Whether a function, class or module is the user's, and no library's."""
+    name = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
+    return str(name).partition(".")[0] not in LIBRARIES
 
 
 # handgrad/source/program.py has copies of another kind: they give new trees to the functions whose source was read, and
@@ -44,6 +45,8 @@ class Copies:
             return self.function(value)
         if isinstance(value, types.MethodType):
             return self.method(value)
+        if isinstance(value, types.ModuleType):
+            return self.keep(value, ModuleCopy(value, self)) if own_name(value) else value
         if isinstance(value, functools.partial):
             return functools.partial(self.of(value.func), *map(self.of, value.args), **self.of(value.keywords))
         if isinstance(value, np.vectorize):
@@ -125,6 +128,16 @@ class Copies:
             elif isinstance(part, np.ndarray | list | dict):
                 setattr(made, name, self.of(part))
         return made
+
+
+class ModuleCopy:
+    """A module of the user's: what is asked of it is copied then. What is written into it stays here."""
+
+    def __init__(self, module: types.ModuleType, copies: Copies) -> None:
+        self._module, self._copies = module, copies
+
+    def __getattr__(self, name: str) -> Any:
+        return self._copies.of(getattr(self._module, name))
 
 
 def empty(cell: types.CellType) -> bool:

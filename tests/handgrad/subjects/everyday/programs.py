@@ -9,6 +9,7 @@ from scipy import signal
 from scipy.spatial.distance import cdist
 from scipy.special import expit
 
+from . import elementwise
 from .collection import everyday, made
 
 
@@ -182,6 +183,11 @@ def rotation(a):
     c, s = np.cos(a), np.sin(a)
     about_z = np.array([[c[0], -s[0], 0], [s[0], c[0], 0], [0, 0, 1]])
     return about_z @ np.array([[c[1], 0, s[1]], [0, 1, 0], [-s[1], 0, c[1]]])
+
+
+@everyday((4, 3))
+def helpers_of_another_module(x):
+    return elementwise.out_argument(x) + elementwise.log_where_safe(x)
 
 
 # -- graphs, images, attention
