@@ -3,9 +3,9 @@
     python benchmarks/own_reference.py
     python benchmarks/own_reference.py NAME...
 
-The first asks every right version of benchmarks/handwritten, which has a reference, on ordinary numbers in float64, and
-every function of tests/handgrad/subjects/everyday, which has none. The second names what went wrong with a function.
-Exit code 1 if any gradient is wrong.
+The first asks every right version of benchmarks/handwritten and benchmarks/broken, which have a reference, on ordinary
+numbers in float64, and every function of tests/handgrad/subjects/everyday, which has none. The second names what went
+wrong with a function, and writes no table. Exit code 1 if any gradient is wrong.
 """
 
 import sys
@@ -18,11 +18,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from broken import FUNCTIONS as BROKEN
+from broken import Function, load, witness
 from handwritten import CASES, inputs
 from handwritten.case import Case, Variant
+from record import markdown, save
 
 from handgrad.arrays.precision import to64
 from handgrad.subjects.function.arguments import check_arguments
+from handgrad.subjects.function.case import Kind
 from handgrad.subjects.function.inputs import Drawing, is_float_array, is_shape, ordinary_draws
 from handgrad.subjects.function.own_forward import OwnForward
 from handgrad.subjects.function.prepare import list_models, prepare
@@ -36,6 +40,7 @@ AGREES = 1e-8  # of the largest entry, where the right gradient is known to roun
 ANOTHER = {
     "embedding_padded"
 }  # whose reference is meant to differ from its forward pass: the padding row has no gradient
+BRING_THEIR_OWN = {"torch_functions.linear_leaky"}  # functions that apply a torch.autograd.Function inside
 QUOTIENT_AGREES = 1e-7  # the same where it is a difference quotient
 
 
@@ -54,21 +59,30 @@ def of_everyday(function: Everyday) -> float:
 def of_handwritten(case: Case, right: Variant) -> float:
     """How far the gradients of one right version are off its reference's."""
     forward, backward, reference = case.made(right.edit, **right.keywords)
-    given = check_arguments(
-        forward, reference, inputs(case, right.shapes, "float64", np.random.default_rng(0)), 1.0, None
-    )
+    drawn = inputs(case, right.shapes, "float64", np.random.default_rng(0))
+    return beside_reference(forward, backward, reference, drawn, case.kind in ("torch", "autograd.Function"))
+
+
+def of_broken(function: Function) -> float:
+    """The same of a function of benchmarks/broken, without a slip."""
+    made = function.made(load(function.text))
+    return beside_reference(*made, function.reference, witness.draw(function, function.inputs, 0), made[1] is None)
+
+
+def beside_reference(forward: Any, backward: Any, reference: Any, drawn: Any, in_torch: bool) -> float:
+    """How far the gradients of forward, differentiated itself, are off those of its reference."""
+    given = check_arguments(forward, reference, drawn, 1.0, None)
     code, theirs, given = prepare(forward, backward, reference, given)
     _, own, _ = prepare(forward, backward, None, given)
-    in_torch = case.kind in ("torch", "autograd.Function")
     model = torch.zeros((), dtype=torch.float64) if in_torch else list_models(code, given, None)[0]
     shapes = {n: v for n, v in given.items() if is_shape(v)}
-    arrays = {n: to64(v) for n, v in given.items() if is_float_array(v)}
+    exact = {n: to64(v) for n, v in given.items() if is_float_array(v)}
     rng = np.random.default_rng(0)
-    names = tuple(n for n in given if n not in code.constants)
-    draws = ordinary_draws(shapes, arrays, theirs, rng)
-    exact = {
-        n: to64(v) for n, v in Drawing(names, shapes, draws, arrays, np.zeros(()), rng).case("", None).inputs.items()
-    }  # type: ignore[arg-type]
+    if shapes:
+        names = tuple(n for n in given if n not in code.constants)
+        draws = ordinary_draws(shapes, exact, theirs, rng)
+        case = Drawing(names, shapes, draws, exact, np.zeros(()), rng).case("", Kind.ORDINARY)
+        exact = {n: to64(v) for n, v in case.inputs.items()}
     dy = rng.normal(size=theirs.value(exact).shape)
     right_ones, found = theirs.gradients(exact, dy), gradients(own.on(model), exact, dy)
     return max(off(found[n], right_ones[n]) for n in right_ones if n == "y" or right_ones[n].any())
@@ -91,12 +105,28 @@ def questions() -> Iterator[tuple[str, str, Any]]:
     for name, case in CASES.items():
         for i, right in enumerate(case.rights):
             yield f"handwritten, {case.kind}", f"{name} {i}", lambda case=case, right=right: of_handwritten(case, right)
+    for name, written in BROKEN.items():
+        if name not in BRING_THEIR_OWN:
+            yield "plain modules", name, lambda written=written: of_broken(written)
     for name, function in FUNCTIONS.items():
         yield "everyday NumPy", name, lambda function=function: of_everyday(function)
 
 
+def table(found: dict[str, Any]) -> str:
+    """How many of each kind ran, and what the others are."""
+    heads = {
+        "right": "ran, and right",
+        "refused": "refused, with its reason",
+        "another": "another function by intent",
+        "wrong": "wrong",
+    }
+    rows = [[kind, *(count.get(head, 0) for head in heads)] for kind, count in found["counts"].items()]
+    return markdown(["", *heads.values()], rows)
+
+
 def main(names: list[str]) -> int:
     counts: dict[str, Counter[str]] = {}
+    others: dict[str, str] = {}
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
     for kind, name, ask in questions():
@@ -113,11 +143,12 @@ def main(names: list[str]) -> int:
                 traceback.print_exc()
         counts.setdefault(kind, Counter())[says] += 1
         if why:
-            print(f"{says}: {name}: {why}")
-    print("\n| | ran and right | refused with a reason | another function by intent | wrong |")
-    print("| :-- | --: | --: | --: | --: |")
-    for kind, found in counts.items():
-        print(f"| {kind} | {found['right']} | {found['refused']} | {found['another']} | {found['wrong']} |")
+            others[name] = f"{says}: {why}"
+            print(f"{name}: {others[name]}")
+    found = {"counts": {kind: dict(count) for kind, count in counts.items()}, "others": others}
+    print(table(found))
+    if not names:
+        save("own_reference", found, table(found))
     return int(any(found["wrong"] for found in counts.values()))
 
 

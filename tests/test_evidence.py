@@ -10,12 +10,18 @@ sys.path.insert(0, str(BENCHMARKS))  # scripts, not a package
 
 import cost  # noqa: E402
 import false_alarms  # noqa: E402
+import own_reference  # noqa: E402
 import power  # noqa: E402
 import record  # noqa: E402
 
 from handgrad import Verdict  # noqa: E402
 
-TABLES = {"false_alarms": false_alarms.table, "power": power.table, "cost": cost.table}
+TABLES = {
+    "false_alarms": false_alarms.table,
+    "power": power.table,
+    "cost": cost.table,
+    "own_reference": own_reference.table,
+}
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -103,6 +109,9 @@ def test_the_recorded_numbers_are_those_that_are_claimed():
     assert cost_of["network"]["ratio"]["Test A, certificates"] <= 10
     assert cost_of["large"]["seconds"] < 30
     assert cost_of["large"]["peak GB"] < 4
+    for kind, says in record.load("own_reference")["counts"].items():
+        assert "wrong" not in says
+        assert says["right"] >= 0.95 * sum(says.values()), kind
 
 
 @pytest.mark.parametrize("network", ["tanh, start", "tanh, trained", "relu, start", "relu, trained"])

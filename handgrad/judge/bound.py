@@ -8,7 +8,7 @@ from handgrad.judge.isolation import attempt
 from handgrad.judge.judgement import Judgement
 from handgrad.judge.noise_bound import by_noise
 from handgrad.judge.trial import Trial
-from handgrad.judge.verdict import Verdict
+from handgrad.judge.verdict import Verdict, together
 
 
 def bound(trial: Trial) -> Judgement:
@@ -26,7 +26,8 @@ def bound_by_balls(found: Judgement) -> Judgement:
 
 def bound_by_noise(found: Judgement) -> Judgement:
     """Where balls cannot run the code, or leave a tensor without a bound, the noise of the reference is the bound."""
-    if found.verdict is not Verdict.UNRESOLVED:
+    given = [t.verdict for t in found.report.tensors if t.name not in found.trial.missing]
+    if together(given) is not Verdict.UNRESOLVED:
         return found
     judged = by_noise(found.trial)
     kept = {t.name: t for t in found.report.tensors if t.verdict is Verdict.CERTIFIED}

@@ -271,6 +271,18 @@ def refuse_a_bound_that_zeros_pass(found: Judgement) -> Judgement:
     return set_aside(found, dict.fromkeys(blind, UNINFORMATIVE))
 
 
+def leave_out_what_has_no_bound(found: Judgement) -> Judgement:
+    """A special case in which rounding itself may overflow or leave a domain (log of 1 - p + 1e-7) says nothing."""
+    if not found.trial.optional:
+        return found
+    unbounded = [
+        t
+        for t in found.report.tensors
+        if t.verdict is Verdict.UNRESOLVED and not np.isfinite(found.evidence[t.name].bound).all()
+    ]
+    return set_aside(found, {t.name: f"not judged, {t.why}" for t in unbounded})
+
+
 def set_aside(found: Judgement, reasons: Mapping[str, str]) -> Judgement:
     """These tensors UNRESOLVED, each with its reason; in a special case they are left out with a note."""
     if not found.trial.optional:
@@ -291,6 +303,7 @@ VERDICT_RULES: tuple[Callable[[Judgement], Judgement], ...] = (
     take_a_missing_gradient_for_zero,
     leave_a_missing_gradient_open,
     ask_a_difference_quotient,
+    leave_out_what_has_no_bound,
     refuse_a_bound_that_zeros_pass,
     leave_open_what_has_no_digit_left,
 )

@@ -8,7 +8,7 @@ well; run the code and autograd inside `following()`, which keeps what autograd 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from handgrad.arrays.base import REDUCTIONS
 from handgrad.arrays.on_torch.methods import CannotFollow, Methods
 from handgrad.arrays.on_torch.parts import get
 from handgrad.arrays.on_torch.rules import ALIASES, NEEDED, OPTIONS, PLAIN, RULES
-from handgrad.arrays.on_torch.torch_numpy import find
+from handgrad.arrays.on_torch.torch_numpy import LINALG_ERRORS, find
 from handgrad.arrays.on_torch.writing import put
 
 FLOAT64 = np.dtype(np.float64)
@@ -90,7 +90,8 @@ class OnTorch(Methods):
         return self.like_this(get(self.tensor, as_index(index)))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        put(self.tensor, as_index(index), to_tensor(array(value)))
+        with errors_of_numpy("copyto"):
+            put(self.tensor, as_index(index), to_tensor(array(value)))
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -119,14 +120,32 @@ def call(name: str, original: Any, /, *args: Any, **kwargs: Any) -> Any:
                 kwargs.pop(option, None)
         if kwargs.get("where") is True:
             del kwargs["where"]
-        try:
+        with errors_of_numpy(name):
             found = from_torch(rule(*to_torch(args), **to_torch(kwargs)), common_dtype(args))
-        except (NotImplementedError, AttributeError) as error:
-            raise CannotFollow(f"np.{name}: {error}") from error
     return found if out is None else write(out, found)
 
 
 OnTorch.call = staticmethod(call)
+
+
+@contextmanager
+def errors_of_numpy(name: str) -> Iterator[None]:
+    """Raise what NumPy would for what torch raises: code may catch it. CannotFollow where a rule gives up."""
+    try:
+        yield
+    except NotImplementedError as error:
+        raise CannotFollow(f"{shown(name)} was called with {error}") from error
+    except AttributeError as error:
+        raise CannotFollow(f"{shown(name)}: {error}") from error
+    except LINALG_ERRORS as error:
+        raise np.linalg.LinAlgError(str(error)) from error
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+
+
+def shown(name: str) -> str:
+    """The name of an operation as the code has it."""
+    return name if name.startswith("scipy.") else f"np.{name}"
 
 
 def write(out: Any, value: Any) -> Any:
@@ -144,14 +163,17 @@ def write(out: Any, value: Any) -> Any:
 def plainly(name: str, original: Any, args: Any, kwargs: Any) -> Any:
     """NumPy's own answer, where it is exact (an index, a comparison) or nothing it is made from has a gradient."""
     if not callable(original):
-        raise CannotFollow(f"np.{name} was called")
+        raise CannotFollow(f"{shown(name)} was called")
     moving = any(leaf.tensor.requires_grad for leaf in list_arrays((args, kwargs)))
     found = original(*detach(args), **detach(kwargs))
-    if moving and any(
-        np.asarray(v).dtype.kind not in "biuUS" for v in (found if isinstance(found, tuple) else [found])
-    ):
-        raise CannotFollow(f"np.{name} was called")
+    if moving and not all(map(is_exact, found if isinstance(found, tuple) else [found])):
+        raise CannotFollow(f"{shown(name)} was called")
     return constant(found)
+
+
+def is_exact(value: Any) -> bool:
+    """Whether a small change of the arrays that it was made from would not change it: no floats, a dtype."""
+    return isinstance(value, np.dtype | type) or np.asarray(value).dtype.kind in "biuUS"
 
 
 def list_arrays(value: Any) -> Iterator[OnTorch]:

@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 
 from handgrad.arrays.on_torch.array import constant
-from handgrad.arrays.on_torch.stand_in import REPLACED, each, replace
+from handgrad.arrays.on_torch.stand_in import BUILTINS, each, replace
 
 LIBRARIES = {"numpy", "scipy", "torch", "jax", "array_api_compat", "handgrad", *sys.stdlib_module_names} - {"__main__"}
 
 
 def own_name(value: Any) -> bool:
-    """Whether a function or class is the user's, and no library's."""
-    return str(getattr(value, "__module__", None)).partition(".")[0] not in LIBRARIES
+    """Whether a function, class or module is the user's, and no library's."""
+    name = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
+    return str(name).partition(".")[0] not in LIBRARIES
 
 
 # handgrad/source/program.py has copies of another kind: they give new trees to the functions whose source was read, and
@@ -44,6 +45,8 @@ class Copies:
             return self.function(value)
         if isinstance(value, types.MethodType):
             return self.method(value)
+        if isinstance(value, types.ModuleType):
+            return self.keep(value, ModuleCopy(value, self)) if own_name(value) else value
         if isinstance(value, functools.partial):
             return functools.partial(self.of(value.func), *map(self.of, value.args), **self.of(value.keywords))
         if isinstance(value, np.vectorize):
@@ -68,7 +71,9 @@ class Copies:
         return made
 
     def function(self, value: types.FunctionType) -> Any:
-        scope = self.made.get(id(value.__globals__)) or self.keep(value.__globals__, dict(value.__globals__))
+        scope = self.made.get(id(value.__globals__)) or self.keep(
+            value.__globals__, {**value.__globals__, "__builtins__": BUILTINS}
+        )
         cells = tuple(types.CellType() for _ in value.__closure__ or ())
         made = types.FunctionType(value.__code__, scope, value.__name__, None, cells or None)
         self.keep(value, made)
@@ -81,8 +86,6 @@ class Copies:
         for name in names_in(value.__code__):
             if name in value.__globals__:
                 scope[name] = self.of(value.__globals__[name])
-            elif name == "float":
-                scope[name] = REPLACED[float]
         return made
 
     def method(self, value: types.MethodType) -> Any:
@@ -125,6 +128,16 @@ class Copies:
             elif isinstance(part, np.ndarray | list | dict):
                 setattr(made, name, self.of(part))
         return made
+
+
+class ModuleCopy:
+    """A module of the user's: what is asked of it is copied then. What is written into it stays here."""
+
+    def __init__(self, module: types.ModuleType, copies: Copies) -> None:
+        self._module, self._copies = module, copies
+
+    def __getattr__(self, name: str) -> Any:
+        return self._copies.of(getattr(self._module, name))
 
 
 def empty(cell: types.CellType) -> bool:

@@ -68,8 +68,12 @@ def as_float(value: Any) -> Tensor:
 
 
 def logsumexp(a: Tensor, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Tensor:
+    """Beneath the largest entry, as every good one; of entries that are all -inf, -inf without a gradient."""
     axes = tuple(range(a.ndim)) if axis is None else axis
-    return torch.logsumexp(a if b is None else a + torch.log(as_float(b)), axes, keepdim=keepdims)
+    a = a if b is None else a + torch.log(as_float(b))
+    top = torch.nan_to_num(a.detach().amax(axes, keepdim=True), posinf=0.0, neginf=0.0)
+    found = top + unspoilt(torch.log, torch.exp(a - top).sum(axes, keepdim=True))
+    return found if keepdims else found.reshape(a.detach().sum(axes).shape)
 
 
 def softmax(x: Tensor, axis: Any = None) -> Tensor:
@@ -95,6 +99,7 @@ STEEP: dict[str, Rule] = {  # whose derivative may be infinite
     "cbrt": lambda x: torch.sign(x) * torch.abs(x) ** (1 / 3),
 }  # fmt: skip
 OF_TWO: dict[str, Rule] = {  # the same, of two tensors
+    "logaddexp": torch.logaddexp, "logaddexp2": torch.logaddexp2,
     "arctan2": torch.arctan2, "hypot": torch.hypot, "xlogy": torch.special.xlogy, "xlog1py": torch.special.xlog1py,
 }  # fmt: skip
 SMOOTH: dict[str, Rule] = {
@@ -114,10 +119,9 @@ ELEMENTWISE: dict[str, Rule] = {
     "add": lambda x, y: wide(x) + wide(y),
     "subtract": lambda x, y: wide(x) - wide(y),
     "power": power,
+    "modf": lambda x: [x - torch.trunc(x), torch.trunc(x)],
     "maximum": select(torch.maximum),
     "minimum": select(torch.minimum),
-    "logaddexp": select(torch.logaddexp),
-    "logaddexp2": select(torch.logaddexp2),
     "heaviside": lambda x, y: torch.where(x == 0, as_float(y), (x > 0).double()),
     "where": where,
     "clip": clip,

@@ -20,6 +20,10 @@ class CannotFollow(TypeError):
     """The code does something that a tensor beneath NumPy's clothes cannot follow; the message says what."""
 
 
+class NoSuchMethod(CannotFollow, AttributeError):
+    """A method that NumPy's arrays have and ours do not; hasattr says that it is not there."""
+
+
 class Methods:
     """What an array has as NumPy's have. `call`, `plain`, `tensor`, `dtype` and `like_this` are the array's."""
 
@@ -77,6 +81,8 @@ class Methods:
             return getattr(self.plain, name)
         if name in METHODS:
             return partial(self.call, name, getattr(np, name, None), self)
+        if hasattr(np.ndarray, name):
+            raise NoSuchMethod(f"the method {name} of an array was called")
         raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
 
     # -- taken for a number of Python

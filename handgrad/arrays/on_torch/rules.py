@@ -4,11 +4,12 @@ Every rule takes and gives tensors.
 """
 
 from handgrad.arrays.on_torch.elementwise import ELEMENTWISE, Rule
+from handgrad.arrays.on_torch.filters import FILTERS
 from handgrad.arrays.on_torch.parts import PARTS
 from handgrad.arrays.on_torch.sums import SUMS
 from handgrad.arrays.on_torch.writing import WRITING
 
-RULES: dict[str, Rule] = {**ELEMENTWISE, **SUMS, **PARTS, **WRITING}
+RULES: dict[str, Rule] = {**ELEMENTWISE, **SUMS, **FILTERS, **PARTS, **WRITING}
 OPTIONS = ("dtype", "casting", "order", "subok", "optimize", "device", "copy", "signature", "like", "overwrite_input")
 NEEDED = {("reshape", "order"), ("ravel", "order")}  # the only ones that change a value
 # Other names for the same operation.
@@ -26,7 +27,7 @@ PLAIN = {
     "argmax", "argmin", "argsort", "argpartition", "argwhere", "nonzero", "flatnonzero", "searchsorted", "digitize",
     "lexsort", "any", "all", "isclose", "allclose", "array_equal", "shape", "ndim", "size", "count_nonzero", "isnan",
     "isfinite", "isinf", "signbit", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal",
-    "logical_and", "logical_or", "logical_not", "logical_xor", "histogram", "result_type", "can_cast", "isin",
+    "logical_and", "logical_or", "logical_not", "logical_xor", "result_type", "promote_types", "can_cast", "isin",
     "iscomplexobj", "isrealobj", "array_repr", "array_str", "array2string", "may_share_memory", "shares_memory",
     "common_type", "min_scalar_type", "nanargmax", "nanargmin", "linalg.matrix_rank",
 }  # fmt: skip

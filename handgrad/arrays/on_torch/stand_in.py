@@ -15,6 +15,8 @@ import numpy as np
 from scipy import special
 
 from handgrad.arrays.on_torch.array import OnTorch, array, call, constant, detach, holds_arrays
+from handgrad.arrays.on_torch.methods import CannotFollow
+from handgrad.arrays.on_torch.rules import RULES
 
 
 class Module:
@@ -37,6 +39,10 @@ def replace(value: Any) -> Any:
     if isinstance(value, types.ModuleType) and value.__name__.partition(".")[0] in ("numpy", "scipy"):
         return Module(value)
     owner = str(getattr(value, "__module__", "")).partition(".")[0]
+    if owner == "scipy" and isinstance(value, types.FunctionType):
+        return functools.wraps(value)(functools.partial(through_scipy, value))
+    if isinstance(value, np.ufunc):
+        return entered_ufunc(value)
     if owner == "numpy" and isinstance(value, types.FunctionType | types.BuiltinFunctionType | FUNCTION):
         return entered(value)
     return value
@@ -45,27 +51,49 @@ def replace(value: Any) -> Any:
 # What takes several arrays as its first argument.
 SEQUENCES = {"concatenate", "concat", "stack", "vstack", "hstack", "dstack", "column_stack", "row_stack", "block",
              "select", "multi_dot", "lexsort"}  # fmt: skip
+ALIKE = {"linalg.inv", "linalg.det", "linalg.solve", "linalg.norm", "linalg.pinv"}  # in SciPy and in NumPy
 FUNCTION = type(np.sum)  # what takes part in __array_function__
 
 
 def entered(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of NumPy whose plain floating-point results are ours, so that the code may write into them."""
+    if str(getattr(function, "__module__", "")).startswith("numpy.testing"):
+        return lambda *args, **kwargs: function(*detach(args), **detach(kwargs))
+    lists_too = function.__name__ in SEQUENCES
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        if args and isinstance(args[0], list | tuple) and function.__name__ not in SEQUENCES and holds_arrays(args[0]):
-            args = (array(args[0]), *args[1:])  # NumPy would not look into the list for arrays of ours
+        if not lists_too:  # NumPy would not look into a list for arrays of ours
+            args = tuple(array(a) if isinstance(a, list | tuple) and holds_arrays(a) else a for a in args)
         return constant(function(*args, **kwargs))
 
     return run
 
 
-def make_array(value: Any, dtype: Any = None, *args: Any, copy: Any = True, **kwargs: Any) -> Any:
+def entered_ufunc(ufunc: np.ufunc) -> Callable[..., Any]:
+    """The same for what works on single entries, with its methods."""
+    run: Any = entered(ufunc)
+    for name in ("reduce", "accumulate", "reduceat", "outer", "at"):
+        setattr(run, name, entered(getattr(ufunc, name)))
+    return run  # type: ignore[no-any-return]
+
+
+def through_scipy(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """A function of SciPy that is no ufunc: of ours where an array of ours comes in."""
+    if not holds_arrays((args, kwargs)):
+        return constant(function(*args, **kwargs))
+    room, name = function.__module__.split(".")[1], function.__name__
+    known = f"{room}.{name}" in RULES or f"{room}.{name}" in ALIKE
+    return call(f"{room}.{name}" if known else f"scipy.{room}.{name}", function, *args, **kwargs)
+
+
+def make_array(value: Any, dtype: Any = None, *args: Any, copy: Any = True, ndmin: int = 0, **kwargs: Any) -> Any:
     """np.array."""
     if not holds_arrays(value):
-        return constant(np.array(detach(value), dtype))
+        return constant(np.array(detach(value), dtype, ndmin=ndmin))
     made = array(value, dtype)
-    return made.copy() if copy and isinstance(made, OnTorch) else made
+    made = made.copy() if copy and isinstance(made, OnTorch) else made
+    return made.reshape((1,) * (ndmin - made.ndim) + made.shape) if made.ndim < ndmin else made
 
 
 def as_array(value: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
@@ -118,9 +146,54 @@ def along_axis(function: Callable[..., Any], axis: int, x: Any, *args: Any, **kw
     return np.moveaxis(whole, -1, axis) if np.ndim(made[0]) else whole
 
 
+def piecewise(x: Any, conditions: Any, functions: Any, *args: Any, **kwargs: Any) -> Any:
+    """np.piecewise: a function, or a number, for each condition, and perhaps one more for what meets none."""
+    x, made = as_array(x), like(np.zeros)(x)
+    where = list(np.reshape(np.asarray(detach(conditions), bool), (-1, *np.shape(x))))
+    if len(functions) > len(where):
+        where.append(~np.any(where, axis=0))
+    for at, function in zip(where, functions, strict=True):
+        made[at] = function(x[at], *args, **kwargs) if callable(function) else function
+    return made
+
+
 def enumerate_entries(x: Any) -> Iterator[tuple[Any, Any]]:
     """np.ndenumerate."""
     return ((i, x[i]) for i in np.ndindex(x.shape))
+
+
+class Entries:
+    """np.nditer of one array: its entries in turn, with their places."""
+
+    def __init__(self, x: Any) -> None:
+        if not isinstance(x, OnTorch):
+            raise CannotFollow("np.nditer of several arrays was called")
+        self.x, self.places = x, np.ndindex(x.shape)
+        self.iternext()
+
+    def iternext(self) -> bool:
+        self.multi_index = next(self.places, None)
+        self.finished = self.multi_index is None
+        return not self.finished
+
+    def __getitem__(self, which: int) -> Any:
+        return self.x[self.multi_index]
+
+    def __iter__(self) -> Iterator[Any]:
+        while not self.finished:
+            yield self[0]
+            self.iternext()
+
+    def __enter__(self) -> "Entries":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing was kept back."""
+
+
+def iterate(x: Any, *args: Any, **kwargs: Any) -> Any:
+    """np.nditer; of plain arrays, itself."""
+    return Entries(x) if holds_arrays(x) else np.nditer(x, *args, **kwargs)
 
 
 def strided(x: Any, shape: Any = None, strides: Any = None, **kwargs: Any) -> Any:
@@ -207,6 +280,10 @@ REPLACED: dict[Any, Any] = {
     np.vectorize: each,
     np.apply_along_axis: along_axis,
     np.ndenumerate: enumerate_entries,
+    np.nditer: iterate,
+    np.fromiter: lambda values, dtype=None, count=-1: make_array(list(values), dtype),
+    np.frompyfunc: each,
+    np.piecewise: piecewise,
     np.lib.stride_tricks.as_strided: strided,
     np.ndarray: AnyArray,
     np.r_: Joined(columns=False),
@@ -220,4 +297,10 @@ REPLACED: dict[Any, Any] = {
 }  # fmt: skip
 REPLACED[math] = Module(math)
 NUMPY = Module(np)
+# What a function finds without importing it, and what `import numpy` inside it gives.
+BUILTINS = {
+    **vars(builtins),
+    "float": REPLACED[float],
+    "__import__": lambda *args, **kwargs: replace(builtins.__import__(*args, **kwargs)),
+}
 OnTorch.namespace = NUMPY

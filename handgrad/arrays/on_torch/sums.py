@@ -4,9 +4,11 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import torch
 
 from handgrad.arrays.on_torch.elementwise import as_float, broadcast, logsumexp, select, unspoilt
+from handgrad.arrays.on_torch.parts import to_numpy
 from handgrad.arrays.on_torch.torch_numpy import find
 
 Tensor = torch.Tensor
@@ -127,22 +129,31 @@ def polyval(p: Any, x: Any) -> Any:
     return reduce(lambda y, c: y * x + c, [p[i] for i in range(len(p))], torch.zeros_like(as_float(x)))
 
 
-def convolve(x: Any, y: Any, mode: str = "full") -> Any:
-    """np.convolve: sums of products, a Toeplitz matrix of the shorter times the longer."""
-    x, y = map(as_float, (x, y))
-    x, y = (y, x) if len(y) > len(x) else (x, y)
-    n, k = len(x), len(y)
-    padded = torch.nn.functional.pad(x, (k - 1, k - 1))
-    full = padded.unfold(0, k, 1) @ y.flip(0)
-    start, length = {"full": (0, n + k - 1), "same": ((k - 1) // 2, n), "valid": (k - 1, n - k + 1)}[mode]
-    return full[start : start + length]
+def histogram(x: Tensor, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
+    """np.histogram: counts, which have no gradient, and edges, which lie between the smallest and the largest entry."""
+    if density or weights is not None:
+        raise NotImplementedError("density, weights")
+    counts, edges = np.histogram(to_numpy(x), to_numpy(bins), range)
+    if range is not None or not isinstance(bins, int):
+        return [torch.as_tensor(counts), as_float(bins if isinstance(bins, Tensor) else torch.as_tensor(edges))]
+    low, high = x.min(), x.max()
+    return [torch.as_tensor(counts), low + (high - low) * torch.linspace(0, 1, bins + 1, dtype=x.dtype)]
 
 
-def correlate(x: Any, y: Any, mode: str = "valid") -> Any:
-    x, y = map(as_float, (x, y))
-    if len(x) >= len(y):
-        return convolve(x, y.flip(0), mode)
-    return convolve(x, y.flip(0), mode) if mode == "full" else correlate(y, x, mode).flip(0)
+def bincount(x: Tensor, weights: Any = None, minlength: int = 0) -> Tensor:
+    """np.bincount: how often each whole number is there, or the sum of its weights."""
+    if weights is None:
+        return torch.bincount(x, minlength=minlength)
+    length = max(minlength, int(x.max()) + 1 if len(x) else 0)
+    return torch.zeros(length, dtype=torch.float64).index_add(0, x, as_float(weights))
+
+
+def covariance(x: Tensor, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: Any = None) -> Tensor:
+    """np.cov; torch._numpy's overlooks rowvar."""
+    if y is not None:
+        raise NotImplementedError("a second array")
+    rows = x if rowvar or x.ndim < 2 else x.T
+    return torch.cov(rows, correction=(0 if bias else 1) if ddof is None else ddof)
 
 
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
@@ -181,9 +192,11 @@ SUMS: dict[str, Rule] = {
     "ediff1d": lambda x: torch.diff(x.reshape(-1)),
     "trapezoid": trapezoid,
     "interp": interp,
+    "histogram": histogram,
+    "bincount": bincount,
+    "cov": covariance,
+    "logaddexp.accumulate": torch.logcumsumexp,
     "polyval": polyval,
-    "convolve": convolve,
-    "correlate": correlate,
     "matmul": product,
     "dot": dot,
     "vecdot": lambda x, y, axis=-1: (as_float(x) * as_float(y)).sum(axis),

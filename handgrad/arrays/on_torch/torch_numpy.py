@@ -10,6 +10,7 @@ import torch
 import torch._numpy
 
 private: Any = torch._numpy
+LINALG_ERRORS: tuple[type[Exception], ...] = (vars(torch.linalg)["LinAlgError"], private.linalg.LinAlgError)
 
 
 def find(name: str) -> Callable[..., Any] | None:

@@ -394,3 +394,52 @@ def test_terms_that_cancel_where_they_are_added_at_one_place(gather, kept, expec
         found = try_case(code, reference, Case("given", x, Kind.GIVEN), rng, 1.0, like(dy, model)).judgement
         assert found is not None
         assert found.verdict is expected
+
+
+def log_loss(slip):
+    """Cross-entropy of a sigmoid, with 1e-7 inside both logarithms; slip: what the backward pass does wrong."""
+    e = 1e-7
+
+    def forward(z, t):
+        p = 1 / (1 + np.exp(-z))
+        return -np.mean(t * np.log(p + e) + (1 - t) * np.log(1 - p + e)), (p, t)
+
+    def backward(dy, cache):
+        p, t = cache
+        dp = -(t / (p + e) - (1 - t) / (1 - p + e)) / p.size
+        dz = p - t if slip == "as if nothing were added" else p.size * dp * p * (1 - p)
+        saturated = (p == 0) | (p == 1)
+        return dy * np.where(saturated, 1.0 if slip == "one where p is 0 or 1" else 0.0, dz / p.size), None
+
+    def reference(z, t):
+        p, t = torch.sigmoid(z), t.detach()
+        return -(t * torch.log(p + e) + (1 - t) * torch.log(1 - p + e)).mean()
+
+    return forward, backward, reference
+
+
+def at_saturated_inputs(slip, dtype, kind):
+    """The one case alone: its row and its notes."""
+    forward, backward, reference = log_loss(slip)
+    code, rng = Code(forward, backward, ("z", "t")), np.random.default_rng(0)
+    z = rng.choice((-1, 1), size=(4, 3)) * rng.uniform(20, 800, size=(4, 3))
+    inputs = {n: like(a, np.zeros(1, dtype)) for n, a in {"z": z, "t": rng.normal(size=(4, 3))}.items()}
+    found = try_case(code, Reference(reference, code.names, {}), Case("saturated", inputs, kind), rng, 1.0)
+    return found.row.isolated.verdict, [n for n in found.notes if "without a finite bound" in n]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_special_case_in_which_no_bound_is_finite_says_nothing(dtype):
+    """In float32 rounding may carry p above 1 + 1e-7, whose logarithm there is none of."""
+    verdict, left_out = at_saturated_inputs(None, dtype, Kind.SPECIAL)
+    assert verdict is Verdict.CERTIFIED
+    assert [n.split(",")[0] for n in left_out] == (["saturated: y: not judged"] if dtype == "float32" else [])
+    assert at_saturated_inputs(None, dtype, Kind.GIVEN)[0] is (
+        Verdict.UNRESOLVED if dtype == "float32" else Verdict.CERTIFIED
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("slip", ["as if nothing were added", "one where p is 0 or 1"])
+def test_what_is_wrong_in_such_a_case_is_refuted(slip, dtype):
+    assert at_saturated_inputs(slip, dtype, Kind.SPECIAL)[0] is Verdict.REFUTED
