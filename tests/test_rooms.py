@@ -55,7 +55,7 @@ FLOORS: dict[str, list[str]] = {
         "experiment.datasets",
         "experiment",
         "suite course",
-        "commands assertions",
+        "commands assertions retained_gradient",
         "cli pytest_plugin",
         "__main__",
     ],

@@ -34,13 +34,21 @@ def wide_console(*, stderr: bool = False, quiet: bool = False) -> Console:
         stderr=stderr,
         quiet=quiet,
         width=None if terminal else WIDTH,
+        force_jupyter=False,
         force_terminal=False if os.environ.get("NO_COLOR") else None,
     )
 
 
 def render(what: RenderableType, *, color: bool, width: int) -> str:
-    """A rich renderable as a string."""
-    console = Console(file=StringIO(), width=width, force_terminal=color, no_color=not color, highlight=False)
+    """A rich renderable as a string, in a notebook too, where rich would show it at once and leave the string empty."""
+    console = Console(
+        file=StringIO(),
+        width=width,
+        force_terminal=color,
+        force_jupyter=False,
+        no_color=not color,
+        highlight=False,
+    )
     console.print(what)
     file = console.file
     assert isinstance(file, StringIO)
