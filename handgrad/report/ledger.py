@@ -18,8 +18,6 @@ from handgrad.mend.change import Place
 from handgrad.report.code_lines import shown
 from handgrad.report.console import render
 
-ARRAY = "true"  # the field of a row that is a whole array, and not written to JSON
-
 
 class LineVerdict(StrEnum):
     """What a value of the backward pass is."""
