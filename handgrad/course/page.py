@@ -8,9 +8,9 @@ from handgrad.experiment.compare_training_text import Trajectory
 from handgrad.html.element import Html, element, fold, join, table
 from handgrad.html.page import Shown
 from handgrad.judge.verdict import Verdict, together
+from handgrad.report.badges import badge, verdict_badge
 from handgrad.report.report import Report
 from handgrad.report.sections import sections
-from handgrad.report.stage_sections import badge, verdict_badge
 
 NUMBERS = ("as printed", "ours", "autograd")
 

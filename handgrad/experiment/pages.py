@@ -9,8 +9,8 @@ from handgrad.experiment.text import COLUMNS, cell
 from handgrad.html.curves import draw_curves
 from handgrad.html.element import Html, element, join, table
 from handgrad.html.page import Shown
+from handgrad.report.badges import badge, verdict_badge
 from handgrad.report.sections import heading, sections
-from handgrad.report.stage_sections import badge, verdict_badge
 from manual.training.state import Record
 
 if TYPE_CHECKING:

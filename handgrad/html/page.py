@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from handgrad.html.element import Html, element, join
 
@@ -37,6 +37,10 @@ class Paged:
     def _repr_html_(self) -> str:
         """The same in a notebook, where it is the last expression of a cell."""
         return fragment(self.shown())
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Its text, where IPython has no browser."""
+        printer.text(str(self).rstrip("\n"))
 
 
 def page(shown: Shown) -> str:

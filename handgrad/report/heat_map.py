@@ -26,8 +26,9 @@ def show_entries(name: str, e: Entries) -> Html:
         "of bound": draw(e.ratio, Scale.SHARE, f"{name}: {outside} of {e.ratio.size} entries outside their bound"),
     }
     maps = [element("div", words, picture) for words, picture in pictures.items() if outside or words != "difference"]
+    span = f"from -{largest:.3g} to {largest:.3g}" if largest else "is zero throughout"
     each = f", each the worst of {e.block[0]} by {e.block[1]}" if e.block != (1, 1) else ""
-    caption = element("figcaption", element("strong", name), f" from -{largest:.3g} to {largest:.3g}{each}")
+    caption = element("figcaption", element("strong", name), f" {span}{each}")
     rows = element("div", *maps, class_="maps", style=f"--rows:{e.hand.shape[0]}")
     return element("figure", caption, rows, worst_entries(e))
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from handgrad.html.element import Html, element, join, table, with_code
+from handgrad.html.element import Html, element, join, with_code
 from handgrad.judge.verdict import Verdict
-from handgrad.report.ledger import Ledger, LineVerdict, number, shape_word
+from handgrad.report.badges import verdict_badge
+from handgrad.report.ledger_section import show_ledger
 from handgrad.report.listing import show_changes, show_line, side_by_side
-from handgrad.report.stage_sections import badge, show_stages, verdict_badge
+from handgrad.report.stage_sections import show_stages
 
 if TYPE_CHECKING:
     from handgrad.report.report import Report
@@ -30,8 +31,7 @@ def sections(report: Report, *, level: int = 3, pictures: bool = True) -> list[H
     parts += show_passes(report, below)
     if report.stages:
         parts.append(element(below, "Stages, from the loss back" if report.chain else "Inputs tried"))
-        stages = report.stages[::-1] if report.chain else report.stages
-        parts += show_stages(stages, "stage" if report.chain else "inputs", pictures=pictures)
+        parts += show_stages(report.stages, chain=report.chain, pictures=pictures)
     checks = element("ul", *(element("li", with_code(words)) for words in list_checks(report)))
     return [*parts, element(below, "How it was checked"), checks]
 
@@ -49,7 +49,7 @@ def sentence(report: Report) -> str:
     at = f"[{', '.join(map(str, worst.index))}]" if worst.index else ""
     broken = f"; contract broken: {', '.join(report.broken)}" if report.broken else ""
     return (
-        f"{many} agree; the worst entry, {worst.name}{at} of {row.name}, is at {worst.ratio:.2g} of its bound{broken}."
+        f"{many} agree; the worst entry, {worst.name}{at} ({row.name}), is at {worst.ratio:.2g} of its bound{broken}."
     )
 
 
@@ -79,33 +79,8 @@ def show_passes(report: Report, below: str) -> Iterator[Html]:
         yield side_by_side(report.listings, ledger, report.change, report.suspect)
     if ledger.rows:
         yield element(below, "The backward pass, value by value")
-        yield show_ledger(ledger)
-    elif report.listings:
-        yield element("p", f"The values of the backward pass are not shown: {ledger.problem}.", class_="aside")
-
-
-def show_ledger(ledger: Ledger) -> Html:
-    """One row a value, in the order in which the lines were run."""
-    titles = ("line", "code", "variable", "is the", "by hand", "autograd", "apart", "verdict")
-    numbers = ("by hand", "autograd", "apart")
-    rows = []
-    for row in ledger:
-        values = [number(v, d) for v, d in ((row.hand, 6), (row.autograd, 6), (row.difference, 2))]
-        if row.true is not None and row.true.shape != row.shape:
-            values = [shape_word(row.shape), shape_word(row.true.shape), "shape"]
-        times = f" ({row.times} times)" if row.times != 1 else ""
-        code = element("code", row.code)
-        rows.append(
-            (str(row.line), code, row.variable + times, row.what or "-", *values, line_verdict(row.verdict, row.words))
-        )
-    note = "By hand and by autograd: the entry where the two are furthest apart."
-    return join(table(titles, rows, numbers=numbers), element("p", note, class_="aside"))
-
-
-def line_verdict(verdict: LineVerdict, words: str) -> Html:
-    """What a value is, as a word on its colour."""
-    kinds = {LineVerdict.RIGHT: "good", LineVerdict.WRONG: "bad", LineVerdict.INHERITED: "inherited"}
-    return badge(words, kinds.get(verdict, ""))
+    if ledger.rows or report.listings:
+        yield from show_ledger(ledger)
 
 
 def list_checks(report: Report) -> Iterator[str]:

@@ -6,35 +6,32 @@ from handgrad.html.element import Html, element, fold, join, table
 from handgrad.html.equations import find_equation
 from handgrad.judge.compare import TensorReport
 from handgrad.judge.verdict import Verdict
+from handgrad.report.badges import KINDS, badge, verdict_badge
 from handgrad.report.heat_map import LEGEND, show_entries
 from handgrad.report.stage_rows import MEANINGS, StageRow, Status, index_word, shape_word
 
-KINDS = {Verdict.CERTIFIED: "good", Verdict.REFUTED: "bad", Verdict.UNRESOLVED: "open"}
 STATUS_KINDS = {Status.OK: "good", Status.WRONG: "bad", Status.INHERITED: "inherited", Status.DRIFT: "open"}
 NUMBERS = ("by hand", "autograd", "difference", "of bound", "detects from")
 
 
-def badge(words: str, kind: str = "") -> Html:
-    """A word on a ground of its own colour."""
-    return element("span", words, class_=f"verdict {kind}".strip())
+def show_stages(rows: Sequence[StageRow], *, chain: bool, pictures: bool) -> Iterator[Html]:
+    """A table with the worst tensor of each stage, from the loss back, then each, unfolded where it is wrong.
 
-
-def verdict_badge(verdict: Verdict) -> Html:
-    return badge(verdict.value, KINDS[verdict])
-
-
-def show_stages(rows: Sequence[StageRow], what: str, *, pictures: bool) -> Iterator[Html]:
-    """A table with the worst tensor of each stage (or of what is one), then each, unfolded where it is wrong."""
+    Where the stages are no chain but the same code at several inputs, the first and the wrong ones are enough.
+    """
     chained = any(row.chained for row in rows)
-    titles = [what, "tensor", "shape", "worst at", *NUMBERS, "isolated", *(["chained"] if chained else [])]
-    yield table(titles, [summary_row(row, chained=chained) for row in rows], numbers=NUMBERS)
+    last = ["isolated", "chained"] if chained else ["verdict"]
+    titles = ["stage" if chain else "inputs", "tensor", "shape", "worst at", *NUMBERS, *last]
+    ordered = rows[::-1] if chain else rows
+    yield table(titles, [summary_row(row, chained=chained) for row in ordered], numbers=NUMBERS)
     yield from terms(rows)
-    bad = [row.isolated.verdict is not Verdict.CERTIFIED for row in rows]
-    if any(row.entries for row, wrong in zip(rows, bad, strict=True) if pictures or wrong):
+    bad = [row for row in ordered if row.isolated.verdict is not Verdict.CERTIFIED]
+    if any(row.entries for row in (ordered if pictures else bad)):
         yield element("p", LEGEND, class_="aside")
-    for row, wrong in zip(rows, bad, strict=True):
-        words = join(verdict_badge(row.isolated.verdict), f" {row.name}")
-        yield fold(words, *show_stage(row, pictures=pictures or wrong), open=wrong)
+    for row in ordered:
+        if chain or row in bad or row is rows[0]:
+            words = join(verdict_badge(row.isolated.verdict), f" {row.name}")
+            yield fold(words, *show_stage(row, pictures=pictures or row in bad), open=row in bad)
 
 
 def summary_row(row: StageRow, *, chained: bool) -> list[str]:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from handgrad.html.element import Html, element, fold, join, table
 from handgrad.html.page import Shown
 from handgrad.judge.verdict import Verdict
+from handgrad.report.badges import verdict_badge
 from handgrad.report.console import count_of
 from handgrad.report.sections import sections
-from handgrad.report.stage_sections import NUMBERS, summary_row, verdict_badge
+from handgrad.report.stage_sections import NUMBERS, summary_row
 from handgrad.suite.run import SuiteResult
 from handgrad.suite.text import count_checks, find_worst
 

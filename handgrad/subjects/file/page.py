@@ -6,8 +6,8 @@ from pathlib import Path
 from handgrad.html.element import Html, element, join, table
 from handgrad.html.page import Shown
 from handgrad.judge.verdict import together
+from handgrad.report.badges import verdict_badge
 from handgrad.report.sections import sections
-from handgrad.report.stage_sections import verdict_badge
 from handgrad.subjects.file.judge import Judged
 from handgrad.subjects.file.text import conclude
 
@@ -15,12 +15,14 @@ from handgrad.subjects.file.text import conclude
 def show_file(found: Sequence[Judged], file: Path, seed: int) -> Shown:
     """Every pair of the file. A ledger is kept here where none was kept before, so the file must be loaded still."""
     verdict = together(judged.verdict for judged in found)
+    problem = ["problem"] if any(judged.problem for judged in found) else []
     rows = []
     for judged in found:
         line = str((judged.place or judged.pair).line)
-        rows.append((judged.pair.name, line, verdict_badge(judged.verdict), judged.problem or "-"))
+        problems = [judged.problem or "-"] if problem else []
+        rows.append([judged.pair.name, line, verdict_badge(judged.verdict), *problems])
     body = [element("p", f"{conclude(found, seed)}.")]
-    body += [table(("function", "line", "verdict", "problem"), rows, numbers=("line",))] if found else []
+    body += [table(("function", "line", "verdict", *problem), rows, numbers=("line",))] if found else []
     for judged in found:
         body += show_pair(judged)
     return Shown(f"{verdict.value}: {file}", join(verdict_badge(verdict), f" {file}"), body)

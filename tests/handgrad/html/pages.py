@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad import Report, Verdict, verify, verify_function
+from handgrad import Report, Verdict, verify, verify_function, verify_update
 from handgrad.course.lecture import Erratum, Number, System
 from handgrad.course.page import show_errata, show_systems
 from handgrad.experiment.compare_pass import compare_pass
@@ -19,9 +19,10 @@ from handgrad.html.page import Shown
 from handgrad.mend.change import Change, Place, Replacement
 from handgrad.subjects.file.judge import Judged
 from handgrad.subjects.file.page import show_file
+from handgrad.subjects.verify_update import UpdateReport
 from handgrad.suite.page import show_suite
 from handgrad.suite.run import SuiteResult
-from manual import Linear, Network, SoftmaxCrossEntropy, Tanh, mlp
+from manual import Linear, Network, SoftmaxCrossEntropy, Tanh, gradients, mlp, sgd
 
 NASTY = "</pre><script>throw 1</script>"
 
@@ -75,6 +76,12 @@ def trajectory() -> Any:
     return compare_training(network, params, [(x, target)] * 2, loss, 0.1, seed=0)
 
 
+def update() -> UpdateReport:
+    network, params, x, target, loss = point(mlp([5, 4, 3]))
+    updated = sgd(params, gradients(network, params, x, target, loss).dparams, 0.1)
+    return verify_update(network, params, x, target, loss, updated, name=NASTY)
+
+
 def systems() -> Shown:
     numbers = (Number(NASTY, np.array([0.5, 2.0]), np.array([0.5, 2.0]), ["0.5", "2.1"]),)
     return show_systems([System("S-1", NASTY, numbers, (network_report(wrong=False), trajectory()), (NASTY,))])
@@ -105,6 +112,8 @@ PAGES: dict[str, Callable[[], Shown]] = {
     "network": lambda: network_report(wrong=False).shown(),
     "comparison": lambda: compare_pass(*point(mlp([5, 4, 3])), seed=1).shown(),
     "trajectory": lambda: trajectory().shown(),
+    "ledger": lambda: function_report().ledger.shown(),
+    "update": lambda: update().shown(),
     "suite": suite_page,
     "file": file_page,
     "systems": systems,

@@ -61,6 +61,17 @@ def test_a_command_prints_to_stdout_in_a_notebook(capsys: pytest.CaptureFixture[
     assert render("CERTIFIED", color=False, width=80) == "CERTIFIED\n"
 
 
+@pytest.mark.parametrize("made", PRINTED.values(), ids=PRINTED)
+def test_without_a_browser_the_text_is_shown(made: Callable[[], object]) -> None:
+    class Printer:
+        def text(self, words: str) -> None:
+            self.words = words
+
+    printer, found = Printer(), made()
+    found._repr_pretty_(printer, False)  # type: ignore[attr-defined]
+    assert printer.words == str(found).rstrip("\n")
+
+
 def test_tab_offers_our_names_and_no_others() -> None:
     offered = [name for name in dir(handgrad) if not name.startswith("_")]
     assert offered == sorted(handgrad.__all__)
