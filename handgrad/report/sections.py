@@ -11,6 +11,7 @@ from handgrad.report.badges import verdict_badge
 from handgrad.report.ledger_section import show_ledger
 from handgrad.report.listing import show_changes, show_line, side_by_side
 from handgrad.report.stage_sections import show_stages
+from handgrad.report.versions import list_versions
 
 if TYPE_CHECKING:
     from handgrad.report.report import Report
@@ -99,6 +100,7 @@ def list_checks(report: Report) -> Iterator[str]:
         caught = "was caught" if control.caught else "was NOT caught, so nothing here can be believed"
         yield f"Control: an error of {control.relative:.1e}, planted in {control.tensor} of {control.stage}, {caught}."
     yield from report.notes
+    yield f"Computed with {', '.join(f'{name} {version}' for name, version in list_versions().items())}."
     yield (
         "Bound: how far rounding can carry an entry, derived from the code itself. An entry outside its bound is "
         "wrong; an error of twice the bound is always seen (detects from)."

@@ -18,7 +18,8 @@ def show_file(found: Sequence[Judged], file: Path, seed: int) -> Shown:
     problem = ["problem"] if any(judged.problem for judged in found) else []
     rows = []
     for judged in found:
-        line = str((judged.place or judged.pair).line)
+        place = judged.report.place if judged.report else None
+        line = str((place or judged.pair).line)
         problems = [judged.problem or "-"] if problem else []
         rows.append([judged.pair.name, line, verdict_badge(judged.verdict), *problems])
     body = [element("p", f"{conclude(found, seed)}.")]
