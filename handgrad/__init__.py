@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from handgrad.judge.verdict import Verdict
     from handgrad.mark import gradient_of
     from handgrad.report.report import Report
+    from handgrad.retained_gradient import cmp
     from handgrad.subjects.function.verify import verify_function
     from handgrad.subjects.network.verify import verify
     from handgrad.subjects.verify_update import UpdateReport, verify_update
@@ -23,6 +24,7 @@ __all__ = [
     "UpdateReport",
     "Verdict",
     "assert_verified",
+    "cmp",
     "gradient_of",
     "verify",
     "verify_function",
@@ -34,6 +36,7 @@ _HOMES = {
     "UpdateReport": "subjects.verify_update",
     "Verdict": "judge.verdict",
     "assert_verified": "assertions",
+    "cmp": "retained_gradient",
     "gradient_of": "mark",
     "verify": "subjects.network.verify",
     "verify_function": "subjects.function.verify",
@@ -45,3 +48,8 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(f"handgrad.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'handgrad' has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    """What TAB offers in a notebook: the names above, used before or not."""
+    return ["__version__", *__all__]

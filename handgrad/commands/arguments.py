@@ -13,13 +13,20 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything found to FILE as well")
 
 
-def check_json(args: argparse.Namespace) -> None:
-    """Whether --json can be written, asked before the work."""
-    if args.json is not None:
+def add_html(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page for a browser to FILE as well")
+
+
+def check_written(args: argparse.Namespace) -> None:
+    """Whether --json and --html can be written, asked before the work."""
+    files: dict[str, Path] = {name: path for name in ("json", "html") if (path := getattr(args, name)) is not None}
+    for name, path in files.items():
         try:
-            check_writable(args.json)
+            check_writable(path)
         except OSError as error:
-            args.parser.error(f"--json: {describe_error(error)}")
+            args.parser.error(f"--{name}: {describe_error(error)}")
+    if len({path.resolve() for path in files.values()}) < len(files):
+        args.parser.error(f"--json and --html are both {args.html}; give each its own file")
 
 
 def add_mend(parser: argparse.ArgumentParser) -> None:

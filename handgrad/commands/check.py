@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from handgrad.commands.arguments import add_json, add_mend, check_json, check_mend, check_seed, check_slack
+from handgrad.commands.arguments import add_html, add_json, add_mend, check_mend, check_seed, check_slack, check_written
 from handgrad.commands.judge_file import add_inputs, check_file, judge_file
 from handgrad.judge.verdict import together
 from handgrad.report.console import print_lines, wide_console
@@ -39,13 +39,14 @@ def add_parser(commands: Any) -> None:
     command.add_argument("--slack", type=float, default=1.0, metavar="X",
                          help="multiply every bound, and so the smallest detectable error, by X (1)")  # fmt: skip
     add_json(command)
+    add_html(command)
     command.set_defaults(run=run, parser=command)
 
 
 def run(args: argparse.Namespace) -> int:
     """`handgrad check FILE`."""
     check_slack(args)
-    check_json(args)
+    check_written(args)
     check_seed(args)
     check_file(args)
     check_mend(args)

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.commands.arguments import add_json, check_json, check_seed
+from handgrad.commands.arguments import add_html, add_json, check_seed, check_written
 from handgrad.commands.judge_file import add_inputs, check_file, judge_file
 from handgrad.experiment.compare_pass import Comparison, compare_pass
 from handgrad.experiment.compare_training import Trajectory, compare_training
 from handgrad.experiment.datasets.digits import digits
 from handgrad.judge.verdict import together
-from handgrad.report.console import wide_console, write_json
+from handgrad.report.console import wide_console, write_json, write_page
 from handgrad.subjects.file.judge import Options
 from handgrad.subjects.file.side_by_side import show_ledger
 from handgrad.suite.run import DTYPES
@@ -47,6 +47,7 @@ def add_parser(commands: Any) -> None:
     command.add_argument("--lr", type=float, default=0.2, help="learning rate of --steps (0.2)")
     command.add_argument("--seed", type=int, default=0, help="of weights and batches (0)")
     add_json(command)
+    add_html(command)
     command.set_defaults(run=run, parser=command)
 
 
@@ -73,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
     console.print(found.renderable())
     if args.json is not None:
         write_json(args.json, found.to_dict())
+    if args.html is not None:
+        write_page(args.html, found.shown())
     return found.verdict.exit_code
 
 
@@ -82,7 +85,7 @@ def compare_file(args: argparse.Namespace) -> int:
     for name in of_network:
         if getattr(args, name) != args.parser.get_default(name):
             args.parser.error(f"--{name.replace('_', '-')} is of the network on the digits, and FILE is given")
-    check_json(args)
+    check_written(args)
     check_file(args)
     found = judge_file(args, wide_console(), Options(args.asked, check_seed(args), mend=0), show_ledger)
     return 2 if found is None else together(judged.verdict for judged in found).exit_code
@@ -105,5 +108,5 @@ def sizes_of(args: argparse.Namespace) -> list[int]:
     if not 0 < args.lr < float("inf"):
         args.parser.error(f"--lr is {args.lr:g}, expected a positive number")
     check_seed(args)
-    check_json(args)
+    check_written(args)
     return sizes

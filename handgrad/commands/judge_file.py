@@ -7,11 +7,12 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from handgrad.report.console import print_lines, wide_console, write_json
+from handgrad.report.console import print_lines, wide_console, write_json, write_page
 from handgrad.subjects.file.asked import GRAMMAR, read_inputs
 from handgrad.subjects.file.inputs import argument_names
 from handgrad.subjects.file.judge import Judged, Options, judge_pair
 from handgrad.subjects.file.load import CannotLoad, load
+from handgrad.subjects.file.page import show_file
 from handgrad.subjects.file.pairs import LOOKED_FOR, Pair, find_pairs, list_lonely
 from handgrad.subjects.file.text import as_dict, conclude
 
@@ -35,7 +36,7 @@ def check_file(args: argparse.Namespace) -> None:
 
 
 def judge_file(args: argparse.Namespace, console: Console, options: Options, show: Show) -> list[Judged] | None:
-    """Every pair judged and shown, the last line, and --json; None for a file that cannot be imported."""
+    """Every pair judged and shown, the last line, --json and --html; None for a file that cannot be imported."""
     found: list[Judged] = []
     try:
         with load(args.file) as file:
@@ -50,6 +51,8 @@ def judge_file(args: argparse.Namespace, console: Console, options: Options, sho
                 console.print(shown, soft_wrap=isinstance(shown, Text))
             if args.json is not None:  # while the file is there: a ledger is kept when it is asked for
                 write_json(args.json, as_dict(found, args.file, options.seed))
+            if args.html is not None:
+                write_page(args.html, show_file(found, args.file, options.seed))
     except CannotLoad as error:
         print_lines(wide_console(stderr=True), f"cannot be imported: {error}")
         return None

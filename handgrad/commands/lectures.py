@@ -8,11 +8,13 @@ from typing import Any
 
 from rich.console import Console
 
-from handgrad.commands.arguments import add_json, check_json
+from handgrad.commands.arguments import add_html, add_json, check_written
 from handgrad.course.lecture import Erratum, System, run_erratum, run_system
+from handgrad.course.page import show_errata, show_systems
 from handgrad.course.text import cores, errata_line, errata_table, run_all, show, systems_line, table
+from handgrad.html.page import Shown
 from handgrad.judge.verdict import together
-from handgrad.report.console import wide_console, write_json
+from handgrad.report.console import wide_console, write_json, write_page
 from handgrad.report.versions import list_versions
 
 LECTURES = ("lee", "ando_ki", "banerjee", "eum", "selker")
@@ -32,24 +34,34 @@ def add_parser(commands: Any) -> None:
     lectures.add_argument("name", nargs="?", choices=NAMES, metavar="NAME", help=f"one of {', '.join(NAMES)}")
     lectures.add_argument("--errata", action="store_true", help="the formulas that are wrong in print, as judged")
     add_json(lectures)
+    add_html(lectures)
     lectures.set_defaults(run=run, parser=lectures)
 
 
 def run(args: argparse.Namespace) -> int:
-    """`handgrad lectures [NAME] [--errata] [--json FILE]`."""
+    """`handgrad lectures [NAME] [--errata] [--json FILE] [--html FILE]`."""
     console = wide_console()
     names = NAMES if args.name is None else (args.name,)
     if args.errata and args.name in WORKED:
         args.parser.error(
             f"--errata: {args.name} has no list of mistakes; its wrong digits: handgrad lectures {args.name}"
         )
-    check_json(args)
-    found = mistakes(names, console) if args.errata else systems(names, console)
+    check_written(args)
+    if args.errata:
+        errata_found = mistakes(names, console)
+        return write(args, "mistakes", errata_found, lambda: show_errata(errata_found))
+    found = systems(names, console)
+    return write(args, "systems", found, lambda: show_systems(found))
+
+
+def write(args: argparse.Namespace, key: str, found: Sequence[Any], show_page: Callable[[], Shown]) -> int:
+    """The files that were asked for; the exit code."""
     verdict = together(one.verdict for one in found)
     if args.json is not None:
-        key = "mistakes" if args.errata else "systems"
         whole = {"verdict": verdict.value, "versions": list_versions(), key: [one.to_dict() for one in found]}
         write_json(args.json, whole)
+    if args.html is not None:
+        write_page(args.html, show_page())
     return verdict.exit_code
 
 

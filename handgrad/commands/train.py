@@ -13,15 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from handgrad.commands.arguments import add_html
 from handgrad.commands.train_checks import check_files, check_options, check_room
 from handgrad.experiment import distributed, plots
 from handgrad.experiment import log as training_log
 from handgrad.experiment.backends import ARRAYS, DEVICES, SIDES, Backend, be_deterministic, choose_backend, fit
 from handgrad.experiment.datasets import Data
 from handgrad.experiment.distributed import Ranks
+from handgrad.experiment.pages import show_training
 from handgrad.experiment.plan import BATCH, HIDDEN, OPTIMIZERS, VALIDATION, Plan, begin, evaluate, resume_from
 from handgrad.experiment.text import Line, describe_options, describe_result, table
-from handgrad.report.console import count_of, describe_error, print_lines, wide_console
+from handgrad.report.console import count_of, describe_error, print_lines, wide_console, write_page
 from handgrad.suite.run import DTYPES
 from manual import NonFiniteLossError, Training, loss_and_gradients
 from manual.files.checkpoint import save
@@ -71,6 +73,7 @@ def add_parser(commands: Any) -> None:
            "option, unless there is a -- before handgrad)")  # fmt: skip
     option("--tensorboard", type=Path, metavar="FOLDER", help="TensorBoard's files as well, if it is installed")
     option("--plot", type=Path, metavar="FILE", help="loss curves, gradient norms, confusion matrix: .png")
+    add_html(command)
     command.set_defaults(run=run, parser=command)
 
 
@@ -136,14 +139,28 @@ def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
     else:
         print_lines(console, conclude(plan, latest, len(held_back), seconds))
         code = 0
-    if args.plot is not None and ranks.rank == 0:
+    if ranks.rank == 0:
         try:
-            plots.save(args.plot, *draw(plan, latest, held_back))
+            for path in write_pictures(args, plan, latest, held_back, seconds):
+                print_lines(console, f"drew {path}")
         except OSError as error:
             print_lines(wide_console(stderr=True), describe_error(error))
             return 1
-        print_lines(console, f"drew {args.plot}")
     return code
+
+
+def write_pictures(
+    args: argparse.Namespace, plan: Plan, latest: Training, held_back: Any, seconds: float
+) -> Iterator[Path]:
+    """The plot and the page that were asked for, each after it was written. Raises OSError."""
+    if args.plot is not None:
+        plots.save(args.plot, *draw(plan, latest, held_back))
+        yield args.plot
+    if args.html is not None:
+        options = describe_options(plan.options, args.side or "manual", 1)
+        reached = conclude(plan, latest, len(held_back), seconds) if latest.history else "no epoch was finished"
+        write_page(args.html, show_training(plan.title, options, reached, latest.history))
+        yield args.html
 
 
 def conclude(plan: Plan, latest: Training, held_back: int, seconds: float) -> str:

@@ -44,7 +44,7 @@ def check_options(args: argparse.Namespace, side: str, ranks: Ranks) -> dict[str
 
 def check_files(args: argparse.Namespace) -> None:
     """Whether everything can be written, before hours of work. Raises OSError and ValueError."""
-    files = {f"--{name}": getattr(args, name) for name in ("checkpoint", "log", "plot") if getattr(args, name)}
+    files = {f"--{name}": getattr(args, name) for name in ("checkpoint", "log", "plot", "html") if getattr(args, name)}
     if len({path.resolve() for path in files.values()}) < len(files):
         raise ValueError(f"{' and '.join(files)} name the same file; give each its own")
     if args.checkpoint is not None and args.checkpoint.is_file() and not args.resume:

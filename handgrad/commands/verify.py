@@ -6,10 +6,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from handgrad.commands.arguments import add_json, add_mend, check_json, check_mend, check_seed, check_slack
+from handgrad.commands.arguments import add_html, add_json, add_mend, check_mend, check_seed, check_slack, check_written
 from handgrad.judge.verdict import Verdict, together
-from handgrad.report.console import describe_error, show_progress, wide_console, write_json
+from handgrad.report.console import describe_error, show_progress, wide_console, write_json, write_page
 from handgrad.report.versions import list_versions
+from handgrad.suite.page import show_suite
 from handgrad.suite.problems import combine, other_layers_and_losses
 from handgrad.suite.run import DTYPES, SuiteResult, judge_scalar_neurons, run_suite
 from handgrad.suite.text import conclude, heading, show, summarise
@@ -44,6 +45,7 @@ def add_parser(commands: Any) -> None:
                         help="show every stage; twice: every run in full")  # fmt: skip
     add_mend(verify)
     add_json(verify)
+    add_html(verify)
     verify.set_defaults(run=run, parser=verify)
 
 
@@ -52,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     console = wide_console()
     check_slack(args)
     check_mend(args)
-    check_json(args)
+    check_written(args)
     seed = check_seed(args)
     count, found = (1, judge_trained(args, seed)) if args.checkpoint is not None else judge_suite(args, seed)
     results: list[SuiteResult] = []
@@ -69,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     console.print(conclude(results, verdict, seed, detail))
     if args.json is not None:
         write_json(args.json, as_dict(results, verdict, seed))
+    if args.html is not None:
+        write_page(args.html, show_suite(results, verdict, seed))
     return verdict.exit_code
 
 

@@ -17,7 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from handgrad.arrays.precision import dtype_name, to64
+from handgrad.experiment.pages import show_comparison
 from handgrad.experiment.summation import Dot, find_order, multiply_add
+from handgrad.html.page import Paged, Shown
 from handgrad.judge.verdict import Verdict
 from handgrad.report.console import render
 from handgrad.report.report import Report, headline
@@ -66,7 +68,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Paged):
     """Every tensor of a pass, forward and then backward, and the judge's report on it."""
 
     lines: tuple[Line, ...]
@@ -80,6 +82,10 @@ class Comparison:
         """Plain dictionaries and lists, the whole report among them."""
         lines = [asdict(line) for line in self.lines]
         return {"verdict": self.verdict.value, "lines": lines, "report": self.report.to_dict()}
+
+    def shown(self) -> Shown:
+        """What its page says."""
+        return show_comparison(self)
 
     def renderable(self) -> RenderableType:
         """For a rich console: one line a tensor, and the judge's report if something is wrong."""

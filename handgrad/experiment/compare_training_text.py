@@ -11,6 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from handgrad.experiment.pages import show_trajectory
+from handgrad.html.page import Paged, Shown
 from handgrad.judge.compare import TensorReport
 from handgrad.judge.planted_error import Control
 from handgrad.judge.verdict import Verdict
@@ -44,7 +46,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Trajectory:
+class Trajectory(Paged):
     """Both trainings. nudge: by how much the moved start differs; planned: the number of batches given."""
 
     name: str
@@ -111,6 +113,10 @@ class Trajectory:
     def to_json(self) -> str:
         """`to_dict` as JSON."""
         return json.dumps(self.to_dict(), indent=1)
+
+    def shown(self) -> Shown:
+        """What its page says."""
+        return show_trajectory(self)
 
     def text(self, *, color: bool = False, width: int = 140) -> str:
         """The trajectory as a terminal shows it."""

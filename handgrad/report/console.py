@@ -1,4 +1,4 @@
-"""Where a command prints, how it says an error or a count, and how it writes JSON."""
+"""Where a command prints, how it says an error or a count, and how it writes JSON and pages."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 from rich.console import Console, RenderableType
 from rich.progress import track
 
+from handgrad.html.page import Shown, page
 from manual.files.atomic_write import replacing
 
 Item = TypeVar("Item")
@@ -34,13 +35,21 @@ def wide_console(*, stderr: bool = False, quiet: bool = False) -> Console:
         stderr=stderr,
         quiet=quiet,
         width=None if terminal else WIDTH,
+        force_jupyter=False,
         force_terminal=False if os.environ.get("NO_COLOR") else None,
     )
 
 
 def render(what: RenderableType, *, color: bool, width: int) -> str:
-    """A rich renderable as a string."""
-    console = Console(file=StringIO(), width=width, force_terminal=color, no_color=not color, highlight=False)
+    """A rich renderable as a string, in a notebook too, where rich would show it at once and leave the string empty."""
+    console = Console(
+        file=StringIO(),
+        width=width,
+        force_terminal=color,
+        force_jupyter=False,
+        no_color=not color,
+        highlight=False,
+    )
     console.print(what)
     file = console.file
     assert isinstance(file, StringIO)
@@ -72,6 +81,12 @@ def show_progress(items: Iterable[Item], what: str, count: int) -> Iterable[Item
     """The items one after the other, with a line that moves while they come, where there is a terminal."""
     console = wide_console(stderr=True)
     return track(items, what, count, console=console, transient=True, disable=not console.is_terminal)
+
+
+def write_page(path: Path, shown: Shown) -> None:
+    """Write the whole page; where that fails, OSError, and the file is as it was before."""
+    with replacing(path) as file:
+        file.write(page(shown).encode())
 
 
 def write_json(path: Path, content: Any) -> None:

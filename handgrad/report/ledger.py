@@ -14,11 +14,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from handgrad.html.page import Paged, Shown
 from handgrad.mend.change import Place
 from handgrad.report.code_lines import shown
 from handgrad.report.console import render
-
-ARRAY = "true"  # the field of a row that is a whole array, and not written to JSON
+from handgrad.report.ledger_section import show_ledger
 
 
 class LineVerdict(StrEnum):
@@ -66,7 +66,7 @@ class LedgerRow:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Ledger(Paged):
     """All rows in the order in which the lines were run.
 
     problem  why there are none
@@ -86,6 +86,10 @@ class Ledger:
     def culprit(self) -> LedgerRow | None:
         """The first wrong row."""
         return next((row for row in self.rows if row.verdict is LineVerdict.WRONG), None)
+
+    def shown(self) -> Shown:
+        """What its page says."""
+        return Shown("ledger", "The backward pass, value by value", list(show_ledger(self)))
 
     def __str__(self) -> str:
         return render(ledger_table(self), color=False, width=WIDTH)

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from handgrad.html.page import Paged, Shown
 from handgrad.judge.compare import StageReport, TensorReport
 from handgrad.judge.planted_error import Control
 from handgrad.judge.promises import Contract
@@ -19,7 +20,9 @@ from handgrad.judge.verdict import Verdict, together
 from handgrad.mend.change import Change, Place
 from handgrad.report.code_lines import code_lines
 from handgrad.report.console import render
-from handgrad.report.ledger import ARRAY, Ledger, LedgerRow
+from handgrad.report.ledger import Ledger, LedgerRow
+from handgrad.report.listing import Listing
+from handgrad.report.sections import heading, sections
 from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
 
 
@@ -44,7 +47,7 @@ class DirectionsReport:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Paged):
     """The judgement of one run: `gradients` and `broken` contracts are its two verdicts, `verdict` both together.
 
     notes: what else a reader must know.
@@ -55,6 +58,8 @@ class Report:
     suspect: without a change, the one line of which another value would make every gradient right.
 
     keep_ledger: gives the ledger of a function's backward pass, None of anything else.
+
+    listings: the functions judged, as they stand in their files.
     """
 
     name: str
@@ -73,6 +78,7 @@ class Report:
     change: Change | None = None
     suspect: Place | None = None
     keep_ledger: Callable[[], Ledger] | None = field(default=None, repr=False, compare=False)
+    listings: tuple[Listing, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def ledger(self) -> Ledger:
@@ -131,8 +137,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries and lists; values that are not finite as the strings "nan", "inf", "-inf"."""
-        plain: dict[str, Any] = as_plain(replace(self, keep_ledger=None))
-        del plain["keep_ledger"]
+        plain: dict[str, Any] = as_plain(self)
         two = {"gradients": self.gradients.value, "broken": list(self.broken)}
         ledger = {"ledger": as_plain(self.ledger)} if self.keep_ledger else {}
         return {"verdict": self.verdict.value, **two, **plain, **ledger}
@@ -140,6 +145,10 @@ class Report:
     def to_json(self) -> str:
         """`to_dict` as JSON."""
         return json.dumps(self.to_dict(), indent=1)
+
+    def shown(self) -> Shown:
+        """What its page says."""
+        return Shown(f"{self.verdict.value}: {self.name}", heading(self), sections(self, level=2))
 
     def text(self, *, color: bool = False, width: int = 140) -> str:
         """The report as a terminal shows it."""
@@ -232,13 +241,16 @@ def reason(row: StageRow, t: TensorReport) -> Text:
 
 
 def as_plain(value: Any) -> Any:
-    """Dataclasses, enums and tuples as dictionaries, strings and lists; what is not finite as a string."""
+    """Dataclasses, enums and tuples as dictionaries, strings and lists; what is not finite as a string.
+
+    What a dataclass does not print (arrays, functions) is left out.
+    """
     if isinstance(value, Enum):
         return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         extra = {"verdict": value.verdict.value} if isinstance(value, StageReport) else {}
         extra |= {"words": value.words} if isinstance(value, LedgerRow) else {}
-        kept = [f.name for f in dataclasses.fields(value) if f.name != ARRAY]
+        kept = [f.name for f in dataclasses.fields(value) if f.repr]
         return {**extra, **{name: as_plain(getattr(value, name)) for name in kept}}
     if isinstance(value, tuple | list):
         return [as_plain(item) for item in value]

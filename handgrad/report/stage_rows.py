@@ -1,7 +1,7 @@
 """One stage in a report, and how stages are shown: a table where it fits, three lines a stage where it does not."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -11,6 +11,7 @@ from rich.text import Text
 from handgrad.explain.diagnosis import Diagnosis
 from handgrad.judge.compare import StageReport, TensorReport
 from handgrad.judge.verdict import Verdict
+from handgrad.report.entries import Entries
 
 STYLES = {Verdict.CERTIFIED: "green", Verdict.REFUTED: "bold red", Verdict.UNRESOLVED: "yellow"}
 WIDE = 129  # columns; a narrower table would cut numbers short
@@ -47,12 +48,17 @@ class Chained:
 
 @dataclass(frozen=True)
 class StageRow:
-    """One stage: fed the reference's upstream gradient (isolated) and our own (chained)."""
+    """One stage: fed the reference's upstream gradient (isolated) and our own (chained).
+
+    entries: of its tensors, for pictures; tags: of their equations in `docs/derivations.md`, where the stage has some.
+    """
 
     name: str
     isolated: StageReport
     chained: tuple[Chained, ...] = ()
     diagnosis: Diagnosis | None = None
+    entries: Mapping[str, Entries] = field(default_factory=dict, repr=False, compare=False)
+    tags: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from handgrad.arrays.arithmetic import EPS, Arithmetic
 from handgrad.arrays.precision import dtype_name, to64
 from handgrad.explain.catalogue.typed_number import decimals
+from handgrad.html.page import Paged, Shown
 from handgrad.judge.constants import DRIFT_SIGMAS
 from handgrad.judge.verdict import Verdict
 from handgrad.subjects.network.chain import ChainValues, noise, reference_chain
 from handgrad.subjects.network.network_run import Point
 from handgrad.subjects.network.stages import layer_stage
+from handgrad.subjects.update_page import show_update
 from manual import Loss, Network, Params, param_names
 from manual.checks import check_batch, check_differentiable, check_params, check_target
 
@@ -79,7 +81,7 @@ class TensorStep:
 
 
 @dataclass(frozen=True)
-class UpdateReport:
+class UpdateReport(Paged):
     """The judgement of one update. rate: c where updated = params - c dparams, else nan; rise: <step, gradient>."""
 
     name: str
@@ -90,6 +92,10 @@ class UpdateReport:
     before: float  # the loss at the parameters before the step, and after it
     after: float
     tensors: tuple[TensorStep, ...]
+
+    def shown(self) -> Shown:
+        """What its page says."""
+        return show_update(self)
 
     def __str__(self) -> str:
         rate = f" (rate {self.rate:.6g})" if isfinite(self.rate) else ""

@@ -19,6 +19,7 @@ from handgrad.judge.repeats import difference_words, random_words
 from handgrad.judge.stage import Arrays, Halves, Stage
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
+from handgrad.report.entries import list_entries
 from handgrad.report.stage_rows import StageRow
 from handgrad.subjects.function.beside_kinks import KINK, at_kink, move_aside
 from handgrad.subjects.function.calling import Code, WrongReturn
@@ -133,7 +134,8 @@ def try_case(
     if error is not None and not forward_is_wrong:
         return Tried(case, stopped_row(case.name, "backward", error), error=error)
     words = explain(found) if name_it else Explanation(found, found.report, found.notes)
-    row = StageRow(case.name, words.report, (), words.diagnosis) if words.report.tensors else None
+    entries = list_entries(found.evidence, {})
+    row = StageRow(case.name, words.report, (), words.diagnosis, entries) if words.report.tensors else None
     return Tried(case, row, words.notes, None if forward_is_wrong else found)
 
 

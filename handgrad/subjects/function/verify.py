@@ -33,6 +33,7 @@ from handgrad.subjects.function.inputs import cases
 from handgrad.subjects.function.kinks import numbers_in
 from handgrad.subjects.function.leading_axis import try_leading_axis, try_more_rows
 from handgrad.subjects.function.ledger import keep_ledger
+from handgrad.subjects.function.listings import list_functions
 from handgrad.subjects.function.mending import find_change
 from handgrad.subjects.function.own_forward import OWN
 from handgrad.subjects.function.prepare import list_models, prepare
@@ -142,6 +143,7 @@ def verify_function(
         change=found if isinstance(found, Change) else None,
         suspect=found if isinstance(found, Place) else None,
         keep_ledger=cache(ledger),
+        listings=list_functions(code),
     )
 
 

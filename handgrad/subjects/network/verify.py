@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from handgrad.arrays.precision import dtype_name, like, to64
+from handgrad.explain.recognise.failed_trial import equation
 from handgrad.judge.compare import rename
 from handgrad.judge.constants import SAMPLES
 from handgrad.judge.isolation import attempt
@@ -15,6 +16,7 @@ from handgrad.judge.judgement import Way
 from handgrad.judge.planted_error import plant_error
 from handgrad.judge.promises import OVERWRITES
 from handgrad.judge.settings import check_seconds, check_slack, choose_seed
+from handgrad.report.entries import list_entries
 from handgrad.report.report import Report
 from handgrad.report.stage_rows import StageRow
 from handgrad.subjects.network.chain import ChainValues, noise, reference_chain
@@ -108,7 +110,17 @@ def make_rows(
         chained = () if sigma is None else compare_with_chain(i, run, reference, sigma, reports, slack)
         chained = tuple(replace(c, name=names[i].get(c.name, c.name)) for c in chained)
         diagnosis = stage.words.diagnosis if stage.words else None
-        yield StageRow(stage.report.name, rename(stage.report, names[i]), chained, diagnosis)
+        entries = list_entries(stage.judgement.evidence, names[i]) if stage.judgement else {}
+        report = rename(stage.report, names[i])
+        yield StageRow(stage.report.name, report, chained, diagnosis, entries, list_tags(point, i, names[i]))
+
+
+def list_tags(point: Point, i: int, names: Mapping[str, str]) -> dict[str, str]:
+    """The tags of the equations of stage i, by the lectures' names of its tensors."""
+    last = i == len(point.network.layers)
+    subject, state = (point.loss, point.target) if last else (point.network.layers[i], point.states[i])
+    tags = {name: equation(subject, state, key) for key, name in names.items()}
+    return {name: tag for name, tag in tags.items() if tag is not None}
 
 
 def own_names(stages: Sequence[JudgedStage], names: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:

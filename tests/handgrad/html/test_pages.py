@@ -1,0 +1,149 @@
+"""Every kind of page, opened from disk in a real browser: nothing loaded, nothing complained of, all of it legible.
+
+Skipped where there is no Chromium; then the pages are still made and read as text.
+"""
+
+import importlib.util
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from handgrad.html.page import fragment, page
+
+HERE = Path(__file__).parent
+
+
+def load(name: str) -> ModuleType:
+    """A file beside this one."""
+    spec = importlib.util.spec_from_file_location(f"{__name__}_{name}", HERE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pages, browsers = load("pages"), load("browser")
+LOOK = (HERE / "look.js").read_text("utf-8")
+UNFOLD = "document.querySelectorAll('details').forEach((d) => { d.open = true; })"
+VISIBLE_ROWS = "[...document.querySelectorAll('tbody tr')].filter((r) => r.checkVisibility()).length"
+SEARCH = """(text) => {
+  const box = document.querySelector("input");
+  box.value = text;
+  box.dispatchEvent(new Event("input"));
+}"""
+FOCUSED = """(() => {
+  const e = document.activeElement, style = getComputedStyle(e);
+  return [e.localName, style.outlineStyle, parseFloat(style.outlineWidth)];
+})()"""
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The files."""
+    folder = tmp_path_factory.mktemp("pages")
+    found = {}
+    for name, shown in pages.PAGES.items():
+        found[name] = folder / f"{name}.html"
+        found[name].write_text(page(shown()), "utf-8")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One for all pages."""
+    path = browsers.find_browser()
+    if path is None:
+        pytest.skip(f"no browser: none of {', '.join(browsers.NAMES)} is installed (Debian: apt-get install chromium)")
+    opened = browsers.Browser(path, tmp_path_factory.mktemp("browser"))
+    yield opened
+    opened.close()
+
+
+def test_every_page_in_a_browser(browser: Any, written: dict[str, Path]) -> None:
+    for name, file in written.items():
+        for dark, width in ((False, 1200), (True, 390)):
+            browser.open(file, width=width, dark=dark)
+            browser.evaluate(UNFOLD)
+            seen = browser.evaluate(LOOK)
+            assert browser.loaded() == [file.resolve().as_uri()], name
+            assert browser.complaints() == [], name
+            assert seen["scripts"] == 1, name
+            assert seen["faint"] == [], name
+            assert (seen["ground"] < 64) is dark, name
+            assert seen["wide"] == 0, f"{name} is {seen['wide']} pixels wider than {width}"
+            assert (seen["broken"], seen["unnamed"]) == (0, 0), name
+            levels = seen["headings"]
+            assert levels[0] == 1, name
+            assert levels.count(1) == 1, name
+            assert all(after - before <= 1 for before, after in pairwise(levels)), (name, levels)
+    browser.open(written["network"])
+    seen = browser.evaluate(LOOK)
+    assert seen["equations"] >= 8
+    assert seen["pictures"] >= 24
+
+
+def test_the_keyboard_alone_folds_and_unfolds(browser: Any, written: dict[str, Path]) -> None:
+    browser.open(written["network"])
+    reached = []
+    for _ in range(4):
+        browser.press("Tab")
+        reached.append(browser.evaluate(FOCUSED))
+    assert [name for name, _, _ in reached[:2]] == ["input", "div"]  # the search, a table that scrolls
+    assert ["summary", "solid", 3] in reached
+    before = browser.evaluate("document.querySelectorAll('details[open]').length")
+    while browser.evaluate(FOCUSED)[0] != "summary":
+        browser.press("Tab")
+    browser.press("Enter", "\r")
+    assert browser.evaluate("document.querySelectorAll('details[open]').length") == before + 1
+
+
+def test_search_hides_what_does_not_have_the_words(browser: Any, written: dict[str, Path]) -> None:
+    browser.open(written["suite"])
+    browser.evaluate(UNFOLD)
+    whole = browser.evaluate(VISIBLE_ROWS)
+    browser.evaluate(f"({SEARCH})('dW1')")
+    few = browser.evaluate(VISIBLE_ROWS)
+    assert 0 < few < whole
+    browser.evaluate(f"({SEARCH})('')")
+    assert browser.evaluate("document.querySelectorAll('tr[hidden], details[hidden]').length") == 0
+    browser.evaluate(f"({SEARCH})('no such words')")
+    assert browser.evaluate(VISIBLE_ROWS) == 0
+    assert browser.evaluate("document.querySelector('output').textContent") == "0 places"
+
+
+def test_what_is_folded_is_printed(browser: Any, written: dict[str, Path]) -> None:
+    browser.open(written["network"], media="print")
+    seen = "[...document.querySelectorAll('figure')].map((f) => f.checkVisibility())"
+    assert set(browser.evaluate(seen)) == {True}
+    assert browser.evaluate("document.querySelector('input').checkVisibility()") is False
+
+
+@pytest.mark.parametrize("name", pages.PAGES)
+def test_a_name_is_text_wherever_it_stands(name: str, written: dict[str, Path]) -> None:
+    text = written[name].read_text("utf-8")
+    assert pages.NASTY not in text
+    assert text.count("<script") == 1
+    if name not in ("comparison", "trajectory"):
+        assert "&lt;/pre&gt;" in text
+
+
+def test_a_notebook_gets_the_same_without_a_script() -> None:
+    report = pages.function_report()
+    shown = report.shown()
+    assert report._repr_html_() == fragment(shown)
+    assert report.to_html() == page(shown)
+    assert "<script" not in report._repr_html_()
+    assert all(part in report.to_html() for part in shown.body)
+
+
+def test_a_function_is_shown_line_by_line(written: dict[str, Path]) -> None:
+    text = written["function"].read_text("utf-8")
+    assert "<del>h</del><ins>h ** 2</ins>)  # &quot;&lt;b&gt;&quot; &amp; &#x27;&lt;/pre&gt;&#x27; are text" in text
+    assert "\u2190 wrong because of line" in text
+    assert "\u2190 the gradient of " not in text.partition("def backward")[0]
+    assert "<code>1 - h</code> &amp; <code>1 - h ** 2</code>" in text
