@@ -126,8 +126,8 @@ def check_distributed(x: torch.Tensor, params: Sequence[torch.Tensor], loss: Los
     cut = [hasattr(a, "device_mesh") for a in (x, *params)]
     if any(cut) and not all(cut):
         raise ValueError(
-            f"{names[cut.index(False)]}: is a plain tensor, but {names[cut.index(True)]} is a DTensor; let fully_shard or "
-            "parallelize_module convert what goes into a layer, or call distribute_tensor on what is plain"
+            f"{names[cut.index(False)]}: is a plain tensor, but {names[cut.index(True)]} is a DTensor; let fully_shard "
+            "or parallelize_module convert what goes into a layer, or call distribute_tensor on what is plain"
         )
     if any(cut) and isinstance(loss, SoftmaxCrossEntropy):
         raise ValueError(
