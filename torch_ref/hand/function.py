@@ -10,14 +10,20 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch.autograd import Function
+from torch.autograd import Function, forward_ad
 
 from torch_ref.hand.program import Pass, Program, Tensors
+
+JVP = torch._C._functorch.TransformType.Jvp
 
 
 def apply(program: Program, x: torch.Tensor, target: Any, tensors: Tensors) -> tuple[torch.Tensor, ...]:
     """The output or the loss, then mean and variance of the batch from every batch norm that takes no running ones."""
-    function = _Transformed if torch._C._are_functorch_transforms_active() else _Ordinary
+    function: type[Function] = _Ordinary
+    if torch._C._are_functorch_transforms_active():
+        function = _Transformed
+    elif forward_ad._current_level >= 0:
+        function = _Dual
     found: tuple[torch.Tensor, ...] = function.apply(program, x, target, *tensors)  # type: ignore[no-untyped-call]
     return found
 
@@ -70,6 +76,19 @@ class _Ordinary(Function):
             return None, *program.backward(found, tensors, dy, needs)
 
 
+class _Dual(_Ordinary):
+    """In a dual level of forward mode: the inputs are kept for `jvp` too. Apart, since torch.compile takes no jvp."""
+
+    @staticmethod
+    def forward(ctx: Any, program: Program, x: torch.Tensor, target: Any, *tensors: torch.Tensor) -> Any:
+        ctx.save_for_forward(x, target, *tensors)
+        return _Ordinary.forward(ctx, program, x, target, *tensors)
+
+    @staticmethod
+    def jvp(ctx: Any, _: None, *tangents: Any) -> Any:
+        return forward_derivative(ctx.program, ctx.saved_tensors, tangents)
+
+
 class _Transformed(Function):
     """Backward on a forward pass of its own, so that every transform sees through both."""
 
@@ -85,6 +104,7 @@ class _Transformed(Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         ctx.program = inputs[0]
         ctx.save_for_backward(*inputs[1:])
+        ctx.save_for_forward(*inputs[1:])
         ctx.mark_non_differentiable(*output[1:])
 
     @staticmethod
@@ -93,6 +113,41 @@ class _Transformed(Function):
         with own_precision(ctx.program, x):
             found = ctx.program.forward(x, target, tensors)
             return None, *ctx.program.backward(found, tensors, dy, ctx.needs_input_grad[1:])
+
+    @staticmethod
+    def jvp(ctx: Any, _: None, *tangents: Any) -> Any:
+        return forward_derivative(ctx.program, ctx.saved_tensors, tangents)
+
+
+def forward_derivative(program: Program, inputs: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
+    """J t, from the backward pass alone: it gives v^T J, which is linear in v, and the derivative of that by v is J.
+
+    The batch statistics, which are no part of the function, have no derivative. Raises NotImplementedError for forward
+    mode within forward mode: the outer tangents cannot be kept while the inner ones are taken off.
+    """
+    if sum(level.key() == JVP for level in torch._C._functorch.get_interpreter_stack() or ()) > 1:
+        raise NotImplementedError(
+            "HandModule: jvp of jvp is not derived; take torch.func.hessian, or jacrev for one of the two"
+        )
+    moved = [i for i, tangent in enumerate(tangents) if tangent is not None]
+    inputs = [primal(a) if isinstance(a, torch.Tensor) else a for a in inputs]
+
+    def of_moved(*values: Any) -> tuple[Any, ...]:
+        given = dict(zip(moved, values, strict=True))
+        x, target, *tensors = (given.get(i, value) for i, value in enumerate(inputs))
+        y, *statistics = apply(program, x, target, tensors)
+        return y, statistics
+
+    y, back, statistics = torch.func.vjp(of_moved, *(inputs[i] for i in moved), has_aux=True)  # type: ignore[misc]
+    _, forth = torch.func.vjp(back, torch.zeros_like(y))  # type: ignore[misc]
+    (dy,) = forth(tuple(tangents[i] for i in moved))
+    return dy, *(None for _ in statistics)
+
+
+def primal(a: torch.Tensor) -> torch.Tensor:
+    """The tensor without its tangent."""
+    value: torch.Tensor = forward_ad.unpack_dual(a).primal  # type: ignore[no-untyped-call]
+    return value
 
 
 def own_precision(program: Program, x: torch.Tensor) -> AbstractContextManager[Any]:

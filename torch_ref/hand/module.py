@@ -1,34 +1,46 @@
 """Any manual layer, network, or network with its loss as one torch module, differentiated by its own backward pass."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
-from typing import Any, TypeVar, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import nn
+from torch.fx import Proxy
+from torch.nn.modules.module import _has_any_global_hook
 
-from manual import BatchNorm1d, BinaryCrossEntropy, Dropout, Layer, Loss, Network, SoftmaxCrossEntropy, SquaredError
+from manual import BatchNorm1d, Dropout, Layer, Loss, Network
+from manual.layers import LAYERS
 from manual.network import widths
+from torch_ref.hand.checks import Expected, autocast, check_states, state_tensors
 from torch_ref.hand.function import apply
 from torch_ref.hand.program import Program
+from torch_ref.hand.traced import node, refuse_script
 from torch_ref.layers.batch_norm import update_running
-from torch_ref.twin import twin
+from torch_ref.twin import TWINS, Chain, twin
 from torch_ref.weights import TORCH_NAMES
 
-M = TypeVar("M", bound=nn.Module)
+OPTIONS = ("p", "eps", "slope")  # what a script may set on a layer after it was made
 
 
 class HandModule(nn.Module):
     """A manual layer, network or loss, or a network with its loss, as a module with hand-derived gradients.
 
     module(x) is the output, module(x, target) the loss E. Shapes: x (N, n_in), also (..., n_in) without a batch norm
-    and with no loss or one that treats all elements alike; the target as the loss takes it. Parameters start as those
-    of torch's own modules do and state_dict has their keys, so checkpoints and optimizers notice nothing. In
-    training, dropout draws from torch's generator and batch norm keeps running statistics; eval() ends both; states,
-    per layer a mask, running statistics or None, says what a layer takes instead. Raises TypeError for what has no
-    twin; at the call, ValueError for an input that does not fit the parameters in shape, dtype or device, states that
-    do not fit the layers, and a target where there is no loss or that wants a gradient; RuntimeError for labels out
-    of range. Forward-mode derivatives are not derived.
+    and with no loss or one that treats all elements alike; the target as the loss takes it; a cross-entropy alone also
+    takes (N, C, d1, ...) and (C,), as torch's does. Parameters start as those of torch's own modules do and state_dict
+    has their keys, so checkpoints and optimizers notice nothing. In training, dropout draws from torch's generator and
+    batch norm keeps running statistics; eval() ends both; states, per layer a mask, running statistics or None, says
+    what a layer takes instead.
+
+    HandModule(Linear(3, 2)) is also an nn.Linear, and so on; a network's is also an nn.Sequential of such modules.
+    Its children run together as one function, but one after the other where one of them has hooks or is another module.
+
+    Raises TypeError for what has no twin and for torch.jit.script; at the call, ValueError for an input that does not
+    fit the parameters in shape, dtype or device, states that do not fit the layers, and a target where there is no loss
+    or that wants a gradient; RuntimeError for labels out of range.
 
     >>> import manual
     >>> HandModule(manual.mlp([4, 3, 2], "relu"))(torch.zeros(5, 4)).shape
@@ -37,68 +49,105 @@ class HandModule(nn.Module):
     tensor(1.)
     """
 
+    __prepare_scriptable__ = refuse_script
+
+    def __new__(cls, subject: Any = None, loss: Any = None) -> Self:
+        """An object of the class that is torch's class for this subject too."""
+        kinds: Any = [KINDS[kind] for kind in type(subject).__mro__ if kind in KINDS] if cls is HandModule else []
+        made: Self = object.__new__(kinds[0] if kinds else cls)
+        return made
+
     def __init__(self, subject: Layer | Network | Loss, loss: Loss | None = None) -> None:
-        super().__init__()
-        modules = twin(subject)
+        nn.Module.__init__(self)
         layers: tuple[Layer, ...] = ()
+        self.chained = isinstance(subject, Network)
         if isinstance(subject, Network):
             layers = subject.layers
-            for name, module in modules.named_children():
-                self.add_module(name, module)
-        elif hasattr(subject, "param_shapes"):
-            layers = (cast(Layer, subject),)
-            take_over(self, modules)
+            for i, layer in enumerate(layers):
+                self.add_module(str(i), HandModule(layer))
         else:
-            loss = subject
+            modules = twin(subject)  # refuses what it does not know
+            if hasattr(subject, "param_shapes"):
+                layers = (cast(Layer, subject),)
+                vars(self).update({**vars(modules), "chained": False})
+            else:
+                loss = subject
         if hasattr(loss, "param_shapes"):
             raise TypeError(f"loss: got {type(loss).__name__}, expected a loss such as SoftmaxCrossEntropy()")
-        if loss is not None:
-            twin(loss)  # refuses what it does not know
-        self.layers, self.loss = layers, loss
-        self.program = Program.of(layers, loss)
-        self.names = [str(i) for i in range(len(layers))] if isinstance(subject, Network) else []
+        self.loss = loss
+        self.criterion = (HandModule(loss),) if layers and loss is not None else ()  # in a tuple: it is no child
+        self._take(layers)
+
+    def _take(self, layers: tuple[Layer, ...]) -> None:
+        """Compute with these layers from now on."""
+        self.layers = layers
+        self.program = Program.of(layers, self.loss)
+        self.expected = Expected.of(layers, self.loss)
         self.stateful = any(isinstance(layer, Dropout | BatchNorm1d) for layer in layers)
-        self.normed = any(isinstance(layer, BatchNorm1d) for layer in layers)
-        alike = isinstance(loss, SquaredError | BinaryCrossEntropy) and loss.reduction != "batch mean"
-        self.ranks = not self.normed and (loss is None or alike)  # whether a target may have leading dimensions
-        self.n_in = widths(layers[0])[0] if layers else None
-        self.n_out = next((n for n in (widths(layer)[1] for layer in reversed(layers)) if n), None)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in OPTIONS and not self.chained and self.layers and hasattr(self.layers[0], name):
+            self._take((replace(self.layers[0], **{name: value}),))  # type: ignore[type-var]
 
     def forward(
         self, x: torch.Tensor, target: torch.Tensor | None = None, states: Sequence[Any] | None = None
     ) -> torch.Tensor:
-        holders: Any = [self._modules[name] for name in self.names] or [self][: len(self.layers)]
+        holders: Sequence[Any] = [*self._modules.values()] if self.chained else [self][: len(self.layers)]
+        if isinstance(x, Proxy) and not (self.chained and target is None and states is None):
+            return cast(torch.Tensor, node(self, x, target, states))
+        if self.chained and not self._together(x, holders):
+            return self._in_turn(holders, x, target, states)
         tensors = [
             getattr(holder, TORCH_NAMES[name])
             for holder, stage in zip(holders, self.program.stages, strict=True)
             for name in stage.names
         ]
-        self._check(x, target, tensors)
-        rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-        aims = target if target is None or x.ndim == 2 else target.reshape(-1, target.shape[-1])
+        self.expected.check(x, target, tensors)
+        rows, aims = self.expected.rows(x, target)
         program = self.program
         if autocast(x):
-            program = program._replace(low=torch.get_autocast_dtype(x.device.type))
+            program = replace(program, low=torch.get_autocast_dtype(x.device.type))
         if self.stateful or states is not None:
             taken = self._states(program, rows, holders, states)
-            program = program._replace(states=tuple(map(len, taken)))
+            program = replace(program, states=tuple(map(len, taken)))
             tensors += chain(*taken)
         y, *statistics = apply(program, rows, aims, tensors)
         if statistics:
             self._keep(statistics, holders, rows.shape[0], program.states)
-        return y if x.ndim == 2 or target is not None else y.reshape(*x.shape[:-1], y.shape[-1])
+        return y if x.ndim == 2 or target is not None else y.reshape((*x.shape[:-1], *y.shape[-1:][: x.ndim]))
 
     def extra_repr(self) -> str:
-        return ", ".join(map(repr, (*(() if self.names else self.layers), *((self.loss,) if self.loss else ()))))
+        return ", ".join(map(repr, (*(() if self.chained else self.layers), *((self.loss,) if self.loss else ()))))
+
+    def _together(self, x: Any, children: Sequence[Any]) -> bool:
+        """Whether the children run as one function. Where others stand in their place by now, those count."""
+        if isinstance(x, Proxy) or not all(map(runs_along, children)) or _has_any_global_hook():  # type: ignore[no-untyped-call]
+            return False
+        layers = tuple(child.layers[0] for child in children)
+        if len(layers) != len(self.layers) or any(a is not b for a, b in zip(layers, self.layers, strict=True)):
+            self._take(Network(layers).layers)
+        return True
+
+    def _in_turn(
+        self, children: Sequence[Any], x: torch.Tensor, target: torch.Tensor | None, states: Sequence[Any] | None
+    ) -> torch.Tensor:
+        """Every child called by itself, and the loss: hooks fire, and what is no HandModule does what it does."""
+        check_states(states, len(children))
+        for i, child in enumerate(children):
+            x = child(x) if states is None or states[i] is None else child(x, states=[states[i]])
+        if target is None:
+            return x
+        if not self.criterion:
+            raise ValueError("target: given, but this HandModule has no loss; HandModule(network, loss) has")
+        E: torch.Tensor = self.criterion[0](x, target)
+        return E
 
     def _states(
         self, program: Program, x: torch.Tensor, holders: Sequence[Any], given: Sequence[Any] | None
     ) -> list[list[torch.Tensor]]:
         """Per layer what it takes besides x: what is given, else in training a mask, in evaluation statistics."""
-        if given is not None and len(given) != len(self.layers):
-            raise ValueError(
-                f"states: {len(given)} entries, expected {len(self.layers)}, one per layer (None for most)"
-            )
+        check_states(given, len(self.layers))
         states: list[list[torch.Tensor]] = []
         n, dtype = x.shape[-1], x.dtype
         for i, (layer, holder) in enumerate(zip(self.layers, holders, strict=True)):
@@ -118,86 +167,35 @@ class HandModule(nn.Module):
         found = iter(statistics)
         for layer, holder, count in zip(self.layers, holders, taken, strict=True):
             if isinstance(layer, BatchNorm1d) and not count:
-                update_running(holder, getattr(holder, "momentum", layer.momentum), next(found), next(found), N)
-
-    def _check(self, x: torch.Tensor, target: torch.Tensor | None, params: list[torch.Tensor]) -> None:
-        """Raise ValueError for what would otherwise end in somebody else's error, or in none."""
-        layers, n, loss = self.layers, self.n_in, self.loss
-        for name, given in (("x", x), ("target", target)):
-            if given is not None and not isinstance(given, torch.Tensor):
-                raise TypeError(
-                    f"{name}: is a {type(given).__name__}, expected a torch.Tensor; torch.as_tensor makes one"
-                )
-        if x.ndim == 0 or (n is not None and x.shape[-1] != n):
-            raise ValueError(f"x: shape is {tuple(x.shape)}, expected (N, {n or 'n'}) for {(*layers, loss)[0]}")
-        if x.ndim != 2 and (self.normed or (target is not None and not self.ranks)):
-            what = "a batch norm" if target is None else "a loss"
-            expected = f"(N, {n or 'n'})"
-            raise ValueError(f"x: shape is {tuple(x.shape)}, expected {expected} with {what}; reshape it to rows first")
-        for p in params:
-            if x.device != p.device or x.dtype != p.dtype:
-                self._check_kind(x, p)
-        if target is None:
-            if not layers:
-                raise ValueError("target: is missing; a loss takes the output and the target")
-            return
-        if loss is None:
-            raise ValueError("target: given, but this HandModule has no loss; HandModule(network, loss) has")
-        if target.requires_grad:
-            raise ValueError("target: requires a gradient, but losses are derived for their output only; detach() it")
-        C = self.n_out or x.shape[-1]
-        labels = isinstance(loss, SoftmaxCrossEntropy) and not target.is_floating_point()
-        shape = (len(x),) if labels else (*x.shape[:-1], C)
-        if tuple(target.shape) != shape:
-            raise ValueError(f"target: shape is {tuple(target.shape)}, expected {shape} for {loss}")
-        if target.device != x.device:
-            raise ValueError(f"target: is on {target.device}, but x is on {x.device}; move one of them with .to()")
-        weights = loss.class_weights if isinstance(loss, SoftmaxCrossEntropy) else None
-        if weights is not None and len(weights) != C:
-            raise ValueError(f"class_weights: {len(weights)} of them, expected {C}, one per class")
-        if labels:
-            check_labels(target, C)
-
-    def _check_kind(self, x: torch.Tensor, first: torch.Tensor) -> None:
-        """Device and dtype of x, against those of the first parameter; autocast casts the dtype itself, but float64."""
-        if x.device != first.device:
-            raise ValueError(
-                f"x: is on {x.device}, but the parameters are on {first.device}; move one of them with .to()"
-            )
-        if not autocast(x) or torch.float64 in (x.dtype, first.dtype):
-            raise ValueError(f"x: is {x.dtype}, but the parameters are {first.dtype}; convert one of them with .to()")
+                update_running(holder, holder.momentum, next(found), next(found), N)
 
 
-def autocast(x: torch.Tensor) -> bool:
-    """Whether autocast is on for the device of x; meta has none, and torch raises where it is asked for it."""
-    return x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
+class HandNetwork(HandModule, Chain):  # type: ignore[misc]  # its forward takes a target too
+    """A network as nn.Sequential has it: len, indexing, slices, append, a child replaced."""
+
+    def __getitem__(self, idx: Any) -> Any:
+        """A child, or for a slice these children one after the other, without the loss."""
+        if not isinstance(idx, slice):
+            return super().__getitem__(idx)
+        return nn.Sequential(OrderedDict([*self._modules.items()][idx]))
 
 
-def state_tensors(name: str, layer: Layer, state: Any, shape: tuple[int, int]) -> list[torch.Tensor]:
-    """The tensors of a state. ValueError unless it is a mask (N, n) for dropout or statistics (n,) for batch norm."""
-    tensors = list(state) if isinstance(state, tuple) else [state]
-    expected = {Dropout: [shape], BatchNorm1d: [shape[1:]] * 2}
-    fitting = next((shapes for kind, shapes in expected.items() if isinstance(layer, kind)), [])
-    if [tuple(getattr(tensor, "shape", ())) for tensor in tensors] != fitting:
-        got = [tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else type(tensor).__name__ for tensor in tensors]
-        raise ValueError(
-            f"{name}: got {got}, expected tensors of shapes {fitting} for {layer}; None where it takes none"
-        )
-    return tensors
+# Per manual class the class of its modules: torch's own class, with our forward pass. Named, so that pickle finds them.
+KINDS: dict[type, type[HandModule]] = {
+    kind: type(f"Hand{kind.__name__}", (HandModule, TWINS[kind]), {"__module__": __name__, "__doc__": kind.__doc__})
+    for kind in LAYERS
+}
+globals().update({kind.__name__: kind for kind in KINDS.values()})
+KINDS[Network] = HandNetwork
 
 
-def take_over(module: M, other: nn.Module) -> M:
-    """`module` with the parameters and buffers of `other` under the same names."""
-    for name, parameter in other.named_parameters(recurse=False):
-        module.register_parameter(name, parameter)
-    for name, buffer in other.named_buffers(recurse=False):
-        module.register_buffer(name, buffer, persistent=name not in other._non_persistent_buffers_set)
-    return module
-
-
-def check_labels(target: torch.Tensor, C: int) -> None:
-    """Raise RuntimeError for labels outside 0 to C - 1: at once on CPU, on CUDA when the device reports it."""
-    if torch._C._are_functorch_transforms_active():
-        return  # no transform knows the assertion
-    inside: Any = ((target >= 0) & (target < C)).all()
-    torch._assert_async(inside, f"target: has labels outside 0 to {C - 1}, expected one of {C} classes each")
+def runs_along(child: Any) -> bool:
+    """Whether a child is one layer of ours, with nothing that wants to see it called."""
+    return (
+        isinstance(child, HandModule)
+        and type(child).forward is HandModule.forward
+        and "forward" not in vars(child)  # put there by whoever wraps it
+        and len(child.layers) == 1
+        and not (child.chained or child.loss)
+        and not (child._forward_hooks or child._forward_pre_hooks or child._backward_hooks or child._backward_pre_hooks)
+    )

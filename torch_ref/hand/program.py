@@ -1,6 +1,7 @@
 """What a HandModule computes: a chain of manual layers and its loss, on the flat list of tensors torch hands over."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -49,8 +50,12 @@ class Pass(NamedTuple):
     dtype: torch.dtype  # of the last stage's output; a loss has a higher one where its target has
 
 
-class Program(NamedTuple):
-    """All that a call is, besides its tensors: x, the target or None, then all parameters, then all states."""
+@dataclass(frozen=True)
+class Program:
+    """All that a call is, besides its tensors: x, the target or None, then all parameters, then all states.
+
+    No tuple: torch's transforms would take it apart.
+    """
 
     stages: tuple[Stage, ...]
     loss: Loss | None
