@@ -16,7 +16,7 @@ from rich.text import Text
 
 from handgrad.mend.change import Place
 from handgrad.report.code_lines import shown
-from handgrad.report.console import render
+from handgrad.report.console import WIDTH, render
 
 ARRAY = "true"  # the field of a row that is a whole array, and not written to JSON
 
@@ -91,7 +91,6 @@ class Ledger:
         return render(ledger_table(self), color=False, width=WIDTH)
 
 
-WIDTH = 80
 STYLES = {LineVerdict.WRONG: "bold red", LineVerdict.INHERITED: "magenta", LineVerdict.UNEXPLAINED: "yellow"}
 COLUMNS = {"line": 4, "variable": 12, "is the": 20, "by hand": 9, "autograd": 9, "apart": 7, "": 13}  # widest
 MEANINGS = {
