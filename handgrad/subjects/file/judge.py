@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
-from pathlib import Path
 
 from handgrad.judge.verdict import Verdict
-from handgrad.mend.change import Change, Place
+from handgrad.mend.change import Change
 from handgrad.report.report import Report
 from handgrad.subjects.file.asked import asked_of
 from handgrad.subjects.file.inputs import choose_inputs
@@ -38,16 +37,6 @@ class Judged:
     @property
     def verdict(self) -> Verdict:
         return self.report.verdict if self.report is not None else Verdict.UNRESOLVED
-
-    @property
-    def place(self) -> Place | None:
-        """Where the mistake is, if that was found."""
-        return self.report.place if self.report else None
-
-    def home(self, path: Path) -> Path:
-        """The file of the mistake, if that was found and is another than the one that is judged."""
-        found = Path(self.place.file) if self.place else path
-        return found.resolve() if found.is_file() and found.resolve() != path.resolve() else path
 
     @property
     def change(self) -> Change | None:
