@@ -49,6 +49,7 @@ FLOORS: dict[str, list[str]] = {
         "explain.catalogue",
         "explain",
         "report",
+        "subjects.torch_function",
         "subjects.function subjects.network",
         "subjects.file",
         "subjects",

@@ -56,6 +56,7 @@ DRIFT_SIGMAS = 16
 DIRECTIONS = 20
 DIRECTION_ROUNDING = 1e-14
 SAMPLES = 16
+REPEATED_RUNS = 8
 UPSTREAM_FACTOR = 2.0**20
 UNDERFLOWS = 2.0**-100
 SUM_ROUNDING = 2.0**-50
@@ -198,6 +199,7 @@ REASONS: dict[str, Reason] = {
     "SAMPLES": Reason(
         "verdict", "samples of the contracts and the directional test, which are about the code and not about the batch"
     ),
+    "REPEATED_RUNS": Reason("verdict", "runs of code whose last bits vary, each of which must be inside its bound"),
     "UPSTREAM_FACTOR": Reason(
         "verdict", "times dy, and its inverse, in the linear contract: beyond any clipping, and yet far from overflow"
     ),

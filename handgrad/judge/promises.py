@@ -22,6 +22,14 @@ class Promise(StrEnum):
     ELSEWHERE = "right at other inputs of the same shapes"
     LAYOUTS = "right in any layout of memory"
     FROZEN = "right whichever inputs need a gradient"
+    ONE_EACH = "one gradient for every argument"
+    MARKS_WRITTEN = "marks what it writes into"
+    MARKS_CONSTANT = "marks what has no gradient"
+    FREED = "nothing outlives its result"
+    TWICE = "right when differentiated twice"
+    AUTOCAST = "right under autocast"
+    COMPILED = "the same under torch.compile"
+    REGISTERED = "registered as torch expects"
     RUNS = "can be run on other numbers"
     NOT_MADE = "a contract that could not be checked"
 
@@ -42,18 +50,25 @@ BREACHES = {  # what the code does, as the first line of a report says it
     Promise.ELSEWHERE: "keeps something from its first inputs",
     Promise.LAYOUTS: "reads memory as if it were contiguous",
     Promise.FROZEN: "is wrong where an input needs no gradient",
+    Promise.TWICE: "has a wrong second derivative",
+    Promise.AUTOCAST: "is wrong under autocast",
+    Promise.COMPILED: "gives something else under torch.compile",
 }
 OVERWRITES = (Promise.INPUTS_UNCHANGED, Promise.CACHE_UNCHANGED)  # after these no number can be blamed on a formula
 
 
 @dataclass(frozen=True)
 class Contract:
-    """One promise: kept, broken, or (None) not checked and why. words: how it is broken, if known better."""
+    """One promise: kept, broken, or (None) not checked and why. words: how it is broken, if known better.
+
+    note: what is worth knowing though it breaks nothing.
+    """
 
     name: Promise
     held: bool | None
     detail: str = ""
     words: str = ""
+    note: str = ""
 
     @property
     def breach(self) -> str:

@@ -64,7 +64,7 @@ def find_knowns(own: OwnForward, tapped: Tapped, inputs: Mapping[str, Float], dy
     forward = differentiable_forward(tapped.passes(watch).forward)
     leaves = {n: as_tensor(a).requires_grad_() for n, a in inputs.items()}
     with quiet(), following():
-        y = replace(own, forward=forward)._run(leaves)
+        y = replace(own, forward=forward).run(leaves)
         result = RESULT[0] if RESULT[0] not in inputs else RESULT[1]
         seen = [*leaves.items(), *named(list(watch.unspoilt), tapped.places), (result, y)]
         moving = {id(t): t for _, t in seen if t.requires_grad}

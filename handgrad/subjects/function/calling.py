@@ -22,6 +22,8 @@ from handgrad.arrays.base import JudgedArray
 from handgrad.arrays.precision import plain
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.stage import Arrays
+from handgrad.subjects.torch_function.in_place import on_copies
+from handgrad.subjects.torch_function.registration import is_operator
 
 Outputs = dict[str, Any]
 # How people call what comes from above: whole words, for data is none.
@@ -54,6 +56,7 @@ class Code:
     may_overwrite, not_linear  what its author declares: arguments it writes into, and that it is not linear in dy
     numbers    that stand in its lines, where it may bend
     precision  the step of the precision ladder that is asked for
+    compiled   whether what torch.compile makes of it is asked for as well
     parameters those of the names that a module keeps itself, in memory of its own
     reading    which of the ways to call backward that its signature allows, the likeliest first
     """
@@ -67,6 +70,7 @@ class Code:
     not_linear: bool = False
     numbers: tuple[float, ...] = ()
     precision: str | None = None
+    compiled: bool = False
     parameters: tuple[str, ...] = ()
     reading: int = 0
 
@@ -189,7 +193,7 @@ def by_autograd(forward: Callable[..., Any], names: tuple[str, ...], constants: 
 
     def run(*args: Any) -> tuple[Any, Any]:
         leaves = [a.detach().requires_grad_() if n not in constants else a for n, a in zip(names, args, strict=True)]
-        y = forward(*leaves)
+        y = on_copies(forward)(*leaves)
         if not isinstance(y, torch.Tensor):
             raise WrongReturn(f"forward returned a {type(y).__name__}, expected one torch.Tensor")
         return y, [leaf for n, leaf in zip(names, leaves, strict=True) if n not in constants]
@@ -227,10 +231,13 @@ def plain_forward(forward: Any) -> Callable[..., Any]:
 
 
 def signature(called: Callable[..., Any]) -> inspect.Signature:
-    """What it takes; of the apply of a torch.autograd.Function what its forward takes, without ctx.
+    """What it takes; of the apply of a torch.autograd.Function what its forward takes, without ctx; of an operator of
+    torch.library.custom_op what the function takes that was registered.
 
     Raises TypeError or ValueError where that is not known (some builtins).
     """
+    if is_operator(called):
+        return inspect.signature(called._init_fn)
     own = getattr(called, "__self__", None)
     if not (isinstance(own, type) and issubclass(own, torch.autograd.Function)):
         return inspect.signature(called)

@@ -109,7 +109,8 @@ class OwnForward(Reference):
         """dy y, with one input moved."""
         return dy * to64(self.run_plainly({**inputs, name: inputs[name] + step * along}))
 
-    def _run(self, leaves: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def run(self, leaves: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """y of tensors by name, as autograd sees it."""
         if is_jax(self.model):
             y = through_jax(self._call, list(leaves.values()), list(leaves))
         elif isinstance(self.model, torch.Tensor):

@@ -40,13 +40,13 @@ class Reference:
     def value(self, inputs: Mapping[str, Float]) -> Float:
         """y."""
         with quiet():  # not without gradients: a reference may itself ask for one
-            return as_float64(self._run({n: as_tensor(a).requires_grad_() for n, a in inputs.items()}))
+            return as_float64(self.run({n: as_tensor(a).requires_grad_() for n, a in inputs.items()}))
 
     def gradients(self, inputs: Mapping[str, Float], dy: Float, views: Mapping[str, View] = NO_VIEWS) -> dict[str, Any]:
         """{"y": ..., "dx": ..., ...}: zero where y does not depend on an input. views: of inputs, or of "dy"."""
         leaves = {n: views.get(n, as_it_is)(as_tensor(a)).requires_grad_() for n, a in inputs.items()}
         with quiet():  # its warnings are for those who call it
-            y = self._run(leaves)
+            y = self.run(leaves)
         found: dict[str, Any] = {"y": as_float64(y)}
         if not y.requires_grad:
             return found | {f"d{n}": np.zeros(leaf.shape) for n, leaf in leaves.items()}
@@ -61,12 +61,13 @@ class Reference:
         """The same as gradients, in the precision of the inputs, torch tensors: torch's own code as it stands."""
         leaves = {n: a.detach().cpu().clone().requires_grad_() for n, a in inputs.items()}
         with quiet():
-            y = self._run(leaves)
+            y = self.run(leaves)
             grads = torch.autograd.grad(y, list(leaves.values()), dy.detach().cpu().reshape(y.shape), allow_unused=True)
         found = {f"d{n}": as_float64(g) for n, g in zip(leaves, grads, strict=True) if g is not None}
         return {"y": as_float64(y), **found}
 
-    def _run(self, leaves: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def run(self, leaves: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """y of tensors by name, as autograd sees it."""
         y = self.forward(*(leaves[n] if n in leaves else as_constant(self.constants[n]) for n in self.names))
         if not isinstance(y, torch.Tensor) or not y.is_floating_point():
             raise TypeError(f"reference returned a {type(y).__name__}, expected one floating-point torch.Tensor")

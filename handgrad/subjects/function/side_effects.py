@@ -13,7 +13,6 @@ from handgrad.judge.contracts import (
     linear_within,
     list_overwritten,
     no_aliases,
-    outside,
     repeatable,
     results_stay,
     unchanged,
@@ -28,9 +27,12 @@ from handgrad.judge.verdict import Verdict
 from handgrad.subjects.function.calling import Code, Way, find_way
 from handgrad.subjects.function.case import Case, Tried, function_stage
 from handgrad.subjects.function.elsewhere import KEEPS, keeps_own_cache, other_inputs, try_elsewhere
-from handgrad.subjects.function.frozen import right_when_frozen
 from handgrad.subjects.function.layouts import takes_any_layout
 from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.spread import describe_spread, list_varying, repeat
+from handgrad.subjects.function.torch_promises import list_torch_checks
+from handgrad.subjects.torch_function.in_place import name_the_mark
+from handgrad.subjects.torch_function.registration import is_operator
 
 MET = f"{KEEPS}: not every contract could be checked, for arrays of the judge's came back"
 KEEPS_STATE = (Promise.SAME, Promise.ELSEWHERE)  # if one is broken, what this case left behind would spoil the next
@@ -57,9 +59,8 @@ def check_side_effects(
     no mistakes by themselves. Code that keeps all its state in its object has no cache that could be stale.
     """
     judged = found.trial
-    given = [n for n in found.evidence if n not in judged.missing]
-    varying = [n for n in given if n not in judged.again or outside(judged.again[n], found.evidence[n])]
-    if varying:
+    runs = repeat(code, found)
+    if varying := list_varying(runs, found):
         detail = f"{KEEPS}, or is random: another run gives a wrong {', '.join(varying)}"
         return Side((Contract(Promise.SAME, False, detail),))
     stage = function_stage(case.name, code, reference, isolated=False)
@@ -67,7 +68,7 @@ def check_side_effects(
     changed = attempt(list_changed, code, trial).value
     strict = [
         Check(Contract(Promise.SAME, True)),
-        check(lambda: unchanged([n for n in list_changed(code, trial) if n not in code.may_overwrite])),
+        check(lambda: inputs_survive(code, trial)),
         check(lambda: results_stay(trial)),
         check(lambda: zero_to_zero(trial)),
         check(lambda: takes_any_layout(code, trial, found, reference, changed or ())),
@@ -82,9 +83,9 @@ def check_side_effects(
         check(lambda: finite_when_saturated(trial, rng)),
     ]
     if code.graph is not None:
-        strict.append(check(lambda: right_when_frozen(code, reference, found)))
+        strict += [check(make) for make in list_torch_checks(code, reference, trial, found)]
     if steady.contract.held and attempt(has_own_cache, code, trial.inputs).value:
-        if "cache" not in code.may_overwrite:
+        if "cache" not in code.may_overwrite and code.graph is None:
             strict.append(check(lambda: cache_unchanged(trial)))
         strict.append(check(lambda: keeps_own_cache(trial, other_inputs(judged))))
     wrong = None
@@ -92,6 +93,8 @@ def check_side_effects(
         elsewhere, wrong = try_elsewhere(code, reference, found, rng)
         strict.append(Check(elsewhere))
     notes = [f"{c.contract.name}: no, {c.contract.detail}" for c in loose if c.contract.held is False]
+    notes += [describe_spread(runs, found)] if not judged.repeats else []
+    notes += [c.contract.note for c in strict if c.contract.note]
     notes += [MET] if any(c.met for c in (*strict, *loose)) else []
     return Side(tuple(c.contract for c in strict if c.contract.held is not None), tuple(notes), wrong)
 
@@ -117,6 +120,12 @@ def has_own_cache(code: Code, inputs: Arrays) -> bool:
     """Whether backward is given a cache or the inputs, and does not rely on what its object keeps."""
     _y, cache = code.run_forward(code.arguments(duplicate(inputs)))
     return find_way(code, cached=bool(cache)) is not Way.STATE
+
+
+def inputs_survive(code: Code, trial: Trial) -> Contract:
+    """Nothing passed in is changed but what the author declares; torch code may declare it by ctx.mark_dirty."""
+    kept = unchanged([n for n in list_changed(code, trial) if n not in code.may_overwrite])
+    return kept if code.graph is None or is_operator(code.graph) else name_the_mark(kept)
 
 
 def list_changed(code: Code, trial: Trial) -> list[str]:

@@ -41,6 +41,7 @@ from handgrad.subjects.function.probes import try_probes
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.rows import admit, list_notes, list_rows
 from handgrad.subjects.function.side_effects import KEEPS_STATE, check_side_effects
+from handgrad.subjects.torch_function.engine_errors import refused_by_engine
 
 
 def verify_function(
@@ -55,6 +56,7 @@ def verify_function(
     may_overwrite: Sequence[str] = (),
     not_linear: bool = False,
     precision: str | None = None,
+    compiled: bool = False,
     mend: float | None = None,
     name: str = "",
 ) -> Report:
@@ -84,6 +86,7 @@ def verify_function(
     and a gradient that is not linear in dy (a clipped one). Neither is then called a broken contract.
     precision: for bfloat16 and float16, the step of the precision ladder below which code is refuted: "correctly
     rounded", "float32 inside, rounded once", "float32 inside" (sums in float32) or "rounded at every operation".
+    compiled: whether what torch.compile makes of torch code is judged as well, which takes seconds.
 
     mend: for how many seconds, at most, the wrong line of refuted code is looked for, and a change with which every
     gradient is CERTIFIED (10 if None, 0 for not at all). Both are shown in the report; nothing is written to a file.
@@ -113,8 +116,10 @@ def verify_function(
     numbers = numbers_in(forward, backward, reference)
     seed = choose_seed(seed)
     code, oracle, given = prepare(forward, backward, reference, given)
+    if compiled and code.graph is None:
+        raise ValueError("compiled: got True for two functions, expected torch code that brings its own backward pass")
     code = replace(code, may_overwrite=check_overwrites(may_overwrite, code.names), not_linear=not_linear)
-    code = replace(code, precision=precision, numbers=numbers)
+    code = replace(code, precision=precision, numbers=numbers, compiled=compiled)
     models = list_models(code, given, dtype)
     code, model, rng, tried, side = try_readings(code, oracle, given, models, seed, slack)
     judged = [t for t in tried if t.judgement is not None]
@@ -223,6 +228,8 @@ def try_cases(
         tried.append(found)
         if found.row is None or not first:
             continue
+        if code.graph is not None and (refused := refused_by_engine(found.error, code.names)):
+            return tried, (StageContracts(case.name, (refused,)),)
         if found.judgement is not None:
             kept = check_side_effects(code, reference, found.case, found.judgement, rng)
             side = (StageContracts(case.name, kept.contracts),)
@@ -264,4 +271,5 @@ def keeps_state(side: Sequence[StageContracts]) -> bool:
 
 def title(forward: Any) -> str:
     """A name for the report."""
-    return str(getattr(forward, "__qualname__", type(forward).__name__)).replace("<locals>.", "")
+    own = getattr(forward, "_qualname", type(forward).__name__)  # that of an operator: "library::name"
+    return str(getattr(forward, "__qualname__", own)).replace("<locals>.", "")

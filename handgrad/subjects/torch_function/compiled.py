@@ -1,0 +1,27 @@
+"""The same code as torch.compile traces it: what it does outside of tensors is lost there, or raises."""
+
+from handgrad.judge.bound import bound
+from handgrad.judge.contracts import outside
+from handgrad.judge.isolation import attempt
+from handgrad.judge.promises import Contract, Promise
+from handgrad.judge.trial import Trial
+from handgrad.subjects.torch_function.call import TorchCall, draw_like
+from handgrad.subjects.torch_function.stages import as_stage, once
+
+BACKEND = "aot_eager"  # traces both passes as every backend does, and needs no compiler
+
+
+def same_when_compiled(call: TorchCall, compiled: TorchCall, reference: TorchCall, trial: Trial) -> Contract:
+    """What the traced code gives is inside the bound as well. compiled: the same call of what torch.compile gave.
+
+    Code that torch.compile refuses is a note.
+    """
+    dy = draw_like(call.vector(call.leaves()), seed=3)
+    found = attempt(once, compiled, dy)
+    if found.value is None:
+        first = str(found.error).strip().partition("\n")[0]
+        detail = f"torch.compile raises {type(found.error).__name__}: {first}"
+        return Contract(Promise.COMPILED, None, detail, note=f"{Promise.COMPILED}: not known, {detail}")
+    judged = bound(Trial(as_stage("compiled", call, reference, once), dict(call.tensors), dy, trial.slack, trial.seed))
+    wrong = [n for n, e in judged.evidence.items() if outside(found.value[n], e)]
+    return Contract(Promise.COMPILED, not wrong, f"compiled it gives another {', '.join(wrong)}" if wrong else "")
