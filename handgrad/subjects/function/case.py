@@ -14,7 +14,7 @@ from handgrad.explain.notes import Explanation, explain
 from handgrad.judge.constants import CLOSE
 from handgrad.judge.isolation import attempt, contents, duplicate
 from handgrad.judge.judge import judge
-from handgrad.judge.judgement import Judgement
+from handgrad.judge.judgement import Judgement, Way
 from handgrad.judge.repeats import difference_words, random_words
 from handgrad.judge.stage import Arrays, Halves, Stage
 from handgrad.judge.trial import Trial
@@ -39,6 +39,7 @@ class Kind(Enum):
     KINKS = auto()
     SPECIAL = auto()
     SIZES = auto()
+    BLOCK_EDGES = auto()
     MAGNITUDES = auto()
 
 
@@ -66,13 +67,17 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Tried:
-    """A case with its row (None if it was left out), its notes, and its judgement if there is one."""
+    """A case with its row (None if it was left out), its notes, and its judgement if there is one.
+
+    opaque: torch code in which something computes that torch does not see: a kernel, which trusts what it is given
+    """
 
     case: Case
     row: StageRow | None
     notes: tuple[str, ...] = ()
     judgement: Judgement | None = None
     error: Exception | None = None
+    opaque: bool = False
 
 
 def try_case(
@@ -134,7 +139,8 @@ def try_case(
         return Tried(case, stopped_row(case.name, "backward", error), error=error)
     words = explain(found) if name_it else Explanation(found, found.report, found.notes)
     row = StageRow(case.name, words.report, (), words.diagnosis) if words.report.tensors else None
-    return Tried(case, row, words.notes, None if forward_is_wrong else found)
+    opaque = code.graph is not None and found.way is Way.NOISE and trial.opaque
+    return Tried(case, row, words.notes, None if forward_is_wrong else found, opaque=opaque)
 
 
 def differs(hand: Arrays, right: Arrays) -> bool:
