@@ -24,7 +24,7 @@ max_pool2d_with_indices max_pool2d_with_indices_backward max_pool3d_with_indices
 max_unpool2d maximum median min minimum mode nan_to_num nanmedian native_dropout neg new_empty new_full new_ones
 new_zeros nextafter nll_loss_backward one_hot ones ones_like pad pixel_shuffle pixel_unshuffle put reflection_pad1d
 reflection_pad2d relu repeat repeat_interleave replication_pad1d replication_pad2d roll rot90 round scalar_tensor
-scatter select_backward select_scatter sgn sign slice_backward slice_scatter sort stack take threshold
+scatter select_backward select_scatter set sgn sign slice_backward slice_scatter sort stack take threshold
 threshold_backward to_copy topk tril triu trunc unfold upsample_nearest1d upsample_nearest2d where zero zeros
 zeros_like
 """

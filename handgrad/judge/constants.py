@@ -49,6 +49,7 @@ MAGNITUDES_32 = (1e-15, 1e4)
 MAGNITUDES_16 = (1e-2, 2e4)
 MAGNITUDE_STEP = 3
 TRIED_SIZES = (1, 2, 3, 5, 7, 8, 9, 16, 17)
+BLOCK_EDGES = (15, 31, 32, 33, 127, 128, 129)
 JUDGED_MAGNITUDES = 4
 JUDGED_SIZES = 2
 MEND_SECONDS = 10.0
@@ -175,6 +176,9 @@ REASONS: dict[str, Reason] = {
     "MAGNITUDES_16": Reason("verdict", "the same in float16; where torch's own code overflows too nothing is said"),
     "MAGNITUDE_STEP": Reason(
         "verdict", "one rung of that ladder over the one before: no range wider than this is left out"
+    ),
+    "BLOCK_EDGES": Reason(
+        "verdict", "more sizes for opaque code, whose blocks are powers of two: one less, equal, one more"
     ),
     "TRIED_SIZES": Reason("verdict", "sizes that every axis gets: small ones, and those around a power of two"),
     "JUDGED_MAGNITUDES": Reason(

@@ -40,7 +40,7 @@ def own_noise(stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float],
     generator = torch.Generator().manual_seed(seed % 2**63)
     runs, imitated = [], True
     for _ in range(OWN_RUNS):
-        found = attempt(run_rounding, stage, inputs, dy, dice, generator).value
+        found = attempt(run_rounding, stage, inputs, dy, dice, generator).value if imitated else None
         if found is None:
             found, imitated = attempt(run_moved, stage, inputs, dy, dice).value, False
         if found is None:

@@ -103,6 +103,12 @@ class Trial:
             return OwnNoise({}, False)
         return own_noise(self.stage, self.inputs, self.dy, self.results, self.seed)
 
+    @cached_property
+    def opaque(self) -> bool:
+        """Whether a result that must round is moved by no rounding that could be imitated: a kernel computes it."""
+        own = self.own.sigma
+        return any(sigma.any() and not np.any(own.get(n, 0.0)) for n, sigma in self.noise(self.arithmetic).items())
+
     def run(self) -> Outputs:
         """The code on copies of the inputs and of dy, without its warnings."""
         with quiet():

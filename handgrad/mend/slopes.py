@@ -68,7 +68,8 @@ def find_slopes(tapped: Tapped, draw: Draw, noted: Taps, outputs: Mapping[str, F
             return None
         chosen = choose_rows(len(flat_results))
         own = {p: z for p, z in leaves.found.items() if same_shapes(z, noted.values.get(p, []))}
-        zeros = [zero for several in own.values() for zero in several]
+        if not (zeros := [zero for several in own.values() for zero in several]):
+            return None
         grads = jacobian(flat_results[torch.as_tensor(chosen)], zeros)
         adjoint = gradient(torch.sum(results["y"] * torch.as_tensor(draw.upstream)), zeros)
     found, adjoints, at = dict[int, Float](), dict[int, Sequence[Float]](), 0

@@ -14,7 +14,7 @@ from handgrad.explain.notes import Explanation, explain
 from handgrad.judge.constants import CLOSE
 from handgrad.judge.isolation import attempt, contents, duplicate
 from handgrad.judge.judge import judge
-from handgrad.judge.judgement import Judgement
+from handgrad.judge.judgement import Judgement, Way
 from handgrad.judge.repeats import difference_words, random_words
 from handgrad.judge.stage import Arrays, Halves, Stage
 from handgrad.judge.trial import Trial
@@ -40,6 +40,7 @@ class Kind(Enum):
     KINKS = auto()
     SPECIAL = auto()
     SIZES = auto()
+    BLOCK_EDGES = auto()
     MAGNITUDES = auto()
 
 
@@ -67,13 +68,17 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Tried:
-    """A case with its row (None if it was left out), its notes, and its judgement if there is one."""
+    """A case with its row (None if it was left out), its notes, and its judgement if there is one.
+
+    opaque: torch code in which something computes that torch does not see: a kernel, which trusts what it is given
+    """
 
     case: Case
     row: StageRow | None
     notes: tuple[str, ...] = ()
     judgement: Judgement | None = None
     error: Exception | None = None
+    opaque: bool = False
 
 
 def try_case(
@@ -136,7 +141,8 @@ def try_case(
     words = explain(found) if name_it else Explanation(found, found.report, found.notes)
     entries = list_entries(found.evidence, {})
     row = StageRow(case.name, words.report, (), words.diagnosis, entries) if words.report.tensors else None
-    return Tried(case, row, words.notes, None if forward_is_wrong else found)
+    opaque = code.graph is not None and found.way is Way.NOISE and trial.opaque
+    return Tried(case, row, words.notes, None if forward_is_wrong else found, opaque=opaque)
 
 
 def differs(hand: Arrays, right: Arrays) -> bool:

@@ -25,6 +25,7 @@ from handgrad.subjects.function.kinks import draw_at, slope_jumps
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.sizes import (
     Shape,
+    block_edges,
     follow,
     keeps_multiples,
     more_sizes,
@@ -135,10 +136,13 @@ def cases(
     fixed = constant_inputs(drawing, reference, first)
     yield from at_bends(drawing, (*code.numbers, *slope_jumps(reference, exact)), fixed)
     y = attempt(reference.value, exact).value
-    if y is not None and not arrays and not any(hasattr(v, "dtype") for v in code.constants.values()):
+    varied = not arrays and not any(hasattr(v, "dtype") for v in code.constants.values())
+    if y is not None and varied:
         yield from at_other_sizes(drawing, y.shape)
         yield from at_equal_rows(drawing, y.shape)
     yield from at_other_magnitudes(drawing, fixed)
+    if y is not None and varied:
+        yield from at_block_edges(drawing, y.shape)
 
 
 def at_bends(drawing: Drawing, points: Sequence[float], fixed: Sequence[str]) -> Iterator[Case]:
@@ -183,6 +187,16 @@ def at_other_sizes(drawing: Drawing, y: Shape) -> Iterator[Case]:
             continue
         shapes, expected = resize(drawing.shapes, becomes), follow(y, drawing.shapes, becomes)
         yield drawing.at(shapes, f"sizes {shape_words(shapes)}", Kind.SIZES, y_shape=expected, probe=True)
+
+
+def at_block_edges(drawing: Drawing, y: Shape) -> Iterator[Case]:
+    """Sizes for opaque code, to be compared only. Drawn apart: no other case has other numbers because of them."""
+    apart = replace(drawing, rng=drawing.rng.spawn(1)[0])
+    for becomes in block_edges(drawing.shapes):
+        shapes, expected = resize(drawing.shapes, becomes), follow(y, drawing.shapes, becomes)
+        if keeps_multiples(drawing.shapes, y, becomes) and count_numbers(shapes) <= EQUAL_NUMBERS:
+            name = f"sizes {shape_words(shapes)}"
+            yield apart.at(shapes, name, Kind.BLOCK_EDGES, y_shape=expected, probe=True)
 
 
 def at_other_magnitudes(drawing: Drawing, constant: Sequence[str]) -> Iterator[Case]:

@@ -22,7 +22,7 @@ from handgrad.subjects.function.case import Case, Kind, Tried, draw_upstream, ru
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.reference_values import reference_value
 
-JUDGED = {Kind.SIZES: JUDGED_SIZES, Kind.MAGNITUDES: JUDGED_MAGNITUDES}
+JUDGED = {Kind.SIZES: JUDGED_SIZES, Kind.BLOCK_EDGES: 1, Kind.MAGNITUDES: JUDGED_MAGNITUDES}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ def try_probes(
                 judged = Tried(probe.case, None, (words,))
             tried.append(judged)
         if found:
-            notes.append(f"{len(found)} {kind.name.lower()} compared, the most different judged")
+            notes.append(f"{len(found)} {kind.name.lower().replace('_', ' ')} compared, the most different judged")
     return tried, notes
 
 

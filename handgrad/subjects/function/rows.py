@@ -48,10 +48,12 @@ def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
     for t in tried:
         yield from t.notes
     wrong = [t for t in tried if t.row and t.row.isolated.verdict is Verdict.REFUTED]
-    if wrong and all(t.case.kind is Kind.SIZES for t in wrong):
+    if wrong and all(t.case.kind in (Kind.SIZES, Kind.BLOCK_EDGES) for t in wrong):
         yield f"right at the sizes given only: wrong at {', '.join(t.case.name for t in wrong)}"
     if wrong and all(t.case.kind is Kind.MAGNITUDES for t in wrong):
         yield f"right at ordinary magnitudes only: wrong at {', '.join(t.case.name for t in wrong)}"
+    if any(t.opaque and t.row and t.row.isolated.verdict is not Verdict.CERTIFIED for t in tried):
+        yield "no change is looked for where a kernel is launched: with other arguments it may write past its memory"
     rungs = [t.judgement.rung for t in tried if t.row and t.judgement and t.judgement.rung]
     if rungs:
         lowest, dtype = max(rungs, key=list(Rung).index), tried[0].judgement.trial.dtype if tried[0].judgement else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from handgrad.judge.constants import TRIED_SIZES
+from handgrad.judge.constants import BLOCK_EDGES, TRIED_SIZES
 
 Shape = tuple[int, ...]
 Becomes = Mapping[int, int]
@@ -31,6 +31,11 @@ def more_sizes(shapes: Mapping[str, Shape]) -> Iterator[Becomes]:
         together = {n: TRIED_SIZES[(i + j) % len(TRIED_SIZES)] for j, n in enumerate(found)}
         ways = [together, *({n: size} for n in found if len(found) > 1)]
         yield from (becomes for becomes in ways if resize(shapes, becomes) != dict(shapes))
+
+
+def block_edges(shapes: Mapping[str, Shape]) -> Iterator[Becomes]:
+    """Every role alone at sizes around larger powers of two: the last block of a kernel is whole, or is not."""
+    yield from ({n: size} for n in list_sizes(shapes) for size in BLOCK_EDGES if n != size)
 
 
 def keeps_multiples(shapes: Mapping[str, Shape], y: Shape, becomes: Becomes) -> bool:
