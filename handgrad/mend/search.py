@@ -13,7 +13,7 @@ from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
 from handgrad.mend.draw import Draw
 from handgrad.mend.expressions import around, own_edits
 from handgrad.mend.local_edits import Edit, is_number
-from handgrad.mend.lookup import Lookup, count_turns, writing_of
+from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
 from handgrad.mend.material import AtHand, at_hand
 from handgrad.mend.required import Need, find_needs
 from handgrad.mend.statements import further_rewrites, rewrites
@@ -24,7 +24,7 @@ from handgrad.source.taps import Tapped, Taps
 from handgrad.source.tree import changed, parents_of
 
 Edits = Mapping[Any, Any]  # what stands in the place of a node
-HandAt = Callable[[Part, ast.AST], AtHand | None]
+HandAt = Callable[[Part, ast.AST, int], AtHand | None]
 Confirm = Callable[[Mapping[Part, ast.AST]], bool]
 
 
@@ -62,10 +62,10 @@ class Search:
         noted, needs = known.noted, known.found
 
         @cache
-        def hand_at(part: Part, statement: ast.AST) -> AtHand | None:
-            """What is at hand there: the same for all expressions of a statement."""
-            turns = noted.here.get(tapped.statement_number.get(statement, -1))
-            return at_hand(self.program, part, turns, tapped, noted) if turns else None
+        def hand_at(part: Part, statement: ast.AST, time: int) -> AtHand | None:
+            """What is at hand there, the how-manieth time it is run: the same for all expressions of a statement."""
+            times = noted.here.get(tapped.statement_number.get(statement, -1), [])
+            return at_hand(self.program, part, times[time], tapped, noted) if time < len(times) else None
 
         blind = self.blind(tapped, noted)
         if not self.made:
@@ -149,14 +149,13 @@ class Search:
         part, node, statement = tapped.places[need.place]
         if node not in self.parents[part]:
             return None
-        hand = hand_at(part, statement)
-        values = noted.values[need.place]
+        hand = hand_at(part, statement, need.time)
+        value = noted.values[need.place][need.time]
         names = part.source.function.__code__.co_varnames if hand is None else hand.names
-        turns = 0 if hand is None else count_turns(hand, node, values)
+        if hand is not None and not can_evaluate(hand, node, value):
+            hand = None
         writing = writing_of(part.source.function.__globals__, part.source.tree)
-        return part, Lookup(
-            node, values[0], need, hand if turns else None, turns, names, self.numbers, writing, needed.__contains__
-        )
+        return part, Lookup(node, value, need, hand, names, self.numbers, writing, needed.__contains__)
 
     def of_statements(self) -> Iterator[Candidate]:
         for part in self.program.parts:
