@@ -9,6 +9,7 @@ import numpy as np
 
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import quiet
+from handgrad.mend.constants import ROUNDED
 from handgrad.mend.expressions import (
     Writing,
     around,
@@ -56,14 +57,15 @@ class Lookup:
 
     def joined(self, *, pieces: bool) -> Iterator[Edit]:
         """Put together with, or replaced by, something at hand."""
-        for item in self.hand.items if self.hand else ():
-            if item.is_piece is pieces:
-                yield from self.joined_to(item, WITH_NUMBER if item.is_number else TOGETHER)
+        hand = self.hand
+        for item in hand.items if hand else ():
+            if hand and item.is_piece is pieces:
+                yield from self.joined_to(item, hand, WITH_NUMBER if item.is_number else TOGETHER)
 
-    def joined_to(self, item: Item, table: Mapping[float, str]) -> list[Edit]:
+    def joined_to(self, item: Item, hand: AtHand, table: Mapping[float, str]) -> list[Edit]:
         """Put together with one thing at hand. Of hundreds of templates only those that fit are written down."""
         module = self.writing.np
-        scope = {"_e_": self.value, "_m_": item.value, module: self.hand and self.hand.scope.get(module)}
+        scope = {"_e_": self.value, "_m_": item.value, module: hand.scope.get(module)}
         found = []
         with quiet():
             for text, cost in templates(table):
@@ -73,16 +75,19 @@ class Lookup:
                     continue
                 if self.fits(value):
                     found.append(Edit(filled(text, self.writing, e=self.node, m=item.node), cost + item.cost))
-        return found
+        return [self.with_what_is_at_hand(hand, edit) for edit in found]
 
-    def renumbered(self) -> Iterator[Edit]:
-        """A number in it as another one, found by the value it must have and written with what is at hand."""
+    def renumbered(self, *, names: bool) -> Iterator[Edit]:
+        """A number in it as another one, found by the value it must have and written with what is at hand.
+
+        names: those that have a name; the line that gave it may rather be the one to change.
+        """
         if self.hand is None or not self.is_settled:
             return
         known = numbers_at_hand(self.hand.items, self.numbers, self.writing)
         parents, wanted = parents_of(self.node), self.needed
         for part in parts_inside(self.node, self.has_need):
-            now = self.hand.value(part)
+            now: Any = self.hand.value(part) if isinstance(part, ast.Name) is names else None
             if not is_value(now) or np.ndim(now) or not np.isfinite(float(now)):
                 continue
             found = find_number(lambda n, p=part: self.value_with(p, n), float(now), wanted)  # type: ignore[misc]
@@ -117,8 +122,29 @@ class Lookup:
     def plausible(self, edits: Iterator[Edit]) -> Iterator[Edit]:
         """Those that give the value that is needed; all where that cannot be told."""
         for edit in edits:
-            if self.hand is None or self.fits(self.hand.value(edit.node)):
+            if self.hand is None:
                 yield edit
+            elif self.fits(self.hand.value(edit.node)):
+                yield self.with_what_is_at_hand(self.hand, edit)
+
+    def with_what_is_at_hand(self, hand: AtHand, edit: Edit) -> Edit:
+        """The edit with a name or an entry in the place of what would be computed again."""
+        known = set(ast.walk(self.node))
+        arrays = [item for item in hand.items if not item.is_piece and not item.is_number]
+        changes: dict[ast.AST, ast.AST] = {}
+        waiting: list[ast.AST] = [edit.node]
+        while waiting:
+            node = waiting.pop()
+            if node in known:
+                continue
+            value = hand.value(node) if isinstance(node, ast.BinOp | ast.Call | ast.UnaryOp) else None
+            item = next((i for i in arrays if is_close(i.value, value)), None)
+            if item is None:
+                waiting += ast.iter_child_nodes(node)
+            else:
+                changes[node] = item.node
+        new = changed(edit.node, changes, parents_of(edit.node))
+        return Edit(new, edit.cost) if changes and ast.dump(new) != ast.dump(self.node) else edit
 
     def fits(self, value: Any) -> bool:
         """Whether the value does what is needed, as far as one evaluation can tell."""
@@ -134,6 +160,13 @@ def can_evaluate(hand: AtHand, node: ast.expr, value: Any) -> bool:
     """Whether the expression gives at its line what it gave in the run: not inside a comprehension."""
     found = hand.value(node)
     return is_value(found) and np.shape(found) == np.shape(value) and np.array_equal(to64(found), to64(value))
+
+
+def is_close(a: Any, b: Any) -> bool:
+    """Whether two arrays are the same but for rounding."""
+    if not is_value(b) or np.shape(a) != np.shape(b):
+        return False
+    return bool(np.allclose(to64(a), to64(b), rtol=ROUNDED, atol=0))
 
 
 def writing_of(scope: Mapping[str, Any], tree: ast.AST) -> Writing:

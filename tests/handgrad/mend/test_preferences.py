@@ -94,3 +94,60 @@ def test_all_entries_where_the_rows_were_counted(count, tmp_path):
     scope = {}
     exec(compile(path.read_text(), path, "exec"), scope)
     assert mend(half_square, scope["backward"], [(4, 3)])[1:] == (count, "x.size")
+
+
+def gated(x, w):
+    s = np.tanh(x * w)
+    return x * s, (x, s, w)
+
+
+def gated_backward(dy, cache):
+    x, s, w = cache
+    da = dy * x
+    return da * w + dy * s, da * x * (1 - s**2)
+
+
+def test_what_is_at_hand_is_not_computed_again():
+    """1 - s ** 2, and not 1 - np.tanh(x * w) ** 2."""
+    _, _, after = mend(gated, gated_backward, [(4, 3), (4, 3)])
+    assert "s" in after
+    assert "tanh" not in after
+
+
+def windows(x, w):
+    y = np.zeros(len(x) - 1)
+    for t in range(len(x) - 1):
+        y[t] = np.tanh(x[t] * w + x[t + 1])
+    return y, (x, w, y)
+
+
+def windows_backward(dy, cache):
+    x, w, y = cache
+    dx, dw = np.zeros_like(x), np.zeros_like(w)
+    for t in range(len(x) - 2):
+        da = dy[t] * (1 - y[t] ** 2)
+        dx[t] += da * w
+        dx[t + 1] += da
+        dw += da * x[t]
+    return dx, dw
+
+
+def test_the_range_of_a_loop():
+    assert mend(windows, windows_backward, [(5,), ()])[1:] == ("2", "1")
+
+
+def mean_loss(x, W):
+    n = x.shape[0]
+    z = x @ W
+    return (z * z).sum() / n, (x, W, z)
+
+
+def mean_loss_backward(dy, cache):
+    x, W, z = cache
+    n = x.shape[1]
+    dz = 2 * dy * z / n
+    return dz @ W.T, x.T @ dz
+
+
+def test_a_count_is_mended_where_it_is_counted():
+    assert mend(mean_loss, mean_loss_backward, [(5, 4), (4, 3)])[1:] == ("x.shape[1]", "x.shape[0]")
