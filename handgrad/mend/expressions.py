@@ -5,9 +5,9 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from types import CodeType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from handgrad.mend.local_edits import Edit, local_edits
+from handgrad.mend.local_edits import Edit, is_number, local_edits
 from handgrad.mend.templates import AROUND, SCALED
 from handgrad.source.tree import changed, expression, parents_of
 
@@ -96,3 +96,20 @@ def filled(text: str, writing: Writing, **parts: ast.expr) -> ast.expr:
         return new
 
     return build(parsed(text, writing))  # type: ignore[return-value]
+
+
+def count_idle(tree: Any) -> int:
+    """How many operations in it change nothing, as x * 1 and x + 0, or are written so by nobody, as x + x."""
+    trees = tree if isinstance(tree, tuple) else (tree,)
+    return sum(isinstance(n, ast.BinOp) and is_idle(n) for each in trees for n in ast.walk(each))
+
+
+def is_idle(node: ast.BinOp) -> bool:
+    neutral = 0 if isinstance(node.op, ast.Add | ast.Sub) else 1
+    either = isinstance(node.op, ast.Add | ast.Mult)
+    if not isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow):
+        return False
+    if isinstance(node.op, ast.Add | ast.Sub | ast.Div) and ast.dump(node.left) == ast.dump(node.right):
+        return True
+    sides = (node.left, node.right) if either else (node.right,)
+    return any(isinstance(side, ast.Constant) and is_number(side.value) and side.value == neutral for side in sides)

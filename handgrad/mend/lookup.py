@@ -1,7 +1,7 @@
 """The edits of one expression whose value should be another: tried at its line, by value, without running the code."""
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import quiet
+from handgrad.mend.constants import ROUNDED
 from handgrad.mend.expressions import (
     Writing,
     around,
@@ -33,15 +34,14 @@ from handgrad.source.tree import changed, parents_of
 class Lookup:
     """An expression, what it gave, what it should give, and what can be written there (None: nothing can be evaluated).
 
-    turns: of how many of the times that it was computed it can be evaluated again, from the first on; numbers:
-    constants of both passes; has_need: whether another value of a part of the expression would help as well.
+    All of this the first time that it is wrong. numbers: constants of both passes; has_need: whether another value of
+    a part of the expression would help as well.
     """
 
     node: ast.expr
     value: Any
     need: Need
     hand: AtHand | None
-    turns: int
     names: tuple[str, ...]
     numbers: tuple[float, ...]
     writing: Writing
@@ -57,14 +57,15 @@ class Lookup:
 
     def joined(self, *, pieces: bool) -> Iterator[Edit]:
         """Put together with, or replaced by, something at hand."""
-        for item in self.hand.items if self.hand else ():
-            if item.is_piece is pieces:
-                yield from self.joined_to(item, WITH_NUMBER if item.is_number else TOGETHER)
+        hand = self.hand
+        for item in hand.items if hand else ():
+            if hand and item.is_piece is pieces:
+                yield from self.joined_to(item, hand, WITH_NUMBER if item.is_number else TOGETHER)
 
-    def joined_to(self, item: Item, table: Mapping[float, str]) -> list[Edit]:
+    def joined_to(self, item: Item, hand: AtHand, table: Mapping[float, str]) -> list[Edit]:
         """Put together with one thing at hand. Of hundreds of templates only those that fit are written down."""
         module = self.writing.np
-        scope = {"_e_": self.value, "_m_": item.value, module: self.hand and self.hand.turns[0].get(module)}
+        scope = {"_e_": self.value, "_m_": item.value, module: hand.scope.get(module)}
         found = []
         with quiet():
             for text, cost in templates(table):
@@ -72,18 +73,21 @@ class Lookup:
                     value = eval(compiled(text, self.writing), scope)
                 except Exception:  # shapes that do not fit, a number where an array is meant
                     continue
-                if self.fits([value]):
+                if self.fits(value):
                     found.append(Edit(filled(text, self.writing, e=self.node, m=item.node), cost + item.cost))
-        return list(self.plausible(iter(found))) if self.turns > 1 else found
+        return [self.with_what_is_at_hand(hand, edit) for edit in found]
 
-    def renumbered(self) -> Iterator[Edit]:
-        """A number in it as another one, found by the value it must have and written with what is at hand."""
+    def renumbered(self, *, names: bool) -> Iterator[Edit]:
+        """A number in it as another one, found by the value it must have and written with what is at hand.
+
+        names: those that have a name; the line that gave it may rather be the one to change.
+        """
         if self.hand is None or not self.is_settled:
             return
         known = numbers_at_hand(self.hand.items, self.numbers, self.writing)
-        parents, wanted = parents_of(self.node), self.need.values[0]
+        parents, wanted = parents_of(self.node), self.needed
         for part in parts_inside(self.node, self.has_need):
-            now = self.hand.value(part)
+            now: Any = self.hand.value(part) if isinstance(part, ast.Name) is names else None
             if not is_value(now) or np.ndim(now) or not np.isfinite(float(now)):
                 continue
             found = find_number(lambda n, p=part: self.value_with(p, n), float(now), wanted)  # type: ignore[misc]
@@ -103,45 +107,66 @@ class Lookup:
     def joined_twice(self) -> Iterator[Edit]:
         """Put together with two things at hand, the second found by the value it must have."""
         if self.hand is not None and self.is_settled and np.all(to64(self.value)):
-            for text, values, cost in pairs(to64(self.value), self.need.values[0], self.hand.items, self.writing):
+            for text, values, cost in pairs(to64(self.value), self.needed, self.hand.items, self.writing):
                 yield from self.plausible(iter([Edit(filled(text, self.writing, e=self.node, **values), cost)]))
 
     @property
     def is_settled(self) -> bool:
-        """Whether no other value would do the first time."""
-        return self.need.settled and bool(self.need.matters[0].all())
+        """Whether no other value would do."""
+        return self.need.settled and bool(self.need.matters[self.need.time].all())
+
+    @property
+    def needed(self) -> Float:
+        return self.need.values[self.need.time]
 
     def plausible(self, edits: Iterator[Edit]) -> Iterator[Edit]:
         """Those that give the value that is needed; all where that cannot be told."""
         for edit in edits:
-            if self.hand is None or self.does(self.hand, edit.node):
+            if self.hand is None:
                 yield edit
+            elif self.fits(self.hand.value(edit.node)):
+                yield self.with_what_is_at_hand(self.hand, edit)
 
-    def does(self, hand: AtHand, node: ast.expr) -> bool:
-        """Whether an expression does what is needed: the first time, then every time that it can be evaluated."""
-        return self.fits([hand.value(node)]) and (
-            self.turns == 1 or self.fits([hand.value(node, turn) for turn in range(self.turns)])
-        )
+    def with_what_is_at_hand(self, hand: AtHand, edit: Edit) -> Edit:
+        """The edit with a name or an entry in the place of what would be computed again."""
+        known = set(ast.walk(self.node))
+        arrays = [item for item in hand.items if not item.is_piece and not item.is_number]
+        changes: dict[ast.AST, ast.AST] = {}
+        waiting: list[ast.AST] = [edit.node]
+        while waiting:
+            node = waiting.pop()
+            if node in known:
+                continue
+            value = hand.value(node) if isinstance(node, ast.BinOp | ast.Call | ast.UnaryOp) else None
+            item = next((i for i in arrays if is_close(i.value, value)), None)
+            if item is None:
+                waiting += ast.iter_child_nodes(node)
+            else:
+                changes[node] = item.node
+        new = changed(edit.node, changes, parents_of(edit.node))
+        return Edit(new, edit.cost) if changes and ast.dump(new) != ast.dump(self.node) else edit
 
-    def fits(self, values: Sequence[Any]) -> bool:
-        """Whether the values do what is needed, as far as so many of them can tell."""
-        try:
-            found = [np.broadcast_to(to64(v), g.shape) for v, g in zip(values, self.need.given, strict=False)]
-        except (TypeError, ValueError):  # what is no number or array, and what has another shape
+    def fits(self, value: Any) -> bool:
+        """Whether the value does what is needed, as far as one evaluation can tell."""
+        if not is_value(value):
             return False
-        return all(map(is_value, values)) and self.need.served_by(*found)
+        try:
+            return self.need.served_by(np.broadcast_to(to64(value), np.shape(self.value)))
+        except ValueError:
+            return False
 
 
-def count_turns(hand: AtHand, node: ast.expr, values: Sequence[Any]) -> int:
-    """How many times, from the first on, the expression gives at its line what it gave in the run.
+def can_evaluate(hand: AtHand, node: ast.expr, value: Any) -> bool:
+    """Whether the expression gives at its line what it gave in the run: not inside a comprehension."""
+    found = hand.value(node)
+    return is_value(found) and np.shape(found) == np.shape(value) and np.array_equal(to64(found), to64(value))
 
-    None inside a comprehension, for example, and for what is computed again where the line runs once.
-    """
-    for turn, value in enumerate(values[: len(hand.turns)]):
-        found = hand.value(node, turn)
-        if not (is_value(found) and np.shape(found) == np.shape(value) and np.array_equal(to64(found), to64(value))):
-            return turn
-    return min(len(values), len(hand.turns))
+
+def is_close(a: Any, b: Any) -> bool:
+    """Whether two arrays are the same but for rounding."""
+    if not is_value(b) or np.shape(a) != np.shape(b):
+        return False
+    return bool(np.allclose(to64(a), to64(b), rtol=ROUNDED, atol=0))
 
 
 def writing_of(scope: Mapping[str, Any], tree: ast.AST) -> Writing:

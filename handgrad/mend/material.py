@@ -1,7 +1,7 @@
 """What can be written at a line of the backward pass: its names, what they hold, and pieces of both passes."""
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -38,17 +38,15 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class AtHand:
-    """names: of arrays and numbers; items: everything that can be written; turns: the names and values there, for
-    evaluating it, the first few times that the line was run.
-    """
+    """names: of arrays and numbers; items: everything that can be written; scope: for evaluating it."""
 
-    turns: tuple[dict[str, Any], ...]
+    scope: dict[str, Any]
     names: tuple[str, ...]
     items: tuple[Item, ...]
 
-    def value(self, node: ast.expr, turn: int = 0) -> Any:
+    def value(self, node: ast.expr) -> Any:
         """What an expression gives here; None if it raises."""
-        return attempt(evaluate, node, self.turns[turn]).value
+        return attempt(evaluate, node, self.scope).value
 
 
 def evaluate(node: ast.expr, scope: Mapping[str, Any]) -> Any:
@@ -56,10 +54,9 @@ def evaluate(node: ast.expr, scope: Mapping[str, Any]) -> Any:
     return eval(code, dict(scope))  # the reader's own expression, or an edit of it
 
 
-def at_hand(program: Program, part: Part, turns: Sequence[Mapping[str, Any]], tapped: Tapped, noted: Taps) -> AtHand:
-    """Everything that can be written where these names are known, as it was the first time."""
-    around, here = {**part.source.function.__globals__, **closure_values(program)}, turns[0]
-    scope = {**around, **here}
+def at_hand(program: Program, part: Part, here: Mapping[str, Any], tapped: Tapped, noted: Taps) -> AtHand:
+    """Everything that can be written where these names are known."""
+    scope = {**part.source.function.__globals__, **closure_values(program), **here}
     items = {ast.dump(i.node): i for i in (*entries(here), *numbers_outside(program, here, scope))}
     found, seen = [], set()
     for item in (*items.values(), *pieces(program, here, list(items.values()), scope, tapped, noted)):
@@ -68,7 +65,7 @@ def at_hand(program: Program, part: Part, turns: Sequence[Mapping[str, Any]], ta
             seen.add(key)
             found.append(item)
     names = tuple(i.node.id for i in items.values() if isinstance(i.node, ast.Name))
-    return AtHand(tuple({**around, **turn} for turn in turns), names, tuple(found))
+    return AtHand(scope, names, tuple(found))
 
 
 def closure_values(program: Program) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.arrays.precision import to64
-from handgrad.mend.constants import FITS, MOST_COUNTS, NEWTON_STEPS, STEP
+from handgrad.mend.constants import FITS, MOST_COUNTS, NEWTON_STEPS, SAME, STEP
 from handgrad.mend.expressions import Writing, filled
 from handgrad.mend.local_edits import Edit, number
 from handgrad.mend.material import Item
@@ -42,6 +42,8 @@ OF_TWO: dict[str, Callable[[float, float], float]] = {
     "{m} - {n}": lambda m, n: m - n,
 }
 TWO = 2.0  # what two of them cost
+ALIKE = 3  # ways to write one number that are kept: at another size they differ
+LEAST = 0.01  # a number is moved as if it were as large, so that beside an eps digits are left for the difference
 
 
 class Number(NamedTuple):
@@ -66,7 +68,7 @@ def find_number(at: At, now: float, wanted: Float) -> float | None:
             return at(1 / t if turned else t) if t or not turned else None
 
         for _ in range(NEWTON_STEPS):
-            step = STEP * (abs(t) or 1.0)
+            step = STEP * max(abs(t), LEAST)
             value, moved = there(t), there(t + step)
             if value is None or moved is None:
                 break
@@ -74,8 +76,9 @@ def find_number(at: At, now: float, wanted: Float) -> float | None:
             square = float(np.sum(slope * slope))
             if not square or not np.isfinite(square):
                 break
-            t += float(np.sum(slope * missing)) / square
-            found = there(t)
+            more = float(np.sum(slope * missing)) / square
+            t += more
+            found = there(t) if abs(more) <= FITS * max(abs(t), STEP) else None  # it has come to rest
             if found is not None and np.max(np.abs(found - wanted)) <= FITS * np.max(np.abs(wanted), initial=0.0):
                 return 1 / t if turned else t
     return None
@@ -90,13 +93,14 @@ def numbers_at_hand(items: Sequence[Item], constants: Sequence[float], writing: 
             found.append(Number(item.node, float(to64(item.value)), item.cost))
         elif not item.is_piece:
             shape = np.shape(item.value)
-            found += [Number(filled(f"{{m}}.shape[{i}]", writing, m=item.node), n, 0.5) for i, n in enumerate(shape)]
-            found.append(Number(filled(size, writing, m=item.node), math.prod(shape), 0.6))
-    cheapest: dict[float, Number] = {}
+            counts = [(f"{{m}}.shape[{i}]", n, 0.5) for i, n in enumerate(shape)] + [(size, math.prod(shape), 0.6)]
+            found += [Number(filled(text, writing, m=item.node), n, item.cost + cost) for text, n, cost in counts]
+    kept: dict[float, list[Number]] = {}
     for one in sorted(found, key=lambda n: n.cost):
-        if one.value and one.value != 1 and math.isfinite(one.value):  # of 0 and 1 others are made in templates.py
-            cheapest.setdefault(one.value, one)
-    return list(cheapest.values())[:MOST_COUNTS]
+        alike = kept.setdefault(one.value, [])
+        if one.value not in (0, 1) and math.isfinite(one.value) and len(alike) < ALIKE:
+            alike.append(one)  # of 0 and 1 others are made in templates.py
+    return [one for alike in kept.values() for one in alike][:MOST_COUNTS]
 
 
 def written(wanted: float, numbers: Sequence[Number], writing: Writing) -> Iterator[Edit]:
@@ -114,4 +118,4 @@ def written(wanted: float, numbers: Sequence[Number], writing: Writing) -> Itera
 
 
 def is_same(value: complex, wanted: float) -> bool:
-    return isinstance(value, float | int) and abs(value - wanted) <= FITS * abs(wanted)
+    return isinstance(value, float | int) and abs(value - wanted) <= SAME * abs(wanted)

@@ -57,23 +57,27 @@ class Need:
         """Whether no other value would do."""
         return self.settled and all(m.all() for m in self.matters)
 
-    def served_by(self, *values: Float) -> bool:
-        """Whether these values, of the first times it is computed, do what is needed, as far as that can be told."""
-        if not all(np.isfinite(v).all() for v in values):
+    @cached_property
+    def time(self) -> int:
+        """The first time that it is not what it must be: what comes later may be wrong because of it."""
+        if not self.settled:
+            return 0
+        times = zip(self.given, self.values, self.matters, strict=True)
+        gaps = [np.max(np.abs(n - g)[m], initial=0.0) for g, n, m in times]
+        return next((i for i, gap in enumerate(gaps) if gap > NEAR * max(gaps)), 0)
+
+    def served_by(self, value: Float) -> bool:
+        """Whether a value, at that time, does what is needed, as far as that can be told."""
+        if not np.isfinite(value).all():
             return False
+        given, needed, matters = self.given[self.time], self.values[self.time], self.matters[self.time]
         if self.settled:
-            first = zip(values, self.given, self.values, self.matters, strict=False)
-            return all(is_served(v[m], g[m], n[m]) for v, g, n, m in first)
-        if len(values) < len(self.values):
+            gap, size = (np.max(np.abs(a[matters]), initial=0.0) for a in (needed - given, needed))
+            return bool(np.max(np.abs(value - needed)[matters], initial=0.0) <= NEAR * gap + ROUNDED * size)
+        if len(self.values) > 1:
             return True
-        moved = self.slope @ np.concatenate([(v - g).reshape(-1) for v, g in zip(values, self.given, strict=True)])
+        moved = self.slope @ (value - given).reshape(-1)
         return bool(np.max(np.abs(moved - self.gap), initial=0.0) <= NEAR * np.max(np.abs(self.gap), initial=0.0))
-
-
-def is_served(value: Float, given: Float, needed: Float) -> bool:
-    """Whether a value is the one that is needed, up to what least squares leave of the difference."""
-    room = NEAR * np.max(np.abs(needed - given), initial=0.0) + ROUNDED * np.max(np.abs(needed), initial=0.0)
-    return bool(np.max(np.abs(value - needed), initial=0.0) <= room)
 
 
 class Needs(NamedTuple):

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from handgrad.judge.isolation import attempt
 from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
 from handgrad.mend.draw import Draw
-from handgrad.mend.expressions import around, own_edits
+from handgrad.mend.expressions import around, count_idle, own_edits
+from handgrad.mend.forgotten import with_readings
 from handgrad.mend.local_edits import Edit, is_number
-from handgrad.mend.lookup import Lookup, count_turns, writing_of
+from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
 from handgrad.mend.material import AtHand, at_hand
 from handgrad.mend.required import Need, find_needs
 from handgrad.mend.statements import further_rewrites, rewrites
@@ -24,7 +25,7 @@ from handgrad.source.taps import Tapped, Taps
 from handgrad.source.tree import changed, parents_of
 
 Edits = Mapping[Any, Any]  # what stands in the place of a node
-HandAt = Callable[[Part, ast.AST], AtHand | None]
+HandAt = Callable[[Part, ast.AST, int], AtHand | None]
 Confirm = Callable[[Mapping[Part, ast.AST]], bool]
 
 
@@ -38,6 +39,7 @@ class Candidate:
 
 
 Blind = Callable[[str], Sequence[Candidate]]
+INSERTED = 1.0  # more that a line costs which is not there at all
 
 
 @dataclass(eq=False)
@@ -62,10 +64,10 @@ class Search:
         noted, needs = known.noted, known.found
 
         @cache
-        def hand_at(part: Part, statement: ast.AST) -> AtHand | None:
-            """What is at hand there: the same for all expressions of a statement."""
-            turns = noted.here.get(tapped.statement_number.get(statement, -1))
-            return at_hand(self.program, part, turns, tapped, noted) if turns else None
+        def hand_at(part: Part, statement: ast.AST, time: int) -> AtHand | None:
+            """What is at hand there, the how-manieth time it is run: the same for all expressions of a statement."""
+            times = noted.here.get(tapped.statement_number.get(statement, -1), [])
+            return at_hand(self.program, part, times[time], tapped, noted) if time < len(times) else None
 
         blind = self.blind(tapped, noted)
         if not self.made:
@@ -119,11 +121,13 @@ class Search:
         yield by_value(Lookup.small)
         yield blind("statements")
         yield by_value(Lookup.wrapped)
-        yield by_value(Lookup.renumbered)
+        yield by_value(lambda look: look.renumbered(names=False))
         yield by_value(lambda look: look.joined(pieces=False))
         yield blind("parts")
+        yield by_value(lambda look: look.renumbered(names=True))
         yield by_value(lambda look: look.joined(pieces=True))
         yield blind("several")
+        yield blind("forgotten")
         yield by_value(Lookup.scaled)
         yield by_value(Lookup.joined_twice)
         if lost:
@@ -139,6 +143,7 @@ class Search:
             "statements": self.of_statements,
             "parts": lambda: self.of_parts(has_numbers),
             "several": lambda: self.of_several(tapped),
+            "forgotten": self.of_forgotten,
         }
         return cache(lambda name: list(made[name]()))
 
@@ -149,14 +154,13 @@ class Search:
         part, node, statement = tapped.places[need.place]
         if node not in self.parents[part]:
             return None
-        hand = hand_at(part, statement)
-        values = noted.values[need.place]
+        hand = hand_at(part, statement, need.time)
+        value = noted.values[need.place][need.time]
         names = part.source.function.__code__.co_varnames if hand is None else hand.names
-        turns = 0 if hand is None else count_turns(hand, node, values)
+        if hand is not None and not can_evaluate(hand, node, value):
+            hand = None
         writing = writing_of(part.source.function.__globals__, part.source.tree)
-        return part, Lookup(
-            node, values[0], need, hand if turns else None, turns, names, self.numbers, writing, needed.__contains__
-        )
+        return part, Lookup(node, value, need, hand, names, self.numbers, writing, needed.__contains__)
 
     def of_statements(self) -> Iterator[Candidate]:
         for part in self.program.parts:
@@ -183,6 +187,26 @@ class Search:
                     for edits in zip(*each, strict=True):
                         changes = {n: e.node for n, e in zip(nodes, edits, strict=True)}
                         yield Candidate(part, changes, edits[0].cost + 0.5)
+
+    def of_forgotten(self) -> Iterator[Candidate]:
+        """A line put in after one that sets several variables; only where nothing is changed yet."""
+        made = {p: with_readings(p.source.tree) for p in self.program.parts if p.backward} if not self.made else {}
+        readings = {node: (p, reading) for p, (_, read) in made.items() for node, reading in read.items()}
+        if not readings:
+            return
+        tapped = Tapped(self.program, {p: tree for p, (tree, _) in made.items()})
+        known = find_needs(tapped, self.draws[0], self.deadline)
+        for need in known.found:
+            part, node, statement = tapped.places[need.place]
+            here = known.noted.here.get(tapped.statement_number.get(statement, -1), [])
+            if node not in readings or need.time >= len(here):
+                continue
+            hand = at_hand(self.program, part, here[need.time], tapped, known.noted)
+            value = known.noted.values[need.place][need.time]
+            writing = writing_of(part.source.function.__globals__, part.source.tree)
+            look = Lookup(node, value, need, hand, hand.names, self.numbers, writing, lambda _: False)
+            for new, cost in chain(look.wrapped(), look.joined(pieces=False), look.joined_twice()):
+                yield Candidate(part, readings[node][1].with_line(new), cost + INSERTED)
 
     def everywhere(self, tapped: Tapped) -> Iterator[Candidate]:
         """Small edits at every expression, where it is not known which value is needed."""
@@ -235,23 +259,6 @@ class Search:
             n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant) and is_number(n.value)
         )
         return tuple(dict.fromkeys(found))
-
-
-def count_idle(tree: Any) -> int:
-    """How many operations in it change nothing, as x * 1 and x + 0, or are written so by nobody, as x + x."""
-    trees = tree if isinstance(tree, tuple) else (tree,)
-    return sum(isinstance(n, ast.BinOp) and is_idle(n) for each in trees for n in ast.walk(each))
-
-
-def is_idle(node: ast.BinOp) -> bool:
-    neutral = 0 if isinstance(node.op, ast.Add | ast.Sub) else 1
-    either = isinstance(node.op, ast.Add | ast.Mult)
-    if not isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow):
-        return False
-    if isinstance(node.op, ast.Add | ast.Sub | ast.Div) and ast.dump(node.left) == ast.dump(node.right):
-        return True
-    sides = (node.left, node.right) if either else (node.right,)
-    return any(isinstance(side, ast.Constant) and is_number(side.value) and side.value == neutral for side in sides)
 
 
 def in_part(part: Part, node: ast.expr, edits: Iterator[Edit]) -> Iterator[Candidate]:

@@ -69,6 +69,8 @@ def statement(slip: Slip) -> str:
     old, new = slip.old, slip.new
     if new == ():
         return f"{line(old)} does not belong there"
+    if isinstance(new, tuple) and new[0] is old:
+        return f"{' and '.join(map(line, new[1:]))} is missing after {line(old)}"
     if isinstance(new, tuple):
         return f"{line(old)} where {' and '.join(map(line, new))} belong"
     if isinstance(old, ast.Assign) and isinstance(new, ast.AugAssign):

@@ -111,15 +111,19 @@ class Bookkeeping:
     def suspect(self) -> int | None:
         """The first wrong step, if it is the only one and everything before it that matters is surely right.
 
-        Only if it should be a gradient: what a factor should be depends on the lines that use it. A helper function is
-        not what is wrong where it is given something wrong, or is right at another call.
+        Only if it should be a gradient: what a factor should be depends on the lines that use it. And not that of
+        another value than its name says: a later line makes that of it, and may be wrong. A helper function is not what
+        is wrong where it is given something wrong, or is right at another call.
         """
         if len(self.wrong_steps) != 1 or self.runs.now.wrong:
             return None
         (culprit,) = self.wrong_steps
         step = self.runs.steps.steps[culprit]
-        kinds = {m.kind for e, (_, m, _, _) in self.found.items() if e[0] == culprit and m is not None}
-        if step.given or kinds != {Kind.GRADIENT}:
+        own = [m for e, (_, m, _, _) in self.found.items() if e[0] == culprit and m is not None]
+        if step.given or {m.kind for m in own} != {Kind.GRADIENT}:
+            return None
+        called = [m for m in self.meanings if m.kind is Kind.GRADIENT and is_called(step.variable, m)]
+        if called and not any(is_called(step.variable, m) for m in own):
             return None
         if step.part is not self.runs.steps.program.parts[0]:
             whole = [e for e in self.found if e[0] == culprit and e not in self.runs.partial]

@@ -94,3 +94,64 @@ def test_all_entries_where_the_rows_were_counted(count, tmp_path):
     scope = {}
     exec(compile(path.read_text(), path, "exec"), scope)
     assert mend(half_square, scope["backward"], [(4, 3)])[1:] == (count, "x.size")
+
+
+def gated(x, w):
+    s = np.tanh(x * w)
+    return x * s, (x, s, w)
+
+
+def gated_backward(dy, cache):
+    x, s, w = cache
+    da = dy * x
+    return da * w + dy * s, da * x * (1 - s**2)
+
+
+def test_what_is_at_hand_is_not_computed_again():
+    """1 - s ** 2, and not 1 - np.tanh(x * w) ** 2."""
+    _, _, after = mend(gated, gated_backward, [(4, 3), (4, 3)])
+    assert "s" in after
+    assert "tanh" not in after
+
+
+def mean_loss(x, W):
+    n = x.shape[0]
+    z = x @ W
+    return (z * z).sum() / n, (x, W, z)
+
+
+def mean_loss_backward(dy, cache):
+    x, W, z = cache
+    n = x.shape[1]
+    dz = 2 * dy * z / n
+    return dz @ W.T, x.T @ dz
+
+
+def test_a_count_is_mended_where_it_is_counted():
+    assert mend(mean_loss, mean_loss_backward, [(5, 4), (4, 3)]) == ("n = x.shape[1]", "1", "0")
+
+
+def two_residuals(x, W1, W2):
+    h1 = np.tanh(x @ W1)
+    r = x + h1
+    h2 = np.tanh(r @ W2)
+    return r + h2, (x, W1, W2, h1, r, h2)
+
+
+def layer_backward(dh, h, W):
+    dz = dh * (1 - h**2)
+    return dz @ W.T, dz
+
+
+def two_residuals_backward(dy, cache):
+    x, W1, W2, h1, r, h2 = cache
+    dr, dz2 = layer_backward(dy, h2, W2)
+    dx, dz1 = layer_backward(dr, h1, W1)
+    return dx + dr, x.T @ dz1, r.T @ dz2
+
+
+def test_a_line_that_is_missing_is_put_in():
+    """After the line that sets dr and another variable: dr is used at two places, so no expression alone is wrong."""
+    report = verify_function(two_residuals, two_residuals_backward, inputs=[(4, 3), (3, 3), (3, 3)], seed=1)
+    assert "+    dr = dr + dy\n" in report.change.diff
+    assert report.change.words == "`dr = dr + dy` is missing after `dr, dz2 = layer_backward(dy, h2, W2)`"

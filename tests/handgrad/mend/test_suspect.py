@@ -40,7 +40,48 @@ def halves(dy, cache):
     return dz @ W.T, x.T @ dz, dV
 
 
-def suspect_of(backward, deadline=np.inf):
+def two_slips(dy, cache):
+    """Another dz would make everything right; but what goes into it is wrong twice."""
+    x, W, V, h = cache
+    dh = dy @ V.T
+    left = dh[:, :1] * np.cos(h[:, :1])
+    right = dh[:, 1:] * np.sin(h[:, 1:])
+    dz = np.hstack([left, right])
+    dV = h.T @ dy
+    return dz @ W.T, x.T @ dz, dV
+
+
+def negated(a):
+    """Both passes call it."""
+    return -a
+
+
+def forward_negated(x, W, V):
+    z = negated(x @ W)
+    h = np.tanh(-z)
+    return h @ V, (x, W, V, h)
+
+
+def slope_wrong_negated(dy, cache):
+    x, W, V, h = cache
+    dh = dy @ V.T
+    dz = -negated(dh) * np.cos(h)
+    dV = h.T @ dy
+    return dz @ W.T, x.T @ dz, dV
+
+
+def exponent_wrong(dy, cache):
+    """exp(2 a) is what the slope of tanh is made of, so everything bends with a."""
+    x, W, V, h = cache
+    a = 0.6 * (x @ W)
+    dh = dy @ V.T
+    dz = dh * 4 * np.exp(2 * a) / (1 + np.exp(2 * a)) ** 2
+    dV = h.T @ dy
+    return dz @ W.T, x.T @ dz, dV
+
+
+def known_of(backward, forward=forward, deadline=np.inf):
+    """The passes with taps, and what is known of the values that they need."""
     h = np.tanh(X @ W)
     dz = DY @ V.T * (1 - h**2)
     right = {"y": h @ V, "dx": dz @ W.T, "dW": X.T @ dz, "dV": h.T @ DY}
@@ -57,8 +98,11 @@ def suspect_of(backward, deadline=np.inf):
     bound = {n: np.full(v.shape, 1e-8) for n, v in right.items()}
     draw = Draw(lambda passes: results(passes, np.copy), follow, DY, right, bound, in_float64=True)
     tapped = Tapped(read_program(forward, backward))
-    needs = find_needs(tapped, draw, deadline)
-    found = find_suspect(tapped, needs, frozenset({"dx", "dW"}))
+    return tapped, find_needs(tapped, draw, deadline)
+
+
+def suspect_of(backward, forward=forward, deadline=np.inf):
+    found = find_suspect(*known_of(backward, forward, deadline), frozenset({"dx", "dW"}))
     return found and ast.unparse(found[1])
 
 
@@ -73,3 +117,19 @@ def test_no_line_where_an_earlier_one_could_be_wrong():
 
 def test_no_line_where_not_every_value_was_asked():
     assert suspect_of(slope_wrong, deadline=-np.inf) is None
+
+
+def test_no_line_where_what_goes_in_is_not_known_to_be_right():
+    assert suspect_of(two_slips) is None
+
+
+def test_a_function_that_the_forward_pass_calls_as_well_is_not_suspected():
+    """Another value of its second call would make everything right; but dh is right, and what it gives as well."""
+    assert suspect_of(slope_wrong_negated, forward_negated) == "dz = -negated(dh) * np.cos(h)"
+
+
+def test_the_value_that_is_needed_in_an_exponent():
+    tapped, needs = known_of(exponent_wrong)
+    needed = {ast.unparse(tapped.places[need.place].node): need.values[0] for need in needs.found}
+    found = np.abs(needed["0.6 * (x @ W)"])  # the slope is the same for z and -z
+    np.testing.assert_allclose(found, np.abs(X @ W), rtol=1e-4)

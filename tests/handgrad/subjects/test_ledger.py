@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+import time
 from types import ModuleType
 
 import array_api_strict
@@ -12,11 +13,13 @@ import torch
 from array_api_compat import array_namespace
 
 from handgrad import Verdict, verify_function
-from handgrad.report.ledger import LineVerdict
+from handgrad.report.ledger import Ledger, LineVerdict
 from handgrad.subjects.function.calling import input_names, plain_forward
 from handgrad.subjects.function.case import Case, Kind
 from handgrad.subjects.function.ledger import write_ledger
 from handgrad.subjects.function.prepare import prepare
+
+verify = sys.modules[verify_function.__module__]
 
 MLP = """import numpy as np
 
@@ -420,6 +423,59 @@ def test_nothing_of_the_code_is_changed(module):
     ledger(layer.forward, layer.backward, *arrays((5, 4)))
     assert layer.W.shape == (4, 3)
     assert not hasattr(layer, "handgrad")
+
+
+def largest(x):
+    a = np.maximum(x, 0)
+    return a.max(axis=1), (a.argmax(axis=1), x)
+
+
+def at_the_largest(factor, mask):
+    def backward(dy, cache):
+        best, x = cache
+        da = np.zeros_like(x)
+        da[np.arange(len(x)), best] = factor * dy
+        dx = da * (x > 0) if mask else da
+        return dx
+
+    return backward
+
+
+def test_a_line_is_not_named_for_the_gradient_of_another_value_than_its_name_says():
+    """Where a row of a is zero, which entry is its largest nobody knows, so da is not known to be right."""
+    x = np.array([[1.0, 2.0, -1.0], [-1.0, -2.0, -0.5]])
+    found, _ = ledger(largest, at_the_largest(factor=1, mask=False), x)
+    assert found.suspect is None
+    found, _ = ledger(largest, at_the_largest(factor=2, mask=True), x)
+    assert found.suspect.text.strip() == "da[np.arange(len(x)), best] = factor * dy"
+
+
+@pytest.mark.parametrize("seconds", [0.05, 5])
+def test_the_ledger_takes_no_time_that_the_search_has_used_up(seconds, monkeypatch):
+    asked = []
+
+    def search(*args):
+        time.sleep(0.2)
+
+    def keep(*args, deadline=np.inf):
+        asked.append(deadline)
+        return Ledger()
+
+    monkeypatch.setattr(verify, "find_change", search)
+    monkeypatch.setattr(verify, "keep_ledger", keep)
+    begun = time.monotonic()
+    verify_function(np.tanh, lambda dy, x: dy, inputs=[(3,)], seed=0, mend=seconds)
+    assert len(asked) == (seconds == 5)
+    assert all(deadline > begun + 4 for deadline in asked)
+
+
+def test_nothing_is_asked_of_a_wrong_value_after_the_deadline(module):
+    net = module(MLP.replace("dz1 = dh1 * (1 - h1**2)", "dz1 = dh1 * (1 - h1)"))
+    names = input_names(net.forward, len(SHAPES))
+    code, _, given = prepare(net.forward, net.backward, None, dict(zip(names, arrays(*SHAPES), strict=True)))
+    case = Case("given", given, Kind.GIVEN)
+    assert write_ledger(code, case, 0, certified=False).culprit is not None
+    assert write_ledger(code, case, 0, certified=False, deadline=-np.inf).culprit is None
 
 
 @pytest.mark.mends

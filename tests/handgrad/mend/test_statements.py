@@ -1,0 +1,29 @@
+"""Edits of what stands in no expression that gives numbers: the range of a loop, a count."""
+
+import ast
+
+import pytest
+
+from handgrad.mend.statements import further_rewrites
+from handgrad.source.tree import changed, parents_of
+
+CODE = """
+def backward(dy, x):
+    n = x.shape[1]
+    for t in range(n - 2):
+        dx = dy * x[t]
+    return dx
+"""
+
+
+def rewritten(has_numbers):
+    tree = ast.parse(CODE).body[0]
+    edits = further_rewrites(tree, ["dy", "x", "n", "t", "dx"], [1, 2], has_numbers)
+    return {ast.unparse(changed(tree, changes, parents_of(tree))) for changes, _ in edits}
+
+
+@pytest.mark.parametrize(("old", "new"), [("range(n - 2)", "range(n - 1)"), ("x.shape[1]", "x.shape[0]")])
+def test_what_gives_no_array_is_edited_where_it_stands(old, new):
+    expected = ast.unparse(ast.parse(CODE.replace(old, new)))
+    assert expected in rewritten(lambda node: isinstance(node, ast.BinOp) and "dy" in ast.unparse(node))
+    assert expected not in rewritten(lambda node: True)  # then it is edited by its value
