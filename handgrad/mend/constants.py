@@ -24,6 +24,8 @@ MOST_STEPS = 3
 FORWARD = 3.0
 RETURN = 0.5
 VALUE_SECONDS = 2
+RUN_SECONDS = 2
+JUDGE_SECONDS = 60
 REASONS = {
     "RIGHT": "of a tensor's largest entry: so far off a candidate may be to be judged at all",
     "ROUNDINGS": "the same in low precision, where so many roundings of that entry are more than RIGHT",
@@ -46,4 +48,6 @@ REASONS = {
     "FORWARD": "more that a change of the forward pass costs where y is right: a slip is seldom in what it hands on",
     "RETURN": "more that a change costs where results are returned: the line that made one says more",
     "VALUE_SECONDS": "at most, for saying what is wrong with the value of a line for which no change was found",
+    "RUN_SECONDS": "at most, for one run of changed code on a few numbers: what takes longer is a loop that never ends",
+    "JUDGE_SECONDS": "at most, for the judge on a change: at another size a loop may not end",
 }
