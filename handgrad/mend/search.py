@@ -12,7 +12,7 @@ from handgrad.judge.isolation import attempt
 from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
 from handgrad.mend.draw import Draw
 from handgrad.mend.expressions import around, own_edits
-from handgrad.mend.local_edits import Edit, is_number
+from handgrad.mend.local_edits import Edit, edit_axis, is_number
 from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
 from handgrad.mend.material import AtHand, at_hand
 from handgrad.mend.required import Need, find_needs
@@ -111,6 +111,7 @@ class Search:
 
         yield by_value(Lookup.small)
         yield self.of_statements()
+        yield self.of_axes(tapped)
         yield by_value(Lookup.wrapped)
         yield by_value(lambda look: look.joined(pieces=False))
         yield self.of_parts(tapped)
@@ -140,6 +141,12 @@ class Search:
         for part in self.program.parts:
             for edits, cost in rewrites(part.source.tree, part.source.function.__code__.co_varnames):
                 yield Candidate(part, edits, cost)
+
+    def of_axes(self, tapped: Tapped) -> Iterator[Candidate]:
+        """Other axes, wherever one is named: the value that belongs there has another shape, and no value tells it."""
+        for part, node, _ in tapped.places:
+            if isinstance(node, ast.Call) and node in self.parents[part]:
+                yield from in_part(part, node, edit_axis(node))
 
     def of_parts(self, tapped: Tapped) -> Iterator[Candidate]:
         for part in self.program.parts:

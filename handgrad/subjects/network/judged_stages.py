@@ -11,7 +11,7 @@ from handgrad.explain.notes import Explanation, explain
 from handgrad.judge.compare import StageReport, unmeasured
 from handgrad.judge.constants import SAMPLES
 from handgrad.judge.contracts import check_contracts
-from handgrad.judge.isolation import attempt, duplicate
+from handgrad.judge.isolation import attempt, duplicate, raised_at
 from handgrad.judge.judge import judge
 from handgrad.judge.judgement import Judgement
 from handgrad.judge.promises import Contract, Promise
@@ -114,8 +114,9 @@ def judge_and_explain(trial: Trial, *, name_it: bool) -> JudgedStage:
 
 
 def describe_raised(stage: Stage, error: Exception | None, verdict: Verdict) -> StageReport:
-    """A stage whose backward pass, or whose judgement, stopped with an error."""
-    return StageReport(stage.name, (unmeasured("dx", (), verdict, 0, f"{type(error).__name__}: {error}"),))
+    """A stage whose backward pass, or whose judgement, stopped with an error, and at which line."""
+    words = f"{type(error).__name__}: {error}{raised_at(error)}"
+    return StageReport(stage.name, (unmeasured("dx", (), verdict, 0, words),))
 
 
 def check_stage_contracts(point: Point, rng: np.random.Generator) -> tuple[StageContracts, ...]:
