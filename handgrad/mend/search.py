@@ -64,7 +64,8 @@ class Search:
         if not self.made:
             self.suspect = find_suspect(tapped, known, before[0])
         goals = dict.fromkeys([before[0], *sorted((n.fixes for n in needs), key=len, reverse=True)])
-        if "y" in before[0]:  # what follows from a wrong y is not looked at before y is right
+        raises = self.run(self.draws[0], None) is None  # then to leave out the line that does would be no progress
+        if "y" in before[0] and not raises:  # what follows from a wrong y is not looked at before y is right
             goals = dict.fromkeys([frozenset({"y"}), before[0]])
         for goal in goals:
             chosen = [n for n in needs if n.fixes == goal]
