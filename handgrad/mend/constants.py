@@ -20,6 +20,7 @@ MOST_ROWS = 500
 MOST_ITEMS = 60
 MOST_NODES = 14
 MOST_PIECES = 120
+MOST_MEMBERS = 12
 MOST_STEPS = 3
 FORWARD = 3.0
 RETURN = 0.5
@@ -44,6 +45,7 @@ REASONS = {
     "MOST_ITEMS": "things at hand of which two are joined to an expression: the pairs grow with the square of it",
     "MOST_NODES": "of one piece of the passes that may be written again elsewhere: longer ones are seldom forgotten",
     "MOST_PIECES": "that may be written again at one line: each is evaluated there, and joined to every expression",
+    "MOST_MEMBERS": "of a list or a tuple that are at hand by their place in it",
     "MOST_STEPS": "changes at different places, one after the other: each is a search of its own",
     "FORWARD": "more that a change of the forward pass costs where y is right: a slip is seldom in what it hands on",
     "RETURN": "more that a change costs where results are returned: the line that made one says more",

@@ -21,7 +21,7 @@ from handgrad.judge.verdict import Verdict
 from handgrad.report.report import StageContracts
 from handgrad.subjects.network.chain import ChainValues
 from handgrad.subjects.network.network_run import Point, Run, run_by_hand
-from handgrad.subjects.network.special_values import SPECIAL, Place
+from handgrad.subjects.network.special_values import SPECIAL, OwnNumbers
 from handgrad.subjects.network.stages import layer_stage, list_stages, loss_stage
 
 
@@ -73,9 +73,9 @@ def judge_own_values(trial: Trial, run: Run, i: int, *, name_it: bool) -> Judged
 def judge_special_values(few: Point, i: int, trial: Trial, run: Run, rng: np.random.Generator) -> JudgedStage | None:
     """Stage i at every special draw that it takes; None if it is wrong at none of them."""
     subject, target = trial.stage.subject, plain(few.target) if i == len(few.params) else None
-    place = Place(subject, to64(run.trace[i].x)[:SAMPLES], target, trial.dtype, rng)
+    own = OwnNumbers(subject, to64(run.trace[i].x)[:SAMPLES], target, trial.dtype, rng)
     for draw in SPECIAL:
-        if not isinstance(subject, draw.stages) or (numbers := draw.put(place)) is None:
+        if not isinstance(subject, draw.stages) or (numbers := draw.put(own)) is None:
             continue
         trial_there = move_to(few, i, trial, numbers, rng)
         found = attempt(judge_and_explain, trial_there, name_it=True).value  # what it raises the contracts say
