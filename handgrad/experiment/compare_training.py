@@ -65,7 +65,7 @@ def compare_training(
     check(network, loss, params, batches)
     seed = choose_seed(seed)
     rng = np.random.default_rng(seed)
-    auto, found = Autograd(network, loss, params, lr, rng), Found()
+    auto, found = Autograd(network, loss, params, lr, rng), HandRun()
     own, steps = params, list[Step]()
     every = -(-len(batches) // LOOKS)
     for k, (x, target) in enumerate(batches, 1):
@@ -101,7 +101,7 @@ def compare_training(
 
 
 @dataclass
-class Found:
+class HandRun:
     """What was found in the run by hand so far, under `Trajectory`'s names; it stays where a step then stops."""
 
     failure: Failure | None = None
@@ -112,7 +112,7 @@ class Found:
 
 
 def step_by_hand(
-    k: int, point: Point, lr: float, update: Update, found: Found, seed: int, rng: np.random.Generator
+    k: int, point: Point, lr: float, update: Update, found: HandRun, seed: int, rng: np.random.Generator
 ) -> tuple[float, Sequence[Params]]:
     """One judged step: its loss and the parameters after it. ValueError where it cannot go on."""
     run = run_on_copies(point)

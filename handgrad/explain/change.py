@@ -4,15 +4,17 @@ import ast
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from handgrad.explain.line import describe_value
 from handgrad.judge.isolation import attempt
 from handgrad.mend.change import Change, Place, describe_edits, describe_place
-from handgrad.mend.constants import LINE_SECONDS, LINE_SHARE
+from handgrad.mend.constants import JUDGE_SECONDS, LINE_SECONDS, LINE_SHARE
 from handgrad.mend.draw import Draw
 from handgrad.mend.needed import find_values, value_name
 from handgrad.mend.search import find_edits
 from handgrad.mend.words import describe_change
+from handgrad.source.limit import TookTooLong, within
 from handgrad.source.program import Part, Passes, Program
 from handgrad.source.safely import only_computes
 from handgrad.source.taps import parts_that_run
@@ -34,15 +36,24 @@ def search_change(
 
     def confirm(trees: Mapping[Part, ast.AST]) -> bool:
         made = attempt(running.made, trees).value
-        return made is not None and certifies(made)
+        try:
+            return made is not None and within(JUDGE_SECONDS, certifies, made)
+        except TookTooLong:
+            return False
 
     edits, suspect = find_edits(running, draws, confirm, deadline - kept)
     if edits is not None and (change := describe_edits(edits)) is not None:
-        return replace(change, words=attempt(describe_change, edits, running.parts).value or "")  # words cost no change
+        return replace(change, words=in_words(describe_change, edits, running.parts))
     if suspect is None:
         return None
     part, statement = suspect
     values = find_values(running, draws, statement, deadline)
-    words = attempt(describe_value, *zip(*values, strict=True)).value if values else ""
+    words = in_words(describe_value, *zip(*values, strict=True)) if values else ""
     place = describe_place(part, statement.lineno)  # type: ignore[attr-defined]
     return replace(place, words=f"{value_name(statement)}: {words}" if words else "")
+
+
+def in_words(describe: Callable[..., str], *args: Any) -> str:
+    """What `describe` says. A fault of ours costs no change, and is not hidden: it is told in place of the words."""
+    said = attempt(describe, *args)
+    return f"no words: a fault of handgrad, {said.error!r}" if said.error is not None else said.value or ""

@@ -1,9 +1,11 @@
 """The one wall: somebody's code runs here without spoiling anything, and what it raises is a value."""
 
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
@@ -28,6 +30,14 @@ def attempt(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Outcome[
             return Outcome(call(*args, **kwargs))
     except Exception as error:
         return Outcome(None, error)
+
+
+def raised_at(error: BaseException | None) -> str:
+    """(file:line) of the code nearest to what was raised that is not ours; nothing where there is none."""
+    own = (str(Path(__file__).parents[1]), str(Path(traceback.__file__).parent), "site-packages", "<")
+    frames = traceback.extract_tb(error.__traceback__) if error else []
+    theirs = [frame for frame in frames if not any(part in frame.filename for part in own)]
+    return f" ({theirs[-1].filename}:{theirs[-1].lineno})" if theirs else ""
 
 
 @contextmanager

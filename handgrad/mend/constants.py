@@ -22,12 +22,15 @@ MOST_ROWS = 500
 MOST_ITEMS = 60
 MOST_NODES = 14
 MOST_PIECES = 120
+MOST_MEMBERS = 12
 MOST_STEPS = 3
 FORWARD = 3.0
 RETURN = 0.5
 LINE_SECONDS = 2
 LINE_SHARE = 0.2
 MOST_COUNTS = 40
+RUN_SECONDS = 2
+JUDGE_SECONDS = 60
 REASONS = {
     "RIGHT": "of a tensor's largest entry: so far off a candidate may be to be judged at all",
     "ROUNDINGS": "the same in low precision, where so many roundings of that entry are more than RIGHT",
@@ -48,10 +51,13 @@ REASONS = {
     "MOST_ITEMS": "things at hand of which two are joined to an expression: the pairs grow with the square of it",
     "MOST_NODES": "of one piece of the passes that may be written again elsewhere: longer ones are seldom forgotten",
     "MOST_PIECES": "that may be written again at one line: each is evaluated there, and joined to every expression",
+    "MOST_MEMBERS": "of a list or a tuple that are at hand by their place in it",
     "MOST_STEPS": "changes at different places, one after the other: each is a search of its own",
     "FORWARD": "more that a change of the forward pass costs where y is right: a slip is seldom in what it hands on",
     "RETURN": "more that a change costs where results are returned: the line that made one says more",
     "LINE_SECONDS": "at most, kept for the line that is wrong and for what is wrong with it, where no change is found",
     "LINE_SHARE": "of the time, kept for the same",
     "MOST_COUNTS": "numbers at hand of which others are made: the pairs grow with the square of it",
+    "RUN_SECONDS": "at most, for one run of changed code on a few numbers: what takes longer is a loop that never ends",
+    "JUDGE_SECONDS": "at most, for the judge on a change: at another size a loop may not end",
 }

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import attempt
+from handgrad.mend.constants import RUN_SECONDS
+from handgrad.source.limit import within
 from handgrad.source.program import Passes
 
 Float = NDArray[np.float64]
@@ -31,9 +33,8 @@ class Draw:
     in_float64: bool
 
     def outputs(self, passes: Passes) -> dict[str, Float] | None:
-        """The results in float64; None if the code raises."""
-        found = attempt(lambda: {n: to64(v) for n, v in self.run(passes).items()})
-        return found.value
+        """The results in float64; None if the code raises, or does not end."""
+        return attempt(within, RUN_SECONDS, lambda: {n: to64(v) for n, v in self.run(passes).items()}).value
 
     def wrong(self, outputs: Mapping[str, Float] | None) -> frozenset[str]:
         """The names of what is not right."""

@@ -10,7 +10,7 @@ import torch
 
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import attempt, contents
-from handgrad.mend.constants import MOST_NODES, MOST_PIECES
+from handgrad.mend.constants import MOST_MEMBERS, MOST_NODES, MOST_PIECES
 from handgrad.source.program import Part, Program
 from handgrad.source.taps import Tapped, Taps
 from handgrad.source.tree import changed, located, parents_of
@@ -86,7 +86,7 @@ def entries(here: Mapping[str, Any]) -> Iterator[Item]:
             yield from (Item(n, v, ENTRY) for n, v in inside if is_value(v))
         elif isinstance(value, tuple | list):
             fields = getattr(value, "_fields", None)
-            for i, v in enumerate(value[:12]):
+            for i, v in enumerate(value[:MOST_MEMBERS]):
                 entry = (
                     ast.Attribute(node, fields[i], ast.Load())
                     if fields

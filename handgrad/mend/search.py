@@ -13,7 +13,7 @@ from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
 from handgrad.mend.draw import Draw
 from handgrad.mend.expressions import around, count_idle, own_edits
 from handgrad.mend.forgotten import with_readings
-from handgrad.mend.local_edits import Edit, is_number
+from handgrad.mend.local_edits import Edit, edit_axis, is_number
 from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
 from handgrad.mend.material import AtHand, at_hand
 from handgrad.mend.required import Need, find_needs
@@ -73,7 +73,10 @@ class Search:
         if not self.made:
             self.suspect = find_suspect(tapped, known, before[0])
         goals = dict.fromkeys([before[0], *sorted((n.fixes for n in needs), key=len, reverse=True)])
-        if "y" in before[0]:  # what follows from a wrong y is not looked at before y is right
+        raises = (
+            self.run(self.draws[0], self.trees(None)) is None
+        )  # then to leave out the line that does would be no progress
+        if "y" in before[0] and not raises:  # what follows from a wrong y is not looked at before y is right
             goals = dict.fromkeys([frozenset({"y"}), before[0]])
         for goal in goals:
             chosen = [n for n in needs if n.fixes == goal]
@@ -120,6 +123,7 @@ class Search:
 
         yield by_value(Lookup.small)
         yield blind("statements")
+        yield blind("axes")
         yield by_value(Lookup.wrapped)
         yield by_value(lambda look: look.renumbered(names=False))
         yield by_value(lambda look: look.joined(pieces=False))
@@ -141,6 +145,7 @@ class Search:
 
         made: dict[str, Callable[[], Iterator[Candidate]]] = {
             "statements": self.of_statements,
+            "axes": lambda: self.of_axes(tapped),
             "parts": lambda: self.of_parts(has_numbers),
             "several": lambda: self.of_several(tapped),
             "forgotten": self.of_forgotten,
@@ -166,6 +171,12 @@ class Search:
         for part in self.program.parts:
             for edits, cost in rewrites(part.source.tree, part.source.function.__code__.co_varnames):
                 yield Candidate(part, edits, cost)
+
+    def of_axes(self, tapped: Tapped) -> Iterator[Candidate]:
+        """Other axes, wherever one is named: the value that belongs there has another shape, and no value tells it."""
+        for part, node, _ in tapped.places:
+            if isinstance(node, ast.Call) and node in self.parents[part]:
+                yield from in_part(part, node, edit_axis(node))
 
     def of_parts(self, has_numbers: Callable[[ast.AST], bool]) -> Iterator[Candidate]:
         for part in self.program.parts:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from handgrad.arrays.on_torch.array import OnTorch
 from handgrad.judge.isolation import attempt
-from handgrad.mend.constants import FOLLOWED, MOST_ROWS, STEP
+from handgrad.mend.constants import FOLLOWED, MOST_ROWS, ROUNDED, STEP
 from handgrad.mend.draw import Draw, vector
 from handgrad.source.taps import Tapped, Taps, flat
 
@@ -131,7 +131,7 @@ def is_true(slopes: Slopes, tapped: Tapped, draw: Draw, noted: Taps, outputs: Ma
         return False
     before = vector(outputs, names)[slopes.rows]
     found = vector(there, names)[slopes.rows] - before
-    room = FOLLOWED * np.max(np.abs(expected), initial=0.0) + 1e-12 * np.max(np.abs(before), initial=0.0)
+    room = FOLLOWED * np.max(np.abs(expected), initial=0.0) + ROUNDED * np.max(np.abs(before), initial=0.0)
     return bool(np.all(np.abs(found - expected) <= room))
 
 

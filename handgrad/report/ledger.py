@@ -26,8 +26,14 @@ class LineVerdict(StrEnum):
 
     RIGHT = "right"
     WRONG = "wrong"
+    DOUBTED = "wrong, or what goes into it is"
     INHERITED = "wrong because of an earlier line"
     UNEXPLAINED = "unexplained"
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the line is to be looked at."""
+        return self in (LineVerdict.WRONG, LineVerdict.DOUBTED)
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ class Ledger(Paged):
     @property
     def culprit(self) -> LedgerRow | None:
         """The first wrong row."""
-        return next((row for row in self.rows if row.verdict is LineVerdict.WRONG), None)
+        return next((row for row in self.rows if row.verdict.is_wrong), None)
 
     def shown(self) -> Shown:
         """What its page says."""
@@ -95,7 +101,12 @@ class Ledger(Paged):
         return render(ledger_table(self), color=False, width=WIDTH)
 
 
-STYLES = {LineVerdict.WRONG: "bold red", LineVerdict.INHERITED: "magenta", LineVerdict.UNEXPLAINED: "yellow"}
+STYLES = {
+    LineVerdict.WRONG: "bold red",
+    LineVerdict.DOUBTED: "red",
+    LineVerdict.INHERITED: "magenta",
+    LineVerdict.UNEXPLAINED: "yellow",
+}
 COLUMNS = {"line": 4, "variable": 12, "is the": 20, "by hand": 9, "autograd": 9, "apart": 7, "": 13}  # widest
 MEANINGS = {
     LineVerdict.RIGHT: "by hand, autograd: the entry where they are furthest apart",
@@ -115,8 +126,8 @@ def ledger_table(ledger: Ledger) -> RenderableType:
     first = ledger.rows[0].file if ledger.rows else ""
     for row in ledger:
         table.add_row(*cells(row, first))
-    wrong = {row.line: row.code for row in ledger if row.verdict is LineVerdict.WRONG}
-    lines = [Text(f"wrong: {line} | {code}", "bold") for line, code in wrong.items()]
+    wrong = {row.line: row for row in ledger if row.verdict.is_wrong}
+    lines = [Text(f"{row.words}: {line} | {row.code}", "bold") for line, row in wrong.items()]
     return Group(table, *lines, *(Text(line, "dim") for line in terms(ledger)))
 
 

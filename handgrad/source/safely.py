@@ -1,5 +1,7 @@
 """Code under trial kept from files, the network, other processes, the terminal and the random numbers of others."""
 
+import io
+import logging
 import os
 import random
 import sys
@@ -7,12 +9,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 import torch
 
-from handgrad.source.program import Program, names_in
+from handgrad.judge.isolation import attempt
+from handgrad.source.program import Program, cells_of, names_in
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 SHUT = ("os.", "shutil.", "subprocess.", "socket.", "urllib.", "http.", "ftplib.", "smtplib.", "pty.", "builtins.input",
@@ -22,6 +26,7 @@ DOES_MORE = {  # names of what does anything else than compute
     "open", "exec", "eval", "compile", "input", "exit", "quit", "breakpoint", "__import__", "system", "popen", "Popen",
     "_exit", "fork", "kill", "abort", "remove", "unlink", "rmtree", "rename", "mkdir", "makedirs", "save", "savez",
     "savetxt", "tofile", "dump", "write", "write_text", "write_bytes", "socket", "urlopen", "memmap", "sleep",
+    "__stdout__", "__stderr__", "logging", "logger", "getLogger",
     "Thread", "Process", "Pool", "ThreadPoolExecutor", "ProcessPoolExecutor", "start_new_thread",
 }  # fmt: skip
 _here = threading.local()  # .shut: whether this thread runs code under trial; other threads go on as ever
@@ -33,8 +38,16 @@ class Refused(PermissionError):
 
 
 def only_computes(program: Program) -> bool:
-    """Whether no part names anything that does more than compute."""
-    return not any(DOES_MORE & set(names_in(part.source.function.__code__)) for part in program.parts)
+    """Whether no part names anything that does more than compute, nor an open file or a log by a name of its own."""
+    return not any(does_more(part.source.function) for part in program.parts)
+
+
+def does_more(function: FunctionType) -> bool:
+    """Whether one function does: nothing tells when it writes into a file that is open already."""
+    names, cells = names_in(function.__code__), cells_of(function)
+    values = [attempt(getattr, cells[n], "cell_contents").value if n in cells else function.__globals__.get(n)
+              for n in names]  # fmt: skip
+    return bool(DOES_MORE & set(names)) or any(isinstance(v, io.IOBase | logging.Logger) for v in values)
 
 
 def refuse(event: str, args: tuple[Any, ...]) -> None:

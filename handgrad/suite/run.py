@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.experiment.datasets.digits import Digits, digits
+from handgrad.judge.isolation import raised_at
 from handgrad.judge.verdict import Verdict, together
 from handgrad.report.report import Report
 from handgrad.subjects.network.verify import verify
@@ -95,7 +96,7 @@ def judge_problem(
             if culprits(problem, report) - searched:
                 report = judged(mend=mend)
         except Exception as error:  # code under judgement may raise anything
-            note = f"it stopped with {type(error).__name__}: {error}"
+            note = f"it stopped with {type(error).__name__}: {error}{raised_at(error)}"
             report = Report(name, dtype, "numpy", "cpu", seed, (), slack, notes=(note,))
         yield report
         if report.verdict is not Verdict.CERTIFIED:

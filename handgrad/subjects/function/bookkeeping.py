@@ -62,6 +62,7 @@ class Bookkeeping:
                 own = Meaning("zeros", value, (), Kind.VALUE)
             self.found[entry] = self.explained(entry, own)
         self.settle()
+        self.doubt()
 
     def explained(self, entry: Entry, own: Meaning | None) -> Finding:
         """What a value is that has this meaning now."""
@@ -108,6 +109,17 @@ class Bookkeeping:
                 if reached and not (early and reached & self.runs.first.wrong):
                     self.found[entry] = Finding(LineVerdict.RIGHT, None, now.values[entry])
 
+    def doubt(self) -> None:
+        """Say of a wrong value that something else may be wrong, where an unexplained one goes into it."""
+        known = [e for e, found in self.found.items() if found.verdict is not LineVerdict.UNEXPLAINED]
+        unknown = [e for e in self.runs.lasts.values() if self.found[e].verdict is LineVerdict.UNEXPLAINED]
+        for wrong in [e for e in known if self.found[e].verdict is LineVerdict.WRONG]:
+            order = self.runs.order
+            for entry in [e for e in unknown if order[e[0]] < order[wrong[0]]]:
+                if time.monotonic() < self.runs.deadline and self.runs.goes_into(entry, wrong, known):
+                    self.found[wrong] = self.found[wrong]._replace(verdict=LineVerdict.DOUBTED)
+                    break
+
     def suspect(self) -> int | None:
         """The first wrong step, if it is the only one and everything before it that matters is surely right.
 
@@ -127,7 +139,7 @@ class Bookkeeping:
             return None
         if step.part is not self.runs.steps.program.parts[0]:
             whole = [e for e in self.found if e[0] == culprit and e not in self.runs.partial]
-            if any(self.found[e].verdict is not LineVerdict.WRONG for e in whole):
+            if any(not self.found[e].verdict.is_wrong for e in whole):
                 return None
         order = self.runs.order
         before = [e for number, e in self.runs.lasts.items() if order[number] < order[culprit]]
@@ -151,7 +163,7 @@ class Bookkeeping:
     @property
     def wrong_steps(self) -> list[int]:
         """The steps that are wrong by themselves, the first one first."""
-        return list(dict.fromkeys(e[0] for e, found in self.found.items() if found.verdict is LineVerdict.WRONG))
+        return list(dict.fromkeys(e[0] for e, found in self.found.items() if found.verdict.is_wrong))
 
 
 def start(draw: LedgerDraw, steps: Steps, deadline: float) -> Bookkeeping:

@@ -1,11 +1,9 @@
 """The report's rows for code whose gradients cannot be judged: it raised, or returned something unexpected."""
 
-import traceback
-from pathlib import Path
-
 from handgrad.arrays.base import refusal
 from handgrad.arrays.on_torch.methods import CannotFollow
 from handgrad.judge.compare import StageReport, TensorReport
+from handgrad.judge.isolation import raised_at
 from handgrad.judge.verdict import Verdict
 from handgrad.report.stage_rows import StageRow
 from handgrad.subjects.function.calling import WrongReturn
@@ -33,9 +31,5 @@ def raised_words(error: Exception | None) -> str:
     """Type, message, and the line of the user's code nearest to it."""
     if refusal(error):
         return "met an array of the judge's, kept since an earlier call: it keeps state between calls"
-    own = (str(Path(__file__).parents[2]), str(Path(traceback.__file__).parent), "site-packages", "<")
-    frames = traceback.extract_tb(error.__traceback__) if error else []
-    user = [f for f in frames if not any(part in f.filename for part in own)]
-    where = f" ({user[-1].filename}:{user[-1].lineno})" if user else ""
     what = "cannot be followed" if isinstance(error, CannotFollow) else f"raised {type(error).__name__}"
-    return f"{what}: {error}{where}"
+    return f"{what}: {error}{raised_at(error)}"

@@ -26,6 +26,10 @@ from handgrad.subjects.function.ledger_draw import LedgerDraw, choose_draw
 from handgrad.subjects.function.mending import is_own
 from handgrad.subjects.function.own_forward import OwnForward, is_jax
 
+INSIDE = (
+    "the backward pass stands inside forward, where its values are not seen; give the torch.autograd.Function itself"
+)
+
 
 def keep_ledger(code: Code, tried: Sequence[Tried], seed: int, deadline: float = math.inf) -> Ledger:
     """The ledger on the first case that is not certified, else on the first case.
@@ -39,15 +43,15 @@ def keep_ledger(code: Code, tried: Sequence[Tried], seed: int, deadline: float =
 def write_ledger(code: Code, case: Case, seed: int, *, certified: bool, deadline: float = math.inf) -> Ledger:
     """The ledger of one case; empty, with the reason, where there can be none."""
     program = read_program(code.graph or code.forward, None if code.graph else code.backward)
+    forward = differentiable_forward(code.graph or code.forward)
+    if is_jax(next(iter(case.inputs.values()))):
+        return Ledger(problem="JAX compiles the code, so the values inside it are not seen")
+    if code.graph is not None and forward is code.graph:
+        return Ledger(problem=INSIDE)
     if program is None or is_own(program):
         return Ledger(problem="the source of the backward pass cannot be read")
     if not only_computes(program):
         return Ledger(problem="the code does more than compute (it opens files, or runs others), so it is not traced")
-    if is_jax(next(iter(case.inputs.values()))):
-        return Ledger(problem="the values inside a forward pass of JAX are not seen")
-    forward = differentiable_forward(code.graph or code.forward)
-    if code.graph is not None and forward is code.graph:
-        return Ledger(problem="forward brings its own backward pass within, which autograd would follow")
     own = OwnForward(forward, code.names, code.constants)
     with safely():
         draw = attempt(choose_draw, code, own, Tapped(program), case, seed, certified=certified)
@@ -78,7 +82,7 @@ def make_rows(book: Bookkeeping) -> Iterator[LedgerRow]:
     told: dict[tuple[object, str], LedgerRow] = {}
     for number, entries in groups.items():
         step = book.runs.steps.steps[number]
-        bad = (LineVerdict.WRONG, LineVerdict.INHERITED)
+        bad = (LineVerdict.WRONG, LineVerdict.DOUBTED, LineVerdict.INHERITED)
         shown = next((e for v in bad for e in entries if book.found[e].verdict is v), entries[-1])
         row = make_row(book, step, shown, len(entries))
         before = told.get((step.part, step.variable))

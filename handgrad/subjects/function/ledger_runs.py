@@ -49,10 +49,15 @@ class Runs:
 
     def reached(self, entry: Entry) -> frozenset[str]:
         """The gradients that move with a value."""
-        value = self.now.values[entry]
-        away = np.random.default_rng(0).uniform(0.5, 1, value.shape) * (np.max(np.abs(value), initial=0.0) or 1.0)
-        new = self.run({entry: value + away}).outputs
+        new = self.run({entry: move(self.now.values[entry])}).outputs
         return frozenset(n for n, g in self.now.outputs.items() if n not in new or not np.array_equal(g, new[n]))
+
+    def goes_into(self, entry: Entry, other: Entry, kept: Sequence[Entry]) -> bool:
+        """Whether a value moves another one where these are kept as they are."""
+        values = self.first.values
+        still = {e: values[e] for e in kept if e in values and e not in (entry, other)}
+        found = run_once(self.draw, self.steps, {**still, entry: move(values[entry])}).values
+        return other in found and not np.array_equal(found[other], values[other])
 
     def needed(self, entry: Entry, meanings: Sequence[Meaning], own: Meaning | None) -> Meaning | None:
         """Another meaning with which wrong gradients are right and none is spoilt.
@@ -128,3 +133,10 @@ class Runs:
 
     def step(self, entry: Entry) -> Step:
         return self.steps.steps[entry[0]]
+
+
+def move(value: Float) -> Float:
+    """Every entry another one, by about the largest."""
+    size = float(np.max(np.abs(value), initial=0.0)) or 1.0
+    moved: Float = value + size * np.random.default_rng(0).uniform(0.5, 1, value.shape)
+    return moved

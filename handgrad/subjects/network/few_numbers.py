@@ -17,7 +17,7 @@ from handgrad.judge.stage import Halves, Stage
 from handgrad.mend.constants import RIGHT
 from handgrad.mend.draw import Draw
 from handgrad.source.program import Passes
-from handgrad.subjects.network.special_values import SPECIAL, Place
+from handgrad.subjects.network.special_values import SPECIAL, OwnNumbers
 from handgrad.subjects.network.stages import convert, layer_halves, layer_stage, loss_halves, loss_stage
 from manual import BatchNorm1d, Dropout, Params, Running, SoftmaxCrossEntropy
 from manual.layers import LAYERS
@@ -164,9 +164,9 @@ def list_variants(few: Few, rng: np.random.Generator) -> Iterator[Few]:
 
 def list_specials(few: Few, rng: np.random.Generator) -> Iterator[Few]:
     """The same at the special values that a right stage is judged at."""
-    place = Place(few.subject, few.x, None if few.is_layer else few.constants, "float64", rng)
+    own = OwnNumbers(few.subject, few.x, None if few.is_layer else few.constants, "float64", rng)
     for special in SPECIAL:
-        if isinstance(few.subject, special.stages) and (numbers := special.put(place)) is not None:
+        if isinstance(few.subject, special.stages) and (numbers := special.put(own)) is not None:
             x, target = numbers
             yield few._replace(x=x, constants=few.constants if few.is_layer else target)
 

@@ -11,7 +11,7 @@ from handgrad.explain.notes import Explanation, explain
 from handgrad.judge.compare import StageReport, unmeasured
 from handgrad.judge.constants import SAMPLES
 from handgrad.judge.contracts import check_contracts
-from handgrad.judge.isolation import attempt, duplicate
+from handgrad.judge.isolation import attempt, duplicate, raised_at
 from handgrad.judge.judge import judge
 from handgrad.judge.judgement import Judgement
 from handgrad.judge.promises import Contract, Promise
@@ -21,7 +21,7 @@ from handgrad.judge.verdict import Verdict
 from handgrad.report.report import StageContracts
 from handgrad.subjects.network.chain import ChainValues
 from handgrad.subjects.network.network_run import Point, Run, run_by_hand
-from handgrad.subjects.network.special_values import SPECIAL, Place
+from handgrad.subjects.network.special_values import SPECIAL, OwnNumbers
 from handgrad.subjects.network.stages import layer_stage, list_stages, loss_stage
 
 
@@ -73,9 +73,9 @@ def judge_own_values(trial: Trial, run: Run, i: int, *, name_it: bool) -> Judged
 def judge_special_values(few: Point, i: int, trial: Trial, run: Run, rng: np.random.Generator) -> JudgedStage | None:
     """Stage i at every special draw that it takes; None if it is wrong at none of them."""
     subject, target = trial.stage.subject, plain(few.target) if i == len(few.params) else None
-    place = Place(subject, to64(run.trace[i].x)[:SAMPLES], target, trial.dtype, rng)
+    own = OwnNumbers(subject, to64(run.trace[i].x)[:SAMPLES], target, trial.dtype, rng)
     for draw in SPECIAL:
-        if not isinstance(subject, draw.stages) or (numbers := draw.put(place)) is None:
+        if not isinstance(subject, draw.stages) or (numbers := draw.put(own)) is None:
             continue
         trial_there = move_to(few, i, trial, numbers, rng)
         found = attempt(judge_and_explain, trial_there, name_it=True).value  # what it raises the contracts say
@@ -114,8 +114,9 @@ def judge_and_explain(trial: Trial, *, name_it: bool) -> JudgedStage:
 
 
 def describe_raised(stage: Stage, error: Exception | None, verdict: Verdict) -> StageReport:
-    """A stage whose backward pass, or whose judgement, stopped with an error."""
-    return StageReport(stage.name, (unmeasured("dx", (), verdict, 0, f"{type(error).__name__}: {error}"),))
+    """A stage whose backward pass, or whose judgement, stopped with an error, and at which line."""
+    words = f"{type(error).__name__}: {error}{raised_at(error)}"
+    return StageReport(stage.name, (unmeasured("dx", (), verdict, 0, words),))
 
 
 def check_stage_contracts(point: Point, rng: np.random.Generator) -> tuple[StageContracts, ...]:

@@ -26,7 +26,7 @@ NORMS = (LayerNorm, BatchNorm1d)
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class OwnNumbers:
     """A layer or a loss, the input x (N, n) it had in the run, its target as plain NumPy, and a generator."""
 
     subject: Any
@@ -66,64 +66,64 @@ Numbers: TypeAlias = tuple[Float, Any]  # x, and the target in place of the run'
 
 
 class Special(NamedTuple):
-    """One draw. put(place) is None where the stage cannot take it."""
+    """One draw. put(own) is None where the stage cannot take it."""
 
     name: str
     what: str
     stages: tuple[type, ...]
-    put: Callable[[Place], Numbers | None]
+    put: Callable[[OwnNumbers], Numbers | None]
 
 
-def masked(place: Place, share: float) -> Numbers:
+def masked(own: OwnNumbers, share: float) -> Numbers:
     """-inf for that share of the logits, never for the class that is wanted; the next one stays too unless all go."""
-    classes, (N, C) = place.classes, place.x.shape
-    keep = place.rng.random((N, C)) >= share
+    classes, (N, C) = own.classes, own.x.shape
+    keep = own.rng.random((N, C)) >= share
     for kept in (classes, (classes + (share < 1)) % C):
         keep[np.arange(N), kept] = True
-    return np.where(keep, place.x, -np.inf), place.as_target(classes)
+    return np.where(keep, own.x, -np.inf), own.as_target(classes)
 
 
-def certain(place: Place) -> Numbers | None:
+def certain(own: OwnNumbers) -> Numbers | None:
     """A target of zeros and ones."""
-    if isinstance(place.subject, BinaryCrossEntropy):
-        return place.x, place.spread(0.0, 1.0)
-    return None if place.target.ndim == 1 else (place.x, place.as_target(place.classes))
+    if isinstance(own.subject, BinaryCrossEntropy):
+        return own.x, own.spread(0.0, 1.0)
+    return None if own.target.ndim == 1 else (own.x, own.as_target(own.classes))
 
 
-def without_a_class(place: Place) -> Numbers:
+def without_a_class(own: OwnNumbers) -> Numbers:
     """The samples of class 0 become samples of the next one."""
-    classes = place.classes
-    return place.x, place.as_target(np.where(classes == 0, min(1, place.x.shape[1] - 1), classes))
+    classes = own.classes
+    return own.x, own.as_target(np.where(classes == 0, min(1, own.x.shape[1] - 1), classes))
 
 
-def constant(place: Place) -> Numbers:
+def constant(own: OwnNumbers) -> Numbers:
     """Every other row, or column, holds one number: its variance is 0."""
-    rows = isinstance(place.subject, LayerNorm)
-    x = np.array(place.x if rows else place.x.T)
+    rows = isinstance(own.subject, LayerNorm)
+    x = np.array(own.x if rows else own.x.T)
     x[::2] = x[::2, :1]
     return (x if rows else x.T), None
 
 
-def large(place: Place) -> Numbers:
+def large(own: OwnNumbers) -> Numbers:
     """As large as the stage's own sums and squares allow; a normalisation in half precision computes in float32."""
-    if isinstance(place.subject, SquaredError):
-        return place.target + place.huge**0.25 * place.spread(1.0, -1.0, 0.5), place.target
-    if isinstance(place.subject, NORMS):
-        return (300.0 if place.dtype == "float16" else place.huge**0.4) * place.rng.normal(size=place.x.shape), None
-    terms = 2 * place.x.size if isinstance(place.subject, LOSSES) else 1
-    ends = [end / terms for end in (2 * place.huge**0.5, place.huge**0.75, place.huge / 4)]
-    return place.spread(*ends, *(-end for end in ends)), place.target
+    if isinstance(own.subject, SquaredError):
+        return own.target + own.huge**0.25 * own.spread(1.0, -1.0, 0.5), own.target
+    if isinstance(own.subject, NORMS):
+        return (300.0 if own.dtype == "float16" else own.huge**0.4) * own.rng.normal(size=own.x.shape), None
+    terms = 2 * own.x.size if isinstance(own.subject, LOSSES) else 1
+    ends = [end / terms for end in (2 * own.huge**0.5, own.huge**0.75, own.huge / 4)]
+    return own.spread(*ends, *(-end for end in ends)), own.target
 
 
-def many(place: Place) -> Numbers | None:
+def many(own: OwnNumbers) -> Numbers | None:
     """So many numbers that float16 cannot hold the sum of their losses."""
-    n = place.x.shape[1]
+    n = own.x.shape[1]
     N = -(-MANY // n)
-    weighted = getattr(place.subject, "class_weights", None)  # torch's sum of the weights overflows as well
-    if place.dtype != "float16" or sums(place.subject) or weighted:
+    weighted = getattr(own.subject, "class_weights", None)  # torch's sum of the weights overflows as well
+    if own.dtype != "float16" or sums(own.subject) or weighted:
         return None
-    x = 8 * place.rng.normal(size=(N, n))
-    return x, np.resize(place.target, (N, *place.target.shape[1:]))
+    x = 8 * own.rng.normal(size=(N, n))
+    return x, np.resize(own.target, (N, *own.target.shape[1:]))
 
 
 SPECIAL = (

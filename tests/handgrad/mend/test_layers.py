@@ -16,6 +16,7 @@ from handgrad.source import program
 from handgrad.suite import run
 from handgrad.suite.problems import Problem
 from manual import LayerNorm, Linear, MeanSquaredError, Network, ReLU, SquaredError, Tanh, mlp
+from manual.layers.layer_norm import LayerNormCache
 from manual.layers.tanh import TanhCache
 from manual.losses.reduction import divisor
 from manual.namespace import array_namespace
@@ -68,6 +69,27 @@ def unscaled(self, params, cache, dy, *, needs=("x", "gamma", "beta")):
     return dx, {"dgamma": xp.sum(dy * xhat, axis=0), "dbeta": xp.sum(dy, axis=0)}
 
 
+@in_float32
+def of_columns(self, params, x):
+    xp = array_namespace(x)
+    xc = x - xp.mean(x, axis=0, keepdims=True)
+    s = xp.sqrt(xp.mean(xc * xc, axis=1, keepdims=True) + self.eps)
+    xhat = xc / s
+    return params["gamma"] * xhat + params["beta"], LayerNormCache(xhat, s)
+
+
+def transposed(self, params, cache, dz, *, needs=("x", "W", "b")):
+    dx, dparams = None, {}
+    if "x" in needs:
+        W = self._connected(params["W"])
+        dx = dz @ W.T
+    if "W" in needs:
+        dparams["dW"] = self._connected(dz.T @ cache.x)
+    if "b" in needs and self.bias:
+        dparams["db"] = array_namespace(dz).sum(dz, axis=0)
+    return dx, dparams
+
+
 def judged(network, **asked) -> Report:
     rng = np.random.default_rng(0)
     params, x, target = network.init(0), rng.normal(size=(6, 4)), rng.normal(size=(6, 2))
@@ -83,8 +105,10 @@ def judged(network, **asked) -> Report:
         (Linear, "_connected", twice, "2 * W", ("2", "W"), NET),
         (SquaredError, "backward", undivided, "dy", ("", "/ D"), NET),
         (LayerNorm, "backward", unscaled, "dx = ", ("* s", "/ s"), NORMED),
+        (LayerNorm, "forward", of_columns, "xc = ", ("axis=0", "axis=1"), NORMED),
+        (Linear, "backward", transposed, "dx = dz", ("W.T", "W"), NET),
     ],
-    ids=["tanh", "forward", "linear", "helper", "squared_error", "layer_norm"],
+    ids=["tanh", "forward", "linear", "helper", "squared_error", "layer_norm", "axis", "it raises"],
 )
 def test_the_line_and_the_change(monkeypatch, kind, name, broken, line, change, network):
     monkeypatch.setattr(kind, name, broken)
@@ -98,6 +122,18 @@ def test_the_line_and_the_change(monkeypatch, kind, name, broken, line, change, 
     assert change[1] in after
     culprit = report.culprit.name
     assert f"= with this change every gradient of {culprit} is CERTIFIED" in report.text(width=200)
+
+
+def test_what_raises_is_told_with_its_line(monkeypatch):
+    monkeypatch.setattr(Linear, "backward", transposed)
+    report = judged(NET, mend=0)
+    line = inspect.getsourcelines(transposed)[1] + 4
+    assert "ValueError: matmul: " in report.text(width=500)
+    assert f"({__file__}:{line})" in report.text(width=500)
+    monkeypatch.setattr(Linear, "forward", lambda self, params, x: x @ params["V"])
+    problem = Problem("one", mlp((64, 3, 10), "tanh"), MeanSquaredError())
+    (found,) = run.run_suite([problem], ["float64"], seed=0, mend=0)
+    assert found.reports[0].notes[0].startswith(f"it stopped with KeyError: 'V' ({__file__}:")
 
 
 def test_what_is_right_is_not_searched(monkeypatch):

@@ -1,17 +1,26 @@
 """What runs while a change is looked for cannot reach anything outside it."""
 
+import ctypes
+import logging
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from handgrad.source.program import read_program
+from handgrad.mend.draw import Draw
+from handgrad.source.limit import TookTooLong, within
+from handgrad.source.program import Passes, read_program
 from handgrad.source.safely import Refused, only_computes, safely
 
 REACHES = {
@@ -25,6 +34,18 @@ REACHES = {
     "a shell": lambda folder: os.system("true"),
     "a connection": lambda folder: socket.create_connection(("127.0.0.1", 9)),
     "a question": lambda folder: input(),
+    "a link": lambda folder: os.symlink(folder / "kept", folder / "e"),
+    "another mode": lambda folder: os.chmod(folder / "kept", 0),
+    "a shorter file": lambda folder: os.truncate(folder / "kept", 0),
+    "a copy": lambda folder: shutil.copy(folder / "kept", folder / "f"),
+    "a descriptor": lambda folder: os.open(folder / "g", os.O_WRONLY | os.O_CREAT),
+    "a temporary file": lambda folder: tempfile.mkstemp(dir=folder),
+    "a name looked up": lambda folder: socket.gethostbyname("localhost"),
+    "a socket": lambda folder: socket.socket().connect(("127.0.0.1", 9)),
+    "a page": lambda folder: urllib.request.urlopen("http://127.0.0.1:9"),
+    "a signal": lambda folder: os.kill(os.getpid(), 0),
+    "a library": lambda folder: ctypes.CDLL(None),
+    "a memory map": lambda folder: np.memmap(folder / "h", dtype=float, mode="w+", shape=2),
 }
 
 
@@ -62,21 +83,95 @@ def test_random_numbers_are_put_back() -> None:
     assert first == np.random.random()  # noqa: NPY002
 
 
-def test_code_that_names_more_than_computing_is_not_edited() -> None:
-    def forward(x):
-        return x, x
+ALREADY_OPEN = sys.stdout
+NOTES = logging.getLogger("notes")
 
+
+def opens(dy, x):
+    open("log")  # noqa: SIM115
+    return dy
+
+
+def in_a_thread(dy, x):
+    threading.Thread(target=print).start()
+    return dy
+
+
+def to_the_descriptor(dy, x):
+    os.write(1, b"shown")
+    return dy
+
+
+def to_the_terminal(dy, x):
+    print("shown", file=sys.__stdout__)
+    return dy
+
+
+def to_an_open_file(dy, x):
+    print("shown", file=ALREADY_OPEN)
+    return dy
+
+
+def to_a_log(dy, x):
+    NOTES.warning("shown")
+    return dy
+
+
+def ends_everything(dy, x):
+    os._exit(0)
+
+
+@pytest.mark.parametrize(
+    "backward", [opens, in_a_thread, to_the_descriptor, to_the_terminal, to_an_open_file, to_a_log, ends_everything]
+)
+def test_code_that_names_more_than_computing_is_not_edited(backward: Any) -> None:
+    read = read_program(lambda x: (x, x), backward)
+    assert read is not None
+    assert not only_computes(read)
+
+
+def test_code_that_prints_is_edited() -> None:
     def backward(dy, x):
-        open("log")  # noqa: SIM115
+        print(dy, file=sys.stderr)
+        sys.stdout.flush()
         return dy
 
-    def in_a_thread(dy, x):
-        threading.Thread(target=print).start()
-        return dy
+    read = read_program(lambda x: (x, x), backward)
+    assert read is not None
+    assert only_computes(read)
 
-    def quiet(dy, x):
-        return dy
 
-    read = [read_program(forward, b) for b in (backward, in_a_thread, quiet)]
-    assert all(p is not None for p in read)
-    assert [only_computes(p) for p in read if p is not None] == [False, False, True]
+def endless() -> None:
+    while True:
+        pass
+
+
+def test_what_does_not_end_is_stopped() -> None:
+    assert within(60, lambda x: x + 1, 1) == 2
+    with pytest.raises(TookTooLong):
+        within(0.1, endless)
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:  # nothing arrives afterwards
+        pass
+
+
+def test_what_catches_everything_is_stopped_again() -> None:
+    caught = 0
+
+    def stubborn() -> None:
+        nonlocal caught
+        while caught < 2:
+            try:
+                endless()
+            except Exception:
+                caught += 1
+
+    with pytest.raises(TookTooLong):
+        within(60, lambda: (within(0.1, stubborn), within(0.1, endless)))
+    assert caught == 2
+
+
+def test_a_candidate_that_does_not_end_gives_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handgrad.mend.draw.RUN_SECONDS", 0.1)
+    draw = Draw(lambda passes: endless() or {}, lambda passes: {}, np.zeros(1), {}, {}, True)
+    assert draw.outputs(Passes(None, None)) is None

@@ -7,6 +7,7 @@ import time
 from types import ModuleType
 
 import array_api_strict
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -153,8 +154,11 @@ def test_what_has_no_name_is_right_if_all_is_right_and_unexplained_before_a_wron
 
     assert ledger(forward, backward, *arrays((5, 4)))[1] == {"s": ("", "right"), "return": ("gradient of z", "right")}
     found, rows = ledger(forward, wrong, *arrays((5, 4)))
-    assert rows == {"s": ("", "unexplained"), "return": ("gradient of z", "wrong")}
+    assert rows == {"s": ("", "unexplained"), "return": ("gradient of z", "wrong, or what goes into it is")}
+    assert "what goes into it is: " in str(found)
     assert found.suspect is None  # either of the two lines could be meant
+    found, rows = ledger(forward, lambda dy, y: y * (dy - (dy * y).sum(axis=0, keepdims=True)), *arrays((5, 4)))
+    assert rows == {"return": ("gradient of z", "wrong")}  # one line, and nothing unexplained goes into it
 
 
 def test_a_closure():
@@ -411,6 +415,38 @@ def opens_a_file(dh, z):
 def test_no_ledger_says_why(backward, why):
     report = verify_function(np.tanh, backward, inputs=arrays((3,)), seed=0, mend=0)
     assert (report.ledger.rows, report.ledger.problem) == ((), why)
+
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx, dy):
+        return 3 * dy
+
+
+class Module(torch.nn.Module):
+    def forward(self, x):
+        return Doubled.apply(x)
+
+
+INSIDE = "the backward pass stands inside forward, where its values are not seen; give the torch.autograd.Function"
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward", "reference", "x", "why"),
+    [
+        (Module(), None, lambda x: 2 * x, torch.ones(3), INSIDE),
+        (lambda x: Doubled.apply(x), None, lambda x: 2 * x, torch.ones(3), INSIDE),
+        (jnp.sin, lambda dy, x: dy, torch.sin, jnp.ones(3), "JAX compiles the code, so the values inside it are not"),
+    ],
+)
+def test_no_ledger_of_what_stands_inside(forward, backward, reference, x, why):
+    found = verify_function(forward, backward, reference, [x], seed=0, mend=0).ledger
+    assert found.rows == ()
+    assert found.problem.startswith(why)
 
 
 def test_nothing_of_the_code_is_changed(module):

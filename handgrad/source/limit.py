@@ -1,0 +1,79 @@
+"""Code under trial that does not end: it is stopped by an exception after so many seconds."""
+
+import ctypes
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+T = TypeVar("T")
+P = ParamSpec("P")
+LOOK = 0.1  # seconds between two looks at the clock
+RAISE: Any = ctypes.pythonapi.PyThreadState_SetAsyncExc  # found now: code under trial may not ask ctypes for anything
+RAISE.argtypes = (ctypes.c_ulong, ctypes.py_object)
+NOTHING: Any = ctypes.py_object()  # calls back what is on its way
+
+
+class TookTooLong(Exception):
+    """It ran for longer than it was given."""
+
+
+class Watch:
+    """A thread that looks at the clock for all others; it is started once, so that a run costs nothing more."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.given: dict[int, tuple[float, float]] = {}  # each thread's seconds, and when they are over
+        self.thread: threading.Thread | None = None
+
+    def give(self, seconds: float) -> tuple[float, float] | None:
+        """So many to this thread; what it had before."""
+        with self.lock:
+            if self.thread is None or not self.thread.is_alive():
+                self.thread = threading.Thread(target=self.look, name="handgrad-watch", daemon=True)
+                self.thread.start()
+            before = self.given.get(threading.get_ident())
+            self.given[threading.get_ident()] = seconds, time.monotonic() + seconds
+            return before
+
+    def give_back(self, before: tuple[float, float] | None) -> None:
+        """What it had before; an exception on its way that has not arrived is called back."""
+        with self.lock:
+            self.given.pop(threading.get_ident(), None)
+            if before is not None:
+                self.given[threading.get_ident()] = before
+            RAISE(threading.get_ident(), NOTHING)
+
+    def look(self) -> None:
+        """Raise in every thread whose seconds are over, and after as many more again: it may catch what it gets."""
+        while True:
+            time.sleep(LOOK)
+            with self.lock:
+                late = {t: seconds for t, (seconds, end) in self.given.items() if time.monotonic() > end}
+                for thread, seconds in late.items():
+                    if runs_within(thread):
+                        self.given[thread] = seconds, time.monotonic() + seconds
+                        RAISE(thread, TookTooLong)
+                    else:  # the exception came when all was done, and before it was told
+                        del self.given[thread]
+
+
+def runs_within(thread: int) -> bool:
+    """Whether the thread still is in `within`."""
+    frame = sys._current_frames().get(thread)
+    while frame is not None and frame.f_code is not within.__code__:
+        frame = frame.f_back
+    return frame is not None
+
+
+WATCH = Watch()
+
+
+def within(seconds: float, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What the call gives. Raises TookTooLong in it after so many seconds of Python; nothing stops compiled code."""
+    before = WATCH.give(seconds)
+    try:
+        return call(*args, **kwargs)
+    finally:
+        WATCH.give_back(before)
