@@ -1,7 +1,7 @@
 """A report as text: the sentence, the place, the change, then the numbers.
 
-Of what is refuted the rest (how it was judged, the smallest detectable errors, what holds) is left out unless asked
-for; of what is not, that is what there is to say.
+Of what is not certified the rest (how it was judged, the smallest detectable errors, what holds) is left out unless
+asked for; of what is, that is what there is to say.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ReportText:
         r = self.report
         where = place_word(r.place, r.name) if r.place else self.where
         yield headline(r) if not where else two_sides(first_words(r), where, min(options.max_width, WIDEST))
-        brief = r.verdict is Verdict.REFUTED and not self.verbose
+        brief = r.verdict is not Verdict.CERTIFIED and not self.verbose
         parts = [*wrong_lines(r), *code(r), *numbers(r, brief=brief), *rest(r, brief=brief)]
         if where:
             parts.append(Text(circumstances(r), "dim"))
