@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from handgrad.judge.verdict import Verdict
-from handgrad.report.ledger import LedgerRow, LineVerdict
+from handgrad.report.ledger import LedgerRow
 
 if TYPE_CHECKING:
     from handgrad.report.report import Report
@@ -55,9 +55,11 @@ def cause(report: Report) -> LedgerRow | None:
     """The row of the ledger that is wrong by itself at the one place where the mistake is, if it is known of what."""
     place = None if report.change and len(report.change.replacements) > 1 else report.place
     row = report.ledger.culprit if place is not None else None
-    if row is None or place is None or (row.file, row.line) != (place.file, place.line):
+    if row is None or place is None or row.file != place.file:
         return None
-    return row if row.verdict is LineVerdict.WRONG and row.what.startswith(GRADIENT) else None
+    lines = [r.line for r in report.ledger if r.file == place.file and r.line <= place.line]
+    at_place = row.line == max(lines, default=0)  # a statement may go over several lines
+    return row if at_place and row.what.startswith(GRADIENT) else None
 
 
 def blame(row: LedgerRow | None, wrong: Sequence[str]) -> str:
@@ -69,9 +71,8 @@ def blame(row: LedgerRow | None, wrong: Sequence[str]) -> str:
     returned = result if result in wrong else "what is returned"
     name = returned if row.variable.startswith("return") else row.variable
     others = [n for n in wrong if n not in (name, result)]
-    return f"{name} is not the gradient of {of}" + (
-        f"; {listed(others)} {are(others)} wrong because of it." if others else "."
-    )
+    because = f"; {listed(others)} {are(others)} wrong because of it" if others else ""
+    return f"{name} is not the gradient of {f'the {of} of forward' if name == of else of}{because}."
 
 
 def listed(names: Sequence[str]) -> str:

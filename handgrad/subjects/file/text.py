@@ -26,10 +26,16 @@ def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType
         return Text.assemble(head, f"  {judged.pair.name}  ({where})  {judged.problem}")
     report, kept = judged.report, untested(judged)
     if report.verdict is not Verdict.CERTIFIED or verbose:
-        whole = replace(report, notes=(*report.notes, kept) if kept else report.notes)
-        return Group(ReportText(whole, verbose, where), "")
+        called = f"called with {judged.called}; --inputs asks for others" if stopped(report) else ""
+        notes = (*report.notes, *(note for note in (called, kept) if note))
+        return Group(ReportText(replace(report, notes=notes), verbose, where), "")
     line = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {judged.pair.name}  ({where})  ")
     return line.append(measure(report)).append(f"; {kept}" if kept else "")
+
+
+def stopped(report: Report) -> bool:
+    """Whether the code raised an exception, which the shapes of its inputs may explain."""
+    return any(" raised " in t.reason for row in report.stages for t in row.isolated.tensors)
 
 
 def measure(report: Report) -> str:
