@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import torch
-
 from handgrad.judge.judgement import Judgement
 from handgrad.judge.promises import Contract
 from handgrad.judge.trial import Trial
@@ -14,7 +12,7 @@ from handgrad.subjects.function.frozen import right_when_frozen
 from handgrad.subjects.function.probes import usual_error
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.torch_function.call import Tensors, TorchCall
-from handgrad.subjects.torch_function.compiled import BACKEND, same_when_compiled
+from handgrad.subjects.torch_function.compiled import compile_function, same_when_compiled
 from handgrad.subjects.torch_function.in_place import marks_what_it_writes, on_copies
 from handgrad.subjects.torch_function.kept_alive import keeps_nothing
 from handgrad.subjects.torch_function.not_differentiable import marks_what_has_no_gradient
@@ -44,8 +42,7 @@ def list_torch_checks(
     if is_operator(graph):
         yield lambda: is_registered(graph, code.arguments(call.leaves()), traced=code.compiled)
     if code.compiled:
-        compiled = call_of(code, torch.compile(lambda *args: graph(*args), backend=BACKEND), trial)
-        yield lambda: same_when_compiled(call, compiled, right, trial)
+        yield lambda: same_when_compiled(call, lambda: call_of(code, compile_function(graph), trial), right, trial)
 
 
 def call_of(code: Code, function: Callable[..., Any], trial: Trial) -> TorchCall:

@@ -306,6 +306,17 @@ def test_autocast():
     assert "custom_fwd" in text
 
 
+def untraced(function):
+    """Raises while torch.compile traces it."""
+
+    def call(x):
+        if torch.compiler.is_compiling():
+            raise NotImplementedError("cannot be traced")
+        return function(x)
+
+    return call
+
+
 def test_compiled():
     def other_when_traced(ctx, dy):
         return (3 if torch.compiler.is_compiling() else 1) * ctx.saved_tensors[0] * dy
@@ -315,6 +326,8 @@ def test_compiled():
     text = broken("gives something else under torch.compile", wrong, torch.exp, compiled=True)
     assert "compiled it gives another dx" in text
     certified(Exp, torch.exp, compiled=True)
+    refused = verify_function(lambda x: untraced(Exp.apply)(x), None, torch.exp, [X], seed=7, mend=0, compiled=True)
+    assert refused.verdict is Verdict.CERTIFIED, refused.text()
     with pytest.raises(ValueError, match="compiled: got True for two functions"):
         verify_function(np.exp, lambda dy, x: dy * np.exp(x), torch.exp, [(3,)], compiled=True)
 
@@ -328,6 +341,24 @@ class AddsInAnyOrder(Matmul):
         for i in np.random.default_rng().permutation(len(x)):
             dw += torch.outer(x[i], dy[i])
         return dy @ w.T, dw
+
+
+def test_a_module_that_keeps_its_last_result():
+    class Exps(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(W[0].clone())
+
+        def forward(self, x):
+            self.last = Exp.apply(x * self.w)
+            return self.last
+
+    class Plain(Exps):
+        def forward(self, x):
+            return torch.exp(x * self.w)
+
+    certified(Exps(), Plain())
+    certified(Exps(), Plain(), [(4, 3)])
 
 
 def test_code_that_does_not_repeat_itself():
