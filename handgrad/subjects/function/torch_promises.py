@@ -29,7 +29,7 @@ def list_torch_checks(
     graph = code.graph
     assert graph is not None
     call, right = call_of(code, on_copies(graph), trial), TorchCall(reference.run, trial.inputs)
-    usual = max(usual_error(e.bound, e.reference) for e in found.evidence.values())
+    usual = max((usual_error(e.bound, e.reference) for e in found.evidence.values()), default=0.0)
     yield lambda: right_when_frozen(code, reference, found)
     yield lambda: marks_what_it_writes(call_of(code, graph, trial))
     yield lambda: marks_what_has_no_gradient(call, right)

@@ -306,17 +306,6 @@ def test_autocast():
     assert "custom_fwd" in text
 
 
-def untraced(function):
-    """Raises while torch.compile traces it."""
-
-    def call(x):
-        if torch.compiler.is_compiling():
-            raise NotImplementedError("cannot be traced")
-        return function(x)
-
-    return call
-
-
 def test_compiled():
     def other_when_traced(ctx, dy):
         return (3 if torch.compiler.is_compiling() else 1) * ctx.saved_tensors[0] * dy
@@ -326,8 +315,6 @@ def test_compiled():
     text = broken("gives something else under torch.compile", wrong, torch.exp, compiled=True)
     assert "compiled it gives another dx" in text
     certified(Exp, torch.exp, compiled=True)
-    refused = verify_function(lambda x: untraced(Exp.apply)(x), None, torch.exp, [X], seed=7, mend=0, compiled=True)
-    assert refused.verdict is Verdict.CERTIFIED, refused.text()
     with pytest.raises(ValueError, match="compiled: got True for two functions"):
         verify_function(np.exp, lambda dy, x: dy * np.exp(x), torch.exp, [(3,)], compiled=True)
 
@@ -341,6 +328,16 @@ class AddsInAnyOrder(Matmul):
         for i in np.random.default_rng().permutation(len(x)):
             dw += torch.outer(x[i], dy[i])
         return dy @ w.T, dw
+
+
+def test_where_there_is_no_compiler(monkeypatch):
+    def refuses(function, backend):
+        raise RuntimeError("Dynamo is not supported here\nand more")
+
+    monkeypatch.setattr(torch, "compile", refuses)
+    text = certified(Exp, torch.exp, compiled=True)
+    words = "the same under torch.compile: not known, torch.compile raises RuntimeError: Dynamo is not supported here\n"
+    assert f"note: {words}" in text
 
 
 def test_a_module_that_keeps_its_last_result():
