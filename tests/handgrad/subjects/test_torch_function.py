@@ -8,7 +8,8 @@ import torch
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from handgrad import Verdict, verify_function
+from handgrad import Verdict, assert_verified, verify_function
+from handgrad.assertions import NotCertified
 from handgrad.subjects.torch_function.call import TorchCall
 from handgrad.subjects.torch_function.not_differentiable import marks_what_has_no_gradient
 
@@ -402,3 +403,12 @@ def test_several_results_are_marked_where_they_have_no_gradient():
     all_of_them = marks(lambda x: tuple(t.detach() for t in reference(x)))
     assert all_of_them.breach == "marks result 0 as non-differentiable, which has a gradient"
     assert marks(torch.exp, torch.exp).held is None
+
+
+def test_a_kernel_its_reference_and_its_inputs():
+    assert assert_verified(Exp, torch.exp, [(4, 3)], dtype="float32").verdict is Verdict.CERTIFIED
+    wrong = variant(Exp, backward=lambda ctx, dy: ctx.saved_tensors[0])
+    with pytest.raises(NotCertified, match=r"dx\[\d,\d\] is .*rounding bound"):
+        assert_verified(wrong, torch.exp, {"x": X}, mend=0)
+    with pytest.raises(TypeError, match=r"forward is Exp, a torch\.autograd\.Function, which brings its own; give"):
+        verify_function(Exp, torch.exp, inputs=[X])
