@@ -21,10 +21,12 @@ def assert_verified(subject: Any, *args: Any, **kwargs: Any) -> Report:
     """Raise NotCertified, an AssertionError, with the whole report unless it is CERTIFIED; return the report.
 
     subject: a report; or the first argument of `verify` (a manual network) or of `verify_function` (anything else),
-    followed by the others.
+    followed by the others. Of torch code that brings its own backward pass, its reference and its inputs follow.
 
     >>> import torch
     >>> assert_verified(lambda x: (2 * x, None), lambda dy, _: 2 * dy, lambda x: x + x, [(3,)]).verdict
+    <Verdict.CERTIFIED: 'CERTIFIED'>
+    >>> assert_verified(torch.nn.functional.silu, lambda x: x * torch.sigmoid(x), [(3,)], dtype="float32").verdict
     <Verdict.CERTIFIED: 'CERTIFIED'>
     """
     __tracebackhide__ = True  # pytest: show the line of the test, not this one
@@ -40,6 +42,8 @@ def report_on(subject: Any, *args: Any, **kwargs: Any) -> Report:
         if args or kwargs:
             raise TypeError("assert_verified: a report takes no further arguments")
         return subject
-    return (
-        verify(subject, *args, **kwargs) if isinstance(subject, Network) else verify_function(subject, *args, **kwargs)
-    )
+    if isinstance(subject, Network):
+        return verify(subject, *args, **kwargs)
+    if len(args) == 2 and not callable(args[1]):  # a reference and inputs: there is no backward pass to be named
+        args = (None, *args)
+    return verify_function(subject, *args, **kwargs)

@@ -4,8 +4,9 @@ verify.py judges a function, case.py at one set of inputs. arguments.py checks w
 sorts it; calling.py calls it (torch's autograd.Function and modules too), by reference.py beside torch,
 or by own_forward.py beside its own forward pass (beside_kinks.py: but not at a kink). inputs.py
 draws, ordinary and special: kinks.py where the code bends, sizes.py at other sizes; probes.py compares many of them.
-side_effects.py asks for the contracts: layouts.py, frozen.py, elsewhere.py, leading_axis.py. rows.py tells what came
-out, mending.py looks for the change that makes it right.
+side_effects.py asks for the contracts: layouts.py, frozen.py, elsewhere.py, leading_axis.py, spread.py; of torch code
+torch_promises.py for those of the room torch_function. rows.py tells what came out, mending.py looks for the change
+that makes it right.
 ledger.py keeps the ledger of lines: on the numbers of ledger_draw.py, with the values of the forward pass and their
 gradients from adjoints.py, their names from ledger_names.py; ledger_runs.py replaces values, bookkeeping.py concludes.
 """

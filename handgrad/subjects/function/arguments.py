@@ -25,6 +25,11 @@ def check_callables(forward: Any, backward: Any, reference: Any) -> None:
         )
     if backward is not None and not callable(backward):
         raise TypeError(f"backward: got {type(backward).__name__}, expected a callable, or None for torch code")
+    if backward is not None and isinstance(forward, type) and issubclass(forward, torch.autograd.Function):
+        raise TypeError(
+            f"backward: got one, but forward is {forward.__name__}, a torch.autograd.Function, which brings its own; "
+            "give the torch function that it equals as reference="
+        )
 
 
 def check_arguments(forward: Any, reference: Any, inputs: Any, slack: float, dtype: str | None) -> dict[str, Any]:

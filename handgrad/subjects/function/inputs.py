@@ -243,7 +243,7 @@ def ordinary_draws(
     ways[1:1] = [dict.fromkeys(first, ORDINARY["ordinary"]) | {last: draw} for draw in list(ORDINARY.values())[1:]]
     for draws in ways:
         values = {n: np.asarray(draws[n](rng, shape)) for n, shape in shapes.items()}
-        whole = {**{n: np.asarray(v, float) for n, v in arrays.items()}, **values}
+        whole = {**{n: to64(v) for n, v in arrays.items()}, **values}
         y = attempt(reference.value, whole).value
         if y is not None and np.isfinite(y).all():
             return draws

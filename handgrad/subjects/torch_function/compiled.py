@@ -1,5 +1,10 @@
 """The same code as torch.compile traces it: what it does outside of tensors is lost there, or raises."""
 
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
 from handgrad.judge.bound import bound
 from handgrad.judge.contracts import outside
 from handgrad.judge.isolation import attempt
@@ -11,13 +16,18 @@ from handgrad.subjects.torch_function.stages import as_stage, once
 BACKEND = "aot_eager"  # traces both passes as every backend does, and needs no compiler
 
 
-def same_when_compiled(call: TorchCall, compiled: TorchCall, reference: TorchCall, trial: Trial) -> Contract:
-    """What the traced code gives is inside the bound as well. compiled: the same call of what torch.compile gave.
+def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as torch.compile traces it. Raises where torch has no compiler for this Python."""
+    compiled: Callable[..., Any] = torch.compile(lambda *args: function(*args), backend=BACKEND)
+    return compiled
 
-    Code that torch.compile refuses is a note.
-    """
+
+def same_when_compiled(
+    call: TorchCall, make_compiled: Callable[[], TorchCall], reference: TorchCall, trial: Trial
+) -> Contract:
+    """What the traced code gives is inside the bound as well. Code that torch.compile refuses is a note."""
     dy = draw_like(call.vector(call.leaves()), seed=3)
-    found = attempt(once, compiled, dy)
+    found = attempt(lambda: once(make_compiled(), dy))
     if found.value is None:
         first = str(found.error).strip().partition("\n")[0]
         detail = f"torch.compile raises {type(found.error).__name__}: {first}"

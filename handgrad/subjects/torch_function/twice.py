@@ -6,7 +6,6 @@ raises. `@torch.autograd.function.once_differentiable` says that there is none.
 
 import numpy as np
 
-from handgrad.arrays.precision import like, to64
 from handgrad.judge.compare import index_words
 from handgrad.judge.constants import CLEAR
 from handgrad.judge.isolation import attempt
@@ -28,9 +27,9 @@ SILENT = (
 def right_twice(call: TorchCall, reference: TorchCall, trial: Trial, usual: float) -> Contract:
     """The judge's verdict on the Hessian times a random vector.
 
-    usual: the bound of the first derivatives, as a share of their largest; what is off by less is not judged again. It
-    is broken only where the second derivative was written by hand, by a backward pass that calls another
-    torch.autograd.Function. Most are meant to be used once: then a wrong one is a note.
+    The promise is broken only where the second derivative was written by hand, by a backward pass that calls another
+    torch.autograd.Function. Most are meant to be used once: then a wrong one is a note. usual: the bound of the first
+    derivatives, as a share of their largest; what is off by less is not judged again.
     """
     found = attempt(gradient_vector, call)
     if found.value is None:
@@ -41,8 +40,10 @@ def right_twice(call: TorchCall, reference: TorchCall, trial: Trial, usual: floa
         return Contract(Promise.TWICE, None, "refused: once_differentiable")
     by_hand = any(is_written_by_hand(node) and all(node is not other for other in first) for node in nodes)
     stage = as_stage("second derivative", call, reference, twice)
-    v = like(to64(draw_like(g, seed=1)), trial.dy)
+    v = draw_like(g.detach(), seed=1)
     there = Trial(stage, dict(call.tensors), v, trial.slack, trial.seed, drawn=True)
+    if not all(np.isfinite(S).all() for S in there.reference.values()):
+        return Contract(Promise.TWICE, None, "the reference's own second derivative is not finite")
     off = how_far(there)
     if off <= usual:
         return Contract(Promise.TWICE, True)

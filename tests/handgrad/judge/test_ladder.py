@@ -9,6 +9,7 @@ from handgrad.judge.stage import Halves, Stage
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.verify import verify_function
 
 
 def reference(x, w):
@@ -100,3 +101,15 @@ def test_a_sum_that_is_rounded_after_every_addition_shows_in_equal_rows():
     assert (dw.name, dw.verdict) == ("dw", Verdict.REFUTED)
     assert "accumulates in bfloat16" in dw.reason
     assert judge(trial("between", precision="float32 inside", equal=True)).verdict is Verdict.CERTIFIED
+
+
+def test_a_forward_pass_below_the_precision_asked_for_is_no_other_function():
+    def softcap(x):
+        return 30 * torch.tanh(x / 30)
+
+    asked = "float32 inside, rounded once"
+    report = verify_function(softcap, None, softcap, [(4, 128)], dtype="bfloat16", precision=asked, seed=1, mend=0)
+    y = report.stages[0].isolated.tensors[0]
+    assert (y.name, y.verdict) == ("y", Verdict.REFUTED)
+    assert y.reason.startswith("rounds to bfloat16 between operations: ")
+    assert y.reason.endswith(f"entries are off by more than {asked} explains")

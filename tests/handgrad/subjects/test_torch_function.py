@@ -8,7 +8,8 @@ import torch
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from handgrad import Verdict, verify_function
+from handgrad import Verdict, assert_verified, verify_function
+from handgrad.assertions import NotCertified
 from handgrad.subjects.torch_function.call import TorchCall
 from handgrad.subjects.torch_function.not_differentiable import marks_what_has_no_gradient
 
@@ -330,6 +331,34 @@ class AddsInAnyOrder(Matmul):
         return dy @ w.T, dw
 
 
+def test_where_there_is_no_compiler(monkeypatch):
+    def refuses(function, backend):
+        raise RuntimeError("Dynamo is not supported here\nand more")
+
+    monkeypatch.setattr(torch, "compile", refuses)
+    text = certified(Exp, torch.exp, compiled=True)
+    words = "the same under torch.compile: not known, torch.compile raises RuntimeError: Dynamo is not supported here\n"
+    assert f"note: {words}" in text
+
+
+def test_a_module_that_keeps_its_last_result():
+    class Exps(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(W[0].clone())
+
+        def forward(self, x):
+            self.last = Exp.apply(x * self.w)
+            return self.last
+
+    class Plain(Exps):
+        def forward(self, x):
+            return torch.exp(x * self.w)
+
+    certified(Exps(), Plain())
+    certified(Exps(), Plain(), [(4, 3)])
+
+
 def test_code_that_does_not_repeat_itself():
     x = torch.as_tensor(RNG.normal(size=(20, 3)))
     text = certified(AddsInAnyOrder, torch.matmul, [x, V])
@@ -374,3 +403,12 @@ def test_several_results_are_marked_where_they_have_no_gradient():
     all_of_them = marks(lambda x: tuple(t.detach() for t in reference(x)))
     assert all_of_them.breach == "marks result 0 as non-differentiable, which has a gradient"
     assert marks(torch.exp, torch.exp).held is None
+
+
+def test_a_kernel_its_reference_and_its_inputs():
+    assert assert_verified(Exp, torch.exp, [(4, 3)], dtype="float32").verdict is Verdict.CERTIFIED
+    wrong = variant(Exp, backward=lambda ctx, dy: ctx.saved_tensors[0])
+    with pytest.raises(NotCertified, match=r"dx\[\d,\d\] is .*rounding bound"):
+        assert_verified(wrong, torch.exp, {"x": X}, mend=0)
+    with pytest.raises(TypeError, match=r"forward is Exp, a torch\.autograd\.Function, which brings its own; give"):
+        verify_function(Exp, torch.exp, inputs=[X])
