@@ -98,6 +98,7 @@ def list_models(code: Code, given: Mapping[str, Any], dtype: str | None) -> list
     if in_jax(code.forward, given):
         return [model_in_jax(dtype)]
     dtype = dtype or "float64"
-    in_torch = torch.zeros((), dtype=getattr(torch, dtype))
-    only = code.graph is not None or any(isinstance(v, torch.Tensor) for v in code.constants.values())
+    tensors = [v for v in code.constants.values() if isinstance(v, torch.Tensor)]
+    in_torch = torch.zeros((), dtype=getattr(torch, dtype), device=tensors[0].device if tensors else None)
+    only = code.graph is not None or bool(tensors)
     return [in_torch] if only or dtype in ("bfloat16", "float16") else [np.zeros((), dtype), in_torch]
