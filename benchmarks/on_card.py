@@ -1,10 +1,12 @@
-"""On a CUDA card: do its tests pass, is every gradient right in every precision, and how long is a step?
+"""On a CUDA card: do its tests pass, is every gradient right in every precision, how long is a step?
 
     python benchmarks/on_card.py                    writes docs/evidence/cuda.json, with the card's name
     python benchmarks/on_card.py --device cpu       the same way on the CPU, to try it; writes nothing
 
 TF32 rounds the factors of a float32 product to 10 bits: its runs are judged with bounds 2^13 times as wide, the ratio
-of the two unit roundoffs.
+of the two unit roundoffs. The museum's torch exhibits and the kernel of examples/triton_cross_entropy.py are judged on
+the card's own arrays, beside a reference that runs there in float64. No card was at hand so far:
+docs/evidence/cuda.json is not there yet.
 """
 
 import argparse
@@ -12,16 +14,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
+from museum_exhibits import EXHIBITS, Exhibit, draw
 from record import markdown, save
 from torch import nn
 
-from handgrad import verify
+from handgrad import verify, verify_function
 from handgrad.experiment.datasets.digits import digits
 from handgrad.suite.problems import Problem, combine, other_layers_and_losses
 from manual import Dropout, SoftmaxCrossEntropy, mlp
@@ -62,6 +66,30 @@ def verdict(problem: Problem, device: str, dtype: torch.dtype, slack: float) -> 
     target = torch.tensor(data.labels[pick] if problem.labels else data.one_hot[pick], device=device)
     target = target if problem.labels else target.to(dtype)
     return verify(problem.network, params, x, target, problem.loss, seed=0, slack=slack, mend=0).verdict.value
+
+
+def museum(device: str) -> dict[str, dict[str, str]]:
+    """Of every torch exhibit that asks for nothing of its own, the verdicts on its wrong and its right version."""
+    exhibits = {name: exhibit for name, exhibit in EXHIBITS.items() if exhibit.in_torch and not exhibit.asked}
+    return {name: {v: shown(e, v, device) for v in ("wrong", "right")} for name, e in exhibits.items()}
+
+
+def shown(exhibit: Exhibit, version: str, device: str) -> str:
+    """What is said of that version on float32 arrays of the device."""
+    inputs = [a.to(device) if hasattr(a, "to") else a for a in draw(exhibit.inputs, torch.float32, 0)]
+    passes = (exhibit.forward, getattr(exhibit, version), exhibit.reference)
+    return verify_function(*passes, inputs, seed=0, mend=0).verdict.value
+
+
+def kernels() -> dict[str, str]:
+    """The verdicts of the example's kernel, right and wrong, where Triton is installed."""
+    if find_spec("triton") is None:
+        return {}
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
+    import triton_cross_entropy as example
+
+    reports = [example.judge(f, width) for f in (example.CrossEntropy, example.PaddingCounts) for width in (16, 17)]
+    return {report.name: report.verdict.value for report in reports}
 
 
 def steps(device: str, kind: str) -> dict[str, dict[str, float]]:
@@ -120,6 +148,8 @@ def table(found: dict[str, Any]) -> str:
         (
             f"{found['card']}; `pytest -m cuda`: {found['tests']}",
             markdown(["precision", "CERTIFIED", "REFUTED", "UNRESOLVED"], rows),
+            markdown(["exhibit", "wrong", "right"], [[name, *both.values()] for name, both in found["museum"].items()]),
+            markdown(["kernel", "verdict"], [list(row) for row in found["kernels"].items()]),
             markdown(["step", "HandModule, ms", "torch eager, ms", "ratio"], times),
         )
     )
@@ -136,6 +166,8 @@ if __name__ == "__main__":
         "card": card,
         "tests": tests(),
         "verdicts": {kind: judged(device, kind) for kind in KINDS},
+        "museum": museum(device),
+        "kernels": kernels(),
         "steps": {kind: steps(device, kind) for kind in STEPPED},
     }
     if device == "cuda":

@@ -65,3 +65,13 @@ def test_a_kernel_whose_padding_counts_is_refuted_where_the_last_block_is_not_wh
         "PaddingCounts, 17 classes": "REFUTED",
         "CrossEntropy, 7 classes": "CERTIFIED",
     }
+
+
+def test_a_custom_vjp_is_judged_as_it_is(tmp_path: Path) -> None:
+    assert verdicts(run(ROOT / "examples" / "jax_custom_vjp.py", tmp_path)) == {
+        "RMS norm": "CERTIFIED",
+        "under jit": "CERTIFIED",
+        "each row by itself, under vmap": "CERTIFIED",
+        "a path forgotten, without a reference": "REFUTED",
+        "in float64": "CERTIFIED",
+    }

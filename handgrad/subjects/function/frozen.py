@@ -39,7 +39,7 @@ def problem(code: Code, reference: Reference, found: Judgement, frozen: tuple[st
     if error is not None:
         if isinstance(error, WrongReturn) and needed == ["y"]:
             return ""  # what is left has no gradient at all
-        fixed = {**reference.constants, **{n: as_tensor(trial.exact[n]) for n in frozen}}
+        fixed = {**reference.constants, **{n: as_tensor(trial.exact[n], reference.device) for n in frozen}}
         theirs = replace(reference, constants=fixed)
         refuses = attempt(theirs.gradients, {n: trial.exact[n] for n in inputs}, duplicate(trial.dy64)).error
         return "" if refuses is not None else f"it raises {type(error).__name__}: {error}"

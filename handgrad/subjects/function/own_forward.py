@@ -44,7 +44,7 @@ class OwnForward(Reference):
 
     def on(self, model: Any) -> Self:
         """The same for code that runs on arrays like this one."""
-        return replace(self, model=model)
+        return replace(super().on(model), model=model)
 
     def value(self, inputs: Mapping[str, Float]) -> Float:
         """y. Raises CannotDifferentiate where the forward pass as it stands gives another one."""

@@ -13,6 +13,7 @@ from handgrad.judge.isolation import duplicate
 from handgrad.subjects.function.calling import Code, by_autograd, plain_forward
 from handgrad.subjects.function.inputs import is_float_array, is_shape
 from handgrad.subjects.function.own_forward import OwnForward, forward_of
+from handgrad.subjects.function.own_vjp import by_vjp, in_jax, model_in_jax, without_rule
 from handgrad.subjects.function.reference import Reference
 
 
@@ -42,8 +43,9 @@ def prepare(
         found = Reference(reference, names, constants)
     call = plain_forward(forward)
     own = duplicate(constants)  # so that code which writes into them does not change what the reference sees
-    code = by_autograd(call, names, own) if backward is None else Code(call, backward, names, own)
-    return code, found, given
+    if backward is not None:
+        return Code(call, backward, names, own), found, given
+    return by_vjp(call, names, own) if in_jax(forward, given) else by_autograd(call, names, own), found, given
 
 
 def differentiable(forward: Any, backward: Any) -> Callable[..., Any]:
@@ -56,6 +58,8 @@ def differentiable(forward: Any, backward: Any) -> Callable[..., Any]:
     function = getattr(plain_forward(forward), "__self__", None)
     if isinstance(function, type) and issubclass(function, torch.autograd.Function):
         return forward_of(function)
+    if (plain := without_rule(forward)) is not None:
+        return plain
     raise TypeError(
         "reference: got none, and forward brings its own backward pass, which cannot judge itself; give a reference: "
         "the same function in torch"
@@ -91,7 +95,10 @@ def list_models(code: Code, given: Mapping[str, Any], dtype: str | None) -> list
         if dtype not in (None, dtype_name(array)):
             raise ValueError(f"dtype: got {dtype}, but the inputs are {dtype_name(array)}; give shapes to be drawn")
         return [array]
+    if in_jax(code.forward, given):
+        return [model_in_jax(dtype)]
     dtype = dtype or "float64"
-    in_torch = torch.zeros((), dtype=getattr(torch, dtype))
-    only = code.graph is not None or any(isinstance(v, torch.Tensor) for v in code.constants.values())
+    tensors = [v for v in code.constants.values() if isinstance(v, torch.Tensor)]
+    in_torch = torch.zeros((), dtype=getattr(torch, dtype), device=tensors[0].device if tensors else None)
+    only = code.graph is not None or bool(tensors)
     return [in_torch] if only or dtype in ("bfloat16", "float16") else [np.zeros((), dtype), in_torch]

@@ -1,7 +1,7 @@
 """The reference: any torch callable, run on float64 tensors and differentiated by autograd."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -17,22 +17,24 @@ NO_VIEWS: Mapping[str, View] = {}
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """forward(*arguments in the order of names) -> y, one tensor; constants are passed as they are, on the CPU.
+    """forward(*arguments in the order of names) -> y, one tensor; constants are passed as they are.
 
     Raises TypeError where forward returns anything but one floating-point tensor.
-    own: whether it is the code's own forward pass (own_forward.py); what, advice: its name, and what to do if it fails.
+    device: where it runs: for code on a card, on the card. own: whether it is the code's own forward pass
+    (own_forward.py); what, advice: its name, and what to do if it fails.
     """
 
     forward: Callable[..., Any]
     names: tuple[str, ...]
     constants: Mapping[str, Any]
+    device: Any = field(default="cpu", kw_only=True)
     own = False
     what = "the reference"
     advice = "give inputs that the reference accepts"
 
     def on(self, model: Any) -> Self:
         """The same for code that runs on arrays like this one."""
-        return self
+        return replace(self, device=model.device) if isinstance(model, torch.Tensor) else self
 
     def check(self, inputs: Mapping[str, Float]) -> None:
         """It is trusted."""
@@ -40,17 +42,17 @@ class Reference:
     def value(self, inputs: Mapping[str, Float]) -> Float:
         """y."""
         with quiet():  # not without gradients: a reference may itself ask for one
-            return as_float64(self.run({n: as_tensor(a).requires_grad_() for n, a in inputs.items()}))
+            return as_float64(self.run({n: as_tensor(a, self.device).requires_grad_() for n, a in inputs.items()}))
 
     def gradients(self, inputs: Mapping[str, Float], dy: Float, views: Mapping[str, View] = NO_VIEWS) -> dict[str, Any]:
         """{"y": ..., "dx": ..., ...}: zero where y does not depend on an input. views: of inputs, or of "dy"."""
-        leaves = {n: views.get(n, as_it_is)(as_tensor(a)).requires_grad_() for n, a in inputs.items()}
+        leaves = {n: views.get(n, as_it_is)(as_tensor(a, self.device)).requires_grad_() for n, a in inputs.items()}
         with quiet():  # its warnings are for those who call it
             y = self.run(leaves)
         found: dict[str, Any] = {"y": as_float64(y)}
         if not y.requires_grad:
             return found | {f"d{n}": np.zeros(leaf.shape) for n, leaf in leaves.items()}
-        upstream = torch.as_tensor(np.asarray(dy), dtype=y.dtype).reshape(y.shape)
+        upstream = torch.as_tensor(np.asarray(dy), dtype=y.dtype, device=y.device).reshape(y.shape)
         upstream = views.get("dy", as_it_is)(upstream)
         grads = torch.autograd.grad(y, list(leaves.values()), upstream, allow_unused=True)
         for n, g in zip(leaves, grads, strict=True):
@@ -59,16 +61,18 @@ class Reference:
 
     def eager(self, inputs: Mapping[str, Any], dy: Any) -> dict[str, Float]:
         """The same as gradients, in the precision of the inputs, torch tensors: torch's own code as it stands."""
-        leaves = {n: a.detach().cpu().clone().requires_grad_() for n, a in inputs.items()}
+        leaves = {n: a.detach().clone().requires_grad_() for n, a in inputs.items()}
         with quiet():
             y = self.run(leaves)
-            grads = torch.autograd.grad(y, list(leaves.values()), dy.detach().cpu().reshape(y.shape), allow_unused=True)
+            grads = torch.autograd.grad(y, list(leaves.values()), dy.detach().reshape(y.shape), allow_unused=True)
         found = {f"d{n}": as_float64(g) for n, g in zip(leaves, grads, strict=True) if g is not None}
         return {"y": as_float64(y), **found}
 
     def run(self, leaves: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """y of tensors by name, as autograd sees it."""
-        y = self.forward(*(leaves[n] if n in leaves else as_constant(self.constants[n]) for n in self.names))
+        y = self.forward(
+            *(leaves[n] if n in leaves else as_constant(self.constants[n], self.device) for n in self.names)
+        )
         if not isinstance(y, torch.Tensor) or not y.is_floating_point():
             raise TypeError(f"reference returned a {type(y).__name__}, expected one floating-point torch.Tensor")
         return y
@@ -81,16 +85,16 @@ def as_it_is(tensor: torch.Tensor) -> torch.Tensor:
 
 def as_float64(tensor: torch.Tensor) -> Float:
     """The numbers of a tensor."""
-    return tensor.detach().double().numpy()
+    return tensor.detach().double().cpu().numpy()
 
 
-def as_tensor(array: Float) -> torch.Tensor:
+def as_tensor(array: Float, device: Any = "cpu") -> torch.Tensor:
     """A float64 tensor of its own memory."""
-    return torch.tensor(array, dtype=torch.float64)
+    return torch.tensor(array, dtype=torch.float64, device=device)
 
 
-def as_constant(value: Any) -> Any:
+def as_constant(value: Any, device: Any) -> Any:
     """Arrays of integers and booleans as tensors, everything else as it is."""
     if isinstance(value, torch.Tensor):
-        return value.cpu()
-    return torch.as_tensor(np.asarray(value)) if isinstance(value, np.ndarray | np.generic) else value
+        return value.to(device)
+    return torch.as_tensor(np.asarray(value), device=device) if isinstance(value, np.ndarray | np.generic) else value

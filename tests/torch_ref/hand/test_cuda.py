@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import manual
+from handgrad import verify_function
 from tests.torch_ref.hand.networks import EVERY_KIND, LOSS, batch, gradients, pair
 from torch_ref import HandModule, twin
 
@@ -37,10 +38,36 @@ def test_one_problem_in_every_precision(device: str) -> None:
 def test_steps_are_timed_in_every_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(on_card, "STEPS", {"4-3-3-2, batch 5": ([4, 3, 3, 2], 5)})
     steps = {kind: on_card.steps("cpu", kind) for kind in on_card.STEPPED}
-    shown = on_card.table({"card": "CPU", "tests": "1 passed", "verdicts": {}, "steps": steps})
+    shown = on_card.table(
+        {"card": "CPU", "tests": "1 passed", "verdicts": {}, "museum": {}, "kernels": {}, "steps": steps}
+    )
     for kind, cases in steps.items():
         assert min(cases["4-3-3-2, batch 5"].values()) > 0
         assert f"| 4-3-3-2, batch 5, {kind} |" in shown
+
+
+@pytest.mark.parametrize("device", ["cpu", card])
+@pytest.mark.parametrize("name", ["strides_of_dy", "row_stride_of_x"])
+def test_an_exhibit_of_the_museum_on_arrays_of_the_device(name: str, device: str) -> None:
+    exhibit = on_card.EXHIBITS[name]
+    assert on_card.shown(exhibit, "wrong", device) != "CERTIFIED" == on_card.shown(exhibit, "right", device)
+
+
+@pytest.mark.parametrize("device", ["cpu", card])
+def test_the_reference_runs_where_the_code_runs(device: str) -> None:
+    seen = set()
+
+    def reference(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        seen.update((t.device.type, str(t.dtype)) for t in (x, mask))
+        return torch.tanh(x) * mask
+
+    def forward(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(x) * mask
+
+    mask = torch.tensor([True, False, True], device=device)
+    assert verify_function(forward, None, reference, [(2, 3), mask], seed=0).verdict.value == "CERTIFIED"
+    assert {(device, "torch.float64"), (device, "torch.bool")} <= seen
+    assert {place for place, _ in seen} == {device}
 
 
 @pytest.mark.parametrize("kind", on_card.KINDS)

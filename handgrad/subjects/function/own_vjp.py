@@ -1,0 +1,61 @@
+"""JAX code that brings its own backward pass, a jax.custom_vjp: jax.vjp runs it, under jit and vmap as well."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from typing import Any
+
+from handgrad.subjects.function.calling import Code, WrongReturn
+
+
+def by_vjp(forward: Callable[..., Any], names: tuple[str, ...], constants: Mapping[str, Any]) -> Code:
+    """JAX code as forward and backward: the cache is what jax.vjp keeps, the backward pass whatever rule it finds."""
+
+    @wraps(forward, assigned=(), updated=())
+    def run(*args: Any) -> tuple[Any, Any]:
+        import jax
+
+        given = dict(zip(names, args, strict=True))
+        variables = [n for n in names if n not in constants]
+
+        def of_variables(*values: Any) -> Any:
+            moved = dict(zip(variables, values, strict=True))
+            return forward(*(moved.get(n, given[n]) for n in names))
+
+        y, pull_back = jax.vjp(of_variables, *(given[n] for n in variables))
+        if not hasattr(y, "shape"):
+            raise WrongReturn(f"forward returned a {type(y).__name__}, expected one jax.Array")
+        return y, pull_back
+
+    return Code(run, lambda dy, pull_back: pull_back(dy), names, constants)
+
+
+def in_jax(forward: Any, given: Mapping[str, Any]) -> bool:
+    """Whether it is JAX code: a jax.custom_vjp, one under jit or vmap, or any function that is given arrays of JAX."""
+    things = [*given.values(), *unwrapped(forward)]
+    return "jax" in sys.modules and any(type(v).__module__.partition(".")[0] in ("jax", "jaxlib") for v in things)
+
+
+def unwrapped(forward: Any) -> Iterator[Any]:
+    """The function, and what it wraps, from outside to inside."""
+    while forward is not None:
+        yield forward
+        forward = getattr(forward, "__wrapped__", None)
+
+
+def without_rule(forward: Any) -> Callable[..., Any] | None:
+    """The forward pass of a jax.custom_vjp as plain JAX code; None where forward is not one itself."""
+    return forward.__wrapped__ if type(forward).__name__ == "custom_vjp" else None
+
+
+def model_in_jax(dtype: str | None) -> Any:
+    """A JAX array of that precision; None: float64 if JAX is told to compute in it, else float32.
+
+    Raises ValueError where JAX is not told to compute in float64, and that is asked for.
+    """
+    import jax
+
+    wide = bool(jax.config.read("jax_enable_x64"))  # type: ignore[no-untyped-call]
+    if dtype == "float64" and not wide:
+        raise ValueError("dtype: got float64, which JAX computes in only inside `with jax.enable_x64(True):`")
+    return jax.numpy.zeros((), dtype or ("float64" if wide else "float32"))
