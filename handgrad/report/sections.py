@@ -9,7 +9,7 @@ from handgrad.html.element import Html, element, join, with_code
 from handgrad.judge.verdict import Verdict
 from handgrad.report.badges import verdict_badge
 from handgrad.report.ledger_section import show_ledger
-from handgrad.report.listing import show_changes, show_line, side_by_side
+from handgrad.report.listing_section import show_changes, show_line, side_by_side
 from handgrad.report.stage_sections import show_stages
 from handgrad.report.versions import list_versions
 
@@ -80,7 +80,7 @@ def show_passes(report: Report, below: str) -> Iterator[Html]:
         yield side_by_side(report.listings, ledger, report.change, report.suspect)
     if ledger.rows:
         yield element(below, "The backward pass, value by value")
-    if ledger.rows or report.listings:
+    if ledger.rows or (report.keep_ledger and report.listings):
         yield from show_ledger(ledger)
 
 

@@ -141,6 +141,12 @@ def test_a_notebook_gets_the_same_without_a_script() -> None:
     assert all(part in report.to_html() for part in shown.body)
 
 
+def test_of_a_wrong_layer_both_passes_are_shown(written: dict[str, Path]) -> None:
+    assert "return dh + 0, {}" in pages.network_report(wrong=True).to_html()
+    assert "h = array_namespace(z).tanh(z)" in pages.network_report(wrong=True).to_html()
+    assert "side by side" not in written["network"].read_text("utf-8")
+
+
 def test_a_function_is_shown_line_by_line(written: dict[str, Path]) -> None:
     text = written["function"].read_text("utf-8")
     assert "<del>h</del><ins>h ** 2</ins>)  # &quot;&lt;b&gt;&quot; &amp; &#x27;&lt;/pre&gt;&#x27; are text" in text
