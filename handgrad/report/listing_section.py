@@ -57,14 +57,24 @@ def show_change(r: Replacement, indent: int = 0) -> Html:
     return join(text[min(indent, start) : start], element("del", text[start:end]), new, text[end:])
 
 
+def show_suspect(place: Place) -> Html:
+    """The one line of which another value would make every gradient right, though it is not known what should stand."""
+    line = show_line(place.line, place.text.strip(), "wrong", "another value belongs here")
+    words = place.words or "With another value here every gradient would be right; no small change was found."
+    return join(show_place(place), element("pre", line, tabindex="0"), element("p", with_code(words)))
+
+
+def show_place(place: Place) -> Html:
+    return element("p", element("strong", f"{shown(place.file)}:{place.line}, in {place.function}"))
+
+
 def show_changes(change: Change) -> Html:
     """Every line that is changed, with its place, and in words what is wrong with it."""
     found = []
     for r in change.replacements:
-        place = f"{shown(r.place.file)}:{r.place.line}, in {r.place.function}"
         indent = len(r.place.text) - len(r.place.text.lstrip())
         line = show_line(r.place.line, show_change(r, indent), "wrong")
-        found.append(join(element("p", element("strong", place)), element("pre", line, tabindex="0")))
+        found.append(join(show_place(r.place), element("pre", line, tabindex="0")))
     return join(*found, *([element("p", with_code(change.words))] if change.words else []))
 
 
