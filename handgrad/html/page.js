@@ -2,19 +2,19 @@
 // Search: what does not have the words is hidden, what has them is unfolded. Printing: everything is unfolded.
 const box = document.querySelector("input[type=search]");
 const found = document.querySelector("output");
-const parts = [...document.querySelectorAll("main details, main tbody tr")];
-const folded = new Map(parts.map((part) => [part, part.open]));
+const folds = [...document.querySelectorAll("main details")];
+const rows = [...document.querySelectorAll("main tbody tr")];
+const before = new Map(folds.map((fold) => [fold, fold.open]));
+const has = (part, words) => part.textContent.toLowerCase().includes(words);
+
+const search = (words) => {
+  const named = folds.filter((fold) => has(fold.querySelector("summary"), words)); // all of these is shown
+  const shown = (part) => has(part, words) || named.some((fold) => fold.contains(part));
+  for (const part of [...folds, ...rows]) part.hidden = !shown(part);
+  for (const fold of folds) fold.open = words ? !fold.hidden : before.get(fold);
+  found.textContent = words ? `${[...folds, ...rows].filter((part) => !part.hidden).length} places` : "";
+};
+
 box.hidden = false;
-box.addEventListener("input", () => {
-  const words = box.value.trim().toLowerCase();
-  let count = 0;
-  for (const part of parts) {
-    const has = !words || part.textContent.toLowerCase().includes(words) || part.parentElement.closest("[data-has]");
-    part.hidden = !has;
-    part.toggleAttribute("data-has", Boolean(words && has && part.querySelector("summary")?.textContent.toLowerCase().includes(words)));
-    if (part.localName === "details") part.open = words ? Boolean(has) : folded.get(part);
-    count += words && has ? 1 : 0;
-  }
-  found.textContent = words ? `${count} places` : "";
-});
-addEventListener("beforeprint", () => parts.forEach((part) => { if (part.localName === "details") part.open = true; }));
+box.addEventListener("input", () => search(box.value.trim().toLowerCase()));
+addEventListener("beforeprint", () => folds.forEach((fold) => { fold.open = true; }));

@@ -1,15 +1,11 @@
-"""Somebody's forward and backward pass beside each other: what is known of every line, and the wrong one changed."""
+"""The functions that are judged, as they stand in their files: the forward pass, the backward pass, what they call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from handgrad.html.element import Html, element, join, with_code
-from handgrad.mend.change import Change, Place, Replacement
-from handgrad.report.code_lines import shown
-from handgrad.report.ledger import Ledger, LedgerRow, LineVerdict
-
-At = tuple[str, int]  # a file and a line of it
-CLASSES = {LineVerdict.WRONG: "wrong", LineVerdict.INHERITED: "inherited", LineVerdict.RIGHT: "right"}  # worst first
+from handgrad.judge.isolation import attempt
+from handgrad.source.program import Part, read_program
 
 
 @dataclass(frozen=True)
@@ -22,71 +18,23 @@ class Listing:
     text: str
 
 
-def side_by_side(listings: Sequence[Listing], ledger: Ledger, change: Change | None, suspect: Place | None) -> Html:
-    """Every function in a column of its own, where the page is wide enough."""
-    notes = note_lines(ledger)
-    changes: dict[At, Replacement] = {(r.place.file, r.place.line): r for r in (change.replacements if change else ())}
-    doubt = (suspect.file, suspect.line) if suspect and not change else None
-    return element("div", *(show_listing(one, notes, changes, doubt) for one in listings), class_="pair")
+def list_passes(forward: Callable[..., Any], backward: Callable[..., Any] | None) -> tuple[Listing, ...]:
+    """The forward pass first, then the backward pass; none where their source cannot be read.
+
+    None either where it is the judge's own code, which stands around somebody's (a module's call).
+    """
+    program = attempt(read_program, forward, backward).value
+    if program is None or any(is_ours(part) for part in program.parts):
+        return ()
+    return tuple(list_part(part) for part in sorted(program.parts, key=lambda part: part.backward))
 
 
-def show_listing(
-    listing: Listing, notes: Mapping[At, tuple[str, str]], changes: Mapping[At, Replacement], doubt: At | None
-) -> Html:
-    """One function, its lines numbered as in its file."""
-    indent = min((len(t) - len(t.lstrip()) for t in listing.text.splitlines() if t.strip()), default=0)
-    lines = []
-    for number, text in enumerate(listing.text.splitlines(), listing.line):
-        at = (listing.file, number)
-        kind, note = notes.get(at, ("", ""))
-        kind, note = ("wrong", note or "wrong") if at == doubt else (kind, note)
-        code: Html | str = text[indent:]
-        if at in changes:
-            kind, code = "wrong", show_change(changes[at], indent)
-        lines.append(show_line(number, code, kind, note))
-    place = f"{shown(listing.file)}:{listing.line}"
-    title = element("p", element("strong", listing.name), " ", element("span", place, class_="aside"))
-    return element("div", title, element("pre", *lines, tabindex="0"))
+def is_ours(part: Part) -> bool:
+    return part.source.function.__module__.startswith("handgrad.")
 
 
-def show_line(number: int, code: str, kind: str = "", note: str = "") -> Html:
-    """A line with its number, a border by what is known of it, and that in words."""
-    words = element("span", f"\u2190 {note}", class_="note") if note else Html("")
-    return element("span", element("b", str(number)), code, words, class_=f"line {kind}".strip())
-
-
-def show_change(r: Replacement, indent: int = 0) -> Html:
-    """The line with what should not stand there struck out, and what should stand there behind it."""
-    text, (start, end) = r.place.text, r.place.columns
-    if start == end and not r.before:
-        start = end = len(text)
-    after = r.after.strip("\n")
-    if "\n" in r.before.strip() or (start, end) == (0, 0):
-        start, end = len(text) - len(text.lstrip()), len(text)
-    new = element("ins", after) if after.strip() else Html("")
-    return join(text[min(indent, start) : start], element("del", text[start:end]), new, text[end:])
-
-
-def show_changes(change: Change) -> Html:
-    """Every line that is changed, with its place, and in words what is wrong with it."""
-    found = []
-    for r in change.replacements:
-        place = f"{shown(r.place.file)}:{r.place.line}, in {r.place.function}"
-        indent = len(r.place.text) - len(r.place.text.lstrip())
-        line = show_line(r.place.line, show_change(r, indent), "wrong")
-        found.append(join(element("p", element("strong", place)), element("pre", line, tabindex="0")))
-    return join(*found, *([element("p", with_code(change.words))] if change.words else []))
-
-
-def note_lines(ledger: Ledger) -> dict[At, tuple[str, str]]:
-    """What the ledger says of each line: a class and words; of several values in a line, the worst."""
-    rows: dict[At, list[LedgerRow]] = {}
-    for row in ledger:
-        if row.verdict in CLASSES:
-            rows.setdefault((row.file, row.line), []).append(row)
-    found = {}
-    for at, own in rows.items():
-        worst = min(own, key=lambda row: list(CLASSES).index(row.verdict))
-        alone = len(own) == 1 and worst.verdict is LineVerdict.RIGHT and worst.what
-        found[at] = (CLASSES[worst.verdict], f"the {worst.what}" if alone else worst.words)
-    return found
+def list_part(part: Part) -> Listing:
+    """The lines of one function."""
+    tree, lines = part.source.tree, part.source.text.splitlines()
+    last = tree.end_lineno or tree.lineno
+    return Listing(part.source.name, part.source.file, tree.lineno, "\n".join(lines[tree.lineno - 1 : last]))

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from handgrad.html.element import Html, element, join, with_code
+from handgrad.judge.compare import index_words
 from handgrad.judge.verdict import Verdict
-from handgrad.report.badges import verdict_badge
+from handgrad.report.badges import two_verdicts
 from handgrad.report.ledger_section import show_ledger
-from handgrad.report.listing import show_changes, show_line, side_by_side
+from handgrad.report.listing_section import show_changes, show_suspect, side_by_side
 from handgrad.report.stage_sections import show_stages
 from handgrad.report.versions import list_versions
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def heading(report: Report) -> Html:
-    """The verdict and the name."""
-    return join(verdict_badge(report.verdict), " ", report.name or "report")
+    """The verdicts and the name."""
+    return join(two_verdicts(report.gradients, report.broken), " ", report.name or "report")
 
 
 def sections(report: Report, *, level: int = 3, pictures: bool = True) -> list[Html]:
@@ -38,20 +39,17 @@ def sections(report: Report, *, level: int = 3, pictures: bool = True) -> list[H
 
 
 def sentence(report: Report) -> str:
-    """The verdict in one sentence: how many stages agree, and how near the worst entry is to its bound."""
+    """How many stages agree, how near the worst entry is to its bound, and what breaks a promise."""
     if not report.stages:
         return "No gradient was judged."
-    wrong = [row for row in report.stages if row.isolated.verdict is not Verdict.CERTIFIED]
-    what = "stage" if report.chain else "set of inputs"
-    many = f"{len(report.stages) - len(wrong)} of {len(report.stages)} {what.replace('set', 'sets')}"
-    many += "s" if report.chain and len(report.stages) != 1 else ""
-    tensors = [(t, row) for row in report.stages for t in row.isolated.tensors]
-    worst, row = max(tensors, key=lambda pair: pair[0].ratio)
-    at = f"[{', '.join(map(str, worst.index))}]" if worst.index else ""
+    right = sum(row.isolated.verdict is Verdict.CERTIFIED for row in report.stages)
+    what = "stages" if report.chain else "sets of inputs"
+    row = max(report.stages, key=lambda row: row.isolated.worst.ratio)
+    worst = row.isolated.worst
+    where = f"{worst.name}{index_words(worst.index)} ({row.name})"
+    how = f": {worst.reason}" if worst.reason else f", at {worst.ratio:.2g} of its bound"
     broken = f"; contract broken: {', '.join(report.broken)}" if report.broken else ""
-    return (
-        f"{many} agree; the worst entry, {worst.name}{at} ({row.name}), is at {worst.ratio:.2g} of its bound{broken}."
-    )
+    return f"{right} of {len(report.stages)} {what} agree; worst is {where}{how}{broken}."
 
 
 def show_mistake(report: Report, below: str) -> Iterator[Html]:
@@ -66,9 +64,7 @@ def show_mistake(report: Report, below: str) -> Iterator[Html]:
         yield show_changes(report.change)
         yield element("p", f"With this change every gradient{culprit} is CERTIFIED.")
     elif report.suspect:
-        place = report.suspect
-        yield element("pre", show_line(place.line, place.text, "wrong", "another value here"), tabindex="0")
-        yield element("p", place.words or "With another value here every gradient would be right.")
+        yield show_suspect(report.suspect)
     yield from (element("p", with_code(line)) for line in dict.fromkeys([*words, *report.complaints]))
 
 
@@ -80,7 +76,7 @@ def show_passes(report: Report, below: str) -> Iterator[Html]:
         yield side_by_side(report.listings, ledger, report.change, report.suspect)
     if ledger.rows:
         yield element(below, "The backward pass, value by value")
-    if ledger.rows or report.listings:
+    if ledger.rows or (report.keep_ledger and report.listings):
         yield from show_ledger(ledger)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from handgrad.html.element import Html, element, fold, join, table
 from handgrad.html.page import Shown
 from handgrad.judge.verdict import Verdict
-from handgrad.report.badges import verdict_badge
+from handgrad.report.badges import two_verdicts, verdict_badge
 from handgrad.report.console import count_of
 from handgrad.report.sections import sections
 from handgrad.report.stage_sections import NUMBERS, summary_row
@@ -39,12 +39,12 @@ def summarise(result: SuiteResult) -> list[str]:
     least = max((t.floor_median for t in tensors), default=float("nan"))
     promises = ", ".join(result.broken) or "kept"
     numbers = (str(len(result.reports)), f"{worst:.2g}", f"{least:.0e}")
-    return [result.title, verdict_badge(result.verdict), *numbers, promises]
+    return [result.title, two_verdicts(result.gradients, result.broken), *numbers, promises]
 
 
 def show_network(result: SuiteResult) -> Html:
     """Every stage in the run in which it fares worst; where a run is not certified, the first such report in full."""
-    words = join(verdict_badge(result.verdict), f" {result.title}, batch {result.batch}")
+    words = join(two_verdicts(result.gradients, result.broken), f" {result.title}, batch {result.batch}")
     bad = [report for report in result.reports if report.verdict is not Verdict.CERTIFIED]
     if bad:
         return fold(words, element("p", bad[0].name), *sections(bad[0]), open=True)

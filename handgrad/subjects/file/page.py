@@ -6,7 +6,7 @@ from pathlib import Path
 from handgrad.html.element import Html, element, join, table
 from handgrad.html.page import Shown
 from handgrad.judge.verdict import together
-from handgrad.report.badges import verdict_badge
+from handgrad.report.badges import two_verdicts, verdict_badge
 from handgrad.report.sections import sections
 from handgrad.subjects.file.judge import Judged
 from handgrad.subjects.file.text import conclude
@@ -21,7 +21,7 @@ def show_file(found: Sequence[Judged], file: Path, seed: int) -> Shown:
         place = judged.report.place if judged.report else None
         line = str((place or judged.pair).line)
         problems = [judged.problem or "-"] if problem else []
-        rows.append([judged.pair.name, line, verdict_badge(judged.verdict), *problems])
+        rows.append([judged.pair.name, line, show_verdict(judged), *problems])
     body = [element("p", f"{conclude(found, seed)}.")]
     body += [table(("function", "line", "verdict", *problem), rows, numbers=("line",))] if found else []
     for judged in found:
@@ -29,9 +29,15 @@ def show_file(found: Sequence[Judged], file: Path, seed: int) -> Shown:
     return Shown(f"{verdict.value}: {file}", join(verdict_badge(verdict), f" {file}"), body)
 
 
+def show_verdict(judged: Judged) -> Html:
+    """Of the numbers and of the promises; of what is not judged, UNRESOLVED."""
+    report = judged.report
+    return verdict_badge(judged.verdict) if report is None else two_verdicts(report.gradients, report.broken)
+
+
 def show_pair(judged: Judged) -> Iterator[Html]:
     """One pair below a heading of its own."""
-    yield element("h2", verdict_badge(judged.verdict), f" {judged.pair.name}")
+    yield element("h2", show_verdict(judged), f" {judged.pair.name}")
     if judged.report is None:
         yield element("p", f"Not judged: {judged.problem}")
     else:

@@ -18,6 +18,7 @@ from handgrad.judge.planted_error import plant_error
 from handgrad.judge.settings import check_seconds, choose_seed
 from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Change, Place
+from handgrad.report.listing import list_passes
 from handgrad.report.report import Report, StageContracts
 from handgrad.subjects.function.arguments import (
     check_arguments,
@@ -33,7 +34,6 @@ from handgrad.subjects.function.inputs import cases
 from handgrad.subjects.function.kinks import numbers_in
 from handgrad.subjects.function.leading_axis import try_leading_axis, try_more_rows
 from handgrad.subjects.function.ledger import keep_ledger
-from handgrad.subjects.function.listings import list_functions
 from handgrad.subjects.function.mending import find_change
 from handgrad.subjects.function.own_forward import OWN
 from handgrad.subjects.function.prepare import list_models, prepare
@@ -150,7 +150,7 @@ def verify_function(
         change=found if isinstance(found, Change) else None,
         suspect=found if isinstance(found, Place) else None,
         keep_ledger=cache(ledger),
-        listings=list_functions(code),
+        listings=list_passes(code.graph or code.forward, None if code.graph else code.backward),
     )
 
 

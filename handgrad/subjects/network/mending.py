@@ -9,8 +9,10 @@ import numpy as np
 from handgrad.explain.change import search_change
 from handgrad.judge.constants import SAMPLES
 from handgrad.judge.isolation import attempt
+from handgrad.judge.stage import Stage
 from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Change, Place
+from handgrad.report.listing import Listing, list_passes
 from handgrad.report.report import Report, StageContracts
 from handgrad.source.program import Passes, read_program
 from handgrad.subjects.network.chain import reference_chain
@@ -29,7 +31,14 @@ def with_change(report: Report, point: Point, seconds: float) -> Report:
         report,
         change=found if isinstance(found, Change) else None,
         suspect=found if isinstance(found, Place) else None,
+        listings=() if i is None else list_stage(list_stages(point)[i]),
     )
+
+
+def list_stage(stage: Stage) -> tuple[Listing, ...]:
+    """The two passes of a layer or a loss, without what they call elsewhere."""
+    found = list_passes(stage.subject.forward, stage.subject.backward)
+    return tuple(one for one in found if one.name in ("forward", "backward"))
 
 
 def find_change(report: Report, point: Point, i: int, seconds: float) -> Change | Place | None:

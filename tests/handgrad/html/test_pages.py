@@ -5,6 +5,7 @@ Skipped where there is no Chromium; then the pages are still made and read as te
 
 import importlib.util
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -139,6 +140,33 @@ def test_a_notebook_gets_the_same_without_a_script() -> None:
     assert report.to_html() == page(shown)
     assert "<script" not in report._repr_html_()
     assert all(part in report.to_html() for part in shown.body)
+
+
+def test_the_one_line_that_can_be_wrong_is_shown_with_its_place() -> None:
+    report = pages.function_report()
+    suspect = replace(report, change=None, suspect=report.change.place)
+    text = suspect.to_html()
+    assert "test_pages" not in text
+    assert "pages.py:" in text
+    assert "\u2190 another value belongs here" in text
+    assert "With another value here every gradient would be right" in text
+    assert "<ins>" not in text
+    assert "<ins>" in report.to_html()
+
+
+def test_a_broken_promise_has_a_badge_of_its_own() -> None:
+    report = pages.network_report(wrong=False)
+    assert "contract broken" not in report.to_html()
+    kept = report.contracts[0].contracts[0]
+    broken = replace(report.contracts[0], contracts=(replace(kept, held=False),))
+    text = replace(report, contracts=(broken,)).to_html()
+    assert '<span class="verdict good">CERTIFIED</span> <span class="verdict bad">contract broken</span>' in text
+
+
+def test_of_a_wrong_layer_both_passes_are_shown(written: dict[str, Path]) -> None:
+    assert "return dh + 0, {}" in pages.network_report(wrong=True).to_html()
+    assert "h = array_namespace(z).tanh(z)" in pages.network_report(wrong=True).to_html()
+    assert "side by side" not in written["network"].read_text("utf-8")
 
 
 def test_a_function_is_shown_line_by_line(written: dict[str, Path]) -> None:
