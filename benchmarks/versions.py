@@ -61,7 +61,7 @@ def run(python: str) -> dict[str, Any]:
         "print(json.dumps({'python': platform.python_version(), **{n: version(n) for n in sys.argv[1:]}}))"
     )
     seen = subprocess.run([python, "-c", code, *SHOWN], capture_output=True, text=True, check=True)
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rfE", *TESTED]
+    command = [python, "-m", "pytest", "-p", "no:cacheprovider", "-rfE", *TESTED]
     surroundings = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=surroundings)
     counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|errors?|skipped)", done.stdout[-300:])}

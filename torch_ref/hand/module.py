@@ -86,9 +86,9 @@ class HandModule(nn.Module):
         self.stateful = any(isinstance(layer, Dropout | BatchNorm1d) for layer in layers)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
         if name in OPTIONS and not self.chained and self.layers and hasattr(self.layers[0], name):
-            self._take((replace(self.layers[0], **{name: value}),))  # type: ignore[type-var]
+            self._take((replace(self.layers[0], **{name: value}),))  # type: ignore[type-var]  # refuses what is no option
+        super().__setattr__(name, value)
 
     def forward(
         self, x: torch.Tensor, target: torch.Tensor | None = None, states: Sequence[Any] | None = None
