@@ -14,7 +14,7 @@ import torch
 from record import load, markdown, save
 
 from handgrad import Report, Verdict, verify
-from handgrad.report.report import broken_contracts
+from handgrad.report.text import broken_contracts
 from manual import (
     ACTIVATIONS,
     BatchNorm1d,

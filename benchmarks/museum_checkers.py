@@ -14,7 +14,7 @@ from museum_exhibits import Exhibit, as_torch, draw, run, run_reference, variabl
 
 from handgrad import Verdict, verify_function
 from handgrad.judge.isolation import attempt
-from handgrad.report.report import broken_contracts
+from handgrad.report.text import broken_contracts
 
 try:
     import jax

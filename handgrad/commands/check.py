@@ -2,17 +2,17 @@
 
 import argparse
 import time
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from handgrad.commands.arguments import add_html, add_json, add_mend, check_mend, check_seed, check_slack, check_written
 from handgrad.commands.judge_file import add_inputs, check_file, judge_file
 from handgrad.judge.verdict import together
-from handgrad.report.console import print_lines, wide_console
-from handgrad.subjects.file.judge import Judged, Options
+from handgrad.report.console import print_lines, report_console
+from handgrad.subjects.file.judge import Options
 from handgrad.subjects.file.pairs import LOOKED_FOR
-from handgrad.subjects.file.patch import join_changes
+from handgrad.subjects.file.patch import write_patch
 from handgrad.subjects.file.text import show
 from handgrad.subjects.function.arguments import DTYPES
 
@@ -33,6 +33,7 @@ def add_parser(commands: Any) -> None:
     command.add_argument("--watch", action="store_true", help="judge again whenever FILE is saved, until Ctrl-C")
     command.add_argument("--diff", action="store_true",
                          help="print the changes found as one patch for git apply, all else to stderr")  # fmt: skip
+    command.add_argument("-v", "--verbose", action="store_true", help="of every function all that was found")
     add_mend(command)
     command.add_argument("--dtype", choices=DTYPES, metavar="NAME", help=f"{', '.join(DTYPES)} (float64)")
     command.add_argument("--seed", type=int, help="of inputs and upstream gradients; a fresh one if not given")
@@ -58,27 +59,18 @@ def run(args: argparse.Namespace) -> int:
 def check(args: argparse.Namespace) -> int:
     """Judge the file as it is now."""
     options = Options(args.asked, check_seed(args), args.dtype, args.slack, args.mend)
-    found = judge_file(args, wide_console(stderr=args.diff), options, show)
+    found = judge_file(args, report_console(stderr=args.diff), options, partial(show, verbose=args.verbose))
     if found is None:
         return 2
     if args.diff:
-        print_patch(args.file, found)
+        print(write_patch(judged.change for judged in found if judged.change is not None), end="")
     return together(judged.verdict for judged in found).exit_code
-
-
-def print_patch(file: Path, found: Sequence[Judged]) -> None:
-    """All changes that were found, as one patch."""
-    changes: dict[Path, list[str]] = {}
-    for judged in found:
-        if judged.change is not None:
-            changes.setdefault(judged.home(file), []).append(judged.change.diff)
-    print("".join(join_changes(path, diffs) for path, diffs in changes.items()), end="")
 
 
 def watch(args: argparse.Namespace) -> int:
     """Judge the file now and after every change, under a rule with the time; Ctrl-C ends it with the last exit code."""
     code, seen = 2, None
-    console = wide_console()
+    console = report_console()
     try:
         while True:
             now = modified(args.file)

@@ -12,7 +12,7 @@ from handgrad.experiment.compare_pass import Comparison, compare_pass
 from handgrad.experiment.compare_training import Trajectory, compare_training
 from handgrad.experiment.datasets.digits import digits
 from handgrad.judge.verdict import together
-from handgrad.report.console import wide_console, write_json, write_page
+from handgrad.report.console import report_console, wide_console, write_json, write_page
 from handgrad.subjects.file.judge import Options
 from handgrad.subjects.file.side_by_side import show_ledger
 from handgrad.suite.run import DTYPES
@@ -87,7 +87,7 @@ def compare_file(args: argparse.Namespace) -> int:
             args.parser.error(f"--{name.replace('_', '-')} is of the network on the digits, and FILE is given")
     check_written(args)
     check_file(args)
-    found = judge_file(args, wide_console(), Options(args.asked, check_seed(args), mend=0), show_ledger)
+    found = judge_file(args, report_console(), Options(args.asked, check_seed(args), mend=0), show_ledger)
     return 2 if found is None else together(judged.verdict for judged in found).exit_code
 
 

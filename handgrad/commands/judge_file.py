@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from handgrad.report.console import print_lines, wide_console, write_json, write_page
+from handgrad.report.console import print_lines, report_console, write_json, write_page
 from handgrad.subjects.file.asked import GRAMMAR, read_inputs
 from handgrad.subjects.file.inputs import argument_names
 from handgrad.subjects.file.judge import Judged, Options, judge_pair
@@ -54,7 +54,7 @@ def judge_file(args: argparse.Namespace, console: Console, options: Options, sho
             if args.html is not None:
                 write_page(args.html, show_file(found, args.file, options.seed))
     except CannotLoad as error:
-        print_lines(wide_console(stderr=True), f"cannot be imported: {error}")
+        print_lines(report_console(stderr=True), f"cannot be imported: {error}")
         return None
     if found:
         print_lines(console, conclude(found, options.seed))

@@ -22,7 +22,8 @@ from handgrad.experiment.summation import Dot, find_order, multiply_add
 from handgrad.html.page import Paged, Shown
 from handgrad.judge.verdict import Verdict
 from handgrad.report.console import render
-from handgrad.report.report import Report, headline
+from handgrad.report.report import Report
+from handgrad.report.text import headline
 from handgrad.subjects.network.stages import name_tensors
 from handgrad.subjects.network.verify import verify
 from manual import Layer, Linear, Loss, Network, Params, Tanh, gradients, output_names

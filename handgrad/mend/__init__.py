@@ -3,7 +3,7 @@
 draw.py is what a candidate is tried on. required.py finds which value, if it were another, would make everything
 right; material.py what is at hand at a line. lookup.py tries the edits of one expression by value: local_edits.py,
 expressions.py and pairs.py make them, from the tables in templates.py. statements.py edits whole statements.
-search.py goes through all, the smallest first. change.py is a change as text and as a diff. words.py tells it in words:
-a slip.py is one place of it, expression_words.py has the rules, members.py compares sums and products. needed.py is
-what one line gives, and what it should give.
+search.py goes through all, the smallest first. change.py is a change as text, diff.py as a diff. words.py tells it in
+words: a slip.py is one place of it, expression_words.py has the rules, members.py compares sums and products.
+needed.py is what one line gives, and what it should give.
 """

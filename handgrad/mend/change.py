@@ -1,13 +1,12 @@
 """A change of somebody's code: its place, what stands there and what should, as lines and as a diff."""
 
 import ast
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from handgrad.mend.diff import write_diff
 from handgrad.source.program import Part
 from handgrad.source.read import Source, parse
 from handgrad.source.tree import changed, parents_of
@@ -19,6 +18,7 @@ Edits = Mapping[Part, Mapping[ast.AST, Any]]
 class Place:
     """A line of somebody's code. columns: of what is meant in it, from 0; (0, 0) for the whole line.
 
+    above: the line before it.
     words: what is wrong with its value, where that is known and no change was found.
     """
 
@@ -28,6 +28,7 @@ class Place:
     text: str = ""
     columns: tuple[int, int] = (0, 0)
     words: str = ""
+    above: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def describe_edits(edits: Edits) -> Change | None:
         found += [replacement(part.source, splice) for splice in splices]
         texts.setdefault(part.source.file, (part.source.text, []))[1].extend(splices)
     for file, (text, all_splices) in texts.items():
-        diffs.append(unified(file, text, spliced(text, all_splices)))
+        old, new = (t.splitlines(keepends=True) for t in (text, spliced(text, all_splices)))
+        diffs.append(write_diff(file, old, new))
     found.sort(key=lambda r: (r.place.file, r.place.line))
     return Change(tuple(found), "".join(diffs))
 
@@ -92,7 +94,8 @@ def describe_edits(edits: Edits) -> Change | None:
 def describe_place(part: Part, line: int) -> Place:
     """A line of a part as a place."""
     source = part.source
-    return Place(source.file, line, source.name, source.text.splitlines()[line - 1])
+    above, text = ["", *source.text.splitlines()][line - 1 : line + 1]
+    return Place(source.file, line, source.name, text, above=above)
 
 
 def narrow(old: ast.AST, new: Any) -> tuple[ast.AST, Any]:
@@ -100,7 +103,7 @@ def narrow(old: ast.AST, new: Any) -> tuple[ast.AST, Any]:
     while type(old) is type(new) and isinstance(old, ast.expr):
         if isinstance(old, ast.Call) and isinstance(new, ast.Call) and old.func is not new.func:
             break
-        pairs = [(a, b) for a, b in zip(parts(old), parts(new), strict=False) if a is not b]
+        pairs = [values_of(a, b) for a, b in zip(parts(old), parts(new), strict=False) if a is not b]
         same_form = len(parts(old)) == len(parts(new)) and len(pairs) == 1
         if not same_form or not all(
             isinstance(node, ast.expr) and not isinstance(node, ast.Slice) for node in pairs[0]
@@ -108,6 +111,12 @@ def narrow(old: ast.AST, new: Any) -> tuple[ast.AST, Any]:
             break
         old, new = pairs[0]
     return old, new
+
+
+def values_of(old: Any, new: Any) -> tuple[Any, Any]:
+    """The values of two arguments that are given by the same name, else the two as they are."""
+    named = isinstance(old, ast.keyword) and isinstance(new, ast.keyword) and old.arg == new.arg
+    return (old.value, new.value) if named else (old, new)
 
 
 def parts(node: ast.AST) -> list[Any]:
@@ -156,6 +165,8 @@ def splice(source: Source, node: ast.AST, new: Any, parents: Mapping[ast.AST, as
     start, end = span(source.text, node)
     if isinstance(node, ast.expr):
         return Splice(node, start, end, unparse_index(new) if is_index(node, parents) else unparse(new))
+    if (sign := assignment_sign(source.text, node, new)) is not None:
+        return sign
     statements = new if isinstance(new, tuple) else (new,)
     indent = " " * node.col_offset  # type: ignore[attr-defined]
     lines = [written(source, s, indent, parents) for s in statements]
@@ -168,6 +179,21 @@ def splice(source: Source, node: ast.AST, new: Any, parents: Mapping[ast.AST, as
         if not source.text[whole:start].strip() and not source.text[end:after].strip():
             return Splice(node, whole, after, "")
     return Splice(node, start, end, f"\n{indent}".join(lines))
+
+
+def assignment_sign(text: str, old: ast.AST, new: Any) -> Splice | None:
+    """Of an assignment that becomes an addition, or back, the sign alone, so that the rest stays as it is written."""
+    if not (isinstance(old, ast.Assign | ast.AugAssign) and isinstance(new, ast.Assign | ast.AugAssign)):
+        return None
+    one, other = (s.targets[0] if isinstance(s, ast.Assign) else s.target for s in (old, new))
+    if ast.dump(one) != ast.dump(other) or ast.dump(old.value) != ast.dump(new.value):
+        return None
+    start, end = span(text, one)[1], span(text, old.value)[0]
+    between = re.fullmatch(r"(\s*)[^\s=]*=(\s*)", text[start:end])
+    if between is None:  # more targets, or parentheses
+        return None
+    sign = "=" if isinstance(new, ast.Assign) else unparse(ast.AugAssign(ast.Name("x"), new.op, ast.Name("y")))[2:-2]
+    return Splice(old, start + len(between[1]), end - len(between[2]), sign)
 
 
 def written(source: Source, statement: ast.stmt, indent: str, known: Mapping[ast.AST, ast.AST]) -> str:
@@ -221,18 +247,6 @@ def replacement(source: Source, splice: Splice) -> Replacement:
     first = source.text.rfind("\n", 0, start) + 1
     whole = source.text[first:].split("\n", 1)[0]
     columns = (start - first, min(end - first, len(whole)))
-    place = Place(source.file, line, source.name, whole, columns)
+    above = source.text[: max(0, first - 1)].rpartition("\n")[2]
+    place = Place(source.file, line, source.name, whole, columns, above=above)
     return Replacement(place, source.text[start:end].strip("\n"), new)
-
-
-def unified(file: str, old: str, new: str) -> str:
-    """A unified diff that `git apply` takes, with the path as seen from the working directory where it is below it."""
-    path = Path(file)
-    name = path.relative_to(Path.cwd()) if path.is_absolute() and path.is_relative_to(Path.cwd()) else path
-    old_lines, new_lines = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    lines = []
-    for line in difflib.unified_diff(
-        old_lines, new_lines, f"a/{name.as_posix().lstrip('/')}", f"b/{name.as_posix().lstrip('/')}"
-    ):
-        lines.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
-    return "".join(lines)

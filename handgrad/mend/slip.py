@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from handgrad.mend.change import unparse
 from handgrad.source.tree import changed
 
-LONGEST = 100  # characters of an example
+LONGEST = 60  # characters of an example
 
 
 class Slip(NamedTuple):

@@ -1,57 +1,128 @@
 """The wrong line of somebody's code, with what should stand there."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from handgrad.mend.change import Change, Place, Replacement
 
+ELSEWHERE = "with another value here every gradient would be right; no small change was found that gives it"
 
-def code_lines(change: Change | None, suspect: Place | None, stage: str = "") -> list[Text]:
+
+@dataclass(frozen=True)
+class CodeLines:
     """Every line that is changed, what stands there underlined, and what should. stage: of a network, the one changed.
 
-    student.py:21, in backward
-      21 |     dz1 = dh * (1 - h)
-         |                     ^ should be h ** 2
-    = the square is missing: `1 - h` where `1 - h ** 2` belongs
+    20 |     dh = dy @ W2
+    21 |     dz1 = dh * (1 - h)
+       |                     ^ should be h ** 2
+       |
+       = the square is missing: `1 - h` where `1 - h ** 2` belongs
+       = with this change every gradient is CERTIFIED
     """
-    if change is None:
-        return [] if suspect is None else point_at(suspect)
-    lines = []
-    for r in change.replacements:
-        lines.append(heading(r.place))
-        lines += quoted(r)
-    lines += [Text(f"= {change.words}")] if change.words else []
-    of = f" of {stage}" if stage else ""
-    lines.append(Text(f"= with this change every gradient{of} is CERTIFIED"))
-    return lines
+
+    change: Change | None
+    suspect: Place | None
+    stage: str = ""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        return self.lines(options.max_width)
+
+    def lines(self, width: int) -> Iterator[Text]:
+        """At most so wide, as far as that can be."""
+        if self.change is None:
+            return self._of_suspect(width)
+        return self._of_change(self.change, width)
+
+    def _of_change(self, change: Change, width: int) -> Iterator[Text]:
+        gutter = max(len(str(r.place.line)) for r in change.replacements)
+        before: Place | None = None
+        for r in change.replacements:
+            if before is not None and (r.place.file, r.place.function) != (before.file, before.function):
+                yield Text(place_word(r.place), "bold")
+            if before is None or before.line < r.place.line - 1:
+                yield from above(r.place, gutter, width)
+            yield from quoted(r, gutter, width)
+            before = r.place
+        yield Text(f"{'':{gutter}} |")
+        yield from reasons(change.words, gutter, width)
+        yield from reasons(f"with this change every gradient{f' of {self.stage}' * bool(self.stage)} is CERTIFIED",
+                           gutter, width)  # fmt: skip
+
+    def _of_suspect(self, width: int) -> Iterator[Text]:
+        if self.suspect is None:
+            return
+        gutter = len(str(self.suspect.line))
+        yield from above(self.suspect, gutter, width)
+        yield Text(cut(f"{self.suspect.line} | {self.suspect.text}", width))
+        yield Text(f"{'':{gutter}} |")
+        yield from reasons(self.suspect.words, gutter, width)
+        yield from reasons(ELSEWHERE, gutter, width)
 
 
-def point_at(place: Place) -> list[Text]:
-    """A line that must be wrong, though it is not known what should stand there."""
-    words = "= with another value here every gradient would be right; no small change was found that gives it"
-    known = [Text(f"= {place.words}")] if place.words else []
-    return [heading(place), Text(f"  {place.line} | {place.text}"), *known, Text(words)]
+def above(place: Place, gutter: int, width: int) -> Iterator[Text]:
+    """The line before it, if there is anything in it."""
+    if place.above.strip():
+        yield Text(cut(f"{place.line - 1:>{gutter}} | {place.above}", width))
 
 
-def heading(place: Place) -> Text:
-    return Text(f"{shown(place.file)}:{place.line}, in {place.function}", "bold")
-
-
-def quoted(r: Replacement) -> list[Text]:
-    """The line, and under it the replacement."""
-    number, text = str(r.place.line), r.place.text
+def quoted(r: Replacement, gutter: int, width: int) -> Iterator[Text]:
+    """The line, and under it the replacement; of a line that is too long, what is around the replacement."""
     start, end = r.place.columns
     mark = "^" * max(1, end - start)
-    words = f"should be {r.after.strip()}" if r.after.strip() else "should not be here"
-    if "\n" in r.after.strip() or "\n" in r.before.strip():
-        below = [f"{mark} should be", *r.after.strip("\n").splitlines()] if r.after.strip() else [f"{mark} {words}"]
+    before, after = r.before.strip(), r.after.strip("\n") if "\n" in r.after.strip() else r.after.strip()
+    words = f"should be {after}" if after else "should not be here"
+    pad, room = f"{'':{gutter}} | ", width - gutter - 3
+    text, start = window(r.place.text, start, end, room)
+    yield Text(f"{r.place.line:>{gutter}} | {text}")
+    if after and ("\n" in after or "\n" in before):
+        shown = [f"{mark} should be", *after.splitlines()]
+    elif start + len(mark) + 1 + len(words) <= room:
+        shown = [f"{mark} {words}"]
     else:
-        below = [f"{mark} {words}"]
-    pad = " " * len(number)
-    found = [Text(f"  {number} | {text}")]
-    found += [Text(f"  {pad} | {' ' * start}{line}", "green") for line in below[:1]]
-    return found + [Text(f"  {pad} | {line}", "green") for line in below[1:]]
+        shown = [mark]
+    yield Text(f"{pad}{cut(' ' * start + shown[0], room)}", "green")
+    indent = " " * min(start, max(0, room - len(words)))
+    folded = wrap(f"{indent}{words}", room, subsequent_indent=f"{indent}          ", break_on_hyphens=False)
+    for line in shown[1:] or (folded if shown == [mark] else []):
+        yield Text(f"{pad}{line}", "green")
+
+
+def window(text: str, start: int, end: int, room: int) -> tuple[str, int]:
+    """So much of a line as there is room for, and where the part from start to end begins in it.
+
+    >>> window("dx = rstd * (a - b.mean() - c)", 26, 27, 20)
+    ('...  - b.mean() - c)', 16)
+    """
+    if len(text) <= room:
+        return text, start
+    first = max(0, min(start, len(text) - room + 4))
+    text, start = (text, start) if not first else (f"... {text[first:]}", start - first + 4)
+    return cut(text, room), start
+
+
+def cut(text: str, room: int) -> str:
+    """
+    >>> cut("dx = dy * 2", 20), cut("dx = dy * 2", 8)
+    ('dx = dy * 2', 'dx = ...')
+    """
+    return text if len(text) <= room else f"{text[: room - 3]}..."
+
+
+def reasons(words: str, gutter: int, width: int) -> Iterator[Text]:
+    """Behind a sign of equality, below the code."""
+    pad = " " * (gutter + 1)
+    for line in wrap(words, width, initial_indent=f"{pad}= ", subsequent_indent=f"{pad}  ", break_on_hyphens=False):
+        yield Text(line)
+
+
+def place_word(place: Place, known: str = "") -> str:
+    """File and line, and the function they are in, if it is another than the one known."""
+    return f"{shown(place.file)}:{place.line}" + ("" if place.function == known else f", in {place.function}")
 
 
 def shown(file: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable
 from io import StringIO
@@ -16,28 +17,45 @@ from manual.files.atomic_write import replacing
 
 Item = TypeVar("Item")
 
-WIDTH = 160  # columns where there is no terminal
+WIDTH = 80  # columns of a report where there is no terminal
+WIDE = 160  # of a wide table there
 
 
 class Lines(Console):
-    """A console whose exit code, where the reader (head, a pager) has seen enough, is not that of a refutation."""
+    """A console that leaves no blanks at the end of a line in a file or a pipe.
+
+    Where the reader (head, a pager) has seen enough, the exit code is not that of a refutation.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        if self.is_terminal:
+            super().print(*objects, **options)
+            return
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        super().print(without_blanks(captured.get()), end="", soft_wrap=True, markup=False)
 
     def on_broken_pipe(self) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(2)
 
 
-def wide_console(*, stderr: bool = False, quiet: bool = False) -> Console:
-    """The terminal; plain lines for a file or a pipe, of a fixed width, and where NO_COLOR is set."""
+def wide_console(*, stderr: bool = False, quiet: bool = False, width: int = WIDE) -> Console:
+    """The terminal; plain lines for a file or a pipe, of this width, and where NO_COLOR is set."""
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
     return Lines(
         highlight=False,
         stderr=stderr,
         quiet=quiet,
-        width=None if terminal else WIDTH,
+        width=None if terminal else width,
         force_jupyter=False,
         force_terminal=False if os.environ.get("NO_COLOR") else None,
     )
+
+
+def report_console(*, stderr: bool = False) -> Console:
+    """The same for reports, which 80 columns are enough for."""
+    return wide_console(stderr=stderr, width=WIDTH)
 
 
 def render(what: RenderableType, *, color: bool, width: int) -> str:
@@ -53,7 +71,16 @@ def render(what: RenderableType, *, color: bool, width: int) -> str:
     console.print(what)
     file = console.file
     assert isinstance(file, StringIO)
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+    return without_blanks(file.getvalue())
+
+
+def without_blanks(text: str) -> str:
+    """Without blanks at the end of lines.
+
+    >>> without_blanks("a  \\nb ")
+    'a\\nb'
+    """
+    return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
 
 
 def print_lines(console: Console, *lines: str) -> None:

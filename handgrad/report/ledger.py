@@ -17,7 +17,7 @@ from rich.text import Text
 from handgrad.html.page import Paged, Shown
 from handgrad.mend.change import Place
 from handgrad.report.code_lines import shown
-from handgrad.report.console import render
+from handgrad.report.console import WIDTH, render
 from handgrad.report.ledger_section import show_ledger
 
 
@@ -95,7 +95,6 @@ class Ledger(Paged):
         return render(ledger_table(self), color=False, width=WIDTH)
 
 
-WIDTH = 80
 STYLES = {LineVerdict.WRONG: "bold red", LineVerdict.INHERITED: "magenta", LineVerdict.UNEXPLAINED: "yellow"}
 COLUMNS = {"line": 4, "variable": 12, "is the": 20, "by hand": 9, "autograd": 9, "apart": 7, "": 13}  # widest
 MEANINGS = {

@@ -3,27 +3,26 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.text import Text
+from rich.console import RenderableType
 
 from handgrad.html.page import Paged, Shown
-from handgrad.judge.compare import StageReport, TensorReport
+from handgrad.judge.compare import StageReport
 from handgrad.judge.planted_error import Control
 from handgrad.judge.promises import Contract
 from handgrad.judge.verdict import Verdict, together
 from handgrad.mend.change import Change, Place
-from handgrad.report.code_lines import code_lines
-from handgrad.report.console import render
+from handgrad.report.console import WIDTH, render
 from handgrad.report.ledger import Ledger, LedgerRow
 from handgrad.report.listing import Listing
 from handgrad.report.sections import heading, sections
-from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
+from handgrad.report.sentence import say_what_is_wrong
+from handgrad.report.stage_rows import StageRow
+from handgrad.report.text import ReportText, broken_contracts
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,11 @@ class Report(Paged):
         return self.change.place if self.change else self.suspect
 
     @property
+    def sentence(self) -> str:
+        """What is wrong, and what is right, in words; empty where no value is wrong."""
+        return say_what_is_wrong(self)
+
+    @property
     def gradients(self) -> Verdict:
         """The verdict on the numbers: stages, connections, directions; certified only with a planted error caught."""
         parts = [row.isolated.verdict for row in self.stages]
@@ -135,8 +139,9 @@ class Report(Paged):
         """Plain dictionaries and lists; values that are not finite as the strings "nan", "inf", "-inf"."""
         plain: dict[str, Any] = as_plain(self)
         two = {"gradients": self.gradients.value, "broken": list(self.broken)}
+        found = {"sentence": self.sentence, "place": as_plain(self.place)}
         ledger = {"ledger": as_plain(self.ledger)} if self.keep_ledger else {}
-        return {"verdict": self.verdict.value, **two, **plain, **ledger}
+        return {"verdict": self.verdict.value, **two, **found, **plain, **ledger}
 
     def to_json(self) -> str:
         """`to_dict` as JSON."""
@@ -146,94 +151,16 @@ class Report(Paged):
         """What its page says."""
         return Shown(f"{self.verdict.value}: {self.name}", heading(self), sections(self, level=2))
 
-    def text(self, *, color: bool = False, width: int = 140) -> str:
-        """The report as a terminal shows it."""
-        return render(self.renderable(), color=color, width=width)
+    def text(self, *, color: bool = False, width: int = WIDTH, verbose: bool = False) -> str:
+        """The report as a terminal shows it. verbose: of a refuted one too, how it was judged and what holds."""
+        return render(self.renderable(verbose=verbose), color=color, width=width)
 
     def __str__(self) -> str:
         return self.text()
 
-    def renderable(self) -> RenderableType:
+    def renderable(self, *, verbose: bool = False) -> RenderableType:
         """The report for a rich console."""
-        stage = self.culprit.name if self.chain and self.culprit else ""
-        parts: list[RenderableType] = [headline(self)]
-        parts += [Padding(line, (0, 0, 0, 2)) for line in code_lines(self.change, self.suspect, stage)]
-        parts += [Padding(Stages(self.stages), (0, 0, 0, 2))] if self.stages else []
-        parts += [Padding(line, (0, 0, 0, 2)) for line in remarks(self)]
-        return Group(*parts)
-
-
-def headline(report: Report) -> Text:
-    """The verdict and what it is about."""
-    where = f"{report.dtype}, {report.library} on {report.device}, seed {report.seed}"
-    verdict = two_verdicts(report.gradients, report.broken)
-    text = Text.assemble((verdict, STYLES[report.verdict]), f"  {report.name}  ({where})")
-    if report.slack != 1:
-        text.append(f"  slack {report.slack:g}: bounds and smallest detectable errors are so many times as large")
-    return text
-
-
-def two_verdicts(gradients: Verdict, broken: Sequence[str]) -> str:
-    """
-    >>> two_verdicts(Verdict.CERTIFIED, ()), two_verdicts(Verdict.CERTIFIED, ["writes into its cache"])
-    ('CERTIFIED', 'gradients CERTIFIED; contract broken: writes into its cache')
-    """
-    return f"gradients {gradients.value}; contract broken: {', '.join(broken)}" if broken else gradients.value
-
-
-def remarks(report: Report) -> list[Text]:
-    """Everything below the table: reasons, the mistake's name, connections, directions, control, notes, the terms."""
-    lines = [Text(f"the stages are not connected: {problem}", "bold red") for problem in report.wiring]
-    for where, c in broken_contracts(report):
-        lines.append(Text(f"contract broken: {where}: {c.name}: {c.detail}", "bold red"))
-    for row in report.stages:
-        for t in row.isolated.tensors:
-            if t.verdict is not Verdict.CERTIFIED:
-                lines.append(reason(row, t))
-        if row.diagnosis is not None and (row.diagnosis.known or not report.change):
-            lines.append(Text(f"{row.name}: {row.diagnosis.words}", "bold"))
-    for row in report.stages:
-        lines.append(Text(f"{row.name}: smallest detectable error (median / 90 %): {smallest_errors(row)}"))
-    if report.contracts:
-        checked = [c for stage in report.contracts for c in stage.contracts if c.held is not None]
-        lines.append(Text(f"contracts: {sum(c.held is True for c in checked)} of {len(checked)} kept"))
-    if report.directions is not None:
-        lines.append(directions_line(report.directions))
-    if report.control is not None:
-        k = report.control
-        word = "caught" if k.caught else "NOT CAUGHT, so nothing here can be believed"
-        at = f"[{','.join(map(str, k.index))}]" if k.index else ""
-        lines.append(Text(f"control: an error of {k.relative:.1e} planted in {k.tensor}{at} of {k.stage} was {word}"))
-    lines += [Text(f"note: {note}") for note in report.notes]
-    return lines + [Text(line, "dim") for line in legend(report.stages)]
-
-
-def smallest_errors(row: StageRow) -> str:
-    """Every tensor's smallest detectable error, relative to the entry: of half and of nine tenths of its entries."""
-    return ", ".join(f"{t.name} {t.floor_median:.0e} / {t.floor_p90:.0e}" for t in row.isolated.tensors)
-
-
-def directions_line(c: DirectionsReport) -> Text:
-    """Test C in one line."""
-    if c.verdict is Verdict.UNRESOLVED:
-        return Text("directions: inconclusive, there is no finite bound", STYLES[c.verdict])
-    text = f"directions: {c.directions - c.outside} of {c.directions} random directions agree with dual numbers, "
-    text += f"worst {c.worst_ratio:.2g} of bound; an error beyond the bound is missed with p = {c.miss_probability:.0e}"
-    return Text(text, "" if c.verdict is Verdict.CERTIFIED else STYLES[c.verdict])
-
-
-def broken_contracts(report: Report) -> list[tuple[str, Contract]]:
-    """Every contract that was not kept, with its stage."""
-    return [(stage.stage, c) for stage in report.contracts for c in stage.contracts if c.held is False]
-
-
-def reason(row: StageRow, t: TensorReport) -> Text:
-    """Why a tensor is not certified, in one line."""
-    at = f"[{','.join(map(str, t.index))}]" if t.index else ""
-    text = f"{row.name}: {t.name}{at} is {t.hand:.9g}, autograd {t.reference:.9g}: "
-    text += f"difference {t.difference:.2g}, rounding bound {t.bound:.2g}"
-    text += f"; {t.outside} of {t.entries} entries outside the bound" if t.outside else ""
-    return Text(text if not t.reason else f"{row.name}: {t.name}: {t.reason}", STYLES[t.verdict])
+        return ReportText(self, verbose)
 
 
 def as_plain(value: Any) -> Any:

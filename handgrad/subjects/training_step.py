@@ -19,8 +19,9 @@ from handgrad.judge.planted_error import Control, plant_error
 from handgrad.judge.promises import OVERWRITES
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
-from handgrad.report.report import Report, broken_contracts, reason
+from handgrad.report.report import Report
 from handgrad.report.stage_rows import StageRow
+from handgrad.report.text import broken_contracts, reason
 from handgrad.subjects.network.judged_stages import describe_raised
 from handgrad.subjects.network.network_run import Point, Run, run_by_hand
 from handgrad.subjects.network.stages import list_stages, name_tensors
@@ -82,7 +83,7 @@ def judge_pass(step: int, point: Point, run: Run, seed: int) -> PassVerdict:
 
 def worst_words(row: StageRow) -> str:
     """The worst tensor of a stage that is not certified."""
-    return reason(row, row.isolated.worst).plain.removeprefix(f"{row.name}: ")
+    return reason(row.isolated.worst)
 
 
 def list_trials(point: Point, run: Run) -> list[tuple[int, Trial]]:

@@ -8,8 +8,9 @@ from rich.text import Text
 
 from handgrad.judge.verdict import Verdict, together
 from handgrad.report.console import count_of
-from handgrad.report.report import Report, two_verdicts
+from handgrad.report.report import Report
 from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
+from handgrad.report.text import two_verdicts
 from handgrad.suite.run import SuiteResult
 
 SENTENCES = {

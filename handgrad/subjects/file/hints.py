@@ -11,7 +11,7 @@ from typing import Any
 
 from handgrad.subjects.file.shapes import Drawn, Kind
 
-AXIS = re.compile(r"\.\.\.|\d+|[#*?]*[^\W\d]\w*(?:=\d+)?")
+AXIS = re.compile(r"\.\.\.|\d+|[#*?]*[^\W\d]\w*(?:=\d+)?|\w+(?:(?:[-+*]|//)\w+)+")
 FLOATS = re.compile(r"B?Float(\d*)|Num|Real|Inexact|Shaped|Annotated")
 INTS = re.compile(r"U?Int\d*|Integer")
 
@@ -29,7 +29,9 @@ def read_hint(hint: Any, scope: Mapping[str, Any]) -> Drawn | None:
     if isinstance(tree, ast.Constant) and isinstance(tree.value, str):  # in quotes once more
         return read_hint(tree.value, scope)
     if isinstance(tree, ast.Tuple):  # "(n, d)"
-        return read_axes(" ".join(ast.unparse(axis) for axis in tree.elts), "")
+        return read_axes(" ".join(ast.unparse(axis).replace(" ", "") for axis in tree.elts), "")
+    if isinstance(hint, str) and not isinstance(tree, ast.Name) and AXIS.fullmatch(text.strip()):  # "4", "4*k"
+        return read_axes(text, "")
     if isinstance(tree, ast.Name):
         if not isinstance(hint, str):
             return None
@@ -66,8 +68,8 @@ def read_axes(text: str, name: str, array: str = "") -> Drawn:
 def read_axis(word: str) -> int | str:
     """A size, or its name without the signs that jaxtyping puts before it; *batch and ... are one axis.
 
-    >>> [read_axis(word) for word in ("4", "n", "#n", "*batch", "...", "rows=4")]
-    [4, 'n', 'n', '*batch', '...', 4]
+    >>> [read_axis(word) for word in ("4", "n", "#n", "*batch", "...", "rows=4", "4*n")]
+    [4, 'n', 'n', '*batch', '...', 4, '4*n']
     """
     name, _, size = word.lstrip("#?").partition("=")
     return int(size or name) if (size or name).isdigit() else name

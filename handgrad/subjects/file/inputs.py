@@ -1,8 +1,10 @@
 """The inputs of one forward pass: what was asked for, else what its type hints say; a default value stays."""
 
+import ast
 import inspect
+import operator
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, count
 from typing import Any
 
@@ -99,9 +101,34 @@ def choose_sizes(drawn: Mapping[str, Drawn], hints: Mapping[str, Drawn]) -> dict
     def size_of(axis: int | str) -> int:
         if isinstance(axis, int):
             return axis
+        if axis not in sizes and set(axis.lstrip("*")) & set("+-*/"):
+            return compute_size(axis, size_of)
         return next(free) if axis == "_" else sizes[axis] if axis in sizes else sizes.setdefault(axis, next(free))
 
     return {name: tuple(map(size_of, d.axes)) for name, d in drawn.items()}
+
+
+def compute_size(axis: str, size_of: Callable[[str], int]) -> int:
+    """A size that is computed from others. Raises ValueError for one that is no size.
+
+    >>> compute_size("4*k+1", {"k": 2}.__getitem__)
+    9
+    """
+
+    def value(node: ast.AST) -> int:
+        if isinstance(node, ast.BinOp):
+            return int(OPERATIONS[type(node.op)](value(node.left), value(node.right)))
+        return node.value if isinstance(node, ast.Constant) else size_of(node.id)  # type: ignore[return-value, attr-defined]
+
+    found = value(ast.parse(axis, mode="eval").body)
+    if found < 1:
+        raise ValueError(f"the size {axis} of a type hint comes out as {found}; give --inputs that make it 1 or more")
+    return found
+
+
+OPERATIONS: Mapping[type, Callable[[int, int], int]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
+}  # fmt: skip
 
 
 def argument_names(pairs: Sequence[Pair]) -> list[str]:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
-from pathlib import Path
+from typing import Any
 
 from handgrad.judge.verdict import Verdict
-from handgrad.mend.change import Change, Place
+from handgrad.mend.change import Change
 from handgrad.report.report import Report
 from handgrad.subjects.file.asked import asked_of
 from handgrad.subjects.file.inputs import choose_inputs
@@ -29,25 +29,16 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A pair with its report, or why there is none."""
+    """A pair with its report, or why there is none. called: with which inputs, in words."""
 
     pair: Pair
     report: Report | None
     problem: str = ""
+    called: str = ""
 
     @property
     def verdict(self) -> Verdict:
         return self.report.verdict if self.report is not None else Verdict.UNRESOLVED
-
-    @property
-    def place(self) -> Place | None:
-        """Where the mistake is, if that was found."""
-        return self.report.place if self.report else None
-
-    def home(self, path: Path) -> Path:
-        """The file of the mistake, if that was found and is another than the one that is judged."""
-        found = Path(self.place.file) if self.place else path
-        return found.resolve() if found.is_file() and found.resolve() != path.resolve() else path
 
     @property
     def change(self) -> Change | None:
@@ -61,16 +52,26 @@ def judge_pair(pair: Pair, options: Options) -> Judged:
         return Judged(pair, None, pair.problem)
     try:
         with redirect_stdout(StringIO()):
-            return Judged(pair, report_on(pair, options))
+            inputs, precision = choose_inputs(pair, asked_of(options.inputs, pair.names), options.seed)
+            return Judged(pair, report_on(pair, inputs, options, precision), called=describe_inputs(inputs))
     except (TypeError, ValueError) as error:  # what verify_function says of arguments that cannot be judged
         return Judged(pair, None, str(error))
     except SystemExit:  # it must not choose the exit code
         return Judged(pair, None, "its code calls sys.exit")
 
 
-def report_on(pair: Pair, options: Options) -> Report:
+def describe_inputs(inputs: Mapping[str, Any]) -> str:
+    """
+    >>> describe_inputs({"x": (4, 3), "s": (), "axis": 1})
+    'x 4x3, s scalar, axis 1'
+    """
+    shapes = {name: getattr(value, "shape", value) for name, value in inputs.items()}
+    words = {n: ("x".join(map(str, s)) or "scalar") if isinstance(s, tuple) else str(s) for n, s in shapes.items()}
+    return ", ".join(f"{name} {word}" for name, word in words.items())
+
+
+def report_on(pair: Pair, inputs: Mapping[str, Any], options: Options, precision: str | None) -> Report:
     """The report of `verify_function`."""
-    inputs, precision = choose_inputs(pair, asked_of(options.inputs, pair.names), options.seed)
     return verify_function(
         pair.forward,
         pair.backward,

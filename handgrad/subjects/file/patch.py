@@ -1,11 +1,12 @@
-"""The changes found in one file as one patch, as `git apply` takes it."""
+"""The changes found as one patch, as `git apply` takes it."""
 
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import unified_diff
 from pathlib import Path
+
+from handgrad.mend.change import Change
+from handgrad.mend.diff import name_in_diff, write_diff
 
 HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+")
 
@@ -19,8 +20,19 @@ class Edit:
     lines: tuple[str, ...]
 
 
+def write_patch(changes: Iterable[Change]) -> str:
+    """All changes as one patch; each file that is changed comes once."""
+    of_file: dict[str, list[str]] = {}
+    for change in changes:
+        sections = re.split(r"^(?=diff --git )", change.diff, flags=re.MULTILINE)
+        for file in dict.fromkeys(r.place.file for r in change.replacements):
+            head = f"diff --git a/{name_in_diff(Path(file))} b/"
+            of_file.setdefault(file, []).extend(section for section in sections if section.startswith(head))
+    return "".join(join_changes(Path(file), diffs) for file, diffs in of_file.items())
+
+
 def join_changes(path: Path, diffs: Sequence[str]) -> str:
-    """One unified diff of the file, its name relative to the working directory; "" if nothing changes.
+    """One diff of the file; "" if nothing changes.
 
     Of two changes of the same lines the first stays: the second belongs to a file without it.
     """
@@ -34,10 +46,7 @@ def join_changes(path: Path, diffs: Sequence[str]) -> str:
         new[edit.start : edit.stop] = [line + end for line in edit.lines]
     if new and old and not old[-1].endswith("\n") and new[-1].rstrip() == old[-1]:
         new[-1] = old[-1]
-    name = Path(os.path.relpath(path)).as_posix()
-    tab = "\t" if " " in name else ""  # as git writes it
-    lines = unified_diff(old, new, f"a/{name}{tab}", f"b/{name}{tab}")
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+    return write_diff(path, old, new)
 
 
 def read_edits(diff: str) -> Iterator[Edit]:

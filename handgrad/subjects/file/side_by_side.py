@@ -7,8 +7,8 @@ from rich.text import Text
 
 from handgrad.judge.verdict import Verdict
 from handgrad.report.ledger import ledger_table
-from handgrad.report.report import two_verdicts
 from handgrad.report.stage_rows import STYLES
+from handgrad.report.text import two_verdicts
 from handgrad.subjects.file.judge import Judged
 
 

@@ -13,22 +13,29 @@ from handgrad.judge.verdict import Verdict, together
 from handgrad.report.console import count_of
 from handgrad.report.report import Report
 from handgrad.report.stage_rows import STYLES
+from handgrad.report.text import ReportText
 from handgrad.report.versions import list_versions
 from handgrad.subjects.file.judge import Judged
 
 
-def show(judged: Judged, path: Path) -> RenderableType:
-    """The line of what is certified, the whole report of what is not, or what is missing."""
-    line_number = judged.place.line if judged.place else judged.pair.line
-    name = f"{judged.pair.name}  ({judged.home(path)}:{line_number})"
+def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType:
+    """The line of what is certified, the report of what is not, or what is missing."""
+    where = f"{path}:{judged.pair.line}"
     if judged.report is None:
-        return Text.assemble(("not judged", STYLES[Verdict.UNRESOLVED]), f"  {name}  {judged.problem}")
+        head = ("not judged", STYLES[Verdict.UNRESOLVED])
+        return Text.assemble(head, f"  {judged.pair.name}  ({where})  {judged.problem}")
     report, kept = judged.report, untested(judged)
-    if report.verdict is not Verdict.CERTIFIED:
-        whole = replace(report, name=name, notes=(*report.notes, kept) if kept else report.notes).renderable()
-        return Group(whole, Text(""))
-    line = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {name}  {measure(report)}")
-    return line.append(f"; {kept}" if kept else "")
+    if report.verdict is not Verdict.CERTIFIED or verbose:
+        called = f"called with {judged.called}; --inputs asks for others" if stopped(report) else ""
+        notes = (*report.notes, *(note for note in (called, kept) if note))
+        return Group(ReportText(replace(report, notes=notes), verbose, where), "")
+    line = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {judged.pair.name}  ({where})  ")
+    return line.append(measure(report)).append(f"; {kept}" if kept else "")
+
+
+def stopped(report: Report) -> bool:
+    """Whether the code raised an exception, which the shapes of its inputs may explain."""
+    return any(" raised " in t.reason for row in report.stages for t in row.isolated.tensors)
 
 
 def measure(report: Report) -> str:

@@ -17,6 +17,7 @@ import pytest
 
 from handgrad.cli import main
 from handgrad.mend.change import Change, Place, Replacement
+from handgrad.mend.diff import write_diff
 from handgrad.subjects.file import judge
 from handgrad.subjects.function.verify import verify_function
 
@@ -83,8 +84,12 @@ def test_the_whole_report_for_what_is_wrong_and_a_line_for_what_has_no_inputs(
     Path("student.py").write_text(WRONG + MORE)
     assert main(["check", "student.py", "--seed", "1", "--json", "found.json"]) == 1
     out = capsys.readouterr().out
-    assert out.startswith("REFUTED  tanh_backward  (student.py:9)  (float64, numpy on cpu, seed 1)\n")
+    first, sentence = out.splitlines()[:2]
+    assert first == "REFUTED  tanh_backward" + " " * 46 + "student.py:9"
+    assert len(first) == 80
+    assert sentence == "  dz is wrong."
     assert "the square is missing" in out
+    assert "\n  float64, numpy on cpu, seed 1\n" in out
     needs = "not judged  double_backward  (student.py:17)  x has no type hint with a shape; give --inputs x=4x3"
     assert out.splitlines()[-2:] == [needs, "2 functions: 1 REFUTED, 1 not judged, seed 1"]
     found = json.loads(Path("found.json").read_text())
@@ -175,17 +180,6 @@ def test_options_reach_the_judge(here: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert asked["mend"] is None
 
 
-DIFF = """--- whatever
-+++ whatever
-@@ -8,4 +8,4 @@
- 
- def tanh_backward(dh, h):
--    return dh * (1 - h)
-+    return dh * (1 - h * h)
- 
-"""
-
-
 @pytest.fixture
 def mended(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     """mended(file): every judgement finds this change of that file."""
@@ -193,29 +187,63 @@ def mended(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     def change(file: Path) -> None:
         def judged(*args: Any, mend: float, **more: Any) -> Any:
             report = verify_function(*args, mend=0, **more)
-            place = Place(str(file), 10, "tanh_backward")
-            return replace(report, change=Change((Replacement(place, "h", "h * h"),), DIFF, "the square is missing"))
+            line = WRONG.splitlines()[9]
+            place = Place(str(file), 10, "tanh_backward", line, (line.index("h)"), line.index(")", -1)))
+            diff = write_diff(file, WRONG.splitlines(True), TANH.splitlines(True))
+            found = Change((Replacement(place, "h", "h * h"),), diff, "the square is missing")
+            return replace(report, change=found)
 
         monkeypatch.setattr(judge, "verify_function", judged)
 
     return change
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-def test_the_patch_alone_is_printed_and_git_applies_it(
+def test_the_change_stands_below_its_line(
     here: Path, mended: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path("student.py").write_text(WRONG)
+    mended(Path("student.py"))
+    assert main(["check", "student.py", "--seed", "1"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "REFUTED  tanh_backward" + " " * 45 + "student.py:10"
+    assert lines[1:9] == [
+        "  dz is not the gradient of z.",
+        "",
+        "  10 |     return dh * (1 - h)",
+        "     |                      ^ should be h * h",
+        "     |",
+        "     = the square is missing",
+        "     = with this change every gradient is CERTIFIED",
+        "",
+    ]
+    assert re.match(r"  dz\[\d,\d\] is \S+, autograd \S+; 12 of 12 entries are wrong$", lines[9])
+    assert lines[10:] == ["  float64, numpy on cpu, seed 1", "", "1 function: 1 REFUTED, seed 1"]
+    assert main(["check", "student.py", "--seed", "1", "-v"]) == 1
+    more = capsys.readouterr().out
+    assert all(words in more for words in ("smallest detectable error", "contracts: ", "control: ", "note: judged by "))
+    assert not any(line.endswith(" ") or len(line) > 80 for line in more.splitlines())
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+@pytest.mark.parametrize("checked", [".", "my code"])
+@pytest.mark.parametrize("applied", [".", "my code"])
+def test_git_applies_the_patch_anywhere_above_the_file(
+    here: Path, mended: Callable[[Path], None], capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, checked: str, applied: str,
+) -> None:  # fmt: skip
     file = here / "my code" / "student.py"
     file.parent.mkdir()
     file.write_text(WRONG)
+    subprocess.run(["git", "init", "-q"], check=True, cwd=here)
     mended(file)
-    assert main(["check", str(file), "--diff"]) == 1
+    monkeypatch.chdir(here / checked)
+    assert main(["check", str(file.relative_to(here / checked)), "--diff"]) == 1
     out, err = capsys.readouterr()
-    assert out.startswith("--- a/my code/student.py\t\n+++ b/my code/student.py\t\n@@ ")
-    assert f"REFUTED  tanh_backward  ({file}:10)" in err
+    assert out.startswith("diff --git a/my code/student.py b/my code/student.py\n--- a/my code/student.py\t\n+++ b/")
+    assert "REFUTED  tanh_backward" in err
     assert "1 function: 1 REFUTED" in err
     assert file.read_text() == WRONG
-    subprocess.run(["git", "apply"], input=out, text=True, check=True, cwd=here)
+    subprocess.run(["git", "apply"], input=out, text=True, check=True, cwd=here / applied)
     assert file.read_text() == TANH
 
 
@@ -229,8 +257,8 @@ def test_a_change_of_a_neighbour_is_a_patch_of_that(
     mended(here / "beside.py")
     assert main(["check", "student.py", "--diff"]) == 1
     out, err = capsys.readouterr()
-    assert out.startswith("--- a/beside.py\n+++ b/beside.py\n@@ ")
-    assert f"REFUTED  Linear  ({here / 'beside.py'}:10)" in err
+    assert out.startswith("diff --git a/beside.py b/beside.py\n--- a/beside.py\n+++ b/beside.py\n@@ ")
+    assert re.match(r"REFUTED  Linear +beside.py:10, in tanh_backward\n", err)
     assert Path("beside.py").read_text() == WRONG
 
 

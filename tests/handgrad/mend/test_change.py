@@ -61,7 +61,9 @@ def test_the_line_and_what_should_stand_there():
     assert report.place is not None
     assert (report.place.file, report.place.line) == (__file__, line_of(square_missing, "dz1 = "))
     assert report.place.function == "square_missing"
-    text = report.text(width=80)
+    text = report.text()
+    assert report.sentence.startswith("dz1 is not the gradient of z1; ")
+    assert report.sentence in " ".join(text.split())
     assert "dz1 = dh * (1 - h)\n" in text
     assert "^ should be h ** 2" in text
     assert "= the square is missing: `1 - h` where `1 - h ** 2` belongs" in text

@@ -24,7 +24,7 @@ def reports(broken, batch):
 
 
 def test_text_says_where_and_by_how_much(reports):
-    right, wrong = (report.text() for report in reports)
+    right, wrong = (report.text(width=140) for report in reports)
     assert right.startswith("CERTIFIED  Linear - Tanh - Linear - HalfSquaredError  (float64, numpy on cpu, seed 4)")
     assert re.search(r"control: an error of \d\.\de-1\d planted in \w+(\[[\d,]+\])? of .* was caught", right)
     assert "20 of 20 random directions" in right

@@ -273,7 +273,7 @@ def test_a_number_where_an_array_belongs_is_refuted_in_words(which, tensor):
     x, target = rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
     report = verify(network, network.init(0), x, target, HalfSquaredError(), seed=0)
     assert report.verdict is Verdict.REFUTED
-    assert f"{tensor}: got a number of type int, expected an array of shape (4, 2)" in report.text()
+    assert f"{tensor}: got a number of type int, expected an array of shape (4, 2)" in report.text(width=10_000)
 
 
 def test_a_loss_that_is_a_wrong_number_is_refuted():

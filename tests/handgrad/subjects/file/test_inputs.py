@@ -86,6 +86,11 @@ def test_what_is_asked_of_one_function_comes_before_what_is_asked_of_all() -> No
         "(n, d)": Drawn(("n", "d")),
         "n, 4": Drawn(("n", 4)),
         "n": Drawn(("n",)),
+        "4": Drawn((4,)),
+        "4*n": Drawn(("4*n",)),
+        "d 4*n": Drawn(("d", "4*n")),
+        "(d, 4 * n)": Drawn(("d", "4*n")),
+        "Float[Array, 'n+1 2']": Drawn(("n+1", 2)),
         "()": Drawn(()),
         "Batch": Drawn(("b",)),
         "np.ndarray": None,
@@ -113,6 +118,7 @@ def test_a_name_has_one_size_and_each_its_own() -> None:
     found = inputs("x: 'n d', W: 'd m', b: 'm', c: '4 k', r: '*batch n'")
     assert found == {"x": (3, 5), "W": (5, 2), "b": (2,), "c": (4, 6), "r": (7, 3)}
     assert inputs("x: '_ _'") == {"x": (3, 4)}
+    assert inputs("W: 'd 4*n', h: 'n'") == {"W": (3, 16), "h": (4,)}
 
 
 def test_a_shape_that_is_asked_for_decides_the_sizes_of_the_others() -> None:
@@ -184,7 +190,8 @@ def test_it_is_float32_in_jax_that_was_not_told_otherwise() -> None:
         "x: 'n', W, b: list": "W, b have no type hints with shapes; give --inputs W=4x3 b=4x3",
         "x, k: int": "x, k have no type hints with shapes; give --inputs x=4x3 k=2",
         "*x": "the names of its arguments are not known",
-        "x: 'Float[Array, \"n+1\"]'": "x: the size 'n+1' of its type hint is not understood; give --inputs x=4x3",
+        "x: 'Float[Array, \"n^2\"]'": "x: the size 'n^2' of its type hint is not understood; give --inputs x=4x3",
+        "x: 'n-3'": "the size n-3 of a type hint comes out as 0; give --inputs",
         "x: 'Complex64[Array, \"n\"]'": "x: its type hint asks for Complex64, expected real numbers",
     }.items(),
 )

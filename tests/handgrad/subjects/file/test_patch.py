@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from handgrad.subjects.file.patch import join_changes
+from handgrad.mend.change import Change, Place, Replacement
+from handgrad.mend.diff import write_diff
+from handgrad.subjects.file.patch import join_changes, write_patch
 
 LINES = [f"line {i}\n" for i in range(12)]
 
@@ -27,8 +29,9 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_changes_beside_each_other(file: Path) -> None:
     diffs = [change(LINES, 4, 5, "new\n", "newer\n"), change(LINES, 1, 2), change(LINES, 5, 5, "between\n")]
     whole = [LINES[0], *LINES[2:4], "new\n", "newer\n", "between\n", *LINES[5:]]
-    names = ("a/folder/student.py", "b/folder/student.py")
-    assert join_changes(file, diffs) == "".join(unified_diff(LINES, whole, *names))
+    name = "folder/student.py"
+    head = f"diff --git a/{name} b/{name}\n"
+    assert join_changes(file, diffs) == head + "".join(unified_diff(LINES, whole, f"a/{name}", f"b/{name}"))
 
 
 def test_the_same_change_twice_and_two_of_the_same_line(file: Path) -> None:
@@ -52,12 +55,21 @@ def test_no_change_is_no_patch(file: Path) -> None:
 def test_a_last_line_without_an_end(file: Path) -> None:
     file.write_text("a\nb")
     found = join_changes(file, ["--- x\n+++ y\n@@ -1,2 +1,2 @@\n-a\n+c\n b\n\\ No newline at end of file\n"])
-    assert found.splitlines()[3:] == ["-a", "+c", " b", "\\ No newline at end of file"]
+    assert found.splitlines()[4:] == ["-a", "+c", " b", "\\ No newline at end of file"]
     found = join_changes(file, ["--- x\n+++ y\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n"])
-    assert found.splitlines()[3:] == [" a", "-b", "\\ No newline at end of file", "+c"]
+    assert found.splitlines()[4:] == [" a", "-b", "\\ No newline at end of file", "+c"]
 
 
 def test_lines_that_end_as_on_windows(file: Path) -> None:
     file.write_bytes(b"a\r\nb\r\nc\r\n")
     found = join_changes(file, [change(["a\n", "b\n", "c\n"], 1, 2, "d\n")])
-    assert found.split("\n")[3:] == [" a\r", "-b\r", "+d\r", " c\r", ""]
+    assert found.split("\n")[4:] == [" a\r", "-b\r", "+d\r", " c\r", ""]
+
+
+def test_a_change_of_two_files(file: Path) -> None:
+    beside = file.with_name("beside.py")
+    beside.write_text("a\nb\n")
+    diff = write_diff(file, LINES, ["new\n", *LINES[1:]]) + write_diff(beside, ["a\n", "b\n"], ["a\n", "c\n"])
+    places = [Place(str(path), 1, "f") for path in (file, beside)]
+    found = Change(tuple(Replacement(place, "", "") for place in places), diff)
+    assert write_patch([found]) == write_patch([found, found]) == diff

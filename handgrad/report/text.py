@@ -1,0 +1,183 @@
+"""A report as text: the sentence, the place, the change, then the numbers.
+
+Of what is not certified the rest (how it was judged, the smallest detectable errors, what holds) is left out unless
+asked for; of what is, that is what there is to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.text import Text
+
+from handgrad.judge.compare import TensorReport
+from handgrad.judge.promises import Contract
+from handgrad.judge.verdict import Verdict
+from handgrad.report.code_lines import CodeLines, place_word
+from handgrad.report.sentence import say_what_is_wrong
+from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
+
+if TYPE_CHECKING:
+    from handgrad.report.report import DirectionsReport, Report
+
+WIDEST = 100  # columns from the verdict to the place in the first line
+HOW = "judged by "  # a note that says how it was judged, and nothing of what was found
+MOST = 4  # lines of numbers
+
+
+@dataclass(frozen=True)
+class ReportText:
+    """For a rich console. where: the file and line of what was judged; of the mistake if empty, where that is known."""
+
+    report: Report
+    verbose: bool = False
+    where: str = ""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        r = self.report
+        where = place_word(r.place, r.name) if r.place else self.where
+        yield headline(r) if not where else two_sides(first_words(r), where, min(options.max_width, WIDEST))
+        brief = r.verdict is not Verdict.CERTIFIED and not self.verbose
+        parts = [*wrong_lines(r), *code(r), *numbers(r, brief=brief), *rest(r, brief=brief)]
+        if where:
+            parts.append(Text(circumstances(r), "dim"))
+        yield from (part if part == "" else Padding(part, (0, 0, 0, 2)) for part in parts)
+
+
+def headline(report: Report) -> Text:
+    """The verdict, what it is about, and where it was judged."""
+    return first_words(report).append(f"  ({circumstances(report)})")
+
+
+def first_words(report: Report) -> Text:
+    verdict = two_verdicts(report.gradients, report.broken)
+    return Text.assemble((verdict, STYLES[report.verdict]), f"  {report.name}")
+
+
+def circumstances(report: Report) -> str:
+    """Precision, library, device and seed."""
+    words = f"{report.dtype}, {report.library} on {report.device}, seed {report.seed}"
+    if report.slack != 1:
+        words += f"; slack {report.slack:g}: bounds and smallest detectable errors are so many times as large"
+    return words
+
+
+def two_sides(left: Text, right: str, width: int) -> Text:
+    """One line with its second part at the right end, two blanks between them at least."""
+    return left.append(" " * max(2, width - len(left) - len(right))).append(right, "bold")
+
+
+def two_verdicts(gradients: Verdict, broken: Sequence[str]) -> str:
+    """
+    >>> two_verdicts(Verdict.CERTIFIED, ()), two_verdicts(Verdict.CERTIFIED, ["writes into its cache"])
+    ('CERTIFIED', 'gradients CERTIFIED; contract broken: writes into its cache')
+    """
+    return f"gradients {gradients.value}; contract broken: {', '.join(broken)}" if broken else gradients.value
+
+
+def wrong_lines(report: Report) -> Iterator[Text]:
+    """What is wrong, in words."""
+    if sentence := say_what_is_wrong(report):
+        yield Text(sentence, "bold")
+    for problem in report.wiring:
+        yield Text(f"the stages are not connected: {problem}", "bold red")
+    for where, c in broken_contracts(report):
+        yield Text(f"contract broken: {where}: {c.name}: {c.detail}", "bold red")
+
+
+def code(report: Report) -> Iterator[RenderableType]:
+    """The line and the change, between empty lines."""
+    if report.place is not None:
+        stage = report.culprit.name if report.chain and report.culprit else ""
+        yield from ("", CodeLines(report.change, report.suspect, stage), "")
+
+
+def numbers(report: Report, *, brief: bool) -> Iterator[RenderableType]:
+    """Every stage, then the worst entry of each result that is not certified, and the name of the mistake."""
+    if report.stages and (report.chain or not brief):
+        yield Stages(report.stages)
+    told: Callable[[StageRow], str] = partial(before, report) if brief else lambda row: f"{row.name}: "
+    judged = [(row, t) for row in report.stages for t in row.isolated.tensors]
+    wrong = [(row, t) for row, t in judged if t.verdict is not Verdict.CERTIFIED]
+    for row, t in wrong[:MOST] if brief else wrong:
+        words = reason(t) if report.chain or not brief else worst_entry(t)
+        yield Text(f"{told(row)}{words}", STYLES[t.verdict])
+    if brief and len(wrong) > MOST:
+        yield Text(f"and {len(wrong) - MOST} more")
+    for row in report.stages:
+        if row.diagnosis is not None and not (brief and report.change):
+            yield Text(f"{told(row)}{row.diagnosis.words}", "bold")
+
+
+def before(report: Report, row: StageRow) -> str:
+    """Which stage, or which inputs, is told of; of a function's first inputs there is no need to say."""
+    return "" if not report.chain and row is report.stages[0] else f"{row.name}: "
+
+
+def rest(report: Report, *, brief: bool) -> Iterator[Text]:
+    """How small an error would have been seen, contracts, directions, the planted error, notes, the terms."""
+    along, control = report.directions, report.control
+    if not brief:
+        for row in report.stages:
+            yield Text(f"{row.name}: smallest detectable error (median / 90 %): {smallest_errors(row)}")
+        if report.contracts:
+            checked = [c for stage in report.contracts for c in stage.contracts if c.held is not None]
+            yield Text(f"contracts: {sum(c.held is True for c in checked)} of {len(checked)} kept")
+    if along is not None and not (brief and along.verdict is Verdict.CERTIFIED):
+        yield directions_line(along)
+    if control is not None and not (brief and control.caught):
+        word = "caught" if control.caught else "NOT CAUGHT, so nothing here can be believed"
+        at = f"{control.tensor}{index_word(control.index)} of {control.stage}"
+        yield Text(f"control: an error of {control.relative:.1e} planted in {at} was {word}")
+    for note in report.notes:
+        if not (brief and note.startswith(HOW)):
+            yield Text(f"note: {note}")
+    if report.chain or not brief:
+        yield from (Text(line, "dim") for line in legend(report.stages))
+
+
+def smallest_errors(row: StageRow) -> str:
+    """Every tensor's smallest detectable error, relative to the entry: of half and of nine tenths of its entries."""
+    return ", ".join(f"{t.name} {t.floor_median:.0e} / {t.floor_p90:.0e}" for t in row.isolated.tensors)
+
+
+def directions_line(c: DirectionsReport) -> Text:
+    """Test C in one line."""
+    if c.verdict is Verdict.UNRESOLVED:
+        return Text("directions: inconclusive, there is no finite bound", STYLES[c.verdict])
+    text = f"directions: {c.directions - c.outside} of {c.directions} random directions agree with dual numbers, "
+    text += f"worst {c.worst_ratio:.2g} of bound; an error beyond the bound is missed with p = {c.miss_probability:.0e}"
+    return Text(text, "" if c.verdict is Verdict.CERTIFIED else STYLES[c.verdict])
+
+
+def broken_contracts(report: Report) -> list[tuple[str, Contract]]:
+    """Every contract that was not kept, with its stage."""
+    return [(stage.stage, c) for stage in report.contracts for c in stage.contracts if c.held is False]
+
+
+def reason(t: TensorReport) -> str:
+    """Why a tensor is not certified, in one line."""
+    text = f"{t.name}{index_word(t.index)} is {t.hand:.9g}, autograd {t.reference:.9g}: "
+    text += f"difference {t.difference:.2g}, rounding bound {t.bound:.2g}"
+    text += f"; {t.outside} of {t.entries} entries outside the bound" if t.outside else ""
+    return text if not t.reason else f"{t.name}: {t.reason}"
+
+
+def worst_entry(t: TensorReport) -> str:
+    """The same in few words."""
+    text = f"{t.name}{index_word(t.index)} is {t.hand:.7g}, autograd {t.reference:.7g}"
+    text += f"; {t.outside} of {t.entries} entries are wrong" if t.outside else ""
+    return text if not t.reason else f"{t.name}: {t.reason}"
+
+
+def index_word(index: Sequence[int]) -> str:
+    """
+    >>> index_word((2, 0)), index_word(())
+    ('[2,0]', '')
+    """
+    return f"[{','.join(map(str, index))}]" if index else ""

@@ -1,0 +1,82 @@
+"""The first sentence: what is not the gradient of what, what is wrong because of it, what is right."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from handgrad import verify, verify_function
+from handgrad.mend.change import Change, Replacement
+from handgrad.report.report import Report
+from manual import HalfSquaredError, Network, mlp
+
+SHAPES = [(4, 3), (5, 3), (5,), (2, 5)]
+
+
+def two_layers(x, W1, b1, W2):
+    z = x @ W1.T + b1
+    h = np.tanh(z)
+    return h @ W2.T, (x, h, W1, W2)
+
+
+def square_missing(dy, cache):
+    x, h, W1, W2 = cache
+    dW2 = dy.T @ h
+    dh = dy @ W2
+    dz = dh * (1 - h)
+    return dz @ W1, dz.T @ x, dz.sum(0), dW2
+
+
+def one_sum_missing(dy, cache):
+    x, h, W1, W2 = cache
+    dz = (dy @ W2) * (1 - h**2)
+    return dz @ W1, dz.T @ x, 2 * dz.sum(0), dy.T @ h
+
+
+def located(report: Report) -> Report:
+    """With the line that the ledger finds."""
+    assert report.ledger.suspect is not None
+    return replace(report, suspect=report.ledger.suspect)
+
+
+def test_a_value_inside_makes_results_wrong():
+    report = verify_function(two_layers, square_missing, inputs=SHAPES, seed=1, mend=0)
+    assert report.sentence == "dx, dW1 and db1 are wrong. dW2 is right."
+    found = located(report)
+    words = "dz is not the gradient of z; dx, dW1 and db1 are wrong because of it. dW2 is right."
+    assert found.sentence == words
+    assert found.to_dict()["sentence"] == words
+    assert found.to_dict()["place"]["text"] == "    dz = dh * (1 - h)"
+    assert found.to_dict()["place"]["above"] == "    dh = dy @ W2"
+    assert [row["verdict"] for row in found.to_dict()["ledger"]["rows"]].count("wrong") == 1
+    assert words in " ".join(found.text().split())
+
+
+def test_of_several_places_none_is_the_cause():
+    found = located(verify_function(two_layers, square_missing, inputs=SHAPES, seed=1, mend=0))
+    assert found.suspect is not None
+    two = Change((Replacement(found.suspect, "h", "h ** 2"), Replacement(found.suspect, "h", "h ** 2")), "")
+    assert replace(found, change=two, suspect=None).sentence == "dx, dW1 and db1 are wrong. dW2 is right."
+
+
+def test_a_result_that_is_returned_has_its_own_name():
+    report = verify_function(two_layers, one_sum_missing, inputs=SHAPES, seed=1, mend=0)
+    assert located(report).sentence == "db1 is not the gradient of b1. dx, dW1 and dW2 are right."
+
+
+def test_what_is_wrong_at_special_inputs_alone():
+    report = verify_function(
+        lambda x: (np.maximum(x, 0), x), lambda dy, x: dy * (x >= 0), inputs=[(4, 3)], seed=1, mend=0
+    )
+    wrong = [row.name for row in report.stages if row.isolated.verdict.value == "REFUTED"]
+    if wrong:
+        assert report.sentence.startswith(f"At {wrong[0]}: dx is wrong.")
+        assert report.sentence.endswith(" At ordinary all is right.")
+
+
+def test_of_a_network_the_stage(broken, batch):
+    net = mlp([3, 4, 2], "tanh")
+    params, x, t = batch(net)
+    wrong = broken(net.layers[1], lambda self, p, cache, dh: (dh + 0, {}))
+    report = verify(Network((net.layers[0], wrong, net.layers[2])), params, x, t, HalfSquaredError(), seed=4, mend=0)
+    assert report.sentence == "h1 = Tanh: dz1 is wrong. Every other stage is right by itself."
+    assert verify(net, params, x, t, HalfSquaredError(), seed=4).sentence == ""
