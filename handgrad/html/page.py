@@ -4,7 +4,7 @@ The page may load nothing and run nothing but what stands in it; its own policy 
 """
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -26,6 +26,8 @@ class Shown(NamedTuple):
 class Paged:
     """What can be shown as a page, by itself or in a notebook."""
 
+    _repr_pretty_: Callable[..., None]
+
     def shown(self) -> Shown:
         """What its page says."""
         raise NotImplementedError
@@ -38,7 +40,11 @@ class Paged:
         """The same in a notebook, where it is the last expression of a cell."""
         return fragment(self.shown())
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+    def __init_subclass__(cls) -> None:
+        """IPython asks each class in turn, and would find the __repr__ of a dataclass before what stands here."""
+        cls._repr_pretty_ = cls.show_text
+
+    def show_text(self, printer: Any, cycle: bool) -> None:
         """Its text, where IPython has no browser."""
         printer.text(str(self).rstrip("\n"))
 
