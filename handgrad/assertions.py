@@ -13,7 +13,7 @@ class NotCertified(AssertionError):
     """What `assert_verified` raises, with the report."""
 
     def __init__(self, report: Report) -> None:
-        super().__init__(f"\n{report.text()}")
+        super().__init__(report.text())
         self.report = report
 
 

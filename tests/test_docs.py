@@ -6,9 +6,7 @@
 import doctest
 import re
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
 from fractions import Fraction
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from handgrad.judge import constants
 from handgrad.judge.rules import VERDICT_RULES
 from handgrad.mend import constants as mend_constants
 from handgrad.subjects.network.special_values import SPECIAL
+from tests.test_readme import with_report
 
 ROOT = Path(__file__).resolve().parents[1]
 METHOD = ROOT / "docs" / "method.md"
@@ -92,36 +91,9 @@ def section(name: str) -> re.Pattern[str]:
     return re.compile(rf"(<!-- {name} -->\n)(.*?)\n?(<!-- end {name} -->)", re.DOTALL)
 
 
-REPORT = re.compile(r"```python\n((?:(?!```).)*?print\((?:(?!```).)*?)```\n\n```text\n(.*?)```", re.DOTALL)
-
-
-def report_of(program: str) -> str:
-    """The first eight lines that the README's program prints."""
-    printed = StringIO()
-    with redirect_stdout(printed):
-        exec(compile(program, "README.md", "exec"), {})
-    return "".join(printed.getvalue().splitlines(keepends=True)[:8])
-
-
-def without_numbers(report: str) -> list[str]:
-    """Its words; the last digits are not the same on every machine, and lines may break elsewhere."""
-    return re.sub(r"\d[\d.]*(e[-+]\d+)?", "#", report).split()
-
-
-def test_the_report_in_the_readme_is_real() -> None:
-    found = REPORT.search(README.read_text("utf-8"))
-    assert found is not None, "README.md has no program with its report below"
-    words = "README.md: the report is not what the program prints; python -m tests.test_docs writes it anew"
-    assert without_numbers(found[2]) == without_numbers(report_of(found[1])), words
-    assert found[2].startswith("REFUTED")
-
-
 def write() -> None:
     """Every generated part of docs/method.md and of the README, as the code has it now."""
-    readme = README.read_text("utf-8")
-    found = REPORT.search(readme)
-    assert found is not None
-    README.write_text(readme[: found.start(2)] + report_of(found[1]) + readme[found.end(2) :], "utf-8")
+    README.write_text(with_report(README.read_text("utf-8")), "utf-8")
     page = METHOD.read_text("utf-8")
     for name, text in GENERATED.items():
         page = section(name).sub(lambda found, text=text: f"{found[1]}{text}\n{found[3]}", page)

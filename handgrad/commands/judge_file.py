@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from handgrad.report.console import print_lines, report_console, write_json, write_page
+from handgrad.report.console import print_lines, report_console, show_waiting, write_json, write_page
 from handgrad.subjects.file.asked import GRAMMAR, read_inputs
 from handgrad.subjects.file.inputs import argument_names
 from handgrad.subjects.file.judge import Judged, Options, judge_pair
@@ -46,7 +46,8 @@ def judge_file(args: argparse.Namespace, console: Console, options: Options, sho
             for name, line, expected in list_lonely(file):
                 print_lines(console, describe_lonely(name, f"{args.file}:{line}", expected))
             for pair in pairs:
-                found.append(judge_pair(pair, options))
+                with show_waiting(f"judging {pair.name}"):
+                    found.append(judge_pair(pair, options))
                 shown = show(found[-1], args.file)
                 console.print(shown, soft_wrap=isinstance(shown, Text))
             if args.json is not None:  # while the file is there: a ledger is kept when it is asked for

@@ -1,5 +1,6 @@
 """What was found, as an object, text and JSON; never a judgement, and nothing that a judgement needs.
 
-report.py is a report with its text and its JSON, stage_rows.py a stage's lines in it; ledger.py a backward pass line
-by line, as data and as a table; console.py is where commands print.
+report.py is a report as an object and as JSON. text.py is its text: sentence.py says what is wrong, code_lines.py shows
+the line and the change, stage_rows.py a stage. ledger.py is a backward pass line by line, as data and as a table;
+console.py is where commands print.
 """

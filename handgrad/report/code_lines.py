@@ -1,5 +1,6 @@
 """The wrong line of somebody's code, with what should stand there."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,14 @@ def place_word(place: Place, known: str = "") -> str:
 
 
 def shown(file: str) -> str:
-    """The path as seen from the working directory, if it is below it."""
+    """The path as seen from the working directory, if it is below it; a notebook's cell as the notebook calls it.
+
+    >>> shown("<ipython-input-3-1f2e>"), shown("/tmp/ipykernel_7/99.py")
+    ('In [3]', 'cell')
+    """
     path = Path(file)
+    if cell := re.fullmatch(r"<ipython-input-(\d+)-.*>", file):
+        return f"In [{cell[1]}]"
+    if path.parent.name.startswith("ipykernel_") and not path.exists():
+        return "cell"
     return str(path.relative_to(Path.cwd())) if path.is_absolute() and path.is_relative_to(Path.cwd()) else file

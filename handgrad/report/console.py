@@ -4,7 +4,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -108,6 +109,17 @@ def show_progress(items: Iterable[Item], what: str, count: int) -> Iterable[Item
     """The items one after the other, with a line that moves while they come, where there is a terminal."""
     console = wide_console(stderr=True)
     return track(items, what, count, console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextmanager
+def show_waiting(what: str) -> Iterator[None]:
+    """A line that moves until the work is done, where there is a terminal."""
+    console = wide_console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(what):
+        yield
 
 
 def write_page(path: Path, shown: Shown) -> None:

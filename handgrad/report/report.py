@@ -1,4 +1,4 @@
-"""What the judge found, as an object, as text and as JSON, all three with the same content."""
+"""What the judge found, as an object and as JSON; text.py shows it."""
 
 import dataclasses
 import json

@@ -6,6 +6,7 @@ asked for; of what is, that is what there is to say.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from handgrad.report.report import DirectionsReport, Report
 
 WIDEST = 100  # columns from the verdict to the place in the first line
-HOW = "judged by "  # a note that says how it was judged, and nothing of what was found
+HOW = re.compile(r"judged by |\d+ (sizes|magnitudes) compared")  # a note on how it was judged, not on what was found
 MOST = 4  # lines of numbers
 
 
@@ -87,7 +88,7 @@ def wrong_lines(report: Report) -> Iterator[Text]:
     for problem in report.wiring:
         yield Text(f"the stages are not connected: {problem}", "bold red")
     for where, c in broken_contracts(report):
-        yield Text(f"contract broken: {where}: {c.name}: {c.detail}", "bold red")
+        yield Text(f"contract broken: {f'{where}: ' * report.chain}{c.name}: {c.detail}", "bold red")
 
 
 def code(report: Report) -> Iterator[RenderableType]:
@@ -110,8 +111,14 @@ def numbers(report: Report, *, brief: bool) -> Iterator[RenderableType]:
     if brief and len(wrong) > MOST:
         yield Text(f"and {len(wrong) - MOST} more")
     for row in report.stages:
-        if row.diagnosis is not None and not (brief and report.change):
+        if row.diagnosis is not None and not (brief and (report.change or says_nothing_new(row))):
             yield Text(f"{told(row)}{row.diagnosis.words}", "bold")
+
+
+def says_nothing_new(row: StageRow) -> bool:
+    """Whether a mistake without a name is of results that have a reason already, another shape for example."""
+    wrong = [t for t in row.isolated.tensors if t.verdict is Verdict.REFUTED]
+    return row.diagnosis is not None and not row.diagnosis.known and all(t.reason for t in wrong)
 
 
 def before(report: Report, row: StageRow) -> str:
@@ -135,7 +142,7 @@ def rest(report: Report, *, brief: bool) -> Iterator[Text]:
         at = f"{control.tensor}{index_word(control.index)} of {control.stage}"
         yield Text(f"control: an error of {control.relative:.1e} planted in {at} was {word}")
     for note in report.notes:
-        if not (brief and note.startswith(HOW)):
+        if not (brief and HOW.match(note)):
             yield Text(f"note: {note}")
     if report.chain or not brief:
         yield from (Text(line, "dim") for line in legend(report.stages))
@@ -170,9 +177,10 @@ def reason(t: TensorReport) -> str:
 
 def worst_entry(t: TensorReport) -> str:
     """The same in few words."""
+    if t.reason:
+        return t.reason if t.reason.startswith(t.name) else f"{t.name}: {t.reason}"
     text = f"{t.name}{index_word(t.index)} is {t.hand:.7g}, autograd {t.reference:.7g}"
-    text += f"; {t.outside} of {t.entries} entries are wrong" if t.outside else ""
-    return text if not t.reason else f"{t.name}: {t.reason}"
+    return f"{text}; {t.outside} of {t.entries} entries are wrong" if t.outside else text
 
 
 def index_word(index: Sequence[int]) -> str:

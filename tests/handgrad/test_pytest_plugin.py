@@ -74,8 +74,9 @@ def test_the_plugin_itself_imports_nothing_heavy():
 
 def test_assert_verified():
     report = verify_function(lambda x: (2 * x, None), lambda dy, _: 3 * dy, lambda x: x + x, [(3,)], seed=0)
-    with pytest.raises(AssertionError, match="REFUTED"):
+    with pytest.raises(AssertionError, match="REFUTED") as failed:
         assert_verified(report)
+    assert str(failed.value).strip() == str(report).strip() == report.text().strip()
     with pytest.raises(TypeError, match="no further arguments"):
         assert_verified(report, 1)
     network, x = mlp([3, 2]), torch.randn(4, 3, dtype=torch.float64).numpy()

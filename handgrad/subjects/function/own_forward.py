@@ -26,7 +26,7 @@ from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.reference import NO_VIEWS, Float, Reference, View
 from handgrad.subjects.function.through_jax import through_jax
 
-OWN = "no reference: that your forward pass is what you mean was not checked"
+OWN = "no reference given: whether forward is what you meant was not checked"
 
 
 class CannotDifferentiate(TypeError):
