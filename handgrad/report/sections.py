@@ -59,6 +59,8 @@ def show_mistake(report: Report, below: str) -> Iterator[Html]:
     if not (report.change or report.suspect or words or report.complaints):
         return
     yield element(below, "What is wrong")
+    if report.sentence:
+        yield element("p", report.sentence)
     if report.change:
         culprit = f" of {report.culprit.name}" if report.chain and report.culprit else ""
         yield show_changes(report.change)
