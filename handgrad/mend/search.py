@@ -13,7 +13,7 @@ from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
 from handgrad.mend.draw import Draw
 from handgrad.mend.expressions import around, count_idle, own_edits
 from handgrad.mend.forgotten import with_readings
-from handgrad.mend.local_edits import Edit, is_number
+from handgrad.mend.local_edits import Edit, edit_axis, is_number
 from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
 from handgrad.mend.material import AtHand, at_hand
 from handgrad.mend.required import Need, find_needs
@@ -141,7 +141,7 @@ class Search:
 
         made: dict[str, Callable[[], Iterator[Candidate]]] = {
             "statements": self.of_statements,
-            "parts": lambda: self.of_parts(has_numbers),
+            "parts": lambda: chain(self.of_axes(tapped), self.of_parts(has_numbers)),
             "several": lambda: self.of_several(tapped),
             "forgotten": self.of_forgotten,
         }
@@ -166,6 +166,12 @@ class Search:
         for part in self.program.parts:
             for edits, cost in rewrites(part.source.tree, part.source.function.__code__.co_varnames):
                 yield Candidate(part, edits, cost)
+
+    def of_axes(self, tapped: Tapped) -> Iterator[Candidate]:
+        """Another axis at every call that has one: where that gives another shape, no value in this shape would do."""
+        for part, node, _ in tapped.places:
+            if part.backward and isinstance(node, ast.Call) and node in self.parents[part]:
+                yield from in_part(part, node, edit_axis(node))
 
     def of_parts(self, has_numbers: Callable[[ast.AST], bool]) -> Iterator[Candidate]:
         for part in self.program.parts:
