@@ -161,8 +161,7 @@ def edit_call(node: ast.Call) -> Iterator[Edit]:
                 else ast.Name(other, ast.Load())
             )
             yield Edit(ast.Call(new, node.args, node.keywords), 1)
-        if name in WITH_AXIS.split():
-            yield from edit_axis(node)
+        yield from edit_axis(node)
     if isinstance(f, ast.Attribute):
         yield Edit(f.value, 1.3)
     for arg in node.args:
@@ -180,7 +179,9 @@ AXES = (0, 1, -1, 2, -2, (0, 1), (0, 2), (1, 2), (0, 2, 3))
 
 
 def edit_axis(node: ast.Call) -> Iterator[Edit]:
-    """Another axis, with the axis kept or not, or none."""
+    """Another axis, with the axis kept or not, or none, where the function takes one."""
+    if getattr(node.func, "attr", getattr(node.func, "id", "")) not in WITH_AXIS.split():
+        return
     at = next((k.arg for k in node.keywords if k.arg in ("axis", "dim")), "axis")
     keep = next((k for k in node.keywords if k.arg in ("keepdims", "keepdim")), None)
     word = "keepdim" if at == "dim" else "keepdims"

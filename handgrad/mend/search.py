@@ -123,7 +123,6 @@ class Search:
 
         yield by_value(Lookup.small)
         yield blind("statements")
-        yield blind("axes")
         yield by_value(Lookup.wrapped)
         yield by_value(lambda look: look.renumbered(names=False))
         yield by_value(lambda look: look.joined(pieces=False))
@@ -145,8 +144,7 @@ class Search:
 
         made: dict[str, Callable[[], Iterator[Candidate]]] = {
             "statements": self.of_statements,
-            "axes": lambda: self.of_axes(tapped),
-            "parts": lambda: self.of_parts(has_numbers),
+            "parts": lambda: chain(self.of_axes(tapped), self.of_parts(has_numbers)),
             "several": lambda: self.of_several(tapped),
             "forgotten": self.of_forgotten,
         }

@@ -124,8 +124,9 @@ class Bookkeeping:
         """The first wrong step, if it is the only one and everything before it that matters is surely right.
 
         Only if it should be a gradient: what a factor should be depends on the lines that use it. And not that of
-        another value than its name says: a later line makes that of it, and may be wrong. A helper function is not what
-        is wrong where it is given something wrong, or is right at another call.
+        another value than its name says, or of one that a later variable is named for: the later line makes that of
+        it, and may be wrong. A helper function is not what is wrong where it is given something wrong, or is right at
+        another call.
         """
         if len(self.wrong_steps) != 1 or self.runs.now.wrong:
             return None
@@ -135,13 +136,15 @@ class Bookkeeping:
         if step.given or {m.kind for m in own} != {Kind.GRADIENT}:
             return None
         called = [m for m in self.meanings if m.kind is Kind.GRADIENT and is_called(step.variable, m)]
-        if called and not any(is_called(step.variable, m) for m in own):
+        order = self.runs.order
+        later = {self.runs.step(e).variable for e in self.found if order[e[0]] > order[culprit]}
+        claimed = called or any(is_called(name, m) for name in later for m in own)
+        if claimed and not any(is_called(step.variable, m) for m in own):
             return None
         if step.part is not self.runs.steps.program.parts[0]:
             whole = [e for e in self.found if e[0] == culprit and e not in self.runs.partial]
             if any(not self.found[e].verdict.is_wrong for e in whole):
                 return None
-        order = self.runs.order
         before = [e for number, e in self.runs.lasts.items() if order[number] < order[culprit]]
         return culprit if all(self.is_clear(entry) for entry in before) else None
 

@@ -155,3 +155,18 @@ def test_a_line_that_is_missing_is_put_in():
     report = verify_function(two_residuals, two_residuals_backward, inputs=[(4, 3), (3, 3), (3, 3)], seed=1)
     assert "+    dr = dr + dy\n" in report.change.diff
     assert report.change.words == "`dr = dr + dy` is missing after `dr, dz2 = layer_backward(dy, h2, W2)`"
+
+
+def centred(x):
+    return x - x.mean(axis=0), ()
+
+
+def centred_backward(dy, cache):
+    m = dy.mean(axis=1, keepdims=True)
+    return dy - m
+
+
+def test_another_axis_where_no_value_of_that_shape_would_do():
+    place, before, after = mend(centred, centred_backward, [(5, 3)])
+    assert place.startswith("m = ")
+    assert ("1" in before, "0" in after) == (True, True)

@@ -482,6 +482,16 @@ def test_a_line_is_not_named_for_the_gradient_of_another_value_than_its_name_say
     x = np.array([[1.0, 2.0, -1.0], [-1.0, -2.0, -0.5]])
     found, _ = ledger(largest, at_the_largest(factor=1, mask=False), x)
     assert found.suspect is None
+
+    def unnamed(dy, cache):
+        best, x = cache
+        t = np.zeros_like(x)
+        t[np.arange(len(x)), best] = dy
+        dx = t
+        return dx
+
+    found, _ = ledger(largest, unnamed, x)
+    assert found.suspect is None
     found, _ = ledger(largest, at_the_largest(factor=2, mask=True), x)
     assert found.suspect.text.strip() == "da[np.arange(len(x)), best] = factor * dy"
 
