@@ -4,24 +4,21 @@ import ast
 import copy
 import inspect
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from handgrad.judge.isolation import attempt, duplicate
+from handgrad.source.libraries import is_library, is_users, only_holds
 from handgrad.source.read import Source, read_source
 from handgrad.source.tree import located
 
 Trees = Mapping["Part", ast.AST]
 MOST_PARTS = 60  # functions of one pair of passes
-LIBRARY_FOLDERS = (Path(sysconfig.get_path("stdlib")), Path(__file__).parents[1])
-MANUAL = Path(__file__).parents[2] / "manual"  # no library wherever it is installed: its readers break its lines
 
 
 class Passes(NamedTuple):
@@ -29,6 +26,9 @@ class Passes(NamedTuple):
 
     forward: Callable[..., Any]
     backward: Callable[..., Any] | None
+
+
+STATE = (np.ndarray, torch.Tensor, list, dict)  # what is written into
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ class Copies:
         self.program, self.trees, self.names = program, trees, names
         self.parts = {part.source.function: part for part in program.parts}
         self.owners = {part.owner for part in program.parts if part.owner is not None}
-        self.files = {part.source.function.__module__ for part in program.parts}
+        self.used = {name for part in program.parts for name in names_in(part.source.function.__code__)}
         self.made: dict[int, Any] = {}
         self.kept: list[Any] = []  # so that no id is given twice
 
@@ -110,12 +110,13 @@ class Copies:
             self._copy_function(value)
         elif self._has_parts(value) and isinstance(value, FunctionType):
             self._copy_decorated(value)
-        elif isinstance(value, type) and value in self.owners:
+        elif isinstance(value, type) and (value in self.owners or only_holds(value)):
             self._copy_class(value)
-        elif isinstance(value, ModuleType) and value.__name__ in self.files:
+        elif isinstance(value, ModuleType) and not is_library(getattr(value, "__file__", None)):
             made[key] = ModuleType(value.__name__)
-            vars(made[key]).update({n: self.of(v) if self._has_parts(v) else v for n, v in vars(value).items()})
-        elif type(value) in self.owners:
+            vars(made[key]).update(vars(value))
+            vars(made[key]).update(self._own_copies(vars(value)))
+        elif type(value) in self.owners or is_users(type(value)):
             self._copy_object(value)
         elif type(value) in (list, dict):
             made[key] = type(value)()
@@ -125,6 +126,14 @@ class Copies:
             )
         else:
             made[key] = type(value)(map(self.of, value)) if type(value) is tuple else duplicate(value)
+
+    def _own_copies(self, names: Mapping[str, Any]) -> dict[str, Any]:
+        """Copies of the parts among these, and of what the parts may write into."""
+        return {
+            n: self.of(v)
+            for n, v in names.items()
+            if self._has_parts(v) or (n in self.used and (isinstance(v, (*STATE, type)) or is_users(type(v))))
+        }
 
     def _has_parts(self, value: Any) -> bool:
         return (isinstance(value, FunctionType) and undecorated(value) in self.parts) or (
@@ -165,14 +174,15 @@ class Copies:
         old = function.__globals__
         if id(old) not in self.made:
             new = self.made[id(old)] = {**old, **self.names}
-            used = {n for p in self.program.parts for n in names_in(p.source.function.__code__)}
-            new.update({n: self.of(old[n]) for n in used if n in old})
+            new.update({n: self.of(old[n]) for n in self.used if n in old})
         found: dict[str, Any] = self.made[id(old)]
         return found
 
     def _copy_class(self, owner: type) -> None:
         """A class derived from the old one, with the new methods."""
         new = self.made[id(owner)] = type(owner.__name__, (owner,), {})
+        for name, value in self._own_copies({n: v for n, v in vars_of(owner).items() if isinstance(v, STATE)}).items():
+            setattr(new, name, value)
         for name, method in vars_of(owner).items():
             function = getattr(method, "__func__", method)
             if isinstance(function, FunctionType) and self._has_parts(function):
@@ -258,17 +268,6 @@ def undecorated(function: FunctionType) -> FunctionType:
 def cells_of(function: FunctionType) -> dict[str, CellType]:
     """Its closure variables."""
     return dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-
-
-@cache
-def is_library(file: str | None) -> bool:
-    """Whether a file is Python's, a package's, or the judge's own."""
-    if file is None or file.startswith("<frozen"):
-        return True
-    path = Path(file)
-    if path.is_relative_to(MANUAL):
-        return False
-    return "site-packages" in path.parts or any(path.is_relative_to(place) for place in LIBRARY_FOLDERS)
 
 
 def names_in(code: CodeType) -> list[str]:

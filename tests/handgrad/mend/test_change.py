@@ -222,3 +222,13 @@ def test_what_no_text_says_is_no_change():
     index = next(n for n in ast.walk(source.tree) if isinstance(n, ast.Tuple))
     alone = ast.Slice(None, None)  # ":" as the operand of a sum is no Python
     assert describe_edits({Part(source): {index: ast.BinOp(alone, ast.Add(), alone)}}) is None
+
+
+def test_a_fault_in_finding_words_is_told_and_costs_no_change(monkeypatch):
+    def at_fault(*args):
+        raise KeyError("no such rule")
+
+    monkeypatch.setattr("handgrad.explain.change.describe_change", at_fault)
+    report = verify_function(np.tanh, lambda dy, x: dy * (1 - np.tanh(x)), torch.tanh, [(4,)], seed=0)
+    assert report.change is not None
+    assert report.change.words == "no words: a fault of handgrad, KeyError('no such rule')"

@@ -12,7 +12,7 @@ import pytest
 
 from handgrad import Verdict, verify
 from handgrad.report.report import Report
-from handgrad.source import program
+from handgrad.source import libraries
 from handgrad.suite import run
 from handgrad.suite.problems import Problem
 from manual import LayerNorm, Linear, MeanSquaredError, Network, ReLU, SquaredError, Tanh, mlp
@@ -188,8 +188,8 @@ def test_the_command_names_the_line_of_a_broken_copy(tmp_path):
 
 def test_manual_is_no_library_where_it_is_installed(monkeypatch):
     installed = Path("/env/lib/python3/site-packages")
-    monkeypatch.setattr(program, "MANUAL", installed / "manual")
-    is_library = inspect.unwrap(program.is_library)
+    monkeypatch.setattr(libraries, "MANUAL", installed / "manual")
+    is_library = inspect.unwrap(libraries.is_library)
     assert not is_library(str(installed / "manual" / "layers" / "tanh.py"))
     assert is_library(str(installed / "torch" / "nn" / "functional.py"))
 

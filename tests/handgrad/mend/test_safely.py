@@ -1,6 +1,7 @@
 """What runs while a change is looked for cannot reach anything outside it."""
 
 import ctypes
+import importlib
 import logging
 import os
 import shutil
@@ -13,7 +14,8 @@ import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -175,3 +177,48 @@ def test_a_candidate_that_does_not_end_gives_nothing(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("handgrad.mend.draw.RUN_SECONDS", 0.1)
     draw = Draw(lambda passes: endless() or {}, lambda passes: {}, np.zeros(1), {}, {}, True)
     assert draw.outputs(Passes(None, None)) is None
+
+
+STATE = """
+import numpy as np
+COUNT, ARRAY, SEEN = 0, np.zeros(3), []
+
+class Settings:
+    calls = 0
+
+SETTINGS = Settings()
+class Counts:
+    n = 0
+"""
+
+
+class Layer:
+    history: ClassVar[list[int]] = []
+
+    def backward(self, dy):
+        theirs.COUNT += 1
+        theirs.ARRAY[:] = 7
+        theirs.SEEN.append(1)
+        theirs.SETTINGS.calls += 1
+        theirs.Counts.n += 1
+        self.history.append(1)
+        return 2 * dy
+
+
+theirs = ModuleType("theirs")
+
+
+def test_what_the_code_keeps_elsewhere_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In another module, in an object of it, in its own class."""
+    (tmp_path / "theirs.py").write_text(STATE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    kept = importlib.import_module("theirs")
+    monkeypatch.setitem(globals(), "theirs", kept)
+    read = read_program(lambda x: (2 * x, None), Layer().backward)
+    assert read is not None
+    made = read.made({})
+    assert made.backward is not None
+    assert (made.backward(1), made.backward(2)) == (2, 4)
+    assert (kept.COUNT, kept.ARRAY.tolist(), kept.SEEN, kept.SETTINGS.calls) == (0, [0, 0, 0], [], 0)
+    assert kept.Counts.n == 0
+    assert Layer.history == []
