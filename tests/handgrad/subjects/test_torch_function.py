@@ -398,29 +398,6 @@ def test_several_results_are_marked_where_they_have_no_gradient():
     unmarked = judged(variant(Largest, marked=False), reference)
     assert "does not mark result 1, which has no gradient" in unmarked.broken
 
-    class Both(Function):
-        """Two results that have a gradient."""
-
-        kept = staticmethod(lambda ctx, y: None)
-
-        @classmethod
-        def forward(cls, ctx, x):
-            y, square = 3 * x, x * x
-            ctx.save_for_backward(x)
-            cls.kept(ctx, square)
-            return y, square
-
-        @staticmethod
-        def backward(ctx, dy, dsquare):
-            return 3 * dy + 2 * ctx.saved_tensors[0] * dsquare
-
-    def both(x):
-        return 3 * x, x * x
-
-    certified(Both, both)
-    marked = judged(variant(Both, kept=lambda ctx, y: ctx.mark_non_differentiable(y)), both)
-    assert "marks result 1 as non-differentiable, which has a gradient" in marked.broken
-
 
 def test_a_kernel_its_reference_and_its_inputs():
     assert assert_verified(Exp, torch.exp, [(4, 3)], dtype="float32").verdict is Verdict.CERTIFIED
