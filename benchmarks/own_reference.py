@@ -25,9 +25,10 @@ from handwritten.case import Case, Variant
 from record import markdown, save
 
 from handgrad.arrays.precision import to64
-from handgrad.subjects.function.arguments import check_arguments
 from handgrad.subjects.function.case import Kind
-from handgrad.subjects.function.inputs import Drawing, is_float_array, is_shape, ordinary_draws
+from handgrad.subjects.function.form import arrange
+from handgrad.subjects.function.inputs import Drawing, ordinary_draws
+from handgrad.subjects.function.nests import is_float_array, is_shape
 from handgrad.subjects.function.own_forward import OwnForward
 from handgrad.subjects.function.prepare import list_models, prepare
 from handgrad.subjects.function.reference import Reference
@@ -71,9 +72,8 @@ def of_broken(function: Function) -> float:
 
 def beside_reference(forward: Any, backward: Any, reference: Any, drawn: Any, in_torch: bool) -> float:
     """How far the gradients of forward, differentiated itself, are off those of its reference."""
-    given = check_arguments(forward, reference, drawn, 1.0, None)
-    code, theirs, given = prepare(forward, backward, reference, given)
-    _, own, _ = prepare(forward, backward, None, given)
+    code, theirs, given = prepare(forward, backward, reference, arrange(forward, reference, drawn, {}))
+    _, own, _ = prepare(forward, backward, None, arrange(forward, None, drawn, {}))
     model = torch.zeros((), dtype=torch.float64) if in_torch else list_models(code, given, None)[0]
     shapes = {n: v for n, v in given.items() if is_shape(v)}
     exact = {n: to64(v) for n, v in given.items() if is_float_array(v)}

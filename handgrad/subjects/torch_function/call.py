@@ -36,12 +36,13 @@ class TorchCall:
 
 
 def list_tensors(result: Any) -> Iterator[torch.Tensor]:
-    """Every floating-point tensor in a nest of tuples, lists and mappings, in order."""
+    """Every floating-point tensor in a nest of tuples, lists and mappings, of these by name."""
     if isinstance(result, torch.Tensor):
         if result.is_floating_point():
             yield result
     elif isinstance(result, Mapping | tuple | list):
-        for part in result.values() if isinstance(result, Mapping) else result:
+        parts = [result[key] for key in sorted(result, key=str)] if isinstance(result, Mapping) else result
+        for part in parts:
             yield from list_tensors(part)
 
 

@@ -18,7 +18,7 @@ BACKEND = "aot_eager"  # traces both passes as every backend does, and needs no 
 
 def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function as torch.compile traces it. Raises where torch has no compiler for this Python."""
-    compiled: Callable[..., Any] = torch.compile(lambda *args: function(*args), backend=BACKEND)
+    compiled: Callable[..., Any] = torch.compile(lambda *args, **named: function(*args, **named), backend=BACKEND)
     return compiled
 
 

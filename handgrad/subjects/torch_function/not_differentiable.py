@@ -5,9 +5,10 @@ from handgrad.subjects.torch_function.call import TorchCall, list_tensors
 
 
 def marks_what_has_no_gradient(call: TorchCall, reference: TorchCall) -> Contract:
-    """Of several results, those require a gradient that do in the reference: an index, a mask or a statistic does not.
+    """Of several results, none requires a gradient that has none in the reference: an index, a mask, a statistic.
 
-    A result that forgets the mark asks backward for a gradient, which it drops: what is built on it trains in silence.
+    A result that forgets the mark takes an upstream gradient, which backward drops: what is built on it trains in
+    silence. A marked one that has a gradient in the reference is left open: the reference may have forgotten to detach.
     """
     ours, theirs = (list(list_tensors(c.run(c.leaves()))) for c in (call, reference))
     if len(ours) != len(theirs) or len(ours) < 2:
@@ -16,7 +17,4 @@ def marks_what_has_no_gradient(call: TorchCall, reference: TorchCall) -> Contrac
         if y.requires_grad and not right.requires_grad:
             words = f"does not mark result {i}, which has no gradient"
             return Contract(Promise.MARKS_CONSTANT, False, f"forward {words} (ctx.mark_non_differentiable)", words)
-        if right.requires_grad and not y.requires_grad:
-            words = f"marks result {i} as non-differentiable, which has a gradient"
-            return Contract(Promise.MARKS_CONSTANT, False, f"forward {words}", words)
     return Contract(Promise.MARKS_CONSTANT, True)

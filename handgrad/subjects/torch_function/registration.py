@@ -1,6 +1,6 @@
 """An operator of torch.library.custom_op: torch's own opcheck says whether it is registered as torch expects it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 from torch.library import CustomOpDef, opcheck  # type: ignore[attr-defined]
@@ -23,10 +23,10 @@ def is_operator(forward: Any) -> TypeGuard[CustomOpDef]:
     return isinstance(forward, CustomOpDef)
 
 
-def is_registered(operator: Any, args: Sequence[Any], *, traced: bool) -> Contract:
+def is_registered(operator: Any, args: Sequence[Any], named: Mapping[str, Any], *, traced: bool) -> Contract:
     """The operator on these arguments, of which those with a gradient require one. traced: under torch.compile too."""
     tests = (*QUICK, TRACED) if traced else QUICK
-    found = attempt(opcheck, operator, tuple(args), test_utils=tests, raise_exception=False)
+    found = attempt(opcheck, operator, tuple(args), dict(named), test_utils=tests, raise_exception=False)
     if found.value is None:
         return Contract(Promise.REGISTERED, None, f"opcheck raises {type(found.error).__name__}: {found.error}")
     failed = {test: result for test, result in found.value.items() if result != "SUCCESS"}

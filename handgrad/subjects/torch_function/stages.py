@@ -20,8 +20,9 @@ def as_stage(name: str, call: TorchCall, reference: TorchCall, differentiate: Di
         return dict(differentiate(call.at(inputs), dy))
 
     def right(inputs: Arrays, dy: Any) -> dict[str, Any]:
-        wide = {n: torch.tensor(a, dtype=torch.float64) for n, a in inputs.items()}
-        found = differentiate(reference.at(wide), torch.as_tensor(dy, dtype=torch.float64))
+        device = next(iter(reference.tensors.values())).device
+        wide = {n: torch.tensor(a, dtype=torch.float64, device=device) for n, a in inputs.items()}
+        found = differentiate(reference.at(wide), torch.as_tensor(dy, dtype=torch.float64, device=device))
         return {n: to64(t) for n, t in found.items()}
 
     return Stage(name, hand, right)

@@ -15,8 +15,8 @@ from array_api_compat import array_namespace
 
 from handgrad import Verdict, verify_function
 from handgrad.report.ledger import Ledger, LineVerdict
-from handgrad.subjects.function.calling import input_names, plain_forward
 from handgrad.subjects.function.case import Case, Kind
+from handgrad.subjects.function.form import arrange
 from handgrad.subjects.function.ledger import write_ledger
 from handgrad.subjects.function.prepare import prepare
 
@@ -72,8 +72,7 @@ def module(tmp_path, request):
 
 def ledger(forward, backward, *inputs):
     """The ledger without the judge, which takes longer; and by variable what it is, and the words of its verdict."""
-    names = input_names(plain_forward(forward), len(inputs))
-    code, _, given = prepare(forward, backward, None, dict(zip(names, inputs, strict=True)))
+    code, _, given = prepare(forward, backward, None, arrange(forward, None, inputs, {}))
     found = write_ledger(code, Case("given", given, Kind.GIVEN), 0, certified=False)
     assert found.problem == ""
     return found, {row.variable: (row.what, row.words) for row in found}
@@ -517,8 +516,7 @@ def test_the_ledger_takes_no_time_that_the_search_has_used_up(seconds, monkeypat
 
 def test_nothing_is_asked_of_a_wrong_value_after_the_deadline(module):
     net = module(MLP.replace("dz1 = dh1 * (1 - h1**2)", "dz1 = dh1 * (1 - h1)"))
-    names = input_names(net.forward, len(SHAPES))
-    code, _, given = prepare(net.forward, net.backward, None, dict(zip(names, arrays(*SHAPES), strict=True)))
+    code, _, given = prepare(net.forward, net.backward, None, arrange(net.forward, None, arrays(*SHAPES), {}))
     case = Case("given", given, Kind.GIVEN)
     assert write_ledger(code, case, 0, certified=False).culprit is not None
     assert write_ledger(code, case, 0, certified=False, deadline=-np.inf).culprit is None
