@@ -44,7 +44,8 @@ def write_ledger(code: Code, case: Case, seed: int, *, certified: bool) -> Ledge
     forward = differentiable_forward(code.graph or code.forward)
     if code.graph is not None and forward is code.graph:
         return Ledger(problem="forward brings its own backward pass within, which autograd would follow")
-    own = OwnForward(forward, code.names, code.constants)
+    results = code.results if code.graph is None else 0
+    own = OwnForward(forward, code.names, code.constants, code.form, code.detached, results=results)
     with safely():
         found = attempt(trace, code, own, Tapped(program), Steps(program), case, seed, certified)
     if found.value is None:
