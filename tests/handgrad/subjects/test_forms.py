@@ -231,7 +231,7 @@ def test_declared_constants_need_no_gradient_and_no_reference():
     assert verdict(masked, back, None, inputs) is Verdict.UNRESOLVED
     assert verdict(masked, back, product, inputs) is Verdict.REFUTED
     report = verify_function(masked, back, None, [X, X], constants=("mask",))
-    assert "declared: mask has no gradient" in report.notes
+    assert "declared to have no gradient: mask" in report.notes
 
 
 class Masked(torch.autograd.Function):
