@@ -141,6 +141,8 @@ class Code:
     def ways(self, ran: Ran) -> list[Way]:
         """Every way in which backward could be called after that forward pass, the likeliest first."""
         assert self.backward is not None
+        if self.graph is not None:
+            return [Way.FULL]
         given = 1 if ran.cache else len(self.form.nests if self.form else self.names)
         return list_ways(self.backward, self.names, given, ran.outputs, cached=bool(ran.cache))
 

@@ -17,7 +17,7 @@ def admit(code: Code, tried: Tried) -> list[str]:
     assert tried.judgement is not None
     found = [f"declared: it may overwrite {', '.join(code.may_overwrite)}"] if code.may_overwrite else []
     found += ["declared: it is not linear in its upstream gradient"] if code.not_linear else []
-    found += [f"declared: {', '.join(code.detached)} has no gradient"] if code.detached else []
+    found += [f"declared to have no gradient: {', '.join(code.detached)}"] if code.detached else []
     missing = [n for n in code.variables if f"d{n}" not in tried.judgement.evidence]
     found += [f"backward gives no gradient for {', '.join(missing)}, where the reference's is zero"] if missing else []
     if tried.outputs is not None and tried.outputs.left_out:

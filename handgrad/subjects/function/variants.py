@@ -174,7 +174,8 @@ def other_constants(
     own = first.code.forward
     for name, value in defaults_of(first.code).items() if first.code.graph is None else ():
         for constant in others_of(value) if value not in literals else ():
-            reference = OwnForward(partial(own, **{name: constant}), first.code.names, first.code.constants, model)
+            other, code = partial(own, **{name: constant}), first.code
+            reference = OwnForward(other, code.names, code.constants, code.form, code.detached, model=model)
             found = replace(first, reference=reference, defaults={name: constant})
             if found.agrees(fresh(), model):
                 yield found
