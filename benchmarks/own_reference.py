@@ -22,8 +22,9 @@ from handwritten import CASES, inputs
 from handwritten.case import Case, Variant
 
 from handgrad.arrays.precision import to64
-from handgrad.subjects.function.arguments import check_arguments
-from handgrad.subjects.function.inputs import Drawing, is_float_array, is_shape, ordinary_draws
+from handgrad.subjects.function.form import arrange
+from handgrad.subjects.function.inputs import Drawing, ordinary_draws
+from handgrad.subjects.function.nests import is_float_array, is_shape
 from handgrad.subjects.function.own_forward import OwnForward
 from handgrad.subjects.function.prepare import list_models, prepare
 from handgrad.subjects.function.reference import Reference
@@ -54,11 +55,9 @@ def of_everyday(function: Everyday) -> float:
 def of_handwritten(case: Case, right: Variant) -> float:
     """How far the gradients of one right version are off its reference's."""
     forward, backward, reference = case.made(right.edit, **right.keywords)
-    given = check_arguments(
-        forward, reference, inputs(case, right.shapes, "float64", np.random.default_rng(0)), 1.0, None
-    )
-    code, theirs, given = prepare(forward, backward, reference, given)
-    _, own, _ = prepare(forward, backward, None, given)
+    drawn = inputs(case, right.shapes, "float64", np.random.default_rng(0))
+    code, theirs, given = prepare(forward, backward, reference, arrange(forward, reference, drawn, {}))
+    _, own, _ = prepare(forward, backward, None, arrange(forward, None, drawn, {}))
     in_torch = case.kind in ("torch", "autograd.Function")
     model = torch.zeros((), dtype=torch.float64) if in_torch else list_models(code, given, None)[0]
     shapes = {n: v for n, v in given.items() if is_shape(v)}

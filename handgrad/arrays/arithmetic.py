@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -81,6 +81,15 @@ class Arithmetic:
         """n u / (1 - n u): the error of n roundings in any order; inf where n u >= 1."""
         nu = n * (u + EPS)
         return nu / (1 - nu) if nu < 1 else np.inf
+
+
+def coarsest(dtypes: Iterable[str]) -> str:
+    """The precision with the largest roundings.
+
+    >>> coarsest(["float32", "bfloat16", "float32"])
+    'bfloat16'
+    """
+    return max((name for name in dtypes if name in PRECISIONS), key=lambda name: PRECISIONS[name][0])
 
 
 def cut_short(values: Any, u: float) -> Any:

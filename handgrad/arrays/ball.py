@@ -8,6 +8,9 @@ Source of the rules: Higham, Accuracy and Stability of Numerical Algorithms, 2nd
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Self
@@ -20,6 +23,31 @@ from handgrad.arrays.base import COMPARISONS, Array, CannotEnter, JudgedArray, N
 from handgrad.arrays.operations import SHARED
 
 __all__ = ["Arithmetic", "Ball", "Truth"]
+
+
+_LEFT: ContextVar[list[int] | None] = ContextVar("single numbers left", default=None)
+
+
+class TooManyNumbers(CannotEnter):
+    """The code computes one number at a time: a ball for each would take seconds."""
+
+
+@contextmanager
+def at_most_single_numbers(most: int | None) -> Iterator[None]:
+    """Inside, TooManyNumbers is raised at more balls of one number than this; None: at no number."""
+    token = _LEFT.set(None if most is None else [most])
+    try:
+        yield
+    finally:
+        _LEFT.reset(token)
+
+
+def count_single_number() -> None:
+    """One more ball of a single number."""
+    if (left := _LEFT.get()) is not None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise TooManyNumbers("the code computes one number at a time, too many for a ball each")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,6 +69,8 @@ class Ball(JudgedArray):
             raise ValueError(f"rad has shape {rad.shape}, expected that of mid, {mid.shape}")
         if np.min(rad, initial=0) < 0:
             raise ValueError(f"rad has {(rad < 0).sum()} negative entries, expected a bound of at least 0")
+        if not mid.ndim:
+            count_single_number()
         widest = np.max(rad, initial=0)
         if not max(np.max(mid, initial=0), -np.min(mid, initial=0)) + widest <= self.arithmetic.huge:  # or nan
             with np.errstate(all="ignore"):

@@ -128,7 +128,7 @@ class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.rolled += 1
         if kind == "kernel" and not in_place:
             out = self.kernel(func, args, kwargs, out)
-        exact = exactly(name, given, kwargs, self.rounding_of(out)) if name in SAME else None
+        exact = exactly(name, given, kwargs, self.rounding_of(out), out) if name in SAME else None
         return each(lambda t: self.move(t, self.rounding_of(t), in_place, exact) if is_float(t) else t, out)
 
     def kernel(self, func: Any, args: Any, kwargs: Any, out: Any) -> Any:
@@ -215,14 +215,26 @@ def copied(value: Any) -> Any:
     return value.clone() if isinstance(value, torch.Tensor) else value
 
 
-def exactly(name: str, args: Any, kwargs: Any, a: Arithmetic) -> torch.Tensor:
-    """Where the result needs no more digits than this precision has, so that nothing was rounded."""
-    wide = [long(a) if isinstance(a, torch.Tensor) else a for a in args]
+def exactly(name: str, args: Any, kwargs: Any, a: Arithmetic, out: Any) -> torch.Tensor:
+    """Where the result needs no more digits than this precision has, so that nothing was rounded.
+
+    out: the result in float64. What has too many digits there has them in a wider precision as well, which costs more.
+    """
+    may = few_digits(to64(out), a) if a.u > EPS else np.ones(tuple(out.shape), bool)
+    found, places = np.zeros(tuple(out.shape), bool), torch.as_tensor(may)
+    if may.any():
+        wide = [long(x.cpu().expand(out.shape)[places]) if isinstance(x, torch.Tensor) else x for x in args]
+        with np.errstate(all="ignore"):
+            found[may] = few_digits(SAME[name](*wide, **kwargs), a)
+    return torch.as_tensor(found)
+
+
+def few_digits(result: Any, a: Arithmetic) -> Any:
+    """Where a number is one of this precision."""
     with np.errstate(all="ignore"):
-        result = SAME[name](*wide, **kwargs)
         digits = np.frexp(result)[0] / a.u
         normal = (result == 0) | (np.abs(result) >= a.tiny / a.u)  # below, digits are lost
-        return torch.as_tensor(np.asarray((digits == np.rint(digits)) & normal))
+        return np.asarray((digits == np.rint(digits)) & normal)
 
 
 def long(tensor: torch.Tensor) -> Any:

@@ -19,19 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.arrays.arithmetic import Arithmetic
-from handgrad.arrays.ball import Ball
+from handgrad.arrays.ball import Ball, at_most_single_numbers
 from handgrad.judge.compare import Evidence, Float
+from handgrad.judge.constants import SINGLE_NUMBERS
 from handgrad.judge.judgement import Judgement, Way, judgement
 from handgrad.judge.trial import Trial
 
 
-def by_balls(trial: Trial) -> Judgement:
+def by_balls(trial: Trial, most: int | None = SINGLE_NUMBERS) -> Judgement:
     """The trial judged by interval arithmetic.
 
+    most: how many balls of a single number there may be; TooManyNumbers is raised at more.
     Raises CannotEnter, or whatever the code raises on an array it does not expect, where balls cannot follow it.
     """
     S, s = trial.reference, trial.results
-    bounds = stage_bounds(trial)
+    with at_most_single_numbers(most):
+        bounds = stage_bounds(trial)
     fitting = in_shape(bounds, S)
     if any(beyond(s[name], S[name], fitting[name]).any() for name in S):
         hull = in_shape(stage_bounds(trial, both=True), S)

@@ -20,6 +20,7 @@ NOISE_SIGMAS = 32
 ROUNDINGS = 8
 REFERENCE_RUNS = 16
 OWN_RUNS = 12
+SINGLE_NUMBERS = 2000
 CLOSE = 2.0**-30
 LOST = 1 / 16
 RUNG_SIGMAS = 8
@@ -60,6 +61,7 @@ SAMPLES = 16
 UPSTREAM_FACTOR = 2.0**20
 UNDERFLOWS = 2.0**-100
 SUM_ROUNDING = 2.0**-50
+FEWER_NUMBERS = 2**14
 CONTRACT_NUMBERS = 2**16
 SATURATED = (-1e4, -100.0, 0.0, 100.0, 1e4)
 ORDINARY_VALUES = 1e30
@@ -109,6 +111,11 @@ REASONS: dict[str, Reason] = {
     "OWN_RUNS": Reason(
         "verdict",
         "runs of the code with its roundings imitated: their spread is known to a fifth, and they cost little",
+    ),
+    "SINGLE_NUMBERS": Reason(
+        "verdict",
+        "balls of a single number in one run: a loop over more numbers takes seconds on balls, so the noise of the "
+        "reference is asked before, and balls only where it does not certify",
     ),
     "CLOSE": Reason(
         "verdict",
@@ -207,6 +214,11 @@ REASONS: dict[str, Reason] = {
     ),
     "UNDERFLOWS": Reason("verdict", "below it an entry that is scaled by 4 may have lost digits as a subnormal number"),
     "SUM_ROUNDING": Reason("verdict", "share of a sum of two gradients that adding them up here in float64 may be off"),
+    "FEWER_NUMBERS": Reason(
+        "verdict",
+        "of all inputs of a function, from which its contracts are checked on fewer rows and columns, where it takes "
+        "them and is right there: they ask for some forty runs",
+    ),
     "CONTRACT_NUMBERS": Reason(
         "verdict", "numbers in all gradients up to which sums of dy are checked: three runs on balls cost seconds"
     ),

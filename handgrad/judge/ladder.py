@@ -9,6 +9,9 @@ tightest first, until all of a stage passes:
     float32 inside                  |g - S| <= 2 u |S| + 8 sigma    where every operation rounds, and sums once
     rounded at every operation      |g - S| <= 2 u |S| + 8 sigma    where every addition of a sum rounds as well
     with roundings of its own       |g - S| <= 2 u |S| + 8 sigma    sigma: the noise of the code itself (own_noise.py)
+
+Where inputs have several precisions, u is on the first two steps that of each result (dW has W's), below it the
+coarsest.
 """
 
 from dataclasses import replace
@@ -64,9 +67,13 @@ def rung_bounds(trial: Trial, rung: Rung) -> dict[str, Float]:
     sigmas, roundings = (NOISE_SIGMAS, 1) if rung is Rung.ONCE else (RUNG_SIGMAS, RUNG_ROUNDINGS)
     with np.errstate(all="ignore"):
         if rung is Rung.CORRECT:
-            return {n: trial.slack * a.u * 2.0 ** (np.frexp(S)[1] - 1) + a.tiny / 2 for n, S in trial.reference.items()}
+            return {
+                name: trial.slack * trial.unit(name) * 2.0 ** (np.frexp(S)[1] - 1) + a.tiny / 2
+                for name, S in trial.reference.items()
+            }
+        u = {name: trial.unit(name) if rung is Rung.ONCE else a.u for name in trial.reference}
         return {
-            name: trial.slack * (sigmas * sigma.get(name, np.zeros(S.shape)) + roundings * a.u * np.abs(S))
+            name: trial.slack * (sigmas * sigma.get(name, np.zeros(S.shape)) + roundings * u[name] * np.abs(S))
             + ROUNDINGS * a.tiny
             for name, S in trial.reference.items()
         }
@@ -77,7 +84,7 @@ def typical_error(trial: Trial, name: str) -> float:
     S, s, sigma = trial.reference[name], trial.results[name], trial.own.sigma.get(name)
     if sigma is None or s.shape != S.shape:
         return 0.0
-    scale = np.hypot(sigma, trial.arithmetic.u * np.abs(S) + trial.arithmetic.tiny)
+    scale = np.hypot(sigma, trial.unit(name) * np.abs(S) + trial.arithmetic.tiny)
     off = ((s - S) / scale)[np.isfinite(s)]  # what is infinite and passed is right
     return float(np.sqrt(np.mean(off**2))) if off.size else 0.0
 

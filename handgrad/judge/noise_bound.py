@@ -19,6 +19,11 @@ from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 
 
+def by_reference_noise(trial: Trial) -> Judgement:
+    """The trial judged by what rounding does to the reference alone."""
+    return judgement(trial, Way.NOISE, evidence(trial, trial.arithmetic, trial.noise(trial.arithmetic)))
+
+
 def by_noise(trial: Trial, arithmetic: Arithmetic | None = None) -> Judgement:
     """The trial judged by the noise of its reference.
 

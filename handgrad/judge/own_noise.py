@@ -34,9 +34,9 @@ class OwnNoise(NamedTuple):
     imitated: bool
 
 
-def own_noise(stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float], seed: int) -> OwnNoise:
-    """The code's own noise at these inputs; given: what it gave there, in float64."""
-    dice = Dice(np.random.default_rng(seed), dtype_name(dy))
+def own_noise(stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float], seed: int, dtype: str) -> OwnNoise:
+    """The code's own noise at these inputs; given: what it gave there, in float64; dtype: the precision judged."""
+    dice = Dice(np.random.default_rng(seed), dtype)
     generator = torch.Generator().manual_seed(seed % 2**63)
     runs, imitated = [], True
     for _ in range(OWN_RUNS):

@@ -177,20 +177,20 @@ def forward_report(found: Judgement) -> TensorReport | None:
     return next((t for t in found.report.tensors if t.name == "y"), None)
 
 
-def forward_words(reason: str, e: Evidence, at: tuple[int, ...], outside: int) -> str:
-    """In words: how the given y differs from the right one."""
+def forward_words(reason: str, e: Evidence, at: tuple[int, ...], outside: int, name: str = "y") -> str:
+    """In words: how the given y differs from the right one. name: of one of several results."""
     if e.hand.shape != e.reference.shape:
         return f"{FORWARD_DIFFERS}: {reason}"
     if not np.isfinite(e.hand).all():
         i = index_words(at)
-        words = f"y{i} is {e.hand[at]:g}, the reference gives {e.reference[at]:.9g}"
+        words = f"{name}{i} is {e.hand[at]:g}, the reference gives {e.reference[at]:.9g}"
         return f"forward gives values that are not finite: {words}, {outside} of {e.hand.size} entries"
-    return f"{FORWARD_DIFFERS}: {entry_words(e, at, outside)}; the gradients are not judged"
+    return f"{FORWARD_DIFFERS}: {entry_words(e, at, outside, name)}; the gradients are not judged"
 
 
-def entry_words(e: Evidence, at: tuple[int, ...], outside: int) -> str:
+def entry_words(e: Evidence, at: tuple[int, ...], outside: int, name: str = "y") -> str:
     """In words: the worst entry of y, and how many differ."""
-    words = f"y{index_words(at)} is {e.hand[at]:.17g}, the reference gives {e.reference[at]:.17g}"
+    words = f"{name}{index_words(at)} is {e.hand[at]:.17g}, the reference gives {e.reference[at]:.17g}"
     return f"{words}, {outside} of {e.hand.size} entries differ"
 
 

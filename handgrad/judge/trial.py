@@ -1,12 +1,13 @@
 """A trial: one stage at one set of numbers, with all that a judgement of it needs, each computed once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 
-from handgrad.arrays.arithmetic import Arithmetic
+from handgrad.arrays.arithmetic import Arithmetic, coarsest
 from handgrad.arrays.precision import dtype_name, to64
 from handgrad.judge.compare import Float
 from handgrad.judge.isolation import contents, duplicate, leaves, quiet
@@ -24,10 +25,12 @@ class Trial:
     seed         of the imitated roundings
     given        what the run under judgement gave; None: the stage is run here, on copies
     given_again  what a second run gave
+    right        what the reference gives; None: it is run here
     drawn        dy was drawn at random, so that a bound as large as the gradient itself says that nothing was tested;
                  in a network dy is what the run has, and may be zero
     optional     a special case: what cannot be judged in it is left out
     precision    the lowest step of the precision ladder that is allowed, by its words; None: any
+    units        the unit roundoff of a result, or of each of its entries, that has another precision than the judged
     """
 
     stage: Stage
@@ -37,9 +40,11 @@ class Trial:
     seed: int = 0
     given: Outputs | None = None
     given_again: Outputs | None = None
+    right: dict[str, Float] | None = None
     drawn: bool = False
     optional: bool = False
     precision: str | None = None
+    units: Mapping[str, Any] = field(default_factory=dict)
     _noise: dict[Arithmetic, dict[str, Float]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -54,8 +59,8 @@ class Trial:
 
     @cached_property
     def dtype(self) -> str:
-        """The precision judged: "float64", "float32", "bfloat16" or "float16"."""
-        return dtype_name(self.dy)
+        """The precision judged, the coarsest of the inputs and dy: "float64", "float32", "bfloat16" or "float16"."""
+        return coarsest([dtype_name(self.dy), *map(dtype_name, self.inputs.values())])
 
     @cached_property
     def arithmetic(self) -> Arithmetic:
@@ -81,7 +86,7 @@ class Trial:
     @cached_property
     def reference(self) -> dict[str, Float]:
         """What is right, by the reference in float64."""
-        return self.stage.reference(self.exact, self.dy64)
+        return self.right if self.right is not None else self.stage.reference(self.exact, self.dy64)
 
     @cached_property
     def missing(self) -> tuple[str, ...]:
@@ -101,7 +106,11 @@ class Trial:
         """How much its own rounding moves what the code gives; empty where it cannot be run, or does not repeat."""
         if not self.repeats:
             return OwnNoise({}, False)
-        return own_noise(self.stage, self.inputs, self.dy, self.results, self.seed)
+        return own_noise(self.stage, self.inputs, self.dy, self.results, self.seed, self.dtype)
+
+    def unit(self, name: str) -> Any:
+        """The unit roundoff of a result."""
+        return self.units.get(name, self.arithmetic.u)
 
     @cached_property
     def opaque(self) -> bool:
@@ -116,12 +125,14 @@ class Trial:
 
     def at(self, **numbers: Any) -> Self:
         """The same stage at other inputs or another dy."""
-        return replace(self, **numbers, given=None, given_again=None)
+        return replace(self, **numbers, given=None, given_again=None, right=None)
 
     def noise(self, arithmetic: Arithmetic) -> dict[str, Float]:
         """How much rounding in this arithmetic moves each result of the reference: a standard deviation per entry."""
         if arithmetic not in self._noise:
             rng = np.random.default_rng(self.seed)
             constants = list(leaves(self.stage.constants))
-            self._noise[arithmetic] = noise(self.stage.reference, self.exact, self.dy64, arithmetic, rng, constants)
+            self._noise[arithmetic] = noise(
+                self.stage.reference, self.exact, self.dy64, arithmetic, rng, constants, exact=self.reference
+            )
         return self._noise[arithmetic]

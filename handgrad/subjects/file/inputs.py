@@ -13,8 +13,7 @@ from handgrad.subjects.file.hints import read_hint
 from handgrad.subjects.file.instances import is_needed
 from handgrad.subjects.file.pairs import Pair
 from handgrad.subjects.file.shapes import Asked, Constant, Drawn, Kind
-from handgrad.subjects.function.by_name import parameters
-from handgrad.subjects.function.calling import plain_forward
+from handgrad.subjects.function.signatures import parameters, plain_forward
 
 SIZES = (3, 4, 5, 2)  # of named axes, each its own, so that no two are taken for one another
 Shape = tuple[int, ...]

@@ -6,7 +6,7 @@ from typing import Any
 
 from handgrad.judge.isolation import attempt
 from handgrad.subjects.file.load import Loaded
-from handgrad.subjects.function.inputs import is_float_array
+from handgrad.subjects.function.nests import is_float_array
 
 
 def computes(file: Loaded, found: type, method: str) -> bool:

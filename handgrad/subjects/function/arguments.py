@@ -1,6 +1,6 @@
 """What is asked of the arguments of verify_function before anything runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,9 @@ import torch
 from handgrad.arrays.precision import dtype_name, to64
 from handgrad.judge.ladder import Rung
 from handgrad.judge.settings import check_slack
-from handgrad.subjects.function.calling import input_names, plain_forward, signature
-from handgrad.subjects.function.inputs import is_float_array, is_shape
+from handgrad.subjects.function.form import Arguments
+from handgrad.subjects.function.nests import is_float_array, is_shape
+from handgrad.subjects.function.signatures import plain_forward, signature
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
@@ -27,51 +28,52 @@ def check_callables(forward: Any, backward: Any, reference: Any) -> None:
         raise TypeError(f"backward: got {type(backward).__name__}, expected a callable, or None for torch code")
 
 
-def check_arguments(forward: Any, reference: Any, inputs: Any, slack: float, dtype: str | None) -> dict[str, Any]:
-    """The inputs by name. Raises TypeError or ValueError for arguments that cannot be judged."""
+def check_arguments(forward: Any, reference: Any, given: Arguments, slack: float, dtype: str | None) -> None:
+    """Raise TypeError or ValueError for inputs that cannot be judged."""
     check_slack(slack)
-    if inputs is None:
-        raise TypeError("inputs: got none, expected a list of arrays or shapes, one per argument of forward")
     if dtype is not None and dtype not in DTYPES:
         raise ValueError(f"dtype: got {dtype!r}, expected one of {', '.join(DTYPES)}")
-    if isinstance(inputs, Mapping):
-        given = dict(inputs)
-    elif isinstance(inputs, list | tuple) and not (is_shape(inputs) and inputs):
-        given = dict(zip(input_names(plain_forward(forward), len(inputs)), inputs, strict=True))
-    else:
-        raise TypeError(
-            f"inputs: got {inputs if isinstance(inputs, tuple) else type(inputs).__name__}, expected a list of arrays "
-            "or shapes, one per argument of forward; wrap a single one in a list"
-        )
-    floats = {n: dtype_name(v) for n, v in given.items() if is_float_array(v)}
+    values = given.values
+    floats = {n: dtype_name(v) for n, v in values.items() if is_float_array(v)}
     for n, dtype in floats.items():
         if dtype not in DTYPES:
             raise TypeError(f"inputs: {n} is {dtype}, expected one of {', '.join(DTYPES)}")
-        if dtype == "float16" and not isinstance(given[n], torch.Tensor):
+        if dtype == "float16" and not isinstance(values[n], torch.Tensor):
             raise TypeError(
                 f"inputs: {n} is float16 of another library than torch, which may round every addition of a sum; "
                 "give torch tensors, which sum in float32, or float32"
             )
-    if len(set(floats.values())) > 1:
-        raise TypeError(
-            f"inputs: different precisions ({', '.join(f'{n} {d}' for n, d in floats.items())}), expected one"
-        )
     for n in floats:
-        lost = int((~np.isfinite(to64(given[n]))).sum())
+        lost = int((~np.isfinite(to64(values[n]))).sum())
         if lost:
             raise ValueError(f"inputs: {n} has {lost} values that are not finite, expected finite ones")
     own = isinstance(forward, torch.nn.Module) and any(p.is_floating_point() for p in forward.parameters())
-    if not own and not floats and not any(is_shape(v) for v in given.values()):
+    if not own and not floats and not any(is_shape(v) for n, v in values.items() if n not in given.literal):
         raise ValueError("inputs: no floating-point array or shape among them, so there is no gradient to judge")
     check_counts(forward, reference, given)
-    return given
 
 
-def check_counts(forward: Any, reference: Any, given: Mapping[str, Any]) -> None:
+def check_inputs(inputs: Any, kwargs: Any) -> None:
+    """Raise TypeError where the inputs are no list or dict, or the keyword arguments no dict by name."""
+    if inputs is None:
+        raise TypeError("inputs: got none, expected a list of arrays or shapes, one per argument of forward")
+    if not isinstance(inputs, Mapping | list | tuple) or (is_shape(inputs) and inputs):
+        raise TypeError(
+            f"inputs: got {inputs if isinstance(inputs, tuple) else type(inputs).__name__}, expected a list of arrays "
+            "or shapes, one per argument of forward; wrap a single one in a list"
+        )
+    if not isinstance(kwargs, Mapping):
+        raise TypeError(f"kwargs: got {type(kwargs).__name__}, expected a dict of forward's keyword arguments")
+
+
+def check_counts(forward: Any, reference: Any, given: Arguments) -> None:
     """Raise TypeError where forward or the reference does not take as many arguments as there are inputs."""
     parameters = sum(1 for _ in forward.parameters()) if isinstance(forward, torch.nn.Module) else 0
     more = 0 if isinstance(reference, torch.nn.Module) else parameters
-    for label, called, extra in (("forward", forward, 0), ("reference", reference, more)):
+    for label, called, extra, form in (
+        ("forward", forward, 0, given.form),
+        ("reference", reference, more, given.reference),
+    ):
         if called is None:
             continue
         try:
@@ -79,13 +81,22 @@ def check_counts(forward: Any, reference: Any, given: Mapping[str, Any]) -> None
         except (TypeError, ValueError):  # some builtins have none
             continue
         try:
-            takes.bind(*given, *range(extra))
+            takes.bind(*form.by_position, *range(extra), **form.by_keyword)
         except TypeError as error:
             and_more = f" and {extra} parameters of forward" if extra else ""
             raise TypeError(
-                f"inputs: got {len(given)} ({', '.join(given)}){and_more}, but {label} takes "
+                f"inputs: got {len(form.nests)} ({', '.join(form.nests)}){and_more}, but {label} takes "
                 f"{takes}: {error}; give one input per argument"
             ) from error
+
+
+def check_constants(constants: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
+    """The arguments that are meant to have no gradient. Raises TypeError or ValueError for what is none."""
+    if isinstance(constants, str):
+        raise TypeError(f"constants: got the string {constants!r}, expected a tuple of names: ({constants!r},)")
+    if strange := [name for name in constants if name not in known]:
+        raise ValueError(f"constants: got {', '.join(map(str, strange))}, expected some of {', '.join(known)}")
+    return tuple(constants)
 
 
 def check_overwrites(may_overwrite: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handgrad.arrays.arithmetic import Arithmetic
+from handgrad.arrays.arithmetic import Arithmetic, coarsest
 from handgrad.arrays.base import CannotEnter
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.explain.notes import Explanation, explain
@@ -21,11 +21,14 @@ from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 from handgrad.report.stage_rows import StageRow
 from handgrad.subjects.function.beside_kinks import KINK, at_kink, move_aside
-from handgrad.subjects.function.calling import Code, WrongReturn
+from handgrad.subjects.function.calling import Code
+from handgrad.subjects.function.each_result import each_result
 from handgrad.subjects.function.eager import overflows_as_torch
 from handgrad.subjects.function.failures import raised_words, row_without_numbers, stopped_row
+from handgrad.subjects.function.outputs import Output, Outputs
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.reference_values import LeftOut, reference_gradients, reference_value
+from handgrad.subjects.function.returned import WrongReturn
 from handgrad.subjects.function.sizes import follows
 
 Float = NDArray[np.float64]
@@ -50,6 +53,7 @@ class Case:
     y_shape  at other sizes: the shape that y must then have (None for a size that is not known)
     probe    to be compared at first, and judged only if it is more off than others
     equal    every row of dy is the same as well
+    only     of several results: the one that alone gets an upstream gradient
     """
 
     name: str
@@ -58,6 +62,7 @@ class Case:
     y_shape: tuple[int | None, ...] | None = None
     probe: bool = False
     equal: bool = False
+    only: Output | None = None
 
     @property
     def optional(self) -> bool:
@@ -78,6 +83,7 @@ class Tried:
     judgement: Judgement | None = None
     error: Exception | None = None
     opaque: bool = False
+    outputs: Outputs | None = None
 
 
 def try_case(
@@ -92,10 +98,11 @@ def try_case(
     model = next(iter(case.inputs.values()))
     exact = {name: to64(value) for name, value in case.inputs.items()}
     try:
-        y = reference_value(reference, exact, Arithmetic.of(dtype_name(model)).huge)
+        y = reference_value(reference, exact, Arithmetic.of(coarsest(map(dtype_name, case.inputs.values()))).huge)
         if dy is None:
             drawn = draw_upstream(rng, y.shape)
-            dy = like(repeat_first(drawn) if case.equal else drawn, model)
+            drawn = repeat_first(drawn) if case.equal else drawn if case.only is None else alone(drawn, case.only)
+            dy = like(drawn, model)
         right = reference_gradients(reference, exact, to64(dy), y)
     except LeftOut as reason:
         if reference.own and (stopped := stops_alone(code, case)):
@@ -103,16 +110,18 @@ def try_case(
         if case.optional:
             return Tried(case, None, (f"{case.name}: not judged, {reason}",))
         raise ValueError(f"inputs: {reason}; {reference.advice}") from reason.__cause__
-    hand, error = run(code, case.inputs, dy)
-    if "y" not in hand:
+    hand, error, outputs = run(code, case.inputs, dy)
+    if "y" not in hand or outputs is None:
         return without_y(case, error)
+    if contents(taken := outputs.take(dy, hand["y"], mixed=is_mixed(case.inputs))) != contents(dy):
+        return try_case(code, reference, case, rng, slack, taken, name_it=name_it, aside=aside)
     if case.y_shape is not None and (strange := strange_shape(case.y_shape, y.shape, np.shape(hand["y"]))):
         return Tried(case, None, (f"{case.name}: not judged, y has shape {strange}, which does not follow the sizes",))
     if reference.own and not aside and differs(hand, right) and at_kink(reference, exact, to64(dy)):
         beside = replace(case, name=f"{case.name}, beside kinks", inputs=move_aside(case.inputs, rng))
         there = try_case(code, reference, beside, rng, slack, dy, name_it=name_it, aside=True)
         return replace(there, notes=(f"{case.name}: {KINK}", *there.notes))
-    again, _ = run(code, case.inputs, dy)
+    again = run(code, case.inputs, dy).hand
     stage = function_stage(case.name, code, reference, isolated=True)
     if contents(tuple(hand.values())) != contents(tuple(again.values())):
         stage = replace(stage, hand=refuse_to_run)
@@ -126,9 +135,11 @@ def try_case(
         int(rng.integers(2**63)),
         given=hand,
         given_again=again,
+        right=right if error is None else {"y": right["y"]},
         drawn=True,
         optional=case.optional,
         precision=code.precision,
+        units=list_units(case.inputs, outputs, hand["y"]) if is_mixed(case.inputs) else {},
     )
     found = judge(trial)
     if case.optional and overflows_as_torch(found, reference):
@@ -138,9 +149,10 @@ def try_case(
     if error is not None and not forward_is_wrong:
         return Tried(case, stopped_row(case.name, "backward", error), error=error)
     words = explain(found) if name_it else Explanation(found, found.report, found.notes)
-    row = StageRow(case.name, words.report, (), words.diagnosis) if words.report.tensors else None
+    report = each_result(words.report, found.evidence["y"], outputs) if name_it and outputs.several else words.report
+    row = StageRow(case.name, report, (), words.diagnosis) if words.report.tensors else None
     opaque = code.graph is not None and found.way is Way.NOISE and trial.opaque
-    return Tried(case, row, words.notes, None if forward_is_wrong else found, opaque=opaque)
+    return Tried(case, row, words.notes, None if forward_is_wrong else found, opaque=opaque, outputs=outputs)
 
 
 def differs(hand: Arrays, right: Arrays) -> bool:
@@ -153,7 +165,7 @@ def differs(hand: Arrays, right: Arrays) -> bool:
 
 def stops_alone(code: Code, case: Case) -> Tried | None:
     """A forward pass that raises, or does not repeat itself: then it cannot be its own reference."""
-    runs = [attempt(lambda: code.run_forward(code.arguments(duplicate(case.inputs)))[0]) for _ in range(2)]
+    runs = [attempt(lambda: code.run_forward(code.arguments(duplicate(case.inputs))).y) for _ in range(2)]
     for ran in runs:
         if ran.error is not None:
             return without_y(case, ran.error)
@@ -184,21 +196,50 @@ def repeat_first(rows: Float) -> Float:
     return np.array(np.broadcast_to(rows[:1], rows.shape))
 
 
-def run(code: Code, inputs: Arrays, dy: Any) -> tuple[dict[str, Any], Exception | None]:
-    """{"y": ..., "dx": ...} on copies of the inputs, as far as it came, and the exception that stopped it."""
+def alone(dy: Float, output: Output) -> Float:
+    """dy for this result, zeros for the others."""
+    return np.where(np.isin(np.arange(dy.size), np.arange(dy.size)[output.part]), dy, 0.0)
+
+
+def is_mixed(inputs: Arrays) -> bool:
+    """Whether they have several precisions."""
+    return len({dtype_name(value) for value in inputs.values()}) > 1
+
+
+def list_units(inputs: Arrays, outputs: Outputs, y: Any) -> dict[str, Any]:
+    """The unit roundoff of every result: a gradient has the precision of its input, y the one it comes in."""
+    units: dict[str, Any] = {f"d{n}": Arithmetic.of(dtype_name(value)).u for n, value in inputs.items()}
+    parts = outputs.split(y) if outputs.several else {"y": y}
+    each = {n: Arithmetic.of(dtype_name(part)).u for n, part in parts.items()}
+    whole = [np.full(int(np.prod(p.shape)), each[p.name]) for p in outputs.parts] if outputs.several else []
+    return units | {"y": np.concatenate(whole) if whole else each["y"]}
+
+
+class Run(NamedTuple):
+    """{"y": ..., "dx": ...} as far as it came, the exception that stopped it, and what y is made of."""
+
+    hand: dict[str, Any]
+    error: Exception | None
+    outputs: Outputs | None
+
+
+def run(code: Code, inputs: Arrays, dy: Any) -> Run:
+    """The code on copies of the inputs."""
     args = [duplicate(arg) for arg in code.arguments(inputs)]
     found: dict[str, Any] = {}
+    outputs: list[Outputs] = []
 
     def run_both() -> None:
-        y, cache = code.run_forward(args)
-        check_real("forward", y)
-        found["y"] = duplicate(y)
-        grads = code.run_backward(args, np.shape(y), cache, duplicate(dy))
+        ran = code.run_forward(args)
+        check_real("forward", ran.y)
+        outputs.append(ran.outputs)
+        found["y"] = duplicate(ran.y)
+        grads = code.run_backward(args, ran.outputs, ran.cache, duplicate(dy))
         for name, g in grads.items():
             check_real(f"backward, for {name},", g)
         found.update(duplicate(grads))
 
-    return found, attempt(run_both).error
+    return Run(found, attempt(run_both).error, outputs[0] if outputs else None)
 
 
 def refuse_to_run(inputs: Arrays, dy: Any) -> dict[str, Any]:
@@ -219,7 +260,7 @@ class Call:
 
     code: Code
     args: list[Any]
-    shape: tuple[int, ...]
+    outputs: Outputs
 
 
 def function_stage(name: str, code: Code, reference: Reference, *, isolated: bool) -> Stage:
@@ -231,12 +272,12 @@ def function_stage(name: str, code: Code, reference: Reference, *, isolated: boo
     def forward(inputs: Arrays) -> tuple[Any, Any]:
         own = code.copy_object() if isolated else code
         args = own.arguments(inputs)
-        y, cache = own.run_forward(args)
-        return y, (Call(own, args, np.shape(y)), cache)
+        ran = own.run_forward(args)
+        return ran.y, (Call(own, args, ran.outputs), ran.cache)
 
     def backward(cache: Any, inputs: Arrays, dy: Any) -> dict[str, Any]:
         call, own_cache = cache
-        grads: dict[str, Any] = call.code.run_backward(call.args, call.shape, own_cache, dy)
+        grads: dict[str, Any] = call.code.run_backward(call.args, call.outputs, own_cache, dy)
         return grads
 
     def hand(inputs: Arrays, dy: Any) -> dict[str, Any]:

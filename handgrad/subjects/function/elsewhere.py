@@ -77,7 +77,7 @@ def try_elsewhere(
 
 def list_stale(code: Code, trial: Trial, wrong: Tried) -> list[str]:
     """The wrong tensors that are, bit for bit, those of the trial's own inputs."""
-    first, there = (run(code, inputs, trial.dy)[0] for inputs in (trial.inputs, wrong.case.inputs))
+    first, there = (run(code, inputs, trial.dy).hand for inputs in (trial.inputs, wrong.case.inputs))
     names = [t.name for t in refuted(wrong)]
     return [n for n in names if n in first and n in there and contents(first[n]) == contents(there[n])]
 

@@ -7,7 +7,7 @@ from handgrad.arrays.base import refusal
 from handgrad.judge.compare import StageReport, TensorReport
 from handgrad.judge.verdict import Verdict
 from handgrad.report.stage_rows import StageRow
-from handgrad.subjects.function.calling import WrongReturn
+from handgrad.subjects.function.returned import WrongReturn
 
 
 def stopped_row(case: str, tensor: str, error: Exception | None) -> StageRow:

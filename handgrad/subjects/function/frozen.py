@@ -7,9 +7,11 @@ from handgrad.judge.contracts import outside
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.judgement import Judgement
 from handgrad.judge.promises import Contract, Promise
-from handgrad.subjects.function.calling import Code, WrongReturn, by_autograd
+from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import run
 from handgrad.subjects.function.reference import Reference, as_tensor
+from handgrad.subjects.function.returned import WrongReturn
+from handgrad.subjects.function.through_autograd import by_autograd
 
 
 def right_when_frozen(code: Code, reference: Reference, found: Judgement) -> Contract:
@@ -35,7 +37,7 @@ def problem(code: Code, reference: Reference, found: Judgement, frozen: tuple[st
     inputs = {n: v for n, v in trial.inputs.items() if n not in frozen}
     needed = [name for name in found.evidence if name in trial.hand and name[1:] not in frozen]
     constants = {**code.constants, **{n: trial.inputs[n] for n in frozen}}
-    got, error = run(by_autograd(code.graph, code.names, constants), inputs, trial.dy)
+    got, error, _ = run(by_autograd(replace(code, constants=constants), code.graph), inputs, trial.dy)
     if error is not None:
         if isinstance(error, WrongReturn) and needed == ["y"]:
             return ""  # what is left has no gradient at all

@@ -22,6 +22,8 @@ from handgrad.judge.isolation import attempt
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, Kind, repeat_first
 from handgrad.subjects.function.kinks import draw_at, slope_jumps
+from handgrad.subjects.function.nests import is_shape
+from handgrad.subjects.function.outputs import Outputs, single
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.sizes import (
     Shape,
@@ -83,16 +85,6 @@ NOT_IN = {
 }
 
 
-def is_shape(value: Any) -> bool:
-    """A tuple of positive integers; () is the shape of a scalar."""
-    return isinstance(value, tuple) and all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in value)
-
-
-def is_float_array(value: Any) -> bool:
-    """An array of floating-point numbers of any library; a Python float is a constant."""
-    return hasattr(value, "dtype") and hasattr(value, "shape") and "float" in dtype_name(value)
-
-
 @dataclass(frozen=True, eq=False)
 class Drawing:
     """How inputs are drawn: the shapes, what each looks like, the arrays given beside them, in the order of names."""
@@ -120,13 +112,13 @@ def cases(
     given: Mapping[str, Any], code: Code, model: Any, reference: Reference, rng: np.random.Generator
 ) -> Iterator[Case]:
     """The inputs as given; or, for shapes, an ordinary draw, every special one, other sizes, and other magnitudes."""
-    arrays = {n: v for n, v in given.items() if is_float_array(v)}
-    shapes: dict[str, Shape] = {n: v for n, v in given.items() if is_shape(v)}
+    moving = {n: v for n, v in given.items() if n not in code.constants}
+    arrays = {n: like(np.asarray(v), model) if n in code.scalars else v for n, v in moving.items() if not is_shape(v)}
+    shapes: dict[str, Shape] = {n: v for n, v in moving.items() if is_shape(v)}
     if not shapes:
         yield Case("given", arrays, Kind.GIVEN)
         return
-    names = tuple(n for n in given if n not in code.constants)
-    drawing = Drawing(names, shapes, ordinary_draws(shapes, arrays, reference, rng), arrays, model, rng)
+    drawing = Drawing(tuple(moving), shapes, ordinary_draws(shapes, arrays, reference, rng), arrays, model, rng)
     yield (first := drawing.case("ordinary", Kind.ORDINARY))
     for name, special in SPECIAL.items():
         if name not in NOT_IN.get(dtype_name(model), ()):
@@ -135,14 +127,15 @@ def cases(
     exact = {n: to64(v) for n, v in first.inputs.items()}
     fixed = constant_inputs(drawing, reference, first)
     yield from at_bends(drawing, (*code.numbers, *slope_jumps(reference, exact)), fixed)
-    y = attempt(reference.value, exact).value
-    varied = not arrays and not any(hasattr(v, "dtype") for v in code.constants.values())
-    if y is not None and varied:
-        yield from at_other_sizes(drawing, y.shape)
-        yield from at_equal_rows(drawing, y.shape)
+    outputs = attempt(find_results, reference, exact).value
+    fixed_sizes = any(map(np.ndim, arrays.values())) or any(hasattr(v, "dtype") for v in code.constants.values())
+    if outputs is not None and not fixed_sizes:
+        yield from at_other_sizes(drawing, outputs)
+        if not outputs.several:
+            yield from at_equal_rows(drawing, outputs.shape)
     yield from at_other_magnitudes(drawing, fixed)
-    if y is not None and varied:
-        yield from at_block_edges(drawing, y.shape)
+    if outputs is not None and not fixed_sizes:
+        yield from at_block_edges(drawing, outputs)
 
 
 def at_bends(drawing: Drawing, points: Sequence[float], fixed: Sequence[str]) -> Iterator[Case]:
@@ -175,26 +168,41 @@ def equal_rows(rows: int, draw: Draw) -> Draw:
     return lambda rng, shape: repeat_first(draw(rng, shape)) if shape[:1] == (rows,) else draw(rng, shape)
 
 
-def at_other_sizes(drawing: Drawing, y: Shape) -> Iterator[Case]:
+def at_other_sizes(drawing: Drawing, outputs: Outputs) -> Iterator[Case]:
     """The usual ones first, and then every size in every role, to be compared only."""
     for name, becomes in usual_sizes(drawing.shapes):
-        if not keeps_multiples(drawing.shapes, y, becomes):
-            continue
-        shapes, expected = resize(drawing.shapes, becomes), follow(y, drawing.shapes, becomes)
-        yield drawing.at(shapes, f"{name}: {shape_words(shapes)}", Kind.SIZES, y_shape=expected)
+        if all(keeps_multiples(drawing.shapes, part.shape, becomes) for part in outputs.parts):
+            shapes = resize(drawing.shapes, becomes)
+            expected = follow_sizes(outputs, drawing, becomes)
+            yield drawing.at(shapes, f"{name}: {shape_words(shapes)}", Kind.SIZES, y_shape=expected)
     for becomes in more_sizes(drawing.shapes):
-        if not keeps_multiples(drawing.shapes, y, becomes):
-            continue
-        shapes, expected = resize(drawing.shapes, becomes), follow(y, drawing.shapes, becomes)
-        yield drawing.at(shapes, f"sizes {shape_words(shapes)}", Kind.SIZES, y_shape=expected, probe=True)
+        if all(keeps_multiples(drawing.shapes, part.shape, becomes) for part in outputs.parts):
+            shapes = resize(drawing.shapes, becomes)
+            expected = follow_sizes(outputs, drawing, becomes)
+            yield drawing.at(shapes, f"sizes {shape_words(shapes)}", Kind.SIZES, y_shape=expected, probe=True)
 
 
-def at_block_edges(drawing: Drawing, y: Shape) -> Iterator[Case]:
+def follow_sizes(outputs: Outputs, drawing: Drawing, becomes: Mapping[int, int]) -> tuple[int | None, ...] | None:
+    """The shape of y at other sizes; of several results one after the other, the length, if it is known of each."""
+    expected = [follow(part.shape, drawing.shapes, becomes) for part in outputs.parts]
+    if not outputs.several:
+        return expected[0]
+    lengths = [None if None in shape else int(np.prod(shape)) for shape in expected]  # type: ignore[arg-type]
+    return None if None in lengths else (sum(n for n in lengths if n is not None),)
+
+
+def find_results(reference: Reference, exact: Mapping[str, Float]) -> Outputs:
+    """What y is made of, by the reference."""
+    return attempt(reference.outputs, exact).value or single(reference.value(exact).shape)
+
+
+def at_block_edges(drawing: Drawing, outputs: Outputs) -> Iterator[Case]:
     """Sizes for opaque code, to be compared only. Drawn apart: no other case has other numbers because of them."""
     apart = replace(drawing, rng=drawing.rng.spawn(1)[0])
     for becomes in block_edges(drawing.shapes):
-        shapes, expected = resize(drawing.shapes, becomes), follow(y, drawing.shapes, becomes)
-        if keeps_multiples(drawing.shapes, y, becomes) and count_numbers(shapes) <= EQUAL_NUMBERS:
+        shapes, expected = resize(drawing.shapes, becomes), follow_sizes(outputs, drawing, becomes)
+        kept = all(keeps_multiples(drawing.shapes, part.shape, becomes) for part in outputs.parts)
+        if kept and count_numbers(shapes) <= EQUAL_NUMBERS:
             name = f"sizes {shape_words(shapes)}"
             yield apart.at(shapes, name, Kind.BLOCK_EDGES, y_shape=expected, probe=True)
 

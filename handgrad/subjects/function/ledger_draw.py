@@ -16,11 +16,12 @@ from handgrad.source.steps import Notes
 from handgrad.source.taps import Tapped
 from handgrad.subjects.function.adjoints import Knowns, find_knowns
 from handgrad.subjects.function.beside_kinks import move_aside
-from handgrad.subjects.function.calling import Code, Way, find_way
+from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, draw_upstream
 from handgrad.subjects.function.mending import double, with_passes
 from handgrad.subjects.function.own_forward import OwnForward
 from handgrad.subjects.function.reference import Float
+from handgrad.subjects.function.ways import Way
 
 NOISE = 1024  # roundings of the largest gradient: as much as sums of so many terms may leave where they cancel
 
@@ -48,9 +49,9 @@ class LedgerDraw:
         def run() -> dict[str, Float]:
             code = with_passes(self.code, passes)
             args = [duplicate(a) for a in code.arguments(self.inputs)]
-            y, cache = code.run_forward(args)
+            ran = code.run_forward(args)
             notes.on = True
-            grads = code.run_backward(args, np.shape(y), cache, duplicate(self.dy))
+            grads = code.run_backward(args, ran.outputs, ran.cache, duplicate(self.dy))
             return {n: to64(g) for n, g in grads.items()}
 
         return attempt(run).value
@@ -102,7 +103,7 @@ def make_draw(
     here = own.on(model)
     y = here.value(rounded)
     ran = code.run_forward([duplicate(a) for a in code.arguments(inputs)])
-    alone = code.graph is None and find_way(code, cached=bool(ran[1])) is Way.NO_UPSTREAM
+    alone = code.graph is None and code.way(ran) is Way.NO_UPSTREAM
     dy = like(np.ones(y.shape) if alone else draw_upstream(rng, y.shape), model)
     knowns = find_knowns(here, tapped, rounded, to64(dy))
     moving = {name: k.gradient for k in knowns.values for name in k.names if k.gradient is not None}

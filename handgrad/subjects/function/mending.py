@@ -21,9 +21,11 @@ from handgrad.mend.constants import RIGHT, ROUNDINGS, SMALL
 from handgrad.mend.draw import Draw
 from handgrad.mend.local_edits import is_number
 from handgrad.source.program import Passes, Program, read_program
-from handgrad.subjects.function.calling import Code, by_autograd
+from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Tried, draw_upstream
+from handgrad.subjects.function.outputs import find_outputs
 from handgrad.subjects.function.reference import Reference, as_tensor
+from handgrad.subjects.function.through_autograd import by_autograd
 from handgrad.subjects.function.variants import Variant, other_constants, other_sizes, resized
 
 
@@ -56,8 +58,7 @@ def with_passes(code: Code, passes: Passes) -> Code:
     """The same call of other passes."""
     if code.graph is None:
         return replace(code, forward=passes.forward, backward=passes.backward)
-    made = by_autograd(passes.forward, code.names, code.constants)
-    return replace(code, forward=made.forward, backward=made.backward, graph=made.graph)
+    return by_autograd(code, passes.forward)
 
 
 def make_draws(
@@ -124,9 +125,9 @@ def make_draw(variant: Variant, model: Any, rng: np.random.Generator) -> Draw | 
     def run(passes: Passes) -> dict[str, Any]:
         own = variant.with_defaults(with_passes(code, passes))
         args = [duplicate(a) for a in own.arguments(inputs)]
-        y, cache = own.run_forward(args)
-        found = {"y": duplicate(y)}
-        return found | own.run_backward(args, np.shape(y), cache, duplicate(dy))
+        ran = own.run_forward(args)
+        found = {"y": duplicate(ran.y)}
+        return found | own.run_backward(args, ran.outputs, ran.cache, duplicate(dy))
 
     def follow(passes: Passes) -> dict[str, torch.Tensor]:
         with following():
@@ -139,7 +140,7 @@ def run_followed(code: Code, passes: Passes, inputs: Mapping[str, Any], dy: Any,
     """{"y": ..., "dx": ...} of the passes as float64 tensors. Raises where autograd cannot follow them."""
     if code.graph is not None:
         leaves = {n: torch.tensor(a, requires_grad=True) for n, a in inputs.items()}
-        y = passes.forward(*code.arguments(leaves))
+        y, _outputs = find_outputs(code.call(passes.forward, code.arguments(leaves)))
         grads = torch.autograd.grad(y, list(leaves.values()), torch.as_tensor(dy), create_graph=True, allow_unused=True)
         return {"y": y} | {f"d{n}": g for n, g in zip(leaves, grads, strict=True) if g is not None}
     array_of: Callable[[Any], Any]
@@ -150,9 +151,9 @@ def run_followed(code: Code, passes: Passes, inputs: Mapping[str, Any], dy: Any,
     else:
         raise CannotFollow(f"{type(model).__name__} is no array of NumPy or torch")
     args = own.arguments({n: array_of(a) for n, a in inputs.items()})
-    y, cache = own.run_forward(args)
-    found = own.run_backward(args, tuple(y.shape), cache, array_of(dy))
-    return {n: tensor_of(v) for n, v in {"y": y, **found}.items()}
+    ran = own.run_forward(args)
+    found = own.run_backward(args, ran.outputs, ran.cache, array_of(dy))
+    return {n: tensor_of(v) for n, v in {"y": ran.y, **found}.items()}
 
 
 def tensor_of(value: Any) -> torch.Tensor:

@@ -21,8 +21,9 @@ from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.judge.constants import QUOTIENT_BEND, QUOTIENT_ERROR, QUOTIENT_ROUNDINGS, QUOTIENT_STEP
 from handgrad.judge.isolation import attempt, duplicate, quiet
 from handgrad.judge.repeats import difference_words
-from handgrad.subjects.function.by_name import NamedCall
-from handgrad.subjects.function.calling import Code
+from handgrad.subjects.function.calling import Code, Ran
+from handgrad.subjects.function.nests import rebuild
+from handgrad.subjects.function.outputs import Outputs
 from handgrad.subjects.function.reference import NO_VIEWS, Float, Reference, View
 from handgrad.subjects.function.through_jax import through_jax
 
@@ -38,9 +39,13 @@ class CannotDifferentiate(TypeError):
 
 @dataclass(frozen=True, eq=False)
 class OwnForward(Reference):
-    """forward is the code's own, and returns y or (y, cache). model: an array of the library in which it is to run."""
+    """forward is the code's own, and returns y or (y, cache).
+
+    model: an array of the library in which it is to run; results: 0 where it returns no cache (calling.py)
+    """
 
     model: Any = None
+    results: int | None = None
     own = True
     what = "forward, run so that autograd sees it,"
     advice = "give a reference: the same function in torch"
@@ -53,13 +58,13 @@ class OwnForward(Reference):
         """y. Raises CannotDifferentiate where the forward pass as it stands gives another one."""
         with following():
             y = super().value(inputs)
-        plain = None if is_jax(self.model) else attempt(self.run_plainly, inputs).value
-        if plain is None or not difference_words(plain, y):
+        ran = None if is_jax(self.model) else attempt(self.run_plainly, inputs).value
+        if ran is None or not difference_words(ran.y, y):
             return y
         wide = self.in_float64()
         with following():
             seen = y if wide is self else super(OwnForward, wide).value(inputs)
-        if words := difference_words(plain, seen):
+        if words := difference_words(ran.y, seen):
             raise CannotDifferentiate(f"y{words} are its values as it stands and as autograd sees it")
         return y
 
@@ -78,13 +83,17 @@ class OwnForward(Reference):
         other = isinstance(self.model, np.ndarray | np.generic) and self.model.dtype != np.float64
         return replace(self, model=np.zeros(())) if other else self
 
-    def run_plainly(self, inputs: Mapping[str, Float]) -> Any:
-        """y of the forward pass as it stands, in float64, on a copy of the object that it belongs to."""
+    def outputs(self, inputs: Mapping[str, Float]) -> Outputs:
+        """What y is made of."""
+        return self.run_plainly(inputs).outputs
+
+    def run_plainly(self, inputs: Mapping[str, Float]) -> Ran:
+        """The forward pass as it stands, in float64, on a copy of the object that it belongs to."""
         forward = attempt(copy.deepcopy, self.forward).value or self.forward
         wide = torch.zeros((), dtype=torch.float64) if isinstance(self.model, torch.Tensor) else np.zeros(())
         arrays = {n: like(a, wide) for n, a in duplicate(inputs).items()}
         with quiet():
-            return run_forward(forward, self.names, arrays, duplicate(self.constants))
+            return self.run_forward(forward, arrays)
 
     def check(self, inputs: Mapping[str, Float]) -> None:
         """Raise CannotDifferentiate where a difference quotient of the forward pass shows that autograd misses a part.
@@ -92,13 +101,15 @@ class OwnForward(Reference):
         A detached or no_grad part, a compiled kernel, a hand-written backward pass within: all that is no gradient of
         the forward pass. A quotient that is not sure of itself says nothing.
         """
-        if is_jax(self.model) or (y := attempt(self.run_plainly, inputs).value) is None:
+        if is_jax(self.model) or (ran := attempt(self.run_plainly, inputs).value) is None:
             return
         wide = self.in_float64()
         rng = np.random.default_rng(0)
-        dy = rng.choice((-1, 1), size=np.shape(y)) * rng.uniform(0.25, 2, size=np.shape(y))
+        shape = ran.outputs.shape
+        dy = rng.choice((-1, 1), size=shape) * rng.uniform(0.25, 2, size=shape)
         seen = attempt(wide.gradients, inputs, dy).value
-        for name, at in inputs.items() if seen is not None else ():
+        moving = {n: a for n, a in inputs.items() if n not in self.detached}
+        for name, at in moving.items() if seen is not None else ():
             along = rng.choice((-1, 1), size=at.shape) * rng.uniform(0.25, 2, size=at.shape)
             found = slope(partial(self.moved, inputs, name, along, dy), at)
             assert seen is not None
@@ -110,9 +121,10 @@ class OwnForward(Reference):
 
     def moved(self, inputs: Mapping[str, Float], name: str, along: Float, dy: Any, step: float) -> Any:
         """dy y, with one input moved."""
-        return dy * to64(self.run_plainly({**inputs, name: inputs[name] + step * along}))
+        return dy * to64(self.run_plainly({**inputs, name: inputs[name] + step * along}).y)
 
     def _run(self, leaves: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        leaves = self.without_gradient(leaves)
         if is_jax(self.model):
             y = through_jax(self._call, list(leaves.values()), list(leaves))
         elif isinstance(self.model, torch.Tensor):
@@ -120,31 +132,31 @@ class OwnForward(Reference):
         else:
             dtype = np.dtype(dtype_name(self.model))
             arrays = {n: OnTorch(leaf.clone(), dtype) for n, leaf in leaves.items()}
-            run = rebuilt(self.forward)
-            y = to_tensor(self._call(arrays, lambda *args: without_lists(run(*args))))
+            run = on_torch(self.forward)
+            y = to_tensor(self._call(arrays, lambda *args, **named: without_lists(run(*args, **named))))
         if not isinstance(y, torch.Tensor) or not y.is_floating_point():
             y = torch.as_tensor(np.asarray(y, float))  # a constant
         return y
 
     def _call(self, arrays: Mapping[str, Any], forward: Callable[..., Any] | None = None) -> Any:
-        ran = attempt(run_forward, forward or self.forward, self.names, arrays, duplicate(self.constants))
+        ran = attempt(self.run_forward, forward or self.forward, arrays)
         if ran.error is not None:
             raise cannot_follow(ran.error) or ran.error
-        return ran.value
+        assert ran.value is not None
+        return ran.value.y
 
-
-def run_forward(
-    forward: Callable[..., Any], names: tuple[str, ...], arrays: Mapping[str, Any], constants: Mapping[str, Any]
-) -> Any:
-    """y alone. Raises WrongReturn where forward returns neither y nor (y, cache)."""
-    return Code(forward, None, names).run_forward([arrays[n] if n in arrays else constants[n] for n in names])[0]
+    def run_forward(self, forward: Callable[..., Any], arrays: Mapping[str, Any]) -> Ran:
+        """The forward pass run. Raises WrongReturn where forward returns neither y nor (y, cache)."""
+        values = {**duplicate(self.constants), **arrays}
+        code = Code(forward, None, self.names, form=self.form, results=self.results)
+        return code.run_forward([values[n] for n in self.names])
 
 
 def without_lists(out: Any) -> Any:
     """What forward returned, with an array for y where it is a list of numbers."""
     if isinstance(out, list):
-        return array(out)
-    return (without_lists(out[0]), *out[1:]) if isinstance(out, tuple) and out else out
+        return out if any(np.ndim(part) for part in out if not isinstance(part, list)) else array(out)
+    return rebuild(out, [without_lists(out[0]), *out[1:]]) if isinstance(out, tuple) and out else out
 
 
 def cannot_follow(error: BaseException | None) -> BaseException | None:
@@ -152,11 +164,6 @@ def cannot_follow(error: BaseException | None) -> BaseException | None:
     while error is not None and not isinstance(error, CannotFollow):
         error = error.__cause__
     return error
-
-
-def rebuilt(forward: Any) -> Any:
-    """The function with arrays on torch where it says np."""
-    return NamedCall(on_torch(forward.called), forward.names) if isinstance(forward, NamedCall) else on_torch(forward)
 
 
 def is_jax(model: Any) -> bool:

@@ -2,32 +2,30 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
-from handgrad.subjects.function.calling import Code, WrongReturn
+from handgrad.subjects.function.calling import Code
 
 
-def by_vjp(forward: Callable[..., Any], names: tuple[str, ...], constants: Mapping[str, Any]) -> Code:
+def by_vjp(code: Code) -> Code:
     """JAX code as forward and backward: the cache is what jax.vjp keeps, the backward pass whatever rule it finds."""
+    forward, moving = code.forward, code.variables
 
     @wraps(forward, assigned=(), updated=())
-    def run(*args: Any) -> tuple[Any, Any]:
+    def both(*args: Any) -> tuple[Any, Any]:
         import jax
 
-        given = dict(zip(names, args, strict=True))
-        variables = [n for n in names if n not in constants]
+        given = dict(zip(code.names, args, strict=True))
 
         def of_variables(*values: Any) -> Any:
-            moved = dict(zip(variables, values, strict=True))
-            return forward(*(moved.get(n, given[n]) for n in names))
+            moved = {**given, **dict(zip(moving, values, strict=True))}
+            return code.call(forward, [moved[n] for n in code.names])
 
-        y, pull_back = jax.vjp(of_variables, *(given[n] for n in variables))
-        if not hasattr(y, "shape"):
-            raise WrongReturn(f"forward returned a {type(y).__name__}, expected one jax.Array")
-        return y, pull_back
+        return jax.vjp(of_variables, *(given[n] for n in moving))
 
-    return Code(run, lambda dy, pull_back: pull_back(dy), names, constants)
+    return replace(code, forward=both, backward=lambda dy, pull_back: pull_back(dy))
 
 
 def in_jax(forward: Any, given: Mapping[str, Any]) -> bool:

@@ -1,7 +1,6 @@
 """From what a user hands in to what is judged: code, its reference, and all inputs by name."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,42 +9,55 @@ from torch.func import functional_call
 
 from handgrad.arrays.precision import dtype_name
 from handgrad.judge.isolation import duplicate
-from handgrad.subjects.function.calling import Code, by_autograd, plain_forward
-from handgrad.subjects.function.inputs import is_float_array, is_shape
+from handgrad.subjects.function.calling import Code
+from handgrad.subjects.function.form import Arguments, Form
+from handgrad.subjects.function.nests import is_float_array, is_shape, names_in
 from handgrad.subjects.function.own_forward import OwnForward, forward_of
 from handgrad.subjects.function.own_vjp import by_vjp, in_jax, model_in_jax, without_rule
 from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.signatures import plain_forward
+from handgrad.subjects.function.through_autograd import by_autograd
 
 
 def prepare(
-    forward: Any, backward: Any, reference: Any, given: dict[str, Any]
+    forward: Any, backward: Any, reference: Any, given: Arguments, detached: Sequence[str] = ()
 ) -> tuple[Code, Reference, dict[str, Any]]:
-    """The code, its reference, and all inputs; the parameters of a module are inputs as well."""
-    constants = {n: v for n, v in given.items() if not is_float_array(v) and not is_shape(v)}
-    names = tuple(given)
+    """The code, its reference, and all inputs; the parameters of a module are inputs as well.
+
+    detached: the arguments that are meant to have no gradient.
+    """
+    values, names = given.values, tuple(given.values)
+    constants = {n: v for n, v in values.items() if not is_float_array(v) and (n in given.literal or not is_shape(v))}
+    detached = tuple(leaf for n in detached for leaf in names_in(given.form.nests[n]) if leaf not in constants)
     if isinstance(forward, torch.nn.Module) and reference is not None:
-        parameters = dict(forward.named_parameters())
-        run = module_call(forward, len(names), tuple(parameters))
-        called = reference
-        if isinstance(reference, torch.nn.Module):
-            theirs = [n for n, _ in reference.named_parameters()]
-            if set(theirs) != set(parameters):
-                raise ValueError(
-                    f"reference: its parameters are {theirs}, expected those of forward, {list(parameters)}"
-                )
-            called = module_call(reference, len(names), tuple(parameters), forward)
-        names += tuple(parameters)
-        code = replace(by_autograd(run, names, constants), parameters=tuple(parameters))
-        return code, Reference(called, names, constants), given | parameters
+        return prepare_module(forward, reference, given, constants, detached)
     if reference is None:
-        found: Reference = OwnForward(differentiable(forward, backward), names, constants)
+        forward_alone, results = differentiable(forward, backward), None if backward is not None else 0
+        found: Reference = OwnForward(forward_alone, names, constants, given.form, detached, results=results)
     else:
-        found = Reference(reference, names, constants)
-    call = plain_forward(forward)
+        found = Reference(reference, names, constants, given.reference, detached)
     own = duplicate(constants)  # so that code which writes into them does not change what the reference sees
-    if backward is not None:
-        return Code(call, backward, names, own), found, given
-    return by_vjp(call, names, own) if in_jax(forward, given) else by_autograd(call, names, own), found, given
+    code = Code(plain_forward(forward), backward, names, own, given.form, detached)
+    if backward is None:
+        code = by_vjp(code) if in_jax(forward, values) else by_autograd(code, code.forward)
+    return code, found, values
+
+
+def prepare_module(
+    module: torch.nn.Module, reference: Any, given: Arguments, constants: Mapping[str, Any], detached: tuple[str, ...]
+) -> tuple[Code, Reference, dict[str, Any]]:
+    """The same of a module: its parameters come after the inputs, for the reference as well."""
+    parameters = dict(module.named_parameters())
+    names = (*given.values, *parameters)
+    called, form = reference, Form((*given.reference.by_position, *parameters), given.reference.by_keyword)
+    if isinstance(reference, torch.nn.Module):
+        theirs = [n for n, _ in reference.named_parameters()]
+        if set(theirs) != set(parameters):
+            raise ValueError(f"reference: its parameters are {theirs}, expected those of forward, {list(parameters)}")
+        called, form = module_call(reference, given.reference, names, module), Form(names)
+    code = Code(module, None, names, constants, None, detached, parameters=tuple(parameters))
+    code = by_autograd(code, module_call(module, given.form, names))
+    return code, Reference(called, names, constants, form, detached), {**given.values, **parameters}
 
 
 def differentiable(forward: Any, backward: Any) -> Callable[..., Any]:
@@ -67,19 +79,21 @@ def differentiable(forward: Any, backward: Any) -> Callable[..., Any]:
 
 
 def module_call(
-    module: torch.nn.Module, count: int, parameters: tuple[str, ...], state: torch.nn.Module | None = None
+    module: torch.nn.Module, form: Form, names: Sequence[str], state: torch.nn.Module | None = None
 ) -> Callable[..., Any]:
     """The module as a function of its inputs and parameters, on a copy of its buffers (those of `state`)."""
+    parameters = [n for n, _ in module.named_parameters()]
 
-    def run(*args: Any) -> Any:
-        given = dict(zip(parameters, args[count:], strict=True))
-        own, like = dict(module.named_buffers()), next(a for a in args if isinstance(a, torch.Tensor))
+    def run(*values: Any) -> Any:
+        given = dict(zip(names, values, strict=True))
+        own, like = dict(module.named_buffers()), next(a for a in values if isinstance(a, torch.Tensor))
         buffers = own | {n: b for n, b in (state or module).named_buffers() if n in own}
-        dtype = next((a.dtype for a in args if isinstance(a, torch.Tensor) and a.is_floating_point()), like.dtype)
+        dtype = next((a.dtype for a in values if isinstance(a, torch.Tensor) and a.is_floating_point()), like.dtype)
         copies = {
             n: b.to(like.device, dtype if b.is_floating_point() else b.dtype, copy=True) for n, b in buffers.items()
         }
-        return functional_call(module, {**given, **copies}, args[:count])
+        args, keywords = form.arguments(given)
+        return functional_call(module, {**{n: given[n] for n in parameters}, **copies}, tuple(args), keywords)
 
     return run
 

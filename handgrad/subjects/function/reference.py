@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from handgrad.judge.isolation import quiet
+from handgrad.subjects.function.form import Form
+from handgrad.subjects.function.outputs import Outputs, find_outputs, is_nest
 
 Float = NDArray[np.float64]
 View = Callable[[torch.Tensor], torch.Tensor]
@@ -17,9 +19,10 @@ NO_VIEWS: Mapping[str, View] = {}
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """forward(*arguments in the order of names) -> y, one tensor; constants are passed as they are.
+    """forward(arguments by name, as `form` has them) -> y, one tensor; constants are passed as they are.
 
-    Raises TypeError where forward returns anything but one floating-point tensor.
+    Several results become one flat y (outputs.py). Raises TypeError where none is a floating-point tensor.
+    form: None: one after the other; detached: the inputs that are meant to have no gradient
     device: where it runs: for code on a card, on the card. own: whether it is the code's own forward pass
     (own_forward.py); what, advice: its name, and what to do if it fails.
     """
@@ -27,6 +30,8 @@ class Reference:
     forward: Callable[..., Any]
     names: tuple[str, ...]
     constants: Mapping[str, Any]
+    form: Form | None = None
+    detached: tuple[str, ...] = ()
     device: Any = field(default="cpu", kw_only=True)
     own = False
     what = "the reference"
@@ -68,13 +73,29 @@ class Reference:
         found = {f"d{n}": as_float64(g) for n, g in zip(leaves, grads, strict=True) if g is not None}
         return {"y": as_float64(y), **found}
 
+    def outputs(self, inputs: Mapping[str, Float]) -> Outputs:
+        """What y is made of."""
+        with quiet():
+            return find_outputs(self._call({n: as_tensor(a, self.device).requires_grad_() for n, a in inputs.items()}))[
+                1
+            ]
+
+    def _call(self, leaves: Mapping[str, torch.Tensor]) -> Any:
+        constants = {n: as_constant(value, self.device) for n, value in self.constants.items()}
+        return (self.form or Form(self.names)).call(self.forward, {**constants, **self.without_gradient(leaves)})
+
     def _run(self, leaves: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        y = self.forward(
-            *(leaves[n] if n in leaves else as_constant(self.constants[n], self.device) for n in self.names)
-        )
+        out = self._call(leaves)
+        y = find_outputs(out)[0] if is_nest(out) else out
         if not isinstance(y, torch.Tensor) or not y.is_floating_point():
-            raise TypeError(f"reference returned a {type(y).__name__}, expected one floating-point torch.Tensor")
+            raise TypeError(
+                f"reference returned a {type(y).__name__}, expected a floating-point torch.Tensor, or several of them"
+            )
         return y
+
+    def without_gradient(self, leaves: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The inputs, those detached that are meant to have no gradient."""
+        return {n: leaf.detach() if n in self.detached else leaf for n, leaf in leaves.items()}
 
 
 def as_it_is(tensor: torch.Tensor) -> torch.Tensor:

@@ -7,8 +7,9 @@ from handgrad.judge.isolation import duplicate, quiet
 from handgrad.judge.ladder import Rung
 from handgrad.judge.verdict import Verdict
 from handgrad.report.stage_rows import StageRow
-from handgrad.subjects.function.calling import Code, Way, find_way
+from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Kind, Tried
+from handgrad.subjects.function.ways import Way
 
 
 def admit(code: Code, tried: Tried) -> list[str]:
@@ -16,11 +17,15 @@ def admit(code: Code, tried: Tried) -> list[str]:
     assert tried.judgement is not None
     found = [f"declared: it may overwrite {', '.join(code.may_overwrite)}"] if code.may_overwrite else []
     found += ["declared: it is not linear in its upstream gradient"] if code.not_linear else []
+    found += [f"declared: {', '.join(code.detached)} has no gradient"] if code.detached else []
     missing = [n for n in code.variables if f"d{n}" not in tried.judgement.evidence]
     found += [f"backward gives no gradient for {', '.join(missing)}, where the reference's is zero"] if missing else []
+    if tried.outputs is not None and tried.outputs.left_out:
+        names = ", ".join(tried.outputs.left_out)
+        found.append(f"without an upstream gradient, for they hold no floating-point numbers: {names}")
     with quiet():
-        _y, cache = code.run_forward(code.arguments(duplicate(tried.case.inputs)))
-    way = find_way(code, cached=bool(cache))
+        ran = code.run_forward(code.arguments(duplicate(tried.case.inputs)))
+    way = code.way(ran)
     if way is Way.NO_UPSTREAM:
         found.append("backward takes no upstream gradient: what it gives, times a random dy, was judged")
     if way is Way.STATE:

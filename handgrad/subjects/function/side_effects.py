@@ -20,17 +20,17 @@ from handgrad.judge.contracts import (
     zero_to_zero,
 )
 from handgrad.judge.isolation import attempt, contents, duplicate
-from handgrad.judge.judgement import Judgement
 from handgrad.judge.promises import Contract, Promise
 from handgrad.judge.stage import Arrays
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
-from handgrad.subjects.function.calling import Code, Way, find_way
-from handgrad.subjects.function.case import Case, Tried, function_stage
+from handgrad.subjects.function.calling import Code
+from handgrad.subjects.function.case import Tried, function_stage
 from handgrad.subjects.function.elsewhere import KEEPS, keeps_own_cache, other_inputs, try_elsewhere
 from handgrad.subjects.function.frozen import right_when_frozen
 from handgrad.subjects.function.layouts import takes_any_layout
 from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.ways import Way
 
 MET = f"{KEEPS}: not every contract could be checked, for arrays of the judge's came back"
 KEEPS_STATE = (Promise.SAME, Promise.ELSEWHERE)  # if one is broken, what this case left behind would spoil the next
@@ -48,14 +48,14 @@ class Side:
     wrong: Tried | None = None
 
 
-def check_side_effects(
-    code: Code, reference: Reference, case: Case, found: Judgement, rng: np.random.Generator
-) -> Side:
+def check_side_effects(code: Code, reference: Reference, tried: Tried, rng: np.random.Generator) -> Side:
     """Never raises: if the code stops a check with an error, the check counts as not made.
 
     Gradients that share memory with dy, last bits that vary from run to run, and another precision than the inputs' are
     no mistakes by themselves. Code that keeps all its state in its object has no cache that could be stale.
     """
+    case, found = tried.case, tried.judgement
+    assert found is not None
     judged = found.trial
     given = [n for n in found.evidence if n not in judged.missing]
     varying = [n for n in given if n not in judged.again or outside(judged.again[n], found.evidence[n])]
@@ -115,15 +115,15 @@ def check(make: Callable[[], Contract]) -> Check:
 
 def has_own_cache(code: Code, inputs: Arrays) -> bool:
     """Whether backward is given a cache or the inputs, and does not rely on what its object keeps."""
-    _y, cache = code.run_forward(code.arguments(duplicate(inputs)))
-    return find_way(code, cached=bool(cache)) is not Way.STATE
+    ran = code.run_forward(code.arguments(duplicate(inputs)))
+    return code.way(ran) is not Way.STATE
 
 
 def list_changed(code: Code, trial: Trial) -> list[str]:
     """Inputs and dy by two runs of the stage; the constants, of which every run gets a copy, by one run here."""
     args = code.arguments(duplicate(trial.inputs))
     before = [contents(arg) for arg in args]
-    y, cache = code.run_forward(args)
-    code.run_backward(args, np.shape(y), cache, duplicate(trial.dy))
+    ran = code.run_forward(args)
+    code.run_backward(args, ran.outputs, ran.cache, duplicate(trial.dy))
     changed = [n for n, a, b in zip(code.names, args, before, strict=True) if n in code.constants and contents(a) != b]
     return list_overwritten(trial) + changed

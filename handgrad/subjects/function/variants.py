@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from handgrad.arrays.precision import like, to64
 from handgrad.judge.isolation import attempt, duplicate
-from handgrad.subjects.function.calling import Code, signature
+from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.own_forward import OwnForward
 from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.signatures import signature
 
 Float = NDArray[np.float64]
 Axis = tuple[str, int]  # of which array, and which

@@ -21,13 +21,17 @@ from handgrad.report.report import Report, StageContracts
 from handgrad.subjects.function.arguments import (
     check_arguments,
     check_callables,
+    check_constants,
+    check_inputs,
     check_overwrites,
     check_precision,
 )
-from handgrad.subjects.function.by_name import order_by_name
-from handgrad.subjects.function.calling import Code, list_ways
+from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, Kind, Tried, try_case
 from handgrad.subjects.function.eager import beside_eager
+from handgrad.subjects.function.fewer_numbers import on_fewer_numbers
+from handgrad.subjects.function.first_run import run_once
+from handgrad.subjects.function.form import arrange
 from handgrad.subjects.function.inputs import cases
 from handgrad.subjects.function.kinks import numbers_in
 from handgrad.subjects.function.leading_axis import try_leading_axis, try_more_rows
@@ -37,6 +41,7 @@ from handgrad.subjects.function.own_forward import OWN
 from handgrad.subjects.function.prepare import list_models, prepare
 from handgrad.subjects.function.probes import try_probes
 from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.results_alone import try_results_alone
 from handgrad.subjects.function.rows import admit, list_notes, list_rows
 from handgrad.subjects.function.side_effects import KEEPS_STATE, check_side_effects
 
@@ -47,6 +52,8 @@ def verify_function(
     reference: Callable[..., Any] | None = None,
     inputs: Sequence[Any] | Mapping[str, Any] | None = None,
     *,
+    kwargs: Mapping[str, Any] | None = None,
+    constants: Sequence[str] = (),
     seed: int | None = None,
     slack: float = 1.0,
     dtype: str | None = None,
@@ -62,21 +69,32 @@ def verify_function(
         y        = forward(*inputs)    grads = backward(dy, *inputs), or backward(dy) of an object that keeps its state
         y, cache = forward(*inputs)    grads = backward(cache, dy), if the second argument has a name such as dy or g
 
-    grads: one array, a tuple in the order of the inputs, or a dict by name ("dW" or "W"); None where the gradient is
-    zero, and for an input that is meant to have none if the reference detaches it. A backward pass that takes no dy
-    (the gradient of a loss, the derivative of an activation) is multiplied by dy here, and the report says so. Without
-    `backward`, forward is torch code that brings its own: a torch.autograd.Function or its apply, any function that
-    uses one, or an nn.Module (whose parameters are judged as well; reference is then a module with the same parameter
-    names, or a function of the inputs and the parameters).
+    grads: one array, a tuple in the order of the inputs, or a dict by name ("dW" or "W"); a list of gradients for a
+    list of arrays; None where the gradient is zero, and for an input that is meant to have none if the reference
+    detaches it or `constants` names it. A backward pass that takes no dy (the gradient of a loss, the derivative of an
+    activation) is multiplied by dy here, and the report says so. Without `backward`, forward is torch code that brings
+    its own: a torch.autograd.Function or its apply, any function that uses one, or an nn.Module (whose parameters are
+    judged as well; reference is then a module with the same parameter names, or a function of inputs and parameters).
+
+    Several results: y is a tuple, list, dict or named tuple, `(y0, y1), cache`; with a reference that returns as many,
+    `y0, y1, cache` and `y0, y1` as well. backward takes one dy for each, or dy in the same form. Every floating-point
+    result gets a random dy of its own, all together and each alone. Whole numbers and None get none, and the report
+    says so; a torch result that requires no gradient is right where the reference's has none.
 
     reference: any callable of float64 torch tensors in the order of the inputs, returning y. None: forward itself is
     differentiated, be it NumPy, array API, torch or JAX code, or the forward of a torch.autograd.Function. The report
     says so, and code that differs at a kink of forward is judged beside it, for both sides are right there.
     inputs: arrays, or shapes (tuples of sizes; () is a scalar) from which ordinary and special inputs (tiny, large,
     zeros, ties, kinks, saturated, one-hot, sparse) are drawn, at several sizes; a list, or a dict by the argument names
-    of forward. A dict goes by name to a reference with the same names as well, to any other in forward's order. Integer
-    and boolean arrays, and whatever is no array, are passed on as constants. For shapes, NumPy arrays are drawn, or
-    torch tensors where there is no backward, or the code raises TypeError or AttributeError on those of NumPy.
+    of forward. A dict goes by name to a reference with the same names as well, to any other in forward's order. A
+    tuple, list or dict of arrays or shapes is one argument, whose entries are judged as xs[0], xs[1]. Integer and
+    boolean arrays, strings, None and other things that are no array are passed on as constants; so is a Python float,
+    unless backward gives a gradient for it. Precisions may differ: each gradient is judged in that of its input. For
+    shapes, NumPy arrays are drawn, or torch tensors where there is no backward, or the code raises TypeError or
+    AttributeError on those of NumPy.
+    kwargs: further arguments by name, keyword-only ones too. Arrays among them have a gradient; a tuple is passed on as
+    it is, and drawn as no shape. For an apply, which takes no keywords, they go into their places.
+    constants: the names of floating-point arguments, given or drawn, that have no gradient: ("target", "mask").
     dtype: of what is drawn for shapes, float64 if None; bfloat16 and float16 are drawn as torch tensors.
     may_overwrite, not_linear: what the author means to do: arguments that are written into ("dy", an input, "cache"),
     and a gradient that is not linear in dy (a clipped one). Neither is then called a broken contract.
@@ -86,6 +104,9 @@ def verify_function(
     mend: for how many seconds, at most, a change of refuted code is looked for with which every gradient is CERTIFIED
     (10 if None, 0 for not at all). It is shown in the report; nothing is written to a file. report.ledger tells what
     every value of the backward pass is, line by line; it is kept when it is asked for.
+
+    All entries of large inputs are judged; the contracts, which ask for many runs, are then checked on fewer rows and
+    columns. What will take more than a few seconds is told before, on a terminal.
 
     Raises TypeError or ValueError for arguments that cannot be judged. What the code itself raises is reported.
 
@@ -103,17 +124,19 @@ def verify_function(
     """
     check_callables(forward, backward, reference)
     name = name or title(forward)
-    if isinstance(inputs, Mapping):
-        forward, reference, inputs = order_by_name(forward, reference, inputs)
-    given = check_arguments(forward, reference, inputs, slack, dtype)
+    check_inputs(inputs, kwargs or {})
+    arguments = arrange(forward, reference, inputs, kwargs or {})
+    check_arguments(forward, reference, arguments, slack, dtype)
+    constants = check_constants(constants, arguments.form.nests)
     check_precision(precision)
     seconds = check_seconds(mend)
     numbers = numbers_in(forward, backward, reference)
     seed = choose_seed(seed)
-    code, oracle, given = prepare(forward, backward, reference, given)
+    code, oracle, given = prepare(forward, backward, reference, arguments, constants)
     code = replace(code, may_overwrite=check_overwrites(may_overwrite, code.names), not_linear=not_linear)
     code = replace(code, precision=precision, numbers=numbers)
     models = list_models(code, given, dtype)
+    code, oracle = run_once(code, oracle, given, models[0])
     code, model, rng, tried, side = try_readings(code, oracle, given, models, seed, slack)
     judged = [t for t in tried if t.judgement is not None]
 
@@ -127,7 +150,7 @@ def verify_function(
     ledger = cache(partial(keep_ledger, code, tried, seed))
     return Report(
         name=name,
-        dtype=dtype_name(model),
+        dtype=" and ".join(dict.fromkeys(map(dtype_name, tried[0].case.inputs.values()))),
         library=type(model).__module__.partition(".")[0],
         device=str(getattr(model, "device", "cpu")),
         seed=seed,
@@ -167,7 +190,7 @@ def try_readings(
     if code.graph is not None or not any_wrong(found[0].tried):
         return found[0]
     ran = attempt(lambda: code.run_forward(code.arguments(duplicate(first.case.inputs)))).value
-    ways = [] if ran is None else list_ways(code, cached=bool(ran[1]))
+    ways = [] if ran is None else code.ways(ran)
     for reading in range(1, len(ways)):
         found.append(try_models(replace(code, reading=reading), reference, given, models, seed, slack))
         if not any_wrong(found[-1].tried):
@@ -220,7 +243,8 @@ def try_cases(
         if found.row is None or not first:
             continue
         if found.judgement is not None:
-            kept = check_side_effects(code, reference, found.case, found.judgement, rng)
+            fewer = on_fewer_numbers(code, reference, found, rng, slack) or (code, reference, found)
+            kept = check_side_effects(*fewer, rng)
             side = (StageContracts(case.name, kept.contracts),)
             eager = beside_eager(found.judgement, reference)
             tried[-1] = replace(found, notes=(*found.notes, *admit(code, found), *eager, *kept.notes))
@@ -228,6 +252,7 @@ def try_cases(
                 return [*tried, kept.wrong], side
         if found.row.isolated.verdict is not Verdict.CERTIFIED or keeps_state(side):
             return tried, side
+        tried += try_results_alone(code, reference, found, rng, slack)
     return tried + look_further(code, reference, probes, tried, rng), side
 
 

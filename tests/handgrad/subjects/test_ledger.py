@@ -13,8 +13,8 @@ from array_api_compat import array_namespace
 
 from handgrad import Verdict, verify_function
 from handgrad.report.ledger import LineVerdict
-from handgrad.subjects.function.calling import input_names, plain_forward
 from handgrad.subjects.function.case import Case, Kind
+from handgrad.subjects.function.form import arrange
 from handgrad.subjects.function.ledger import write_ledger
 from handgrad.subjects.function.prepare import prepare
 
@@ -68,8 +68,7 @@ def module(tmp_path, request):
 
 def ledger(forward, backward, *inputs):
     """The ledger without the judge, which takes longer; and by variable what it is, and the words of its verdict."""
-    names = input_names(plain_forward(forward), len(inputs))
-    code, _, given = prepare(forward, backward, None, dict(zip(names, inputs, strict=True)))
+    code, _, given = prepare(forward, backward, None, arrange(forward, None, inputs, {}))
     found = write_ledger(code, Case("given", given, Kind.GIVEN), 0, certified=False)
     assert found.problem == ""
     return found, {row.variable: (row.what, row.words) for row in found}

@@ -373,7 +373,9 @@ def test_everyday_functions(name):
     args = draw(everyday)
     names = tuple(f"x{i}" for i in range(len(args)))
     drawn = {n: np.asarray(a) for n, a, s in zip(names, args, everyday.shapes, strict=True) if is_drawn(s)}
-    own = OwnForward(everyday.make(), names, {n: a for n, a in zip(names, args, strict=True) if n not in drawn}, X)
+    own = OwnForward(
+        everyday.make(), names, {n: a for n, a in zip(names, args, strict=True) if n not in drawn}, model=X
+    )
     if name in LIMITS:
         with pytest.raises((TypeError, CannotDifferentiate), match=LIMITS[name]):
             own.value(drawn)

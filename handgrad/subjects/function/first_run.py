@@ -1,0 +1,66 @@
+"""What one run tells of the code: which Python floats have a gradient, and how many results there are.
+
+A slope or a temperature has one if backward gives one. Of two results of forward the second may be the cache: the
+reference, which returns none, says how many are meant.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from handgrad.arrays.precision import like, to64
+from handgrad.judge.isolation import attempt, duplicate
+from handgrad.judge.stage import Arrays
+from handgrad.subjects.function.calling import Code
+from handgrad.subjects.function.case import draw_upstream
+from handgrad.subjects.function.cost import tell_cost
+from handgrad.subjects.function.nests import is_shape
+from handgrad.subjects.function.reference import Reference
+
+
+def run_once(code: Code, reference: Reference, given: Mapping[str, Any], model: Any) -> tuple[Code, Reference]:
+    """Both, with what a run of each tells."""
+    inputs = draw_any(code, given, model)
+    exact = {n: to64(a) for n, a in inputs.items()}
+    if code.graph is None and not reference.own:
+        outputs = attempt(reference.outputs, exact).value
+        code = replace(code, results=len(outputs.names) if outputs is not None else None)
+    tell_cost(code, reference.on(model), inputs, exact, drawn=any(map(is_shape, given.values())))
+    return find_scalars(code, reference, inputs)
+
+
+def draw_any(code: Code, given: Mapping[str, Any], model: Any) -> dict[str, Any]:
+    """The arrays given, and for shapes numbers that most functions take."""
+    rng, moving = np.random.default_rng(0), {n: v for n, v in given.items() if n not in code.constants}
+    return {n: like(rng.uniform(0.25, 0.75, size=v), model) if is_shape(v) else v for n, v in moving.items()}
+
+
+def find_scalars(code: Code, reference: Reference, inputs: Arrays) -> tuple[Code, Reference]:
+    """Both with those Python floats as inputs for which backward gives a gradient; the others stay constants."""
+    numbers = [n for n, value in code.constants.items() if type(value) is float]
+    if code.graph is not None or not numbers:
+        return code, reference
+    all_of_them = promoted(code, numbers)
+    found = attempt(gradients, code.copy_object(), all_of_them, inputs).value or {}
+    scalars = [n for n in numbers if f"d{n}" in found]
+    return promoted(code, scalars), promoted(reference, scalars)
+
+
+def promoted(code: Any, scalars: list[str]) -> Any:
+    """Code or a reference where these constants are inputs."""
+    constants = {n: value for n, value in code.constants.items() if n not in scalars}
+    if isinstance(code, Code):
+        return replace(code, constants=constants, scalars=tuple(scalars))
+    return replace(code, constants=constants)
+
+
+def gradients(code: Code, as_if: Code, inputs: Arrays) -> dict[str, Any]:
+    """What backward gives if all these numbers are inputs; nothing where a gradient has not the shape of its input."""
+    args = code.arguments(duplicate(inputs))
+    ran = code.run_forward(args)
+    dy = like(draw_upstream(np.random.default_rng(0), ran.outputs.shape), ran.y)
+    found = as_if.run_backward(args, ran.outputs, ran.cache, dy)
+    expected = {f"d{n}": np.shape(inputs.get(n, 0.0)) for n in as_if.variables}
+    return found if all(np.shape(g) == expected[n] for n, g in found.items()) else {}
