@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from handgrad.subjects.function.calling import Code
-from handgrad.subjects.function.outputs import is_nest, leaves_of
+from handgrad.subjects.function.outputs import is_nest, is_result, leaves_of
 from handgrad.subjects.function.returned import WrongReturn
 from handgrad.subjects.torch_function.in_place import on_copies
 
@@ -31,16 +31,17 @@ def by_autograd(code: Code, forward: Callable[..., Any]) -> Code:
 
     def backward(dy: Any, cache: tuple[Any, Any]) -> Any:
         results, leaves = cache
-        pairs = [(y, d) for y, d in zip(leaves_of(results), leaves_of(dy), strict=True) if takes_upstream(y)]
+        ys, ds = filter(is_result, leaves_of(results)), (d for d in leaves_of(dy) if d is not None)
+        pairs = [(y, d) for y, d in zip(ys, ds, strict=True) if takes_upstream(y)]
         if not pairs:
             raise WrongReturn("the result of forward does not require a gradient: the graph is cut inside")
         used = [(y, d) for y, d in pairs if d.any()] or pairs  # what nobody uses further on gets no upstream gradient
-        ys, ds = zip(*((y, d.reshape(y.shape)) for y, d in used), strict=True)
-        return torch.autograd.grad(ys, leaves, ds, retain_graph=True, allow_unused=True)
+        upstream = [d.reshape(y.shape) for y, d in used]
+        return torch.autograd.grad([y for y, _ in used], leaves, upstream, retain_graph=True, allow_unused=True)
 
     return replace(code, forward=both, backward=backward, graph=forward)
 
 
 def takes_upstream(y: Any) -> bool:
     """Whether autograd takes an upstream gradient for it."""
-    return isinstance(y, torch.Tensor) and y.is_floating_point() and y.requires_grad
+    return isinstance(y, torch.Tensor) and y.requires_grad

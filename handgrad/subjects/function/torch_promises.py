@@ -63,8 +63,8 @@ def call_of(
 
 
 def reference_call(code: Code, reference: Reference, trial: Trial) -> TorchCall:
-    """The reference on the same inputs, in float64 on the CPU."""
-    exact = {n: as_tensor(a) for n, a in trial.exact.items()}
+    """The reference on the same inputs, in float64."""
+    exact = {n: as_tensor(a, reference.device) for n, a in trial.exact.items()}
 
     def run(tensors: Tensors) -> Any:
         return reference.each_result({**exact, **tensors})

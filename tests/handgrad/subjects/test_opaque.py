@@ -78,3 +78,21 @@ def test_no_change_is_looked_for_in_opaque_code(opaque):
     report = judged(code, mend=5)
     assert report.verdict is Verdict.REFUTED
     assert any(note.startswith("no change is looked for where a kernel is launched") for note in report.notes) is opaque
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(2, Verdict.CERTIFIED), (3, Verdict.REFUTED)])
+def test_a_loss_beside_what_was_not_asked_for(factor, verdict):
+    """As kernels return it: a loss, and None for each statistic that nobody wants."""
+
+    class Loss(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return (x * x).sum(), None, None
+
+        @staticmethod
+        def backward(ctx, dE, *rest):
+            return factor * ctx.saved_tensors[0] * dE
+
+    report = verify_function(Loss, None, lambda x: ((x * x).sum(), None, None), [(3, 4)], seed=0)
+    assert report.verdict is verdict
