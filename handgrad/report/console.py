@@ -23,13 +23,13 @@ WIDE = 160  # of a wide table there
 
 
 class Lines(Console):
-    """A console that leaves no blanks at the end of a line in a file or a pipe.
+    """A console that leaves no blanks at the end of a line in a file or a pipe, but for lines that are printed whole.
 
     Where the reader (head, a pager) has seen enough, the exit code is not that of a refutation.
     """
 
     def print(self, *objects: Any, **options: Any) -> None:
-        if self.is_terminal:
+        if self.is_terminal or options.get("soft_wrap"):
             super().print(*objects, **options)
             return
         with self.capture() as captured:

@@ -100,19 +100,24 @@ def code(report: Report) -> Iterator[RenderableType]:
 
 def numbers(report: Report, *, brief: bool) -> Iterator[RenderableType]:
     """Every stage, then the worst entry of each result that is not certified, and the name of the mistake."""
-    if report.stages and (report.chain or not brief):
+    if shows_stages(report, brief=brief):
         yield Stages(report.stages)
     told: Callable[[StageRow], str] = partial(before, report) if brief else lambda row: f"{row.name}: "
     judged = [(row, t) for row in report.stages for t in row.isolated.tensors]
     wrong = [(row, t) for row, t in judged if t.verdict is not Verdict.CERTIFIED]
     for row, t in wrong[:MOST] if brief else wrong:
-        words = reason(t) if report.chain or not brief else worst_entry(t)
+        words = reason(t) if shows_stages(report, brief=brief) else worst_entry(t)
         yield Text(f"{told(row)}{words}", STYLES[t.verdict])
     if brief and len(wrong) > MOST:
         yield Text(f"and {len(wrong) - MOST} more")
     for row in report.stages:
         if row.diagnosis is not None and not (brief and (report.change or says_nothing_new(row))):
             yield Text(f"{told(row)}{row.diagnosis.words}", "bold")
+
+
+def shows_stages(report: Report, *, brief: bool) -> bool:
+    """Whether every stage is listed: in brief of a network alone, as long as it is not known what to change."""
+    return bool(report.stages) and (not brief or (report.chain and report.change is None))
 
 
 def says_nothing_new(row: StageRow) -> bool:
@@ -135,7 +140,7 @@ def rest(report: Report, *, brief: bool) -> Iterator[Text]:
         if report.contracts:
             checked = [c for stage in report.contracts for c in stage.contracts if c.held is not None]
             yield Text(f"contracts: {sum(c.held is True for c in checked)} of {len(checked)} kept")
-    if along is not None and not (brief and along.verdict is Verdict.CERTIFIED):
+    if along is not None and not (brief and (report.change or along.verdict is Verdict.CERTIFIED)):
         yield directions_line(along)
     if control is not None and not (brief and control.caught):
         word = "caught" if control.caught else "NOT CAUGHT, so nothing here can be believed"
@@ -144,7 +149,7 @@ def rest(report: Report, *, brief: bool) -> Iterator[Text]:
     for note in report.notes:
         if not (brief and HOW.match(note)):
             yield Text(f"note: {note}")
-    if report.chain or not brief:
+    if shows_stages(report, brief=brief):
         yield from (Text(line, "dim") for line in legend(report.stages))
 
 
