@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))  
 
 import kernels
 import record
-from kernel_calls import CALLS
+from kernel_calls import CALLS, Call
 
 
 def test_the_page_shows_what_was_recorded() -> None:
@@ -20,7 +20,7 @@ def test_the_page_shows_what_was_recorded() -> None:
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
-def test_a_reference_takes_the_arguments_of_its_kernel_and_has_a_gradient(call: kernels.Call) -> None:
+def test_a_reference_takes_the_arguments_of_its_kernel_and_has_a_gradient(call: Call) -> None:
     rng = torch.Generator().manual_seed(0)
     args = [torch.randn(a, generator=rng) if isinstance(a, tuple) else a for a in call.inputs]
     leaves = [a.double().requires_grad_() if isinstance(a, torch.Tensor) and a.is_floating_point() else a for a in args]
