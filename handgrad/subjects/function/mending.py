@@ -99,7 +99,7 @@ def variants(first: Variant, program: Program, model: Any, draw: Draw, rng: np.r
 
     yield from (resized(first, {}, moving, rng) for _ in range(2))
     yield from other_sizes(first, fresh, model, moving, rng)
-    yield from other_numbers(first, fresh, model, written)
+    yield from other_numbers(resized(first, {}, moving, rng), fresh, model, written)
 
 
 def double(array: Any) -> Any:

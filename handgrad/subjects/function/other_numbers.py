@@ -7,6 +7,8 @@ number is moved only where the backward pass hears of it: otherwise what belongs
 import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from handgrad.arrays.precision import like
@@ -15,6 +17,8 @@ from handgrad.mend.local_edits import is_number
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.own_forward import OwnForward
 from handgrad.subjects.function.variants import Variant, defaults_of, owner_of, shared_defaults
+
+Movable = tuple[float, Callable[[float], Variant]]  # a number, and the variant with another one in its place
 
 
 class Written(NamedTuple):
@@ -57,54 +61,62 @@ def default_nodes(tree: ast.AST) -> list[ast.expr | None]:
 
 def other_numbers(first: Variant, fresh: Callable[[], Code], model: Any, written: Written) -> Iterator[Variant]:
     """Each number given, each default and each attribute of the object as another one, as far as forward takes it."""
-    moved = [other_given(first)]
+    kinds = [given_numbers(first)]
     if first.code.graph is None:
-        moved += [other_defaults(first, model, written), other_attributes(first, model, written)]
-    for kind in moved:
-        for variants in kind:
-            if (found := next((v for v in variants if v.agrees(fresh(), model)), None)) is not None:
+        kinds += [moved_defaults(first, model, written), moved_attributes(first, model, written)]
+    for value, at in chain.from_iterable(kinds):
+        for numbers in others_of(value):
+            if (found := next((v for v in map(at, numbers) if v.agrees(fresh(), model)), None)) is not None:
                 yield found
 
 
-def other_given(first: Variant) -> Iterator[Iterator[Variant]]:
-    """For each number among the inputs the same with others."""
+def given_numbers(first: Variant) -> Iterator[Movable]:
+    """The numbers among the inputs."""
 
-    def at(constants: Mapping[str, Any]) -> Variant:
-        code, reference = first.code, first.reference
-        return replace(
-            first, code=replace(code, constants=constants), reference=replace(reference, constants=constants)
-        )
+    def at(name: str, number: float) -> Variant:
+        constants = {**first.code.constants, name: number}
+        code, reference = replace(first.code, constants=constants), replace(first.reference, constants=constants)
+        return replace(first, code=code, reference=reference)
 
     for name, value in first.code.constants.items():
         if is_number(value):
-            yield (at({**first.code.constants, name: other}) for other in others_of(value))
+            yield value, partial(at, name)
 
 
-def other_defaults(first: Variant, model: Any, written: Written) -> Iterator[Iterator[Variant]]:
-    """For each default of forward that backward has too, or that may come to it in a cache or an object."""
+def moved_defaults(first: Variant, model: Any, written: Written) -> Iterator[Movable]:
+    """The defaults of forward that backward has too, or that may come to it in a cache or an object."""
     keeps = owner_of(first.code) is not None or has_cache(first.code, first.inputs, model)
     shared = shared_defaults(first.code)
     for name, value in defaults_of(first.code.forward).items():
         if name not in first.code.names and (name in shared or keeps) and written.may_move(name, value):
-            yield (moved(replace(first, defaults={name: other}), model) for other in others_of(value))
+            yield value, partial(with_default, first, model, name)
 
 
-def other_attributes(first: Variant, model: Any, written: Written) -> Iterator[Iterator[Variant]]:
-    """For each number that the object has, unless backward may have it by way of another one.
+def moved_attributes(first: Variant, model: Any, written: Written) -> Iterator[Movable]:
+    """The numbers that the object has; none if backward may have one by way of another.
 
     Where forward takes self.scale and backward 1 / self.dim, the two cannot be moved alone.
     """
     owner = owner_of(first.code)
-    numbers = {n: v for n, v in (attempt(vars, owner).value or {}).items() if is_number(v)} if owner else {}
+    held = attempt(lambda: dict(vars(owner))).value if owner is not None else None
+    numbers = {n: v for n, v in (held or {}).items() if is_number(v)}
     if any(n in written.backward and n not in written.forward for n in numbers):
         return
     for name, value in numbers.items():
         if name in written.forward and written.may_move(name, value):
-            yield (moved(replace(first, attributes={name: other}), model) for other in others_of(value))
+            yield value, partial(with_attribute, first, model, name)
 
 
-def moved(variant: Variant, model: Any) -> Variant:
-    """The variant with its own forward pass, called with the variant's numbers, as the reference."""
+def with_default(first: Variant, model: Any, name: str, number: float) -> Variant:
+    return by_own_forward(replace(first, defaults={name: number}), model)
+
+
+def with_attribute(first: Variant, model: Any, name: str, number: float) -> Variant:
+    return by_own_forward(replace(first, attributes={name: number}), model)
+
+
+def by_own_forward(variant: Variant, model: Any) -> Variant:
+    """The variant with its own forward pass, which gets the same numbers, as the reference."""
     code = variant.code
     own = variant.with_numbers(code).forward
     reference = OwnForward(own, code.names, code.constants, code.form, code.detached, model=model, results=code.results)
@@ -118,6 +130,8 @@ def has_cache(code: Code, inputs: Mapping[str, Any], model: Any) -> bool:
     return ran is not None and bool(ran.cache)
 
 
-def others_of(value: float) -> list[float]:
-    """Numbers near it."""
-    return [value + 1, value - 1, 2 * value] if isinstance(value, int) else [1.3 * value, 0.7 * value]
+def others_of(value: float) -> list[list[float]]:
+    """Numbers near it, and some far from it, where a threshold leaves nothing as it was: of each list one is taken."""
+    if isinstance(value, int):
+        return [[value + 1, value - 1, 2 * value]]
+    return [[1.3 * value, 0.7 * value], [3 * value, value / 3], [10 * value, value / 10]]

@@ -42,11 +42,11 @@ def alone(x, slope=0.5):
 )
 def test_a_default_is_moved_unless_the_backward_pass_has_the_number_and_no_name_for_it(backward_text, count):
     found = moved_numbers(with_cache, lambda dy, cache: None, backward_text=backward_text)
-    assert found == [{"slope": 0.65}] * count
+    assert found == [{"slope": 0.65}, {"slope": 1.5}, {"slope": 5.0}] * count
 
 
 def test_without_a_cache_a_default_is_moved_where_backward_has_the_same():
-    assert moved_numbers(alone, lambda dy, x, slope=0.5: None) == [{"slope": 0.65}]
+    assert moved_numbers(alone, lambda dy, x, slope=0.5: None) == [{"slope": 0.65}, {"slope": 1.5}, {"slope": 5.0}]
     assert moved_numbers(alone, lambda dy, x, slope=0.4: None) == []
     assert moved_numbers(alone, lambda dy, x: None) == []
 
@@ -66,11 +66,13 @@ class Tanh:
         return dh * self.scale * (1 - self.h)
 
 
-@pytest.mark.parametrize(("taken", "found"), [("self.scale", [{"scale": 0.65}]), ("self.dim", [])])
+@pytest.mark.parametrize(("taken", "found"), [("self.scale", [0.65, 1.5, 5.0]), ("self.dim", [])])
 def test_an_attribute_is_moved_unless_backward_may_have_it_from_another_one(taken, found):
     layer = Tanh()
     text = "def f(self, x): return self.scale * x"
-    assert moved_numbers(layer.forward, layer.backward, text, f"def b(self, dh): return dh * {taken}") == found
+    assert moved_numbers(layer.forward, layer.backward, text, f"def b(self, dh): return dh * {taken}") == [
+        {"scale": number} for number in found
+    ]
     assert layer.scale == 0.5
 
 
@@ -122,3 +124,16 @@ def test_what_is_right_by_chance_of_a_number_loses_to_its_name():
 def test_a_number_that_stands_in_the_backward_pass_hides_no_other_change():
     layer = HalfWritten()
     assert after(layer.forward, layer.backward, [(4, 3)]) == "self.x > 0"
+
+
+def hinge(x, margin=1.0):
+    return np.maximum(x + margin, 0)
+
+
+def hinge_backward(dy, x, margin=1.0):
+    return dy * (x > 0)
+
+
+@pytest.mark.mends
+def test_a_threshold_gets_its_name_and_not_its_number():
+    assert after(hinge, hinge_backward, [(6, 3)]) == "-margin"
