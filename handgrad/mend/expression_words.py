@@ -62,7 +62,9 @@ def power(slip: Slip) -> str | None:
     if same(square_of(slip.old), slip.new):
         return f"a square too many{slip.example}"
     around = slip.wider
-    if around is not None and isinstance(around.old, ast.BinOp) and isinstance(around.old.op, ast.Pow):
+    if around is None or not isinstance(around.old, ast.BinOp) or not isinstance(around.new, ast.BinOp):
+        return None
+    if isinstance(around.old.op, ast.Pow) and same(around.old.left, around.new.left):
         return f"the power is {unparse(slip.old)}, {unparse(slip.new)} belongs{around.example}"
     return None
 

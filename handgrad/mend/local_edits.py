@@ -32,6 +32,8 @@ def local_edits(node: ast.expr, names: Sequence[str], numbers: Sequence[float]) 
             if new != v:
                 yield Edit(number(new), 1)
         yield from (Edit(ast.Name(n, ast.Load()), 1.6) for n in names)
+        if v == 0:  # a threshold, which few numbers tell apart: r > -margin comes before r > -1
+            yield from (Edit(ast.UnaryOp(ast.USub(), ast.Name(n, ast.Load())), 0.9) for n in names)
     if isinstance(node, ast.Name):
         yield from (Edit(ast.Name(n, ast.Load()), 1.2) for n in names if n != node.id)
         yield from (Edit(number(n), 2.5) for n in numbers)
@@ -72,6 +74,11 @@ def edit_comparison(node: ast.Compare) -> Iterator[Edit]:
         for kind in COMPARISONS:
             if not isinstance(node.ops[0], kind):
                 yield Edit(ast.Compare(node.left, [kind()], node.comparators), 1)
+
+
+def edit_compared(node: ast.Compare) -> Iterator[Edit]:
+    """What is compared itself: a mask of dropout, which has a scale besides."""
+    yield Edit(node.left, 1.1)
 
 
 def edit_attribute(node: ast.Attribute) -> Iterator[Edit]:
@@ -206,7 +213,7 @@ def edit_both(node: ast.BoolOp) -> Iterator[Edit]:
 EDITS: dict[type, Sequence[Callable[..., Iterator[Edit]]]] = {
     ast.BinOp: [edit_operation],
     ast.UnaryOp: [edit_sign],
-    ast.Compare: [edit_comparison],
+    ast.Compare: [edit_comparison, edit_compared],
     ast.Attribute: [edit_attribute],
     ast.Subscript: [edit_index],
     ast.Slice: [edit_slice],

@@ -4,11 +4,12 @@ import ast
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain
 from typing import Any, NamedTuple
 
 from handgrad.judge.isolation import attempt
+from handgrad.mend.axes import signs_of_axes
 from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
 from handgrad.mend.draw import Draw
 from handgrad.mend.expressions import around, count_idle, own_edits
@@ -39,6 +40,7 @@ class Candidate:
 
 
 Blind = Callable[[str], Sequence[Candidate]]
+OTHER_SIGN = 0.01  # more that an axis costs which is counted otherwise than in the passes: it decides between equals
 INSERTED = 1.0  # more that a line costs which is not there at all
 
 
@@ -103,7 +105,14 @@ class Search:
     def price(self, candidate: Candidate, wrong: frozenset[str]) -> float:
         """What a candidate costs: more in a forward pass whose y is right, and where results are handed over."""
         more = 0 if candidate.part.backward or "y" in wrong else FORWARD
-        return candidate.cost + more + RETURN * any(self.is_returned(candidate.part, n) for n in candidate.edits)
+        more += RETURN * any(self.is_returned(candidate.part, n) for n in candidate.edits)
+        return candidate.cost + more + OTHER_SIGN * self.counts_axes_otherwise(candidate)
+
+    def counts_axes_otherwise(self, candidate: Candidate) -> bool:
+        """Whether it names an axis from the end where the passes name theirs from the front, or the other way round."""
+        root = candidate.part.source.tree
+        new = signs_of_axes([changed(root, candidate.edits, self.parents[candidate.part])]) - signs_of_axes([root])
+        return bool(new - self.signs) and bool(self.signs)
 
     def is_returned(self, part: Part, node: ast.AST) -> bool:
         """Whether it stands in a return statement, where a name may only hand over what another line made."""
@@ -259,6 +268,14 @@ class Search:
         if candidate is not None:
             edits[candidate.part] = {**edits.get(candidate.part, {}), **candidate.edits}
         return {p: changed(p.source.tree, e, self.parents[p]) for p, e in edits.items()}
+
+    @cached_property
+    def signs(self) -> frozenset[bool]:
+        """How axes are counted in the passes: in the forward pass, if any are named there."""
+        forward, backward = (
+            signs_of_axes(p.source.tree for p in self.program.parts if p.backward is own) for own in (False, True)
+        )
+        return forward or backward
 
     @property
     def numbers(self) -> tuple[float, ...]:

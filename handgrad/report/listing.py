@@ -24,13 +24,9 @@ def list_passes(forward: Callable[..., Any], backward: Callable[..., Any] | None
     None either where it is the judge's own code, which stands around somebody's (a module's call).
     """
     program = attempt(read_program, forward, backward).value
-    if program is None or any(is_ours(part) for part in program.parts):
+    if program is None or program.is_ours:
         return ()
     return tuple(list_part(part) for part in sorted(program.parts, key=lambda part: part.backward))
-
-
-def is_ours(part: Part) -> bool:
-    return part.source.function.__module__.startswith("handgrad.")
 
 
 def list_part(part: Part) -> Listing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ def say_results(report: Report) -> str:
         return ""
     if wrong == ["y"]:
         return "y is not what the reference gives."
-    right = [name for name in results(row, Verdict.CERTIFIED) if name != "y"]
+    right = [name for name in results(row, Verdict.CERTIFIED) if not re.fullmatch(r"y\d*", name)]
     words = blame(cause(report), wrong) + (f" {listed(right)} {are(right)} right." if right else "")
     first = report.stages[0]
     return words if row is first else f"At {row.name}: {words} At {first.name} all is right."

@@ -70,6 +70,11 @@ class Program:
         return self._codes[tree]
 
     @property
+    def is_ours(self) -> bool:
+        """Whether it is the judge's own code that stands around somebody's (a module's call)."""
+        return any(str(part.source.function.__module__).startswith("handgrad.") for part in self.parts)  # exec's: None
+
+    @property
     def free_names(self) -> dict[str, CellType]:
         """Every closure variable of every part."""
         cells: dict[str, CellType] = {}
@@ -180,7 +185,7 @@ class Copies:
 
     def _copy_class(self, owner: type) -> None:
         """A class derived from the old one, with the new methods."""
-        new = self.made[id(owner)] = type(owner.__name__, (owner,), {})
+        new = self.made[id(owner)] = type(owner.__name__, (owner,), {"__module__": owner.__module__})
         for name, value in self._own_copies({n: v for n, v in vars_of(owner).items() if isinstance(v, STATE)}).items():
             setattr(new, name, value)
         for name, method in vars_of(owner).items():

@@ -23,7 +23,6 @@ from handgrad.subjects.function.bookkeeping import Bookkeeping, start
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, Tried
 from handgrad.subjects.function.ledger_draw import LedgerDraw, choose_draw
-from handgrad.subjects.function.mending import is_own
 from handgrad.subjects.function.own_forward import OwnForward, is_jax
 
 INSIDE = (
@@ -48,7 +47,7 @@ def write_ledger(code: Code, case: Case, seed: int, *, certified: bool, deadline
         return Ledger(problem="JAX compiles the code, so the values inside it are not seen")
     if code.graph is not None and forward is code.graph:
         return Ledger(problem=INSIDE)
-    if program is None or is_own(program):
+    if program is None or program.is_ours:
         return Ledger(problem="the source of the backward pass cannot be read")
     if not only_computes(program):
         return Ledger(problem="the code does more than compute (it opens files, or runs others), so it is not traced")

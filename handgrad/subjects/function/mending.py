@@ -1,6 +1,5 @@
 """The change that makes a refuted function right: its own source, edited, tried on its own numbers, judged anew."""
 
-import ast
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,14 +19,14 @@ from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Change, Place
 from handgrad.mend.constants import RIGHT, ROUNDINGS, SMALL
 from handgrad.mend.draw import Draw
-from handgrad.mend.local_edits import is_number
 from handgrad.source.program import Passes, Program, read_program
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Tried, draw_upstream
+from handgrad.subjects.function.other_numbers import other_numbers, read_written
 from handgrad.subjects.function.outputs import find_outputs
 from handgrad.subjects.function.reference import Reference, as_tensor
 from handgrad.subjects.function.through_autograd import by_autograd
-from handgrad.subjects.function.variants import Variant, other_constants, other_sizes, resized
+from handgrad.subjects.function.variants import Variant, other_sizes, resized
 
 
 def find_change(
@@ -45,16 +44,11 @@ def find_change(
     deadline = time.monotonic() + seconds
     program = read_program(code.graph or code.forward, None if code.graph else code.backward)
     wrong = next((t for t in tried if t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED), None)
-    if program is None or wrong is None or is_own(program):
+    if program is None or wrong is None or program.is_ours:
         return None
     draws = make_draws(code, reference, program, wrong, np.random.default_rng(seed))
     left = deadline - time.monotonic()
     return search_change(program, draws, lambda passes: certifies(with_passes(code, passes)), left)
-
-
-def is_own(program: Program) -> bool:
-    """Whether it is the judge's own code that stands around somebody's (a module's call)."""
-    return any(str(part.source.function.__module__).startswith("handgrad.") for part in program.parts)
 
 
 def with_passes(code: Code, passes: Passes) -> Code:
@@ -90,18 +84,22 @@ def make_draws(
 
 
 def variants(first: Variant, program: Program, model: Any, draw: Draw, rng: np.random.Generator) -> Iterator[Variant]:
-    """Other numbers, other sizes, other constants."""
+    """Other entries, other sizes, other numbers beside them."""
     moving = [n for n in first.inputs if draw.right[f"d{n}"].any()]
     forward = getattr(first.code.forward, "__func__", first.code.forward)
-    rest = [part.source.tree for part in program.parts if part.source.function is not forward]
-    literals = {n.value for tree in rest for n in ast.walk(tree) if isinstance(n, ast.Constant) and is_number(n.value)}
+    backward = getattr(first.code.backward, "__func__", first.code.backward)
+    trees = {part.source.function: part.source.tree for part in program.parts}
+    written = read_written(
+        [tree for function, tree in trees.items() if function is not backward],
+        [tree for function, tree in trees.items() if function is not forward],
+    )
 
     def fresh() -> Code:
         return with_passes(first.code, program.made({}))
 
     yield from (resized(first, {}, moving, rng) for _ in range(2))
     yield from other_sizes(first, fresh, model, moving, rng)
-    yield from other_constants(first, fresh, model, literals)
+    yield from other_numbers(resized(first, {}, moving, rng), fresh, model, written)
 
 
 def double(array: Any) -> Any:
@@ -126,7 +124,7 @@ def make_draw(variant: Variant, model: Any, rng: np.random.Generator) -> Draw | 
     bound = {n: np.full(v.shape, room * max(np.max(np.abs(v), initial=0.0), SMALL * largest)) for n, v in right.items()}
 
     def run(passes: Passes) -> dict[str, Any]:
-        own = variant.with_defaults(with_passes(code, passes))
+        own = variant.with_numbers(with_passes(code, passes))
         args = [duplicate(a) for a in own.arguments(inputs)]
         ran = own.run_forward(args)
         found = {"y": duplicate(ran.y)}

@@ -1,4 +1,4 @@
-"""Inputs that a change was not found on: at other sizes, no two of them equal, at a size of one, with other constants.
+"""Inputs that a change was not found on: at other sizes, no two of them equal, and at a size of one.
 
 Which axes belong together nobody says: it is tried what forward and its reference take, and agree on.
 """
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from handgrad.arrays.precision import like, to64
 from handgrad.judge.isolation import attempt, duplicate
+from handgrad.mend.local_edits import is_number
+from handgrad.source.libraries import is_users
 from handgrad.subjects.function.calling import Code
-from handgrad.subjects.function.own_forward import OwnForward
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.signatures import signature
 
@@ -45,21 +46,32 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """Code and reference with other constants, other inputs in float64, and other defaults of forward."""
+    """Code and reference with other constants, and other inputs in float64.
+
+    defaults: other ones of forward, and of backward where it has the same; attributes: of the object they belong to
+    """
 
     code: Code
     reference: Reference
     inputs: Mapping[str, Float]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, float] = field(default_factory=dict)
+    attributes: Mapping[str, float] = field(default_factory=dict)
 
-    def with_defaults(self, code: Code) -> Code:
-        """The code called with these defaults."""
-        return replace(code, forward=partial(code.forward, **self.defaults)) if self.defaults else code
+    def with_numbers(self, code: Code) -> Code:
+        """The code called with these defaults, on a copy of its object that has these attributes."""
+        copied = code.copy_object() if self.attributes else code
+        for name, value in self.attributes.items() if copied is not code else ():
+            object.__setattr__(owner_of(copied), name, value)  # a frozen dataclass refuses its own
+        if not self.defaults:
+            return copied
+        both = {n: v for n, v in self.defaults.items() if n in shared_defaults(code)}
+        backward = copied.backward and partial(copied.backward, **both)
+        return replace(copied, forward=partial(copied.forward, **self.defaults), backward=backward)
 
     def agrees(self, code: Code, model: Any) -> bool:
         """Whether forward and its reference take these inputs, and give the same finite numbers."""
         args = [duplicate(a) for a in self.code.arguments({n: like(a, model) for n, a in self.inputs.items()})]
-        found = attempt(lambda: to64(self.with_defaults(code).run_forward(args)[0])).value
+        found = attempt(lambda: to64(self.with_numbers(code).run_forward(args)[0])).value
         if found is None or not np.isfinite(found).all():
             return False
         y = attempt(self.reference.value, self.inputs).value
@@ -67,6 +79,24 @@ class Variant:
             return False
         with np.errstate(all="ignore"):
             return bool(np.all(np.abs(found - y) <= AGREES * np.max(np.abs(y), initial=0.0)))
+
+
+def owner_of(code: Code) -> Any:
+    """The object of somebody's own class that has forward as a method, or is called as forward; None without one."""
+    owner = getattr(code.forward, "__self__", code.forward)
+    return owner if is_users(type(owner)) else None
+
+
+def defaults_of(passes: Callable[..., Any] | None) -> dict[str, float]:
+    """The numbers among a function's defaults."""
+    found = attempt(signature, passes).value if passes is not None else None
+    parameters = found.parameters.items() if found else ()
+    return {n: p.default for n, p in parameters if is_number(p.default)}
+
+
+def shared_defaults(code: Code) -> dict[str, float]:
+    """Those that forward and backward both have."""
+    return dict(defaults_of(code.forward).items() & defaults_of(code.backward).items())
 
 
 def other_sizes(
@@ -154,45 +184,3 @@ def indices(length: int, size: int, rng: np.random.Generator) -> NDArray[np.intp
     if size <= length:
         return np.sort(rng.choice(length, size, replace=False))
     return np.concatenate([np.arange(length), rng.integers(length, size=size - length)])
-
-
-def other_constants(
-    first: Variant, fresh: Callable[[], Code], model: Any, literals: Collection[float]
-) -> Iterator[Variant]:
-    """Each number that forward takes beside its inputs, given or by default, as another one.
-
-    literals: what stands in the backward pass as a number: if the constant is among them, nothing is known.
-    """
-    given = {n: v for n, v in first.code.constants.items() if is_plain_number(v)}
-    for name, value in given.items():
-        for constant in others_of(value):
-            constants = {**first.code.constants, name: constant}
-            code, reference = replace(first.code, constants=constants), replace(first.reference, constants=constants)
-            if (found := replace(first, code=code, reference=reference)).agrees(fresh(), model):
-                yield found
-                break
-    own = first.code.forward
-    for name, value in defaults_of(first.code).items() if first.code.graph is None else ():
-        for constant in others_of(value) if value not in literals else ():
-            other, code = partial(own, **{name: constant}), first.code
-            reference = OwnForward(other, code.names, code.constants, code.form, code.detached, model=model)
-            found = replace(first, reference=reference, defaults={name: constant})
-            if found.agrees(fresh(), model):
-                yield found
-                break
-
-
-def is_plain_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def others_of(value: float) -> list[float]:
-    """Numbers near it."""
-    return [value + 1, value - 1, 2 * value] if isinstance(value, int) else [1.3 * value, 0.7 * value]
-
-
-def defaults_of(code: Code) -> dict[str, float]:
-    """The numbers among forward's defaults."""
-    found = attempt(signature, code.forward).value
-    parameters = found.parameters.items() if found else ()
-    return {n: p.default for n, p in parameters if n not in code.names and is_plain_number(p.default)}

@@ -170,3 +170,27 @@ def test_another_axis_where_no_value_of_that_shape_would_do():
     place, before, after = mend(centred, centred_backward, [(5, 3)])
     assert place.startswith("m = ")
     assert ("1" in before, "0" in after) == (True, True)
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def softmax_backward(dy, x):
+    p = softmax(x)
+    return p * (dy - (dy * p).sum(axis=0, keepdims=True))
+
+
+def normalise(x):
+    return x / np.sqrt((x**2).sum(1, keepdims=True))
+
+
+def normalise_backward(dy, x):
+    n = np.sqrt((x**2).sum(1, keepdims=True))
+    return (dy - x * (dy * x).sum(0, keepdims=True) / n**2) / n
+
+
+def test_an_axis_is_counted_as_in_the_forward_pass():
+    assert mend(softmax, softmax_backward, [(4, 3)])[2] == "-1"
+    assert mend(normalise, normalise_backward, [(4, 3)])[2] == "1"

@@ -36,6 +36,7 @@ TOLD = [
     ("dz = dh * (1 - h)", "dz = dh * (1 - h ** 2)", "the square is missing: `1 - h` where `1 - h ** 2` belongs"),
     ("dz = dh * (1 - h)", "dz = dh * (1 - h * h)", "the square is missing: `1 - h` where `1 - h * h` belongs"),
     ("dz = dh * (1 - h * h)", "dz = dh * (1 - h)", "a square too many: `1 - h * h` where `1 - h` belongs"),
+    ("dx = 1 - a ** 2", "dx = 1 - b ** 2", "`a` is used where `b` belongs"),
     ("dx = 3 * x ** 3", "dx = 3 * x ** 2", "the power is 3, 2 belongs: `3 * x ** 3` where `3 * x ** 2` belongs"),
     ("dx = dz @ W.T", "dx = dz @ W", "`W` is transposed: `dz @ W.T` where `dz @ W` belongs"),
     ("dx = dz @ W", "dx = dz @ W.T", "`W` is not transposed: `dz @ W` where `dz @ W.T` belongs"),

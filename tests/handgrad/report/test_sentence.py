@@ -80,3 +80,16 @@ def test_of_a_network_the_stage(broken, batch):
     report = verify(Network((net.layers[0], wrong, net.layers[2])), params, x, t, HalfSquaredError(), seed=4, mend=0)
     assert report.sentence == "h1 = Tanh: dz1 is wrong. Every other stage is right by itself."
     assert verify(net, params, x, t, HalfSquaredError(), seed=4).sentence == ""
+
+
+def test_of_several_results_only_the_gradients_are_said_to_be_right():
+    def forward(x, h):
+        c = np.tanh(x)
+        return (c * h, c), (c, h)
+
+    def backward(dys, cache):
+        (da, dc), (c, h) = dys, cache
+        return (da * h + dc) * (1 - c), da * c
+
+    report = verify_function(forward, backward, inputs=[(4, 3), (4, 3)], seed=1, mend=0)
+    assert report.sentence.endswith(" dh is right.")

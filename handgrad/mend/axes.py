@@ -1,0 +1,31 @@
+"""How axes are counted in what somebody wrote: from the front, 1, or from the end, -1."""
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from handgrad.mend.local_edits import WITH_AXIS
+
+
+def signs_of_axes(nodes: Iterable[ast.AST]) -> frozenset[bool]:
+    """Of every axis named in a call of these trees, whether it is counted from the end."""
+    return frozenset(
+        isinstance(n, ast.UnaryOp)
+        for root in nodes
+        for call in ast.walk(root)
+        for value in axes_of_call(call)
+        for n in (value.elts if isinstance(value, ast.Tuple) else [value])
+        if isinstance(n, ast.UnaryOp) or (isinstance(n, ast.Constant) and isinstance(n.value, int) and n.value > 0)
+    )
+
+
+def axes_of_call(node: ast.AST) -> Iterator[ast.expr]:
+    """What stands as an axis in a call, or in a keyword by itself."""
+    if isinstance(node, ast.keyword) and node.arg in ("axis", "dim"):
+        yield node.value
+    elif isinstance(node, ast.Call) and node.args and name_of(node.func) in WITH_AXIS.split():
+        yield node.args[-1]
+
+
+def name_of(called: ast.expr) -> str:
+    """The name that is called, without what it belongs to."""
+    return str(getattr(called, "attr", getattr(called, "id", "")))
