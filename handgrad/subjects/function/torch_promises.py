@@ -40,7 +40,7 @@ def list_torch_checks(
     yield lambda: marks_what_has_no_gradient(call, right)
     yield lambda: keeps_nothing(call)
     if "cache" not in code.may_overwrite:
-        yield lambda: right_at_a_second_backward(call)
+        yield lambda: right_at_a_second_backward(call, usual)
     if found.verdict is not Verdict.REFUTED and comparable:  # refuted, they would say the same in words of their own
         yield lambda: right_twice(call, right, trial, usual)
         yield lambda: right_under_autocast(call, right)

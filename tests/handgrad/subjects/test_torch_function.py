@@ -223,6 +223,19 @@ def test_what_is_saved_stays_as_it_is():
     certified(Unnoticed, torch.exp, may_overwrite=["cache"])
 
 
+def test_sums_in_another_order_each_time_are_no_write_into_the_cache():
+    class Shuffled(Matmul):
+        @staticmethod
+        def gradients(dy, x, w):
+            dw = torch.zeros_like(w)
+            for i in np.random.default_rng().permutation(len(x)):
+                dw = dw + torch.outer(x[i], dy[i])
+            return dy @ w.T, dw
+
+    inputs = [torch.as_tensor(RNG.normal(size=size), dtype=torch.float32) for size in ((40, 5), (5, 3))]
+    certified(Shuffled, torch.matmul, inputs)
+
+
 class TanhSlope(Function):
     FACTOR = -2
 
