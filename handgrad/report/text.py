@@ -181,10 +181,10 @@ def reason(t: TensorReport) -> str:
 
 
 def worst_entry(t: TensorReport) -> str:
-    """The same in few words."""
+    """The same in few words; behind the reference's value what rounding can do to it."""
     if t.reason:
         return t.reason if t.reason.startswith(t.name) else f"{t.name}: {t.reason}"
-    text = f"{t.name}{index_word(t.index)} is {t.hand:.7g}, autograd {t.reference:.7g}"
+    text = f"{t.name}{index_word(t.index)} is {t.hand:.7g}, autograd {t.reference:.7g} ± {t.bound:.0e}"
     return f"{text}; {t.outside} of {t.entries} entries are wrong" if t.outside else text
 
 

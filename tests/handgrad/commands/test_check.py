@@ -216,7 +216,7 @@ def test_the_change_stands_below_its_line(
         "     = with this change every gradient is CERTIFIED",
         "",
     ]
-    assert re.match(r"  dz\[\d,\d\] is \S+, autograd \S+; 12 of 12 entries are wrong$", lines[9])
+    assert re.match(r"  dz\[\d,\d\] is \S+, autograd \S+ ± \S+; 12 of 12 entries are wrong$", lines[9])
     assert lines[10:] == ["  float64, numpy on cpu, seed 1", "", "1 function: 1 REFUTED, seed 1"]
     assert main(["check", "student.py", "--seed", "1", "-v"]) == 1
     more = capsys.readouterr().out
