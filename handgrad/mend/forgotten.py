@@ -35,7 +35,7 @@ def with_readings(tree: ast.AST) -> tuple[ast.AST, dict[ast.AST, Reading]]:
         line = assignment(reading.name, ast.Name(reading.name, ast.Load()))
         found[line.value] = reading
         sides.setdefault(reading.at, ([], []))[not reading.before].append(line)
-    changes = {at: (*before, at, *after) for at, (before, after) in sides.items()}
+    changes: dict[ast.AST, tuple[ast.AST, ...]] = {at: (*b, at, *a) for at, (b, a) in sides.items()}
     return changed(tree, changes, parents_of(tree)), found
 
 
