@@ -19,6 +19,7 @@ SAME = 1e-5
 FITS = 1e-6
 MOST_NUMBERS = 300
 MOST_ROWS = 500
+MOST_CHECKS = 64
 MOST_ITEMS = 60
 MOST_NODES = 14
 MOST_PIECES = 120
@@ -48,6 +49,7 @@ REASONS = {
     "FITS": "of the largest entry of a value: so near must come what is at hand to stand for it beside something else",
     "MOST_NUMBERS": "of one expression, over all times it is computed: least squares take the cube of it",
     "MOST_ROWS": "results that an expression is held against: more than it has numbers",
+    "MOST_CHECKS": "of slopes by autograd, where some are not those of the code: each is two runs, and halves the rest",
     "MOST_ITEMS": "things at hand of which two are joined to an expression: the pairs grow with the square of it",
     "MOST_NODES": "of one piece of the passes that may be written again elsewhere: longer ones are seldom forgotten",
     "MOST_PIECES": "that may be written again at one line: each is evaluated there, and joined to every expression",

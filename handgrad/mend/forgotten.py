@@ -1,7 +1,8 @@
-"""A line that was left out after one that sets several variables at once.
+"""A line that was left out after one that sets several variables at once, or in a loop.
 
 Each variable of such a line is read once more right after it, in a statement `v = v` that is not in the source. What
 that expression should give is what the variable should be for all lines that follow, and is looked up like any other.
+In a loop the same is read at the start and at the end of each turn: of what was set before the loop.
 """
 
 import ast
@@ -10,36 +11,71 @@ from typing import NamedTuple
 
 from handgrad.source.tree import blocks, changed, parents_of
 
+COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try, ast.FunctionDef)
+
 
 class Reading(NamedTuple):
-    """The line that sets a variable, and its name."""
+    """A line, a variable, and whether the variable is read before that line or after it."""
 
-    after: ast.stmt
+    at: ast.stmt
     name: str
+    before: bool = False
 
     def with_line(self, value: ast.expr) -> dict[ast.AST, tuple[ast.AST, ...]]:
-        """The edit that puts `name = value` after the line."""
-        return {self.after: (self.after, assignment(self.name, value))}
+        """The edit that puts `name = value` beside the line."""
+        new = assignment(self.name, value)
+        return {self.at: (new, self.at) if self.before else (self.at, new)}
 
 
 def with_readings(tree: ast.AST) -> tuple[ast.AST, dict[ast.AST, Reading]]:
-    """The tree with `v = v` after every line that sets several variables, and what reads which."""
+    """The tree with `v = v` wherever a line may be missing, and what reads which."""
     found: dict[ast.AST, Reading] = {}
-    changes: dict[ast.AST, tuple[ast.AST, ...]] = {}
-    for block in blocks(tree):
-        for statement in block:
-            lines = [assignment(name, ast.Name(name, ast.Load())) for name in names_set(statement)]
-            found |= {line.value: Reading(statement, line.targets[0].id) for line in lines}  # type: ignore[attr-defined]
-            if lines:
-                changes[statement] = (statement, *lines)
+    sides: dict[ast.stmt, tuple[list[ast.stmt], list[ast.stmt]]] = {}
+    for reading in dict.fromkeys([*after_several(tree), *in_loops(tree)]):
+        line = assignment(reading.name, ast.Name(reading.name, ast.Load()))
+        found[line.value] = reading
+        sides.setdefault(reading.at, ([], []))[not reading.before].append(line)
+    changes: dict[ast.AST, tuple[ast.AST, ...]] = {at: (*b, at, *a) for at, (b, a) in sides.items()}
     return changed(tree, changes, parents_of(tree)), found
 
 
-def names_set(statement: ast.stmt) -> Iterator[str]:
-    """The names that a line sets, where they are several."""
-    for target in statement.targets if isinstance(statement, ast.Assign) else ():
-        if isinstance(target, ast.Tuple):
-            yield from (item.id for item in target.elts if isinstance(item, ast.Name))
+def after_several(tree: ast.AST) -> Iterator[Reading]:
+    """After every line that sets several variables."""
+    for block in blocks(tree):
+        for statement in block:
+            for target in statement.targets if isinstance(statement, ast.Assign) else ():
+                if isinstance(target, ast.Tuple):
+                    yield from (Reading(statement, item.id) for item in target.elts if isinstance(item, ast.Name))
+
+
+def in_loops(tree: ast.AST) -> Iterator[Reading]:
+    """At both ends of each turn: what the loop sets anew, and at its end what it might add to (zeros set before it)."""
+    for loop in ast.walk(tree):
+        if not isinstance(loop, ast.For):
+            continue
+        before = {n: s for s in ast.walk(tree) for n in names_set(s) if s.lineno < loop.lineno}  # type: ignore[attr-defined]
+        inside = {n for s in ast.walk(loop) for n in names_set(s)}
+        first, last = loop.body[0], loop.body[-1]
+        if not isinstance(first, COMPOUND):
+            yield from (Reading(first, name, before=True) for name in before if name in inside)
+        if not isinstance(last, COMPOUND):
+            yield from (Reading(last, name) for name, s in before.items() if name in inside or sets_zeros(s))
+
+
+def names_set(statement: ast.AST) -> Iterator[str]:
+    """The names that a statement gives values to."""
+    one = [statement.target] if isinstance(statement, ast.AugAssign) else []
+    for target in statement.targets if isinstance(statement, ast.Assign) else one:
+        parts = target.elts if isinstance(target, ast.Tuple) else [target]
+        yield from (part.id for part in parts if isinstance(part, ast.Name))
+
+
+def sets_zeros(statement: ast.AST) -> bool:
+    """Whether it makes something to be added to: zeros, np.zeros_like(W)."""
+    value = getattr(statement, "value", None)
+    if isinstance(value, ast.Call):
+        return "zeros" in ast.unparse(value.func)
+    return isinstance(value, ast.Constant) and value.value == 0
 
 
 def assignment(name: str, value: ast.expr) -> ast.Assign:

@@ -24,7 +24,7 @@ from handgrad.mend.expressions import (
 from handgrad.mend.local_edits import MODULES, Edit, number
 from handgrad.mend.material import AtHand, Item, is_value
 from handgrad.mend.numbers import find_number, numbers_at_hand, written
-from handgrad.mend.pairs import Float, pairs
+from handgrad.mend.pairs import Float, pairs, summands
 from handgrad.mend.required import Need
 from handgrad.mend.templates import TOGETHER, WITH_NUMBER
 from handgrad.source.tree import changed, parents_of
@@ -109,6 +109,14 @@ class Lookup:
         if self.hand is not None and self.is_settled and np.all(to64(self.value)):
             for text, values, cost in pairs(to64(self.value), self.needed, self.hand.items, self.writing):
                 yield from self.plausible(iter([Edit(filled(text, self.writing, e=self.node, **values), cost)]))
+
+    def added(self) -> Iterator[Edit]:
+        """More or less than it is by something that names make: by its shape alone, for a loop that adds to it."""
+        names = [item for item in self.hand.items if isinstance(item.node, ast.Name)] if self.hand else []
+        with quiet():
+            for term in summands(names, np.shape(self.value), self.writing):
+                for text in ("{e} + {n}", "{e} - {n}"):
+                    yield Edit(filled(text, self.writing, e=self.node, n=term.node), term.cost)
 
     @property
     def is_settled(self) -> bool:

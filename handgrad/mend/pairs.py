@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import combinations, product
 from typing import NamedTuple
 
 import numpy as np
@@ -118,6 +118,26 @@ def products(items: Sequence[Item], shape: tuple[int, ...], writing: Writing) ->
             if value.shape == shape and np.isfinite(value).all() and value.any():
                 cost = m.cost + n.cost + OF_PRODUCT
                 yield Thing(filled(text, writing, m=m.node, n=n.node), value, cost)
+
+
+def summands(items: Sequence[Item], shape: tuple[int, ...], writing: Writing) -> Iterator[Thing]:
+    """What may be added to an array of this shape: a thing at hand, its sum over the first axis, a product of two."""
+    yield from products(items, shape, writing)
+    values = [(item, to64(item.value)) for item in items][:MOST_ITEMS]
+    for item, value in values:
+        if value.shape == shape:
+            yield Thing(item.node, value, item.cost)
+        elif value.ndim and value.shape[1:] == shape:
+            yield Thing(filled("{m}.sum({axis}=0)", writing, m=item.node), value.sum(0), item.cost + OF_PRODUCT / 2)
+    for (m, a), (n, b) in combinations(values, 2):
+        if shape in (a.shape, b.shape) and fits_into(a, shape) and fits_into(b, shape):
+            yield Thing(filled("{m} * {n}", writing, m=m.node, n=n.node), a * b, m.cost + n.cost + OF_PRODUCT)
+
+
+def fits_into(value: Float, shape: tuple[int, ...]) -> bool:
+    """Whether it may stand beside an array of this shape without making it larger."""
+    ours = value.shape[::-1]
+    return len(ours) <= len(shape) and all(n in (1, m) for n, m in zip(ours, shape[::-1], strict=False))
 
 
 def shaped(items: Sequence[Item], shape: tuple[int, ...], writing: Writing) -> Iterator[Thing]:

@@ -207,7 +207,7 @@ class Search:
                         yield Candidate(part, changes, edits[0].cost + 0.5)
 
     def of_forgotten(self) -> Iterator[Candidate]:
-        """A line put in after one that sets several variables; only where nothing is changed yet."""
+        """A line put in where one may be missing (forgotten.py); only where nothing is changed yet."""
         made = {p: with_readings(p.source.tree) for p in self.program.parts if p.backward} if not self.made else {}
         readings = {node: (p, reading) for p, (_, read) in made.items() for node, reading in read.items()}
         if not readings:
@@ -223,7 +223,8 @@ class Search:
             value = known.noted.values[need.place][need.time]
             writing = writing_of(part.source.function.__globals__, part.source.tree)
             look = Lookup(node, value, need, hand, hand.names, self.numbers, writing, lambda _: False)
-            for new, cost in chain(look.wrapped(), look.joined(pieces=False), look.joined_twice()):
+            told = chain(look.wrapped(), look.joined(pieces=False), look.joined_twice())
+            for new, cost in told if need.settled or len(need.values) == 1 else look.added():
                 yield Candidate(part, readings[node][1].with_line(new), cost + INSERTED)
 
     def everywhere(self, tapped: Tapped) -> Iterator[Candidate]:

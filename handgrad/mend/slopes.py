@@ -1,11 +1,11 @@
 """How the results move with every value that the code computes: autograd through the code itself, for all at once.
 
-A zero that requires a gradient is added to each value. Of a backward pass that autograd cannot follow nothing is
-known here, and the values are moved one by one (required.py).
+A zero that requires a gradient is added to each value. What autograd does not see of a backward pass is not known
+here, and those values are moved one by one (required.py).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from handgrad.arrays.on_torch.array import OnTorch
 from handgrad.judge.isolation import attempt
-from handgrad.mend.constants import FOLLOWED, MOST_ROWS, ROUNDED, STEP
+from handgrad.mend.constants import FOLLOWED, MOST_CHECKS, MOST_ROWS, ROUNDED, STEP
 from handgrad.mend.draw import Draw, vector
 from handgrad.source.taps import Tapped, Taps, flat
 
@@ -56,7 +56,7 @@ class Leaves:
 
 
 def find_slopes(tapped: Tapped, draw: Draw, noted: Taps, outputs: Mapping[str, Float]) -> Slopes | None:
-    """The slopes at a noted run that gave these outputs; None where autograd does not see what the code does."""
+    """The slopes at a noted run that gave these outputs; None where autograd sees nothing of what the code does."""
     leaves = Leaves(noted.written)
     with torch.enable_grad():
         results = attempt(lambda: draw.follow(tapped.passes(leaves))).value
@@ -79,8 +79,11 @@ def find_slopes(tapped: Tapped, draw: Draw, noted: Taps, outputs: Mapping[str, F
         if np.isfinite(slope).all():
             found[place], adjoints[place] = slope, adjoint[at:end]
         at = end
-    slopes = Slopes(chosen, found, adjoints)
-    return slopes if is_true(slopes, tapped, draw, noted, outputs) else None
+    slopes = true_ones(
+        Slopes(chosen, found, adjoints),
+        lambda some, zeros: is_true(some, tapped, draw, noted, outputs, zeros),
+    )
+    return slopes if slopes.of else None
 
 
 def choose_rows(count: int) -> NDArray[np.intp]:
@@ -116,13 +119,32 @@ def gradient(result: torch.Tensor, leaves: Sequence[torch.Tensor]) -> list[Float
     return [np.zeros(tuple(z.shape)) if g is None else g.detach().numpy() for g, z in zip(grads, leaves, strict=True)]
 
 
-def is_true(slopes: Slopes, tapped: Tapped, draw: Draw, noted: Taps, outputs: Mapping[str, Float]) -> bool:
-    """Whether the code as it runs follows the slopes where every value is moved a little at once."""
+def true_ones(slopes: Slopes, follows: Callable[[Slopes, bool], bool]) -> Slopes:
+    """The slopes that the code as it runs follows: all of them at once, or in halves until the others are found.
+
+    An exact zero is at a kink (what relu cut off, the largest of equal numbers): where a step over it tells another
+    slope than autograd does, those that are zero stay.
+    """
+    kept, waiting = dict[int, Float](), [list(slopes.of)]  # slopes; groups of places that are still to be checked
+    for _ in range(MOST_CHECKS):
+        if not waiting:
+            break
+        places = waiting.pop()
+        some = replace(slopes, of={p: slopes.of[p] for p in places})
+        if follows(some, True) or follows(some, False):
+            kept |= some.of
+        elif len(places) > 1:
+            waiting += [places[len(places) // 2 :], places[: len(places) // 2]]
+    return replace(slopes, of=kept, adjoints={p: slopes.adjoints[p] for p in kept})
+
+
+def is_true(slopes: Slopes, tapped: Tapped, draw: Draw, noted: Taps, outputs: Mapping[str, Float], zeros: bool) -> bool:
+    """Whether the code as it runs follows the slopes where every value is moved a little at once; zeros: those too."""
     rng, names = np.random.default_rng(0), sorted(draw.right)
     moves, expected = dict[int, list[Float]](), np.zeros(len(slopes.rows))
     for place, slope in slopes.of.items():
         numbers = flat(noted.values[place])
-        step = STEP * size_of(numbers)
+        step = STEP * size_of(numbers) * (zeros | (numbers != 0))
         move = step * rng.choice((-1.0, 1.0), len(numbers)) * rng.uniform(0.5, 1, len(numbers))
         expected = expected + slope @ move
         moves[place] = split(move, noted.values[place])

@@ -40,9 +40,13 @@ def find_suspect(tapped: Tapped, needs: Needs, wrong: frozenset[str]) -> Stateme
     for statement, own in statements.items():
         if all(known.is_gradient_named(statement[1], need.given) for need in own):
             continue
-        if len(statements) == 1 or any(known.explains(need) for need in own):
+        is_known = all(known.has(need.given) for need in own)
+        alone = len(statements) == 1
+        if alone or any(known.explains(need) for need in own):
+            if is_known and not known.is_said(statement, own) and not (alone and all(len(n.given) == 1 for n in own)):
+                return None
             return statement if known.has_all_read_by(statement[1]) else None
-        if not all(known.has(need.given) for need in own):
+        if not is_known:
             return None
     return None
 
@@ -123,6 +127,14 @@ class Known:
             if named and getattr(forward, "value", None) is node and each_in(values, times):
                 return True
         return False
+
+    def is_said(self, statement: Statement, own: Sequence[Need]) -> bool:
+        """Whether its name says what it should have given.
+
+        Where it gave another gradient, or another one each time it was called, it may be right: what is made of it
+        later, or handed to it, may not be.
+        """
+        return all(self.is_gradient_named(statement[1], need.values) for need in own)
 
     def has_all_read_by(self, statement: ast.AST) -> bool:
         """Whether every array that goes into a statement is right; of an entry or a slice, what it is taken from."""

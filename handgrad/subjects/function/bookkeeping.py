@@ -125,15 +125,15 @@ class Bookkeeping:
 
         Only if it should be a gradient: what a factor should be depends on the lines that use it. And not that of
         another value than its name says, or of one that a later variable is named for: the later line makes that of
-        it, and may be wrong. A helper function is not what is wrong where it is given something wrong, or is right at
-        another call.
+        it, and may be wrong. Not where a later value is made for nothing, or a call writes into it. A helper function
+        is not what is wrong where it is given something wrong, or is right at another call.
         """
         if len(self.wrong_steps) != 1 or self.runs.now.wrong:
             return None
         (culprit,) = self.wrong_steps
         step = self.runs.steps.steps[culprit]
         own = [m for e, (_, m, _, _) in self.found.items() if e[0] == culprit and m is not None]
-        if step.given or {m.kind for m in own} != {Kind.GRADIENT}:
+        if step.given or {m.kind for m in own} != {Kind.GRADIENT} or self.is_written_by_a_call(step):
             return None
         called = [m for m in self.meanings if m.kind is Kind.GRADIENT and is_called(step.variable, m)]
         order = self.runs.order
@@ -145,23 +145,47 @@ class Bookkeeping:
             whole = [e for e in self.found if e[0] == culprit and e not in self.runs.partial]
             if any(not self.found[e].verdict.is_wrong for e in whole):
                 return None
+        if any(self.is_left_over(e) for number, e in self.runs.lasts.items() if order[number] > order[culprit]):
+            return None
         before = [e for number, e in self.runs.lasts.items() if order[number] < order[culprit]]
-        return culprit if all(self.is_clear(entry) for entry in before) else None
+        return culprit if all(self.is_clear(entry, culprit) for entry in before) else None
 
-    def is_clear(self, entry: Entry) -> bool:
-        """Whether a value is surely what is meant, or no wrong gradient needs it.
+    def is_left_over(self, entry: Entry) -> bool:
+        """Whether nothing is made of a value: then the line that did so may be what is missing."""
+        return not self.runs.step(entry).returned and not self.runs.moved(entry)
+
+    def is_written_by_a_call(self, step: Step) -> bool:
+        """Whether no line set what is handed out under its name: np.add.at wrote into it, or should have."""
+        values, steps = self.runs.first.values, self.runs.step
+        same = [e for e in self.runs.lasts.values() if (steps(e).part, steps(e).variable) == (step.part, step.variable)]
+        set_by_lines = [values[e] for e in same if not steps(e).returned]
+        handed_out = [values[e] for e in same if steps(e).returned]
+        return bool(set_by_lines) and any(not any(np.array_equal(v, w) for w in set_by_lines) for v in handed_out)
+
+    def is_clear(self, entry: Entry, culprit: int) -> bool:
+        """Whether a value is surely what is meant, or neither the culprit nor another wrong gradient needs it."""
+        if self.found[entry].verdict is LineVerdict.UNEXPLAINED:
+            return False
+        if self.is_sure(entry):
+            return True
+        if self.runs.reached(entry) & self.runs.first.wrong:
+            return False
+        sure = [e for e in self.found if e[0] != culprit and self.is_sure(e)]
+        begun = entry in self.runs.partial and not self.runs.first.values[entry].any()  # zeros that are added to
+        return begun or not self.runs.goes_into(entry, self.runs.lasts[culprit], sure)
+
+    def is_sure(self, entry: Entry) -> bool:
+        """Whether its meaning is no accident.
 
         Its name may say something else; and a helper function, called once, may be given one weight for another.
         """
         found, step = self.found[entry], self.runs.step(entry)
-        if found.verdict is LineVerdict.UNEXPLAINED:
+        if found.meaning is None or not found.meaning.sure:
+            return False
+        if step.given and entry[1] == 0 and found.meaning.kind is Kind.VALUE:
             return False
         named = [m for m in self.meanings if is_called(step.variable, m)]
-        sure = found.meaning is not None and found.meaning.sure
-        sure = sure and (not named or any(m is found.meaning for m in named))
-        if step.given and entry[1] == 0 and found.meaning is not None and found.meaning.kind is Kind.VALUE:
-            sure = False
-        return sure or not self.runs.reached(entry) & self.runs.first.wrong
+        return not named or any(m is found.meaning for m in named)
 
     @property
     def wrong_steps(self) -> list[int]:

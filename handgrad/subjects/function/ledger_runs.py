@@ -49,8 +49,12 @@ class Runs:
 
     def reached(self, entry: Entry) -> frozenset[str]:
         """The gradients that move with a value."""
-        new = self.run({entry: move(self.now.values[entry])}).outputs
-        return frozenset(n for n, g in self.now.outputs.items() if n not in new or not np.array_equal(g, new[n]))
+        return different(self.now.outputs, self.run({entry: move(self.now.values[entry])}).outputs)
+
+    def moved(self, entry: Entry) -> frozenset[str]:
+        """The same of the pass as it is, where no right value stands in the way."""
+        moves = {entry: move(self.first.values[entry])}
+        return different(self.first.outputs, run_once(self.draw, self.steps, moves).outputs)
 
     def goes_into(self, entry: Entry, other: Entry, kept: Sequence[Entry]) -> bool:
         """Whether a value moves another one where these are kept as they are."""
@@ -133,6 +137,11 @@ class Runs:
 
     def step(self, entry: Entry) -> Step:
         return self.steps.steps[entry[0]]
+
+
+def different(outputs: Mapping[str, Float], others: Mapping[str, Float]) -> frozenset[str]:
+    """The gradients that are not the same numbers."""
+    return frozenset(n for n, g in outputs.items() if n not in others or not np.array_equal(g, others[n]))
 
 
 def move(value: Float) -> Float:

@@ -80,6 +80,30 @@ def exponent_wrong(dy, cache):
     return dz @ W.T, x.T @ dz, dV
 
 
+def forward_halved(x, W, V):
+    a = x @ W
+    z = 0.5 * a
+    h = np.tanh(2 * z)
+    return h @ V, (x, W, V, h)
+
+
+def half_forgotten(dy, cache):
+    """Nobody knows whether the half was meant in the first line or in the second: delta is the gradient of z."""
+    x, W, V, h = cache
+    delta = dy @ V.T * (1 - h**2) * 2
+    passed = delta * 1.0
+    dV = h.T @ dy
+    return passed @ W.T, x.T @ passed, dV
+
+
+def half_forgotten_under_its_name(dy, cache):
+    x, W, V, h = cache
+    dz = dy @ V.T * (1 - h**2) * 2
+    da = dz * 1.0
+    dV = h.T @ dy
+    return da @ W.T, x.T @ da, dV
+
+
 def known_of(backward, forward=forward, deadline=np.inf):
     """The passes with taps, and what is known of the values that they need."""
     h = np.tanh(X @ W)
@@ -113,6 +137,14 @@ def test_the_first_line_that_misses_the_gradient_of_a_value_of_the_forward_pass(
 
 def test_no_line_where_an_earlier_one_could_be_wrong():
     assert suspect_of(halves) is None
+
+
+def test_no_line_where_a_gradient_of_the_forward_pass_may_be_meant_or_the_next():
+    assert suspect_of(half_forgotten, forward_halved) is None
+
+
+def test_the_line_whose_name_says_which_gradient_it_should_be():
+    assert suspect_of(half_forgotten_under_its_name, forward_halved) == "da = dz * 1.0"
 
 
 def test_no_line_where_not_every_value_was_asked():

@@ -495,6 +495,47 @@ def test_a_line_is_not_named_for_the_gradient_of_another_value_than_its_name_say
     assert found.suspect.text.strip() == "da[np.arange(len(x)), best] = factor * dy"
 
 
+def carried(x, W):
+    h = np.tanh(x @ W)
+    return h + x, (x, W, h)
+
+
+def carried_wrong(dy, cache):
+    """The first line is wrong, though it is the gradient of h."""
+    x, W, h = cache
+    dz = dy * (1 - h * h)
+    dx = 2 * dy
+    dx = dx + dz @ W.T
+    return dx, x.T @ dz
+
+
+def path_left_out(dy, cache):
+    """What the second line gives is added nowhere."""
+    x, W, h = cache
+    dx = 1.0 * dy
+    dz = dy * (1 - h * h)
+    passed = dz @ W.T  # noqa: F841
+    return dx, x.T @ dz
+
+
+def scattered(x):
+    return x[np.array([0, 1, 1])], (x,)
+
+
+def scattered_wrong(dy, cache):
+    """Zeros are right; what is added to them is not."""
+    (x,) = cache
+    dx = np.zeros_like(x)
+    np.add.at(dx, np.array([0, 1, 0]), dy)
+    return dx
+
+
+def test_no_line_is_named_for_one_before_it_one_that_is_missing_or_a_call_that_writes():
+    assert ledger(carried, carried_wrong, *arrays((4, 3), (3, 3)))[0].suspect is None
+    assert ledger(carried, path_left_out, *arrays((4, 3), (3, 3)))[0].suspect is None
+    assert ledger(scattered, scattered_wrong, *arrays((2, 3)))[0].suspect is None
+
+
 @pytest.mark.parametrize("seconds", [0.05, 5])
 def test_the_ledger_takes_no_time_that_the_search_has_used_up(seconds, monkeypatch):
     asked = []
