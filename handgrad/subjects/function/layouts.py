@@ -1,5 +1,7 @@
 """The same numbers in other memory: transposed, every second column of a buffer, one number spread out, read-only.
 
+Each has memory of its own: what code writes into it does not reach the array that it was made of.
+
 What comes from above in a network is often such a view, and a kernel that walks through memory reads other numbers.
 """
 
@@ -23,10 +25,10 @@ from handgrad.subjects.function.reference import Reference
 
 
 def transposed(array: Any) -> Any:
-    """A view of an array with its axes the other way round."""
+    """A view of an array with its axes the other way round, in memory of its own: a vector too is a copy."""
     if isinstance(array, torch.Tensor):
         backwards = tuple(range(array.ndim))[::-1]
-        return array.detach().permute(backwards).contiguous().permute(backwards)
+        return contiguous(array.permute(backwards)).permute(backwards)
     return np.array(array.T, order="C").T
 
 
@@ -54,15 +56,15 @@ def spread_number(array: Any) -> Any:
 
 def expand(part: Any, shape: Any) -> Any:
     """A view of that shape which repeats the part."""
-    return part.detach().expand(shape) if isinstance(part, torch.Tensor) else np.broadcast_to(part, shape)
+    return duplicate(part).expand(shape) if isinstance(part, torch.Tensor) else np.broadcast_to(part.copy(), shape)
 
 
 def read_only(array: Any) -> Any:
     """An array of NumPy that refuses to be written into; torch has none."""
-    if isinstance(array, np.ndarray):
-        array = array.copy()
-        array.flags.writeable = False
-    return array
+    own = duplicate(array)
+    if isinstance(own, np.ndarray):
+        own.flags.writeable = False
+    return own
 
 
 View = Callable[[Any], Any]

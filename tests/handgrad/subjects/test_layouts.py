@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from handgrad import Verdict, verify_function
+from handgrad.judge.isolation import shares_memory
 from handgrad.subjects.function.layouts import OF_DY, OF_INPUTS, WRITABLE, contiguous
 
 RNG = np.random.default_rng(0)
@@ -192,3 +193,32 @@ def test_a_view_holds_numbers_of_the_array_in_its_shape(view, shape):
         values = np.asarray(contiguous(found))
         assert np.isin(values, a).all()
         assert np.array_equal(values, a) or view not in WRITABLE.values()
+
+
+@pytest.mark.parametrize("view", [*WRITABLE.values(), *OF_DY.values(), *OF_INPUTS.values()])
+@pytest.mark.parametrize("shape", [(), (3,), (1, 4), (2, 3)])
+def test_a_view_has_memory_of_its_own(view, shape):
+    a = RNG.normal(size=shape)
+    for given in (a, torch.as_tensor(a)):
+        assert not shares_memory(view(given), given)
+
+
+class InPlace(Square):
+    """Its gradient is written over dy, as its author declares."""
+
+    read_dy = staticmethod(lambda dy: dy)
+
+    @classmethod
+    def backward(cls, ctx, dy):
+        return cls.read_dy(dy).mul_(2 * ctx.saved_tensors[0])
+
+
+class InPlaceWalk(InPlace):
+    read_dy = staticmethod(lambda dy: walk(dy))
+
+
+@pytest.mark.parametrize("shape", [(5,), (1, 4), (3, 4)])
+def test_code_that_writes_into_dy_is_not_met_by_what_it_wrote(shape):
+    x = torch.as_tensor(RNG.normal(size=shape))
+    certified(InPlace, None, torch.square, [x], may_overwrite=("dy",))
+    broken("reads dy as if it were contiguous", InPlaceWalk, None, torch.square, [x], may_overwrite=("dy",))
