@@ -249,6 +249,8 @@ TURNS = torch.polar(torch.ones(5, 4), normal(5, 4))
 SWIGLU = {"may_overwrite": ("a", "b", "cache")}  # by design: the gradients are written over what forward kept
 INPUT = {"may_overwrite": ("_input", "cache")}
 DY = {"may_overwrite": ("dy",)}
+ROTATED = {"may_overwrite": ("q", "k", "dy")}  # where they lie, unless a copy is needed to make them contiguous
+CACHE = {"may_overwrite": ("cache",)}
 
 CALLS = [
     Call("LigerGELUMulFunction", [(3, N), (3, N)], lambda a, b: F.gelu(a, approximate="tanh") * b, **SWIGLU),
@@ -271,17 +273,17 @@ CALLS = [
     Call("LigerCrossEntropyFunction", [normal(4, 16), labels(4, below=16), None, *SOFTCAP], cross_entropy,
          "softcap, 16 classes", **INPUT),
     Call("LigerFusedLinearCrossEntropyFunction",
-         [normal(4, 5), normal(N, 5), labels(4, below=N), normal(N), *LINEAR], linear_cross_entropy),
+         [normal(4, 5), normal(N, 5), labels(4, below=N), normal(N), *LINEAR], linear_cross_entropy, **CACHE),
     Call("LigerJSDFunction", [log_probabilities(4, N), log_probabilities(4, N), None, 0.3, -100], divergence),
     Call("LigerFusedLinearJSDFunction", [normal(3, 5), normal(N, 5), normal(3, 6), normal(N, 6), None, 0.3, -100, 1.0],
-         linear_divergence),
+         linear_divergence, **CACHE),
     Call("LigerKLDivLossFunction", [log_probabilities(4, N), log_probabilities(4, N).exp(), "batchmean", False, 1e-10],
          kl_divergence),
     Call("LigerTVDLossFunction", [normal(4, N).softmax(-1), normal(4, N).softmax(-1), None, "batchmean", -100],
          total_variation),
-    Call("LigerRopeFunction", [normal(2, 3, 5, 8), normal(2, 1, 5, 8), *ANGLES, None, 1], rotary),
+    Call("LigerRopeFunction", [normal(2, 3, 5, 8), normal(2, 1, 5, 8), *ANGLES, None, 1], rotary, **ROTATED),
     Call("LigerQwen2VLMRopeFunction", [normal(2, 3, 5, 8), normal(2, 1, 5, 8), *THREE_ANGLES, [1, 1, 2], 1],
-         rotary_in_sections),
+         rotary_in_sections, **ROTATED),
     Call("LigerLlama4RopeFunction", [normal(2, 5, 3, 8), normal(2, 5, 1, 8), TURNS], rotary_complex),
     Call("LigerEmbeddingFunction", [(7, N), labels(4, 3, below=7)], lambda W, at: W[at]),
     Call("LigerMultiTokenAttentionFunction", [normal(1, 2, 9, 9), normal(2, 2, 3, 3), normal(2), 1, 1, 1, 1, False],

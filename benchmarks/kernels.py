@@ -65,7 +65,7 @@ def judge(name: str) -> dict[str, Any]:
             function, None, call.reference, call.inputs, seed=0, dtype="float32", may_overwrite=call.may_overwrite
         )
     except (TypeError, ValueError) as error:
-        return {"says": "cannot be judged", "why": str(error)}
+        return {"says": "out of scope" if "complex" in str(error) else "cannot be judged", "why": str(error)}
     return {**answer(report), "seconds": round(time.process_time() - begun, 1)}
 
 

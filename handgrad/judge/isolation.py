@@ -59,6 +59,13 @@ def duplicate(value: Any) -> Any:
     return value.__array_namespace__().asarray(value, copy=True) if hasattr(value, "__array_namespace__") else value
 
 
+def contiguous(array: Any) -> Any:
+    """The same numbers in memory of their own, in their order."""
+    if isinstance(array, torch.Tensor):
+        return array.detach().clone(memory_format=torch.contiguous_format)
+    return np.array(array, order="C")
+
+
 def contents(value: Any) -> tuple[bytes, ...]:
     """The bytes of every array in a nest of tuples, lists and mappings."""
     return tuple(_bytes(a) for a in leaves(value))

@@ -24,7 +24,7 @@ from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.stage import Arrays
 from handgrad.subjects.function.form import Form
 from handgrad.subjects.function.nests import fill
-from handgrad.subjects.function.outputs import Outputs, find_outputs
+from handgrad.subjects.function.outputs import Outputs, find_outputs, put
 from handgrad.subjects.function.returned import WrongReturn, by_name, flat_gradients, separate
 from handgrad.subjects.function.ways import Way, list_ways
 
@@ -130,13 +130,15 @@ class Code:
                     "is judged"
                 )
             return {name: g * dy for name, g in grads.items()}
-        of_each = outputs.split(dy)
+        of_each = outputs.upstream(dy)
         upstream = {
             Way.EACH: tuple(of_each.values()),
             Way.EVERY: tuple(of_each.get(name) for name in outputs.names),
-        }.get(way, (outputs.upstream(dy),))
+        }.get(way, (put(outputs.nest, of_each),))
         called = {Way.STATE: upstream, Way.CACHE_FIRST: (*rest, *upstream)}.get(way, (*upstream, *rest))
-        return self.gradients_by_name(self.backward(*called))
+        grads = self.backward(*called)
+        outputs.write_back(dy, of_each)
+        return self.gradients_by_name(grads)
 
     def ways(self, ran: Ran) -> list[Way]:
         """Every way in which backward could be called after that forward pass, the likeliest first."""

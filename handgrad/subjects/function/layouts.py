@@ -1,9 +1,12 @@
 """The same numbers in other memory: transposed, every second column of a buffer, one number spread out, read-only.
 
+Each has memory of its own: what code writes into it does not reach the array that it was made of.
+
 What comes from above in a network is often such a view, and a kernel that walks through memory reads other numbers.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,21 +15,20 @@ import torch
 from handgrad.arrays.base import refusal
 from handgrad.judge.bound import bound
 from handgrad.judge.contracts import outside
-from handgrad.judge.isolation import attempt, contents, duplicate
+from handgrad.judge.isolation import attempt, contents, contiguous, duplicate
 from handgrad.judge.judgement import Judgement
 from handgrad.judge.promises import Contract, Promise
 from handgrad.judge.repeats import difference_words
-from handgrad.judge.stage import Arrays
 from handgrad.judge.trial import Trial
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.reference import Reference
 
 
 def transposed(array: Any) -> Any:
-    """A view of an array with its axes the other way round."""
+    """A view of an array with its axes the other way round, in memory of its own: a vector too is a copy."""
     if isinstance(array, torch.Tensor):
         backwards = tuple(range(array.ndim))[::-1]
-        return array.detach().permute(backwards).contiguous().permute(backwards)
+        return contiguous(array.permute(backwards)).permute(backwards)
     return np.array(array.T, order="C").T
 
 
@@ -54,15 +56,15 @@ def spread_number(array: Any) -> Any:
 
 def expand(part: Any, shape: Any) -> Any:
     """A view of that shape which repeats the part."""
-    return part.detach().expand(shape) if isinstance(part, torch.Tensor) else np.broadcast_to(part, shape)
+    return duplicate(part).expand(shape) if isinstance(part, torch.Tensor) else np.broadcast_to(part.copy(), shape)
 
 
 def read_only(array: Any) -> Any:
     """An array of NumPy that refuses to be written into; torch has none."""
-    if isinstance(array, np.ndarray):
-        array = array.copy()
-        array.flags.writeable = False
-    return array
+    own = duplicate(array)
+    if isinstance(own, np.ndarray):
+        own.flags.writeable = False
+    return own
 
 
 View = Callable[[Any], Any]
@@ -97,19 +99,22 @@ def takes_any_layout(
 
 def misread(trial: Trial, found: Judgement, names: Sequence[str], view: View) -> str:
     """In words, with {} for the names: what is wrong where these arrays are views. Empty if nothing is."""
-    given = {**trial.inputs, "dy": trial.dy}
-    views = {n: view(a) if n in names else duplicate(a) for n, a in given.items()}
-    same = at(trial, {n: contiguous(a) for n, a in views.items()})  # the same numbers as anyone would hand them over
-    kept = all(contents(given[n]) == contents(a) for n, a in views.items())
-    inputs, dy = {n: views[n] for n in trial.inputs}, views["dy"]
     assert trial.stage.halves is not None
     forward, backward = trial.stage.halves
+    inputs = {n: view(a) if n in names else duplicate(a) for n, a in trial.inputs.items()}
+    numbers = {n: contiguous(a) for n, a in inputs.items()}
     made = attempt(forward, inputs)
-    right = found.trial.hand if kept else attempt(same.run).value
-    if made.value is None or right is None:
+    if made.value is None:
         return ""
-    y, cache = made.value
-    got = attempt(backward, cache, inputs, dy)
+    y, (call, cache) = made.value
+    if "dy" in names:
+        call = replace(call, outputs=replace(call.outputs, layout=view))
+    same = trial.at(inputs=numbers, dy=call.outputs.laid_out(trial.dy))  # the same as anyone would hand it over
+    kept = contents((same.inputs, same.dy)) == contents((trial.inputs, trial.dy))
+    right = found.trial.hand if kept else attempt(same.run).value
+    got = attempt(backward, (call, cache), inputs, duplicate(same.dy))
+    if right is None:
+        return ""
     if got.error is not None:
         if refusal(got.error):
             raise got.error  # an array of the judge's, kept since an earlier call: no layout is to blame
@@ -118,7 +123,10 @@ def misread(trial: Trial, found: Judgement, names: Sequence[str], view: View) ->
     differ = [n for n in results if n in right and contents(results[n]) != contents(right[n])]
     judged = found if kept or not differ else attempt(bound, same).value
     wrong = judged and [n for n in differ if n in judged.evidence and outside(results[n], judged.evidence[n])]
-    return "reads {} as if it were contiguous" if wrong else ""
+    if not wrong:
+        return ""
+    reads = "dy" in names or "y" in wrong  # else forward read it right, and only the backward pass went another way
+    return "reads {} as if it were contiguous" if reads else "gives wrong gradients for some layouts of {}"
 
 
 def reference_takes(reference: Reference, trial: Trial, names: Sequence[str], view: View) -> bool:
@@ -131,15 +139,3 @@ def reference_takes(reference: Reference, trial: Trial, names: Sequence[str], vi
         return plain is None
     pairs = [(plain[n], viewed[n]) for n in plain]
     return all(np.array_equal(np.isfinite(a), np.isfinite(b)) and not difference_words(a, b) for a, b in pairs)
-
-
-def at(trial: Trial, arrays: Arrays) -> Trial:
-    """The trial at these inputs and this dy."""
-    return trial.at(inputs={n: arrays[n] for n in trial.inputs}, dy=arrays["dy"])
-
-
-def contiguous(array: Any) -> Any:
-    """The same numbers in memory of their own, in their order."""
-    if isinstance(array, torch.Tensor):
-        return array.detach().clone(memory_format=torch.contiguous_format)
-    return np.array(array, order="C")

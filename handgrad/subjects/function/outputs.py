@@ -3,7 +3,7 @@
 The judge knows one y and one dy. A loss and its statistics, values and their indices, a dict of results become that.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from array_api_compat import array_namespace
 
 from handgrad.arrays.base import JudgedArray
 from handgrad.arrays.precision import dtype_name, like, to64
+from handgrad.judge.isolation import contents, contiguous, duplicate
 from handgrad.subjects.function.nests import rebuild
 
 
@@ -39,11 +40,13 @@ class Outputs:
     """All results of one run. nest: their names in the tuple, list or dict that came; "y" for a single array.
 
     left_out: the names of whole numbers, None and other things that have no gradient
+    layout: how what comes from above lies in memory, for each result
     """
 
     nest: Any
     parts: tuple[Output, ...]
     left_out: tuple[str, ...] = ()
+    layout: Callable[[Any], Any] = duplicate
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,9 +79,24 @@ class Outputs:
             return join([0 * parts[p.name] if p.fixed else parts[p.name] for p in self.parts])
         return like(to64(dy), y) if mixed else dy
 
-    def upstream(self, dy: Any) -> Any:
-        """dy in the tuple, list or dict in which the results came; None where there is none."""
-        return put(self.nest, self.split(dy))
+    def upstream(self, dy: Any) -> dict[str, Any]:
+        """What comes from above for each result, in memory of its own as in a network; a single one in dy's."""
+        if not self.several and self.layout is duplicate:
+            return self.split(dy)
+        return {name: self.layout(part) for name, part in self.split(dy).items()}
+
+    def laid_out(self, dy: Any) -> Any:
+        """The numbers of dy in that layout, one after the other: one that spreads a number changes the others."""
+        parts = self.upstream(dy)
+        return join([contiguous(parts[p.name]) for p in self.parts])
+
+    def write_back(self, dy: Any, parts: Mapping[str, Any]) -> None:
+        """What somebody wrote into one of `upstream`, into dy as well, where it is seen."""
+        if self.several and isinstance(dy, np.ndarray | torch.Tensor):
+            before = self.split(dy)
+            for p in self.parts:
+                if contents(parts[p.name]) != contents(before[p.name]):
+                    dy[p.part] = parts[p.name].reshape(-1)
 
 
 def find_outputs(results: Any) -> tuple[Any, Outputs]:

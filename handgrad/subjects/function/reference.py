@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from handgrad.judge.isolation import quiet
 from handgrad.subjects.function.form import Form
-from handgrad.subjects.function.outputs import Outputs, find_outputs, is_nest
+from handgrad.subjects.function.outputs import Outputs, find_outputs, is_nest, list_results
 
 Float = NDArray[np.float64]
 View = Callable[[torch.Tensor], torch.Tensor]
@@ -58,11 +58,22 @@ class Reference:
         if not y.requires_grad:
             return found | {f"d{n}": np.zeros(leaf.shape) for n, leaf in leaves.items()}
         upstream = torch.as_tensor(np.asarray(dy), dtype=y.dtype, device=y.device).reshape(y.shape)
-        upstream = views.get("dy", as_it_is)(upstream)
-        grads = torch.autograd.grad(y, list(leaves.values()), upstream, allow_unused=True)
+        ys, upstreams = ((y,), (upstream,)) if "dy" not in views else self.apart(leaves, upstream, views["dy"])
+        grads = torch.autograd.grad(ys, list(leaves.values()), upstreams, allow_unused=True)
         for n, g in zip(leaves, grads, strict=True):
             found[f"d{n}"] = np.zeros(leaves[n].shape) if g is None else as_float64(g)
         return found
+
+    def apart(
+        self, leaves: Mapping[str, torch.Tensor], dy: torch.Tensor, view: View
+    ) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
+        """Every result that has a gradient, and what comes from above for it, as that view."""
+        with quiet():
+            results = self.each_result(leaves)
+        ys, outputs = dict(list_results("y", results)), find_outputs(results)[1]
+        upstream = replace(outputs, layout=view).upstream(dy)
+        moving = [p.name for p in outputs.parts if ys[p.name].requires_grad]
+        return tuple(ys[n] for n in moving), tuple(upstream[n] for n in moving)
 
     def eager(self, inputs: Mapping[str, Any], dy: Any) -> dict[str, Float]:
         """The same as gradients, in the precision of the inputs, torch tensors: torch's own code as it stands."""

@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from handgrad import Verdict, verify_function
-from handgrad.subjects.function.layouts import OF_DY, OF_INPUTS, WRITABLE, contiguous
+from handgrad.judge.isolation import contiguous, shares_memory
+from handgrad.subjects.function.layouts import OF_DY, OF_INPUTS, WRITABLE
 
 RNG = np.random.default_rng(0)
 DTYPES = [torch.float64, torch.float32, torch.bfloat16]
@@ -73,7 +74,7 @@ def walk(a):
 def test_torch_code_that_walks_through_memory(dtype):
     x = torch.as_tensor(RNG.normal(size=(4, 3))).to(dtype)
     broken("contract broken: reads dy as if it were contiguous", WalksThroughDy, None, torch.square, [x])
-    broken("contract broken: reads x as if it were contiguous", WalksThroughX, None, torch.square, [x])
+    broken("contract broken: gives wrong gradients for some layouts of x", WalksThroughX, None, torch.square, [x])
     broken("contract broken: raises RuntimeError for some layouts of dy", Views, None, torch.square, [x])
     for right in (Square, Contiguous):
         certified(right, None, torch.square, [x])
@@ -98,7 +99,7 @@ def test_the_input_that_is_misread_is_named():
             x, w = ctx.saved_tensors
             return dy * walk(w), dy * x
 
-    broken("contract broken: reads w as if it were contiguous", Product, None, torch.mul, [(4, 3), (4, 3)])
+    broken("contract broken: gives wrong gradients for some layouts of w", Product, None, torch.mul, [(4, 3), (4, 3)])
 
 
 def flat(a):
@@ -114,7 +115,10 @@ def test_code_in_numpy_that_walks_through_memory(dtype):
     x = RNG.normal(size=(4, 3)).astype(dtype)
     square = lambda x: (x * x, x)  # noqa: E731
     broken("reads dy as if it were", square, lambda dy, x: 2 * x * flat(np.asarray(dy)), torch.square, [x])
-    broken("reads x as if it were", square, lambda dy, x: 2 * flat(np.asarray(x)) * dy, torch.square, [x])
+    words = "gives wrong gradients for some layouts of x"
+    broken(words, square, lambda dy, x: 2 * flat(np.asarray(x)) * dy, torch.square, [x])
+    through_x = lambda x: (flat(np.asarray(x)) ** 2, x)  # noqa: E731
+    broken("reads x as if it were", through_x, lambda dy, x: 2 * x * dy, torch.square, [x])
     certified(square, lambda dy, x: 2 * x * dy, torch.square, [x])
     certified(square, lambda dy, x: 2 * x * np.ravel(dy).reshape(x.shape), torch.square, [x])
 
@@ -192,3 +196,32 @@ def test_a_view_holds_numbers_of_the_array_in_its_shape(view, shape):
         values = np.asarray(contiguous(found))
         assert np.isin(values, a).all()
         assert np.array_equal(values, a) or view not in WRITABLE.values()
+
+
+@pytest.mark.parametrize("view", [*WRITABLE.values(), *OF_DY.values(), *OF_INPUTS.values()])
+@pytest.mark.parametrize("shape", [(), (3,), (1, 4), (2, 3)])
+def test_a_view_has_memory_of_its_own(view, shape):
+    a = RNG.normal(size=shape)
+    for given in (a, torch.as_tensor(a)):
+        assert not shares_memory(view(given), given)
+
+
+class InPlace(Square):
+    """Its gradient is written over dy, as its author declares."""
+
+    read_dy = staticmethod(lambda dy: dy)
+
+    @classmethod
+    def backward(cls, ctx, dy):
+        return cls.read_dy(dy).mul_(2 * ctx.saved_tensors[0])
+
+
+class InPlaceWalk(InPlace):
+    read_dy = staticmethod(lambda dy: walk(dy))
+
+
+@pytest.mark.parametrize("shape", [(5,), (1, 4), (3, 4)])
+def test_code_that_writes_into_dy_is_not_met_by_what_it_wrote(shape):
+    x = torch.as_tensor(RNG.normal(size=shape))
+    certified(InPlace, None, torch.square, [x], may_overwrite=("dy",))
+    broken("reads dy as if it were contiguous", InPlaceWalk, None, torch.square, [x], may_overwrite=("dy",))
