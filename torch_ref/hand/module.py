@@ -182,7 +182,11 @@ class HandNetwork(HandModule, Chain):  # type: ignore[misc]  # its forward takes
 
 # Per manual class the class of its modules: torch's own class, with our forward pass. Named, so that pickle finds them.
 KINDS: dict[type, type[HandModule]] = {
-    kind: type(f"Hand{kind.__name__}", (HandModule, TWINS[kind]), {"__module__": __name__, "__doc__": kind.__doc__})
+    kind: type(
+        f"Hand{kind.__name__}",
+        (HandModule, TWINS[kind]),
+        {"__module__": __name__, "__doc__": f"torch's {TWINS[kind].__name__}, computed by manual.{kind.__name__}."},
+    )
     for kind in LAYERS
 }
 globals().update({kind.__name__: kind for kind in KINDS.values()})
