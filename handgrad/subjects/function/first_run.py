@@ -1,7 +1,7 @@
 """What one run tells of the code: which Python floats have a gradient, and how many results there are.
 
 A slope or a temperature has one if backward gives one. Of two results of forward the second may be the cache: the
-reference, which returns none, says how many are meant.
+reference, which returns none, says how many are meant; without one, how backward can be called.
 """
 
 from collections.abc import Mapping
@@ -27,8 +27,21 @@ def run_once(code: Code, reference: Reference, given: Mapping[str, Any], model: 
     if code.graph is None and not reference.own:
         outputs = attempt(reference.outputs, exact).value
         code = replace(code, results=len(outputs.names) if outputs is not None else None)
+    elif code.graph is None and gives_two_results(code, inputs):
+        code, reference = replace(code, results=2), replace(reference, results=2)  # type: ignore[call-arg]
     tell_cost(code, reference.on(model), inputs, exact, drawn=any(map(is_shape, given.values())))
     return find_scalars(code, reference, inputs)
+
+
+def gives_two_results(code: Code, inputs: Arrays) -> bool:
+    """Whether the two that forward returned are no y and cache: backward cannot take them so, but a dy for each."""
+    args = code.arguments(duplicate(inputs))
+    one = attempt(code.run_forward, args).value
+    if one is None or not one.cache or attempt(code.ways, one).value != []:
+        return False
+    two = replace(code, results=2)
+    both = attempt(two.run_forward, args).value
+    return both is not None and bool(attempt(two.ways, both).value)
 
 
 def draw_any(code: Code, given: Mapping[str, Any], model: Any) -> dict[str, Any]:

@@ -298,3 +298,21 @@ def test_words_for_what_is_no_result():
     )
     report = judged(lambda x: (x, x, x, x), lambda dy, x: dy, lambda x: x, [X])
     assert "forward returned 4 values, expected y or (y, cache)" in report.text()
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_two_arrays_are_two_results_where_backward_has_a_dy_for_each(right):
+    """Without a reference, too, which would say how many are meant."""
+
+    def forward(x, w):
+        a = np.tanh(x * w)
+        return a, a * x
+
+    def backward(da, db, x, w):
+        a = np.tanh(x * w)
+        d = (da + db * x) * (1 - a * a)
+        return (d * w + db * a if right else d * w), d * x
+
+    report = verify_function(forward, backward, inputs=[(3, 4), (3, 4)], seed=1, mend=0)
+    assert report.verdict is (Verdict.CERTIFIED if right else Verdict.REFUTED), report.text()
+    assert {t.name for t in report.stages[0].isolated.tensors} >= {"y0", "y1", "dx", "dw"}
