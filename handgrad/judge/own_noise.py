@@ -8,7 +8,8 @@ What does not move has no excuse: an overflow, a branch or a constant of another
 is rounded. A run in a wider precision says nothing here, since code that is right there may be wrong here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,20 +37,52 @@ class OwnNoise(NamedTuple):
 
 def own_noise(stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float], seed: int, dtype: str) -> OwnNoise:
     """The code's own noise at these inputs; given: what it gave there, in float64; dtype: the precision judged."""
+    found = list(islice(runs(stage, inputs, dy, given, seed, dtype), OWN_RUNS))
+    if len(found) < OWN_RUNS:
+        return OwnNoise({}, False)
+    with np.errstate(all="ignore"):
+        sigma = spread(given, [run.results for run in found])
+    sigma = {name: np.where(np.isfinite(s) & np.isfinite(given[name]), s, 0.0) for name, s in sigma.items()}
+    return OwnNoise(sigma, found[-1].imitated)
+
+
+def does_not_move(
+    names: Collection[str], stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float], seed: int, dtype: str
+) -> bool:
+    """Whether one of these results is left as it is by every run. Mostly the first run tells, for all of them."""
+    still = set(names)
+    for run in islice(runs(stage, inputs, dy, given, seed, dtype), OWN_RUNS):
+        still -= {name for name in still & run.results.keys() if moves(run.results[name], given[name])}
+        if not still:
+            return False
+    return bool(still)
+
+
+def moves(found: Float, given: Float) -> bool:
+    """Whether a finite entry is another."""
+    finite = np.isfinite(found) & np.isfinite(given)
+    return bool((found[finite] != given[finite]).any())
+
+
+class Run(NamedTuple):
+    """What one run gave, in float64; imitated: as in OwnNoise."""
+
+    results: dict[str, Float]
+    imitated: bool
+
+
+def runs(stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float], seed: int, dtype: str) -> Iterator[Run]:
+    """One run after the other, each with other roundings, until one cannot be made."""
     dice = Dice(np.random.default_rng(seed), dtype)
     generator = torch.Generator().manual_seed(seed % 2**63)
-    runs, imitated = [], True
-    for _ in range(OWN_RUNS):
+    imitated = True
+    while True:
         found = attempt(run_rounding, stage, inputs, dy, dice, generator).value if imitated else None
         if found is None:
             found, imitated = attempt(run_moved, stage, inputs, dy, dice).value, False
         if found is None:
-            return OwnNoise({}, False)
-        runs.append({n: v for n, v in found.items() if n in given and v.shape == given[n].shape})
-    with np.errstate(all="ignore"):
-        sigma = spread(given, runs)
-    sigma = {name: np.where(np.isfinite(s) & np.isfinite(given[name]), s, 0.0) for name, s in sigma.items()}
-    return OwnNoise(sigma, imitated)
+            return
+        yield Run({n: v for n, v in found.items() if n in given and v.shape == given[n].shape}, imitated)
 
 
 def run_rounding(stage: Stage, inputs: Arrays, dy: Any, dice: Dice, generator: torch.Generator) -> dict[str, Float]:

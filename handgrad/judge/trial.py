@@ -11,7 +11,7 @@ from handgrad.arrays.arithmetic import Arithmetic, coarsest
 from handgrad.arrays.precision import dtype_name, to64
 from handgrad.judge.compare import Float
 from handgrad.judge.isolation import contents, duplicate, leaves, quiet
-from handgrad.judge.own_noise import OwnNoise, own_noise
+from handgrad.judge.own_noise import OwnNoise, does_not_move, own_noise
 from handgrad.judge.reference_noise import noise
 from handgrad.judge.stage import Arrays, Outputs, Stage
 
@@ -115,8 +115,10 @@ class Trial:
     @cached_property
     def opaque(self) -> bool:
         """Whether a result that must round is moved by no rounding that could be imitated: a kernel computes it."""
-        own = self.own.sigma
-        return any(sigma.any() and not np.any(own.get(n, 0.0)) for n, sigma in self.noise(self.arithmetic).items())
+        rounding = [n for n, sigma in self.noise(self.arithmetic).items() if sigma.any()]
+        if not self.repeats:
+            return bool(rounding)
+        return does_not_move(rounding, self.stage, self.inputs, self.dy, self.results, self.seed, self.dtype)
 
     def run(self) -> Outputs:
         """The code on copies of the inputs and of dy, without its warnings."""
