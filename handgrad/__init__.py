@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from handgrad.judge.verdict import Verdict
     from handgrad.mark import gradient_of
     from handgrad.report.report import Report
-    from handgrad.retained_gradient import cmp
     from handgrad.subjects.function.verify import verify_function
     from handgrad.subjects.network.verify import verify
+    from handgrad.subjects.retained_gradient import cmp
     from handgrad.subjects.verify_update import UpdateReport, verify_update
 
 __version__ = "0.1.0"
@@ -36,7 +36,7 @@ _HOMES = {
     "UpdateReport": "subjects.verify_update",
     "Verdict": "judge.verdict",
     "assert_verified": "assertions",
-    "cmp": "retained_gradient",
+    "cmp": "subjects.retained_gradient",
     "gradient_of": "mark",
     "verify": "subjects.network.verify",
     "verify_function": "subjects.function.verify",

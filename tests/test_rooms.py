@@ -56,7 +56,7 @@ FLOORS: dict[str, list[str]] = {
         "experiment.datasets",
         "experiment",
         "suite course",
-        "commands assertions retained_gradient",
+        "commands assertions",
         "cli pytest_plugin",
         "__main__",
     ],

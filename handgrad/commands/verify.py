@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         console.print(heading(args.dtype))
     for result in show_progress(found, "verifying", count):
         results.append(result)
-        console.print(show(result, detail))
+        console.print(show(result, detail, args.dtype))
     for result in results:
         if result.verdict is not Verdict.CERTIFIED:
             console.print(summarise(result))

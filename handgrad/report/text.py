@@ -16,7 +16,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
-from handgrad.judge.compare import TensorReport
+from handgrad.judge.compare import TensorReport, index_words
 from handgrad.judge.promises import Contract
 from handgrad.judge.verdict import Verdict
 from handgrad.report.code_lines import CodeLines, place_word
@@ -144,7 +144,7 @@ def rest(report: Report, *, brief: bool) -> Iterator[Text]:
         yield directions_line(along)
     if control is not None and not (brief and control.caught):
         word = "caught" if control.caught else "NOT CAUGHT, so nothing here can be believed"
-        at = f"{control.tensor}{index_word(control.index)} of {control.stage}"
+        at = f"{control.tensor}{index_words(control.index)} of {control.stage}"
         yield Text(f"control: an error of {control.relative:.1e} planted in {at} was {word}")
     for note in report.notes:
         if not (brief and HOW.match(note)):
@@ -174,7 +174,7 @@ def broken_contracts(report: Report) -> list[tuple[str, Contract]]:
 
 def reason(t: TensorReport) -> str:
     """Why a tensor is not certified, in one line."""
-    text = f"{t.name}{index_word(t.index)} is {t.hand:.9g}, autograd {t.reference:.9g}: "
+    text = f"{t.name}{index_words(t.index)} is {t.hand:.9g}, autograd {t.reference:.9g}: "
     text += f"difference {t.difference:.2g}, rounding bound {t.bound:.2g}"
     text += f"; {t.outside} of {t.entries} entries outside the bound" if t.outside else ""
     return text if not t.reason else f"{t.name}: {t.reason}"
@@ -184,13 +184,5 @@ def worst_entry(t: TensorReport) -> str:
     """The same in few words; behind the reference's value what rounding can do to it."""
     if t.reason:
         return t.reason if t.reason.startswith(t.name) else f"{t.name}: {t.reason}"
-    text = f"{t.name}{index_word(t.index)} is {t.hand:.7g}, autograd {t.reference:.7g} ± {t.bound:.0e}"
+    text = f"{t.name}{index_words(t.index)} is {t.hand:.7g}, autograd {t.reference:.7g} ± {t.bound:.0e}"
     return f"{text}; {t.outside} of {t.entries} entries are wrong" if t.outside else text
-
-
-def index_word(index: Sequence[int]) -> str:
-    """
-    >>> index_word((2, 0)), index_word(())
-    ('[2,0]', '')
-    """
-    return f"[{','.join(map(str, index))}]" if index else ""

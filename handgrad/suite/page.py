@@ -10,7 +10,7 @@ from handgrad.report.console import count_of
 from handgrad.report.sections import sections
 from handgrad.report.stage_sections import NUMBERS, summary_row
 from handgrad.suite.run import SuiteResult
-from handgrad.suite.text import count_checks, find_worst
+from handgrad.suite.text import count_checks, find_worst, nearest, smallest_errors
 
 
 def show_suite(results: Sequence[SuiteResult], verdict: Verdict, seed: int) -> Shown:
@@ -20,7 +20,7 @@ def show_suite(results: Sequence[SuiteResult], verdict: Verdict, seed: int) -> S
     words = f"{right} of {count_of(len(results), 'network')} certified, in {count_of(runs, 'run')}, seed {seed}."
     terms = (
         "Of bound: the difference beside what rounding explains. Detects from: the smallest relative error that would "
-        "be seen in half of a tensor's entries, whatever the tensor."
+        "be seen in half of a tensor's entries, whatever the tensor that is not mostly 0 or rounding alone."
     )
     titles = ("network", "verdict", "runs", "worst of bound", "detects from", "promises")
     rows = [summarise(result) for result in results]
@@ -34,11 +34,11 @@ def show_suite(results: Sequence[SuiteResult], verdict: Verdict, seed: int) -> S
 
 def summarise(result: SuiteResult) -> list[str]:
     """One row: the worst entry of all runs, and the smallest error that would be seen in half of a tensor's entries."""
-    tensors = [t for report in result.reports for row in report.stages for t in row.isolated.tensors]
-    worst = max((t.ratio for t in tensors), default=float("nan"))
-    least = max((t.floor_median for t in tensors), default=float("nan"))
+    judged = any(report.stages for report in result.reports)
+    worst = f"{nearest([result])[1].isolated.worst.ratio:.2g}" if judged else "-"
+    least = f"{max(floor for floor, _ in smallest_errors([result]).values()):.0e}" if judged else "-"
     promises = ", ".join(result.broken) or "kept"
-    numbers = (str(len(result.reports)), f"{worst:.2g}", f"{least:.0e}")
+    numbers = (str(len(result.reports)), worst, least)
     return [result.title, two_verdicts(result.gradients, result.broken), *numbers, promises]
 
 

@@ -12,7 +12,7 @@ from handgrad.report.console import count_of
 from handgrad.report.report import Report
 from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
 from handgrad.report.text import two_verdicts
-from handgrad.suite.run import SuiteResult
+from handgrad.suite.run import DTYPES, SuiteResult
 
 SENTENCES = {
     Verdict.CERTIFIED: "Every gradient is right: where it differs from autograd's, rounding explains the difference.",
@@ -20,23 +20,26 @@ SENTENCES = {
     Verdict.UNRESOLVED: "Nothing was proved wrong, but not everything was proved right; the lines above say why.",
 }
 
-
 MEANING = """worst: the tensor nearest its rounding bound, and at which share of it
-float64, float32: from which relative error on a mistake would be seen"""
+below a precision: from which relative error on a mistake would be seen"""
 
 VERDICT, TITLE = 11, 40  # columns
 
 BROKEN = "Every gradient is right, but at least one backward pass breaks a promise; the lines above say which."
 
 
-def show(result: SuiteResult, detail: int = 0) -> RenderableType:
+def show(result: SuiteResult, detail: int = 0, dtypes: Sequence[str] = DTYPES) -> RenderableType:
     """One line of what is certified. detail 1: every stage in the run in which it fares worst; 2: every run in full.
+
+    dtypes: the columns that `heading` has.
 
     What is not certified is shown in full, once: where the same layer was shown before, the line says where.
     """
     bad = [report for report in result.reports if report.verdict is not Verdict.CERTIFIED]
     if not bad and detail == 0:
-        return Text.assemble((f"{result.verdict.value:<{VERDICT}}", STYLES[result.verdict]), numbers_line(result))
+        return Text.assemble(
+            (f"{result.verdict.value:<{VERDICT}}", STYLES[result.verdict]), numbers_line(result, dtypes)
+        )
     verdict = two_verdicts(result.gradients, result.broken)
     head = Text.assemble((verdict, STYLES[result.verdict]), f"  {result.title}, batch {result.batch}")
     if bad and result.as_in and detail < 2:
@@ -52,11 +55,12 @@ def heading(dtypes: Sequence[str]) -> Text:
     return Text(f"{MEANING}\n{columns}{''.join(f'{name:>8}' for name in dtypes)}", "dim")
 
 
-def numbers_line(result: SuiteResult) -> str:
+def numbers_line(result: SuiteResult, dtypes: Sequence[str]) -> str:
     """The title, the tensor nearest its bound in any run, and in each precision what would be seen."""
     _, row = nearest([result])
     worst = row.isolated.worst
-    floors = "".join(f"{floor:>8.0e}" for floor, _ in smallest_errors([result]).values())
+    found = smallest_errors([result])
+    floors = "".join(f"{found[dtype][0]:>8.0e}" if dtype in found else f"{'-':>8}" for dtype in dtypes)
     return f"{result.title:<{TITLE}} {worst.name:<6}{worst.ratio:>5.2f}{floors}"
 
 

@@ -12,6 +12,13 @@ import pytest
 
 import manual
 from handgrad.cli import main
+from handgrad.judge.compare import StageReport, compare
+from handgrad.report.console import render
+from handgrad.report.report import Report
+from handgrad.report.stage_rows import StageRow
+from handgrad.suite.page import summarise
+from handgrad.suite.run import SuiteResult
+from handgrad.suite.text import show
 
 
 def test_verify_prints_a_line_each_and_what_is_proved(capsys):
@@ -37,6 +44,16 @@ def test_more_of_what_is_certified(option, capsys):
     for word in ("z1 = Linear 64-32", "h1 = Tanh", "E = MeanSquaredError", "isolated", "chained"):
         assert word in out
     assert ("control: an error of" in out) == (option == "-vv")
+
+
+def test_each_precision_has_its_column_and_zeros_alone_have_no_smallest_error():
+    one = np.ones(1)
+    tensors = tuple(compare(name, one, one, np.full(1, bound)) for name, bound in (("dx", 1e-9), ("db", 9.0)))
+    report = Report("net", "float64", "numpy", "cpu", 1, (StageRow("z1", StageReport("z1", tensors)),))
+    result = SuiteResult("net", (report,))
+    (line,) = render(show(result, 0, ("float32", "float64")), color=False, width=99).splitlines()
+    assert line.split()[-2:] == ["-", "2e-09"]
+    assert "2e-09" in summarise(result)
 
 
 def test_a_layer_wrong_in_several_networks_is_shown_once(capsys, monkeypatch):
