@@ -75,7 +75,7 @@ class Case:
 class Tried:
     """A case with its row (None if it was left out), its notes, and its judgement if there is one.
 
-    opaque: torch code in which something computes that torch does not see: a kernel, which trusts what it is given
+    unseen: of torch code that balls did not enter, the trial that tells whether it is opaque
     """
 
     case: Case
@@ -83,8 +83,16 @@ class Tried:
     notes: tuple[str, ...] = ()
     judgement: Judgement | None = None
     error: Exception | None = None
-    opaque: bool = False
+    unseen: Trial | None = None
     outputs: Outputs | None = None
+
+    @property
+    def opaque(self) -> bool:
+        """Whether something computes that torch does not see: a kernel, which trusts what it is given.
+
+        The code is run again to tell, so this is asked only where something hangs on it.
+        """
+        return self.unseen is not None and self.unseen.opaque
 
 
 def try_case(
@@ -153,8 +161,8 @@ def try_case(
     report = each_result(words.report, found.evidence["y"], outputs) if name_it and outputs.several else words.report
     entries = list_entries(found.evidence, {})
     row = StageRow(case.name, report, (), words.diagnosis, entries) if words.report.tensors else None
-    opaque = code.graph is not None and found.way is Way.NOISE and trial.opaque
-    return Tried(case, row, words.notes, None if forward_is_wrong else found, opaque=opaque, outputs=outputs)
+    unseen = trial if code.graph is not None and found.way is Way.NOISE else None
+    return Tried(case, row, words.notes, None if forward_is_wrong else found, unseen=unseen, outputs=outputs)
 
 
 def differs(hand: Arrays, right: Arrays) -> bool:

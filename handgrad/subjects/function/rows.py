@@ -57,7 +57,7 @@ def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
         yield f"right at the sizes given only: wrong at {', '.join(t.case.name for t in wrong)}"
     if wrong and all(t.case.kind is Kind.MAGNITUDES for t in wrong):
         yield f"right at ordinary magnitudes only: wrong at {', '.join(t.case.name for t in wrong)}"
-    if any(t.opaque and t.row and t.row.isolated.verdict is not Verdict.CERTIFIED for t in tried):
+    if any(t.row and t.row.isolated.verdict is not Verdict.CERTIFIED and t.opaque for t in tried):
         yield "no change is looked for where a kernel is launched: with other arguments it may write past its memory"
     rungs = [t.judgement.rung for t in tried if t.row and t.judgement and t.judgement.rung]
     if rungs:

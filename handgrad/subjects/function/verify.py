@@ -151,8 +151,7 @@ def verify_function(
         new = try_models(changed, oracle, given, models, seed + 1, slack)
         return not any_wrong(new.tried) and names_broken(new.side) <= names_broken(side)
 
-    opaque = any(t.opaque for t in tried)
-    refuted = seconds > 0 and any_wrong(tried) and not opaque
+    refuted = seconds > 0 and any_wrong(tried) and not any(t.opaque for t in tried)
     deadline = time.monotonic() + seconds
     found = find_change(code, oracle.on(model), tried, certifies, seconds, seed) if refuted else None
     ledger = partial(keep_ledger, code, tried, seed)
