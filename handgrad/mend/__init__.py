@@ -5,5 +5,6 @@ right; material.py what is at hand at a line. lookup.py tries the edits of one e
 expressions.py and pairs.py make them, from the tables in templates.py. statements.py edits whole statements.
 search.py goes through all, the smallest first. change.py is a change as text, diff.py as a diff. words.py tells it in
 words: a slip.py is one place of it, expression_words.py has the rules, members.py compares sums and products.
-needed.py is what one line gives, and what it should give.
+needed.py is what one line gives, and what it should give. memory.py edits what is right, and writes or reads memory as
+it must not.
 """

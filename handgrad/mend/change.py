@@ -20,6 +20,7 @@ class Place:
 
     above: the line before it.
     words: what is wrong with its value, where that is known and no change was found.
+    breaks: which promise it breaks, where its value is right.
     """
 
     file: str
@@ -29,6 +30,7 @@ class Place:
     columns: tuple[int, int] = (0, 0)
     words: str = ""
     above: str = ""
+    breaks: str = ""
 
 
 @dataclass(frozen=True)

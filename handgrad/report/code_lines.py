@@ -62,7 +62,7 @@ class CodeLines:
         yield Text(cut(f"{self.suspect.line} | {self.suspect.text}", width))
         yield Text(f"{'':{gutter}} |")
         yield from reasons(self.suspect.words, gutter, width)
-        yield from reasons(ELSEWHERE, gutter, width)
+        yield from reasons(self.suspect.breaks or ELSEWHERE, gutter, width)
 
 
 def above(place: Place, gutter: int, width: int) -> Iterator[Text]:

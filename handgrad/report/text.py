@@ -16,7 +16,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
-from handgrad.judge.compare import TensorReport, index_words
+from handgrad.judge.compare import ABSENT, TensorReport, index_words
 from handgrad.judge.promises import Contract
 from handgrad.judge.verdict import Verdict
 from handgrad.report.code_lines import CodeLines, place_word
@@ -121,9 +121,10 @@ def shows_stages(report: Report, *, brief: bool) -> bool:
 
 
 def says_nothing_new(row: StageRow) -> bool:
-    """Whether a mistake without a name is of results that have a reason already, another shape for example."""
+    """Whether it is of results whose reason says it already: another shape of what has no name, or none at all."""
     wrong = [t for t in row.isolated.tensors if t.verdict is Verdict.REFUTED]
-    return row.diagnosis is not None and not row.diagnosis.known and all(t.reason for t in wrong)
+    unnamed = row.diagnosis is not None and not row.diagnosis.known
+    return all(t.reason if unnamed else t.reason == ABSENT for t in wrong)
 
 
 def before(report: Report, row: StageRow) -> str:

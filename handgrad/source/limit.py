@@ -12,11 +12,14 @@ P = ParamSpec("P")
 LOOK = 0.1  # seconds between two looks at the clock
 RAISE: Any = ctypes.pythonapi.PyThreadState_SetAsyncExc  # found now: code under trial may not ask ctypes for anything
 RAISE.argtypes = (ctypes.c_ulong, ctypes.py_object)
-NOTHING: Any = ctypes.py_object()  # calls back what is on its way
 
 
 class TookTooLong(Exception):
     """It ran for longer than it was given."""
+
+
+class CalledBack(Exception):
+    """Takes the place of one on its way that is not needed any more."""
 
 
 class Watch:
@@ -25,6 +28,7 @@ class Watch:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.given: dict[int, tuple[float, float]] = {}  # each thread's seconds, and when they are over
+        self.sent: set[int] = set()  # the threads in which it has raised
         self.thread: threading.Thread | None = None
 
     def give(self, seconds: float) -> tuple[float, float] | None:
@@ -38,12 +42,26 @@ class Watch:
             return before
 
     def give_back(self, before: tuple[float, float] | None) -> None:
-        """What it had before; an exception on its way that has not arrived is called back."""
-        with self.lock:
-            self.given.pop(threading.get_ident(), None)
-            if before is not None:
-                self.given[threading.get_ident()] = before
-            RAISE(threading.get_ident(), NOTHING)
+        """What it had before; an exception on its way that has not arrived is called back.
+
+        Python has a way to call one back that leaves a thread as if one were always on its way, and Python 3.11 then
+        never ends under a debugger or a coverage tool. So another takes its place, and is waited for.
+        """
+        thread = threading.get_ident()
+        try:
+            with self.lock:
+                self.given.pop(thread, None)
+                if before is not None:
+                    self.given[thread] = before
+                if thread in self.sent:
+                    self.sent.remove(thread)
+                    RAISE(thread, CalledBack)
+                    while True:
+                        pass
+        except TookTooLong:  # it arrived here
+            self.give_back(before)
+        except CalledBack:
+            pass
 
     def look(self) -> None:
         """Raise in every thread whose seconds are over, and after as many more again: it may catch what it gets."""
@@ -54,6 +72,7 @@ class Watch:
                 for thread, seconds in late.items():
                     if runs_within(thread):
                         self.given[thread] = seconds, time.monotonic() + seconds
+                        self.sent.add(thread)
                         RAISE(thread, TookTooLong)
                     else:  # the exception came when all was done, and before it was told
                         del self.given[thread]

@@ -4,7 +4,6 @@ The forward passes are compared first, since gradients of two different function
 gradient goes through the judge like that of any other stage.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -38,7 +37,8 @@ from handgrad.subjects.function.inputs import cases
 from handgrad.subjects.function.kinks import numbers_in
 from handgrad.subjects.function.leading_axis import try_leading_axis, try_more_rows
 from handgrad.subjects.function.ledger import keep_ledger
-from handgrad.subjects.function.mending import find_change
+from handgrad.subjects.function.memory import mend_memory
+from handgrad.subjects.function.mending import find_place
 from handgrad.subjects.function.own_forward import OWN
 from handgrad.subjects.function.prepare import list_models, prepare
 from handgrad.subjects.function.probes import try_probes
@@ -147,16 +147,16 @@ def verify_function(
     code, model, rng, tried, side = try_readings(code, oracle, given, models, seed, slack)
     judged = [t for t in tried if t.judgement is not None]
 
-    def certifies(changed: Code) -> bool:
+    def again(changed: Code) -> tuple[bool, set[str]]:
         new = try_models(changed, oracle, given, models, seed + 1, slack)
-        return not any_wrong(new.tried) and names_broken(new.side) <= names_broken(side)
+        return any_wrong(new.tried), names_broken(new.side)
 
-    refuted = seconds > 0 and any_wrong(tried) and not any(t.opaque for t in tried)
-    deadline = time.monotonic() + seconds
-    found = find_change(code, oracle.on(model), tried, certifies, seconds, seed) if refuted else None
     ledger = partial(keep_ledger, code, tried, seed)
-    if refuted and found is None and time.monotonic() < deadline:
-        found = ledger(deadline=deadline).suspect
+    found = None
+    if seconds > 0 and any_wrong(tried) and not any(t.opaque for t in tried):
+        found = find_place(code, oracle.on(model), tried, names_broken(side), again, ledger, seconds, seed)
+    elif seconds > 0 and not any_wrong(tried) and judged and names_broken(side):
+        found = mend_memory(code, oracle.on(model), judged[0], names_broken(side), again, seconds)
     return Report(
         name=name,
         dtype=" and ".join(dict.fromkeys(map(dtype_name, tried[0].case.inputs.values()))),

@@ -157,6 +157,33 @@ def test_what_does_not_end_is_stopped() -> None:
         pass
 
 
+TRACED = """
+import sys, time
+from handgrad.source.limit import TookTooLong, within
+
+def endless():
+    while True:
+        pass
+
+def loop():
+    return sum(i for i in range(9))
+
+for seconds in (0, 0.2):
+    try:
+        within(0.1, time.sleep, seconds)
+        within(0.1, endless)
+    except TookTooLong:
+        pass
+    sys.settrace(lambda frame, event, arg: lambda *later: None)
+    loop()
+    sys.settrace(None)
+"""
+
+
+def test_a_debugger_can_follow_afterwards() -> None:
+    subprocess.run([sys.executable, "-c", TRACED], check=True, timeout=60)
+
+
 def test_what_catches_everything_is_stopped_again() -> None:
     caught = 0
 

@@ -1,0 +1,153 @@
+"""The line and the change for code whose numbers are right, and which writes or reads memory as it must not."""
+
+import ast
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from handgrad.judge.isolation import attempt, duplicate
+from handgrad.judge.promises import OVERWRITES, Promise
+from handgrad.judge.trial import Trial
+from handgrad.mend.change import Change, Place, describe_edits, describe_place
+from handgrad.mend.constants import JUDGE_SECONDS
+from handgrad.mend.memory import read_any_layout, write_elsewhere
+from handgrad.source.limit import TookTooLong, within
+from handgrad.source.program import Part, Program, read_program
+from handgrad.source.safely import only_computes, safely
+from handgrad.source.tree import changed, parents_of
+from handgrad.source.writes import Run, Write, any_written, list_writes
+from handgrad.subjects.function.calling import Code
+from handgrad.subjects.function.case import Tried, function_stage
+from handgrad.subjects.function.layouts import takes_any_layout
+from handgrad.subjects.function.mending import Again, with_passes
+from handgrad.subjects.function.reference import Reference
+
+CONTIGUOUS = {True: "{}.contiguous()", False: "np.ascontiguousarray({})"}  # of torch, of NumPy
+Edits = Mapping[Part, Mapping[ast.AST, Any]]
+Certifies = Callable[[Code], bool]
+
+
+def mend_memory(
+    code: Code, reference: Reference, tried: Tried, broken: set[str], again: Again, seconds: float
+) -> Change | Place | None:
+    """The change with which the judge certifies the code, and nothing of what is broken is any more.
+
+    Else the line that writes into what was passed in. broken: the names of the contracts. None where there is no
+    source, where the code does more than compute, or where no change is found in time.
+    """
+    program = read_program(code.graph or code.forward, None if code.graph else code.backward)
+    if program is None or program.is_ours or not only_computes(program):
+        return None
+
+    def certifies(changed: Code) -> bool:
+        wrong, now = again(changed)
+        return not wrong and now < broken
+
+    search = Search(code, reference, tried, program, certifies, time.monotonic() + seconds)
+    with safely():
+        if broken & set(OVERWRITES):
+            return search.own_arrays()
+        return search.any_layout() if Promise.LAYOUTS in broken else None
+
+
+class Search:
+    """One program, the case it was judged on, and until when a change is looked for."""
+
+    def __init__(
+        self, code: Code, reference: Reference, tried: Tried, program: Program, certifies: Certifies, deadline: float
+    ) -> None:
+        assert tried.judgement is not None
+        self.code, self.reference, self.tried = code, reference, tried
+        self.found, self.trial = tried.judgement, tried.judgement.trial
+        self.program, self.certifies, self.deadline = program, certifies, deadline
+
+    def own_arrays(self) -> Change | Place | None:
+        """The first line that writes and mends all, or all of them; without a change, the first that writes."""
+        writes = attempt(list_writes, self.program.parts, self.run).value
+        if not writes:
+            return None
+        words = f"this line writes into {told(writes[0].name)}"
+        for edits in each_and_all(writes):
+            if time.monotonic() > self.deadline:
+                break
+            mended = self.passes(edits)
+            if mended is not None and keeps(partial(self.run, code=mended)) and self.confirmed(mended):
+                change = describe_edits(edits)
+                return None if change is None else replace(change, words=words)
+        return replace(describe_place(writes[0].part, writes[0].statement.lineno), breaks=words)
+
+    def any_layout(self) -> Change | None:
+        """The first edit with which the code reads any layout."""
+        contiguous = CONTIGUOUS[isinstance(self.trial.dy, torch.Tensor)]
+        for part in self.program.parts:
+            for own in read_any_layout(part.source.tree, contiguous):
+                if time.monotonic() > self.deadline:
+                    return None
+                mended = self.passes({part: own})
+                if mended is not None and attempt(self.reads_right, mended).value and self.confirmed(mended):
+                    change = describe_edits({part: own})
+                    words = "this reads memory as if it were contiguous; with the change it reads the array's entries"
+                    return None if change is None else replace(change, words=words)
+        return None
+
+    def passes(self, edits: Edits) -> Code | None:
+        """The code with the edits; None where they are no Python."""
+        trees = {part: changed(part.source.tree, own, parents_of(part.source.tree)) for part, own in edits.items()}
+        made = attempt(self.program.made, trees).value
+        return None if made is None else with_passes(self.code, made)
+
+    def run(self, watch: Callable[[str, Any], None], code: Code | None = None) -> None:
+        """Forward and backward, with everything watched that must keep its numbers."""
+        code = code or self.code
+        args, dy = code.arguments(duplicate(self.trial.inputs)), duplicate(self.trial.dy)
+        for name, value in zip(code.names, args, strict=True):
+            if name not in code.may_overwrite:
+                watch(name, value)
+        ran = code.run_forward(args)
+        if code.graph is None and "cache" not in code.may_overwrite:
+            watch("the cache", ran.cache)
+        if "dy" not in code.may_overwrite:
+            watch("dy", dy)
+        code.run_backward(args, ran.outputs, ran.cache, dy)
+
+    def reads_right(self, code: Code) -> bool:
+        """Whether the contract is kept."""
+        stage = function_stage(self.tried.case.name, code, self.reference, isolated=False)
+        trial = Trial(stage, self.trial.inputs, self.trial.dy, self.trial.slack)
+        return takes_any_layout(code, trial, self.found, self.reference, code.may_overwrite).held is True
+
+    def confirmed(self, code: Code) -> bool:
+        """Whether the judge certifies it."""
+        try:
+            return within(JUDGE_SECONDS, self.certifies, code)
+        except TookTooLong:
+            return False
+
+
+def keeps(run: Run) -> bool:
+    """Whether it runs, and writes into nothing."""
+    return attempt(any_written, run).value is False
+
+
+def each_and_all(writes: Sequence[Write]) -> Iterator[Edits]:
+    """Every edit of each statement that writes; then the first edits of all, of one function."""
+    for write in writes:
+        for own in write_elsewhere(write.statement):
+            yield {write.part: own}
+    firsts: dict[Part, dict[ast.AST, Any]] = {}
+    for write in writes:
+        firsts.setdefault(write.part, {}).update(next(write_elsewhere(write.statement), {}))
+    if len(writes) > 1 and any(firsts.values()):
+        yield {part: own for part, own in firsts.items() if own}
+
+
+def told(name: str) -> str:
+    """
+    >>> told("dy"), told("the cache")
+    ('dy, which belongs to whoever calls', 'the cache, which a second backward pass needs')
+    """
+    return f"{name}, which {'a second backward pass needs' if name == 'the cache' else 'belongs to whoever calls'}"
