@@ -20,7 +20,7 @@ class Place:
 
     above: the line before it.
     words: what is wrong with its value, where that is known and no change was found.
-    breaks: which promise it breaks, where its value is right.
+    breaks: what the line does that it must not, where no other value is looked for.
     """
 
     file: str

@@ -65,6 +65,17 @@ def edit_operation(node: ast.BinOp) -> Iterator[Edit]:
         yield Edit(ast.BinOp(node.left, ast.MatMult(), t(node.right)), 2.4)
 
 
+def edit_first(node: ast.BinOp) -> Iterator[Edit]:
+    """Every entry along a new last axis, where the first one stood for all: a * dy[0], a * dy[:, None]."""
+    for side, other in (("left", node.right), ("right", node.left)):
+        first = getattr(node, side)
+        if isinstance(first, ast.Subscript) and isinstance(first.slice, ast.Constant) and is_number(first.slice.value):
+            index = ast.Tuple([ast.Slice(), ast.Constant(None)], ast.Load())
+            spread = ast.Subscript(first.value, index, ast.Load())
+            sides = (spread, other) if side == "left" else (other, spread)
+            yield Edit(ast.BinOp(sides[0], node.op, sides[1]), 1.4)
+
+
 def edit_sign(node: ast.UnaryOp) -> Iterator[Edit]:
     yield Edit(node.operand, 1)
 
@@ -181,6 +192,15 @@ def edit_call(node: ast.Call) -> Iterator[Edit]:
         yield Edit(ast.Call(f, node.args, [o for o in node.keywords if o is not k]), 1.3)
 
 
+def edit_sum_given(node: ast.Call) -> Iterator[Edit]:
+    """What was added before the call, added after it: back(dy + dskip), back(dy) + dskip."""
+    for i, arg in enumerate(node.args):
+        if isinstance(arg, ast.BinOp) and isinstance(arg.op, ast.Add | ast.Sub):
+            for kept, moved, op in ((arg.left, arg.right, arg.op), (arg.right, arg.left, ast.Add())):
+                args = [*node.args[:i], kept, *node.args[i + 1 :]]
+                yield Edit(ast.BinOp(ast.Call(node.func, args, node.keywords), op, moved), 1.6)
+
+
 WITH_AXIS = "sum mean max min amax amin var std prod cumsum argmax argmin softmax logsumexp flip roll norm"
 AXES = (0, 1, -1, 2, -2, (0, 1), (0, 2), (1, 2), (0, 2, 3))
 
@@ -211,7 +231,7 @@ def edit_both(node: ast.BoolOp) -> Iterator[Edit]:
 
 
 EDITS: dict[type, Sequence[Callable[..., Iterator[Edit]]]] = {
-    ast.BinOp: [edit_operation],
+    ast.BinOp: [edit_operation, edit_first],
     ast.UnaryOp: [edit_sign],
     ast.Compare: [edit_comparison, edit_compared],
     ast.Attribute: [edit_attribute],
@@ -221,7 +241,7 @@ EDITS: dict[type, Sequence[Callable[..., Iterator[Edit]]]] = {
     ast.Constant: [edit_truth],
     ast.Tuple: [edit_tuple],
     ast.List: [edit_tuple],
-    ast.Call: [edit_call],
+    ast.Call: [edit_call, edit_sum_given],
     ast.BoolOp: [edit_both],
 }
 

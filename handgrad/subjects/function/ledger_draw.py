@@ -18,9 +18,10 @@ from handgrad.subjects.function.adjoints import Knowns, find_knowns
 from handgrad.subjects.function.beside_kinks import move_aside
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, draw_upstream
-from handgrad.subjects.function.mending import double, with_passes
+from handgrad.subjects.function.mending import double
 from handgrad.subjects.function.own_forward import OwnForward
 from handgrad.subjects.function.reference import Float
+from handgrad.subjects.function.through_autograd import with_passes
 from handgrad.subjects.function.ways import Way
 
 NOISE = 1024  # roundings of the largest gradient: as much as sums of so many terms may leave where they cancel

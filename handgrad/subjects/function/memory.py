@@ -23,8 +23,9 @@ from handgrad.source.writes import Run, Write, any_written, list_writes
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Tried, function_stage
 from handgrad.subjects.function.layouts import takes_any_layout
-from handgrad.subjects.function.mending import Again, with_passes
+from handgrad.subjects.function.mending import Again
 from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.through_autograd import with_passes
 
 CONTIGUOUS = {True: "{}.contiguous()", False: "np.ascontiguousarray({})"}  # of torch, of NumPy
 Edits = Mapping[Part, Mapping[ast.AST, Any]]

@@ -1,9 +1,7 @@
 """The change that makes a refuted function right: its own source, edited, tried on its own numbers, judged anew."""
 
-import ast
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,7 @@ from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.explain.change import search_change
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.verdict import Verdict
-from handgrad.mend.change import Change, Place, describe_place
+from handgrad.mend.change import Change, Place
 from handgrad.mend.constants import RIGHT, ROUNDINGS, SMALL
 from handgrad.mend.draw import Draw
 from handgrad.report.ledger import Ledger
@@ -27,7 +25,8 @@ from handgrad.subjects.function.case import Tried, draw_upstream
 from handgrad.subjects.function.other_numbers import other_numbers, read_written
 from handgrad.subjects.function.outputs import find_outputs
 from handgrad.subjects.function.reference import Reference, as_tensor
-from handgrad.subjects.function.through_autograd import by_autograd
+from handgrad.subjects.function.telling_lines import find_telling_line
+from handgrad.subjects.function.through_autograd import with_passes
 from handgrad.subjects.function.variants import Variant, other_sizes, resized
 
 Again = Callable[[Code], tuple[bool, set[str]]]  # of changed code: whether anything is wrong, and what is broken
@@ -55,32 +54,7 @@ def find_place(
     found = find_change(code, reference, tried, certifies, seconds, seed)
     if found is None and time.monotonic() < deadline:
         found = keep_ledger(deadline=deadline).suspect
-    return found or find_missing(code, tried)
-
-
-def find_missing(code: Code, tried: Sequence[Tried]) -> Place | None:
-    """The line that returns None for the one gradient that is wrong; None where it is another line, or several."""
-    program = read_program(code.graph or code.forward, None if code.graph else code.backward)
-    wrong = [row.isolated.tensors for t in tried if (row := t.row) is not None]
-    absent = {t.name for tensors in wrong for t in tensors if t.verdict is not Verdict.CERTIFIED}
-    if program is None or program.is_ours or len(absent) != 1:
-        return None
-    name, first = absent.pop(), program.parts[0]
-    returned = [n.value for n in ast.walk(first.source.tree) if isinstance(n, ast.Return)]
-    if (
-        len(returned) != 1
-        or not isinstance(returned[0], ast.Tuple)
-        or name not in (order := [f"d{n}" for n in code.names])
-    ):
-        return None
-    items = returned[0].elts
-    if len(items) != len(order) or not is_none(item := items[order.index(name)]):
-        return None
-    return replace(describe_place(first, item.lineno), words=f"{name}: None is returned, and the gradient is not zero")
-
-
-def is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+    return found or find_telling_line(code, tried)
 
 
 def find_change(
@@ -103,13 +77,6 @@ def find_change(
     draws = make_draws(code, reference, program, wrong, np.random.default_rng(seed))
     left = deadline - time.monotonic()
     return search_change(program, draws, lambda passes: certifies(with_passes(code, passes)), left)
-
-
-def with_passes(code: Code, passes: Passes) -> Code:
-    """The same call of other passes."""
-    if code.graph is None:
-        return replace(code, forward=passes.forward, backward=passes.backward)
-    return by_autograd(code, passes.forward)
 
 
 def make_draws(

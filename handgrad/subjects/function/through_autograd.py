@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from handgrad.source.program import Passes
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.outputs import is_nest, is_result, leaves_of
 from handgrad.subjects.function.returned import WrongReturn
@@ -45,3 +46,10 @@ def by_autograd(code: Code, forward: Callable[..., Any]) -> Code:
 def takes_upstream(y: Any) -> bool:
     """Whether autograd takes an upstream gradient for it."""
     return isinstance(y, torch.Tensor) and y.requires_grad
+
+
+def with_passes(code: Code, passes: Passes) -> Code:
+    """The same call of other passes."""
+    if code.graph is None:
+        return replace(code, forward=passes.forward, backward=passes.backward)
+    return by_autograd(code, passes.forward)

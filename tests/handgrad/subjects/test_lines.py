@@ -1,4 +1,4 @@
-"""Right numbers, and memory written or read as it must not be: the line, and the change."""
+"""Lines that are found without a value that should be another: memory, None, nan; and two changes of one expression."""
 
 from collections.abc import Callable
 from typing import Any
@@ -119,6 +119,56 @@ def test_none_for_a_gradient_is_named_by_its_line() -> None:
     assert place.text.strip() == "return dy * gamma, None"
     assert place.words == "dgamma: None is returned, and the gradient is not zero"
     assert str(report).count("None") == 3  # the line, its words, the number's
+
+
+def product(x: Any) -> tuple[Any, Any]:
+    return np.prod(x, axis=1), x
+
+
+def by_division(dy: Any, x: Any) -> Any:
+    y = np.prod(x, axis=1)
+    of_others = y[:, None] / x
+    return dy[:, None] * of_others
+
+
+@pytest.mark.mends
+def test_the_first_nan_is_named_by_its_line() -> None:
+    report = verify_function(product, by_division, inputs=[(4, 3)], seed=1)
+    assert report.place is not None
+    assert report.place.text.strip() == "of_others = y[:, None] / x"
+    assert "at zeros this line gives nan" in str(report)
+
+
+def of_the_first(dy: Any, x: Any) -> Any:
+    return 2 * x * dy[0]
+
+
+def rows(x: Any) -> tuple[Any, Any]:
+    return np.sum(x * x, axis=1), x
+
+
+def normed(x: Any) -> tuple[Any, Any]:
+    s = np.sqrt(np.mean(x * x, axis=1, keepdims=True) + 1e-6)
+    return x / s + x, (x, s)
+
+
+def back_through_norm(dy: Any, x: Any, s: Any) -> Any:
+    return dy / s - x * np.mean(dy * x, axis=1, keepdims=True) / s**3
+
+
+def skip_through_norm(dy: Any, cache: Any) -> Any:
+    x, s = cache
+    return back_through_norm(dy + dy, x, s)
+
+
+@pytest.mark.mends
+def test_the_first_entry_for_all_and_a_sum_before_its_call() -> None:
+    spread = verify_function(rows, of_the_first, inputs=[(4, 3)], seed=1).change
+    assert spread is not None
+    assert (spread.before, spread.after) == ("dy[0]", "dy[:, None]")
+    moved = verify_function(normed, skip_through_norm, inputs=[(4, 3)], seed=1).change
+    assert moved is not None
+    assert moved.after == "back_through_norm(dy, x, s) + dy"
 
 
 def test_what_keeps_its_promises_has_no_line() -> None:
