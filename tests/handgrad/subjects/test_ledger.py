@@ -15,6 +15,7 @@ from array_api_compat import array_namespace
 
 from handgrad import Verdict, verify_function
 from handgrad.report.ledger import Ledger, LineVerdict
+from handgrad.subjects.function import mending
 from handgrad.subjects.function.case import Case, Kind
 from handgrad.subjects.function.form import arrange
 from handgrad.subjects.function.ledger import write_ledger
@@ -547,7 +548,7 @@ def test_the_ledger_takes_no_time_that_the_search_has_used_up(seconds, monkeypat
         asked.append(deadline)
         return Ledger()
 
-    monkeypatch.setattr(verify, "find_change", search)
+    monkeypatch.setattr(mending, "find_change", search)
     monkeypatch.setattr(verify, "keep_ledger", keep)
     begun = time.monotonic()
     verify_function(np.tanh, lambda dy, x: dy, inputs=[(3,)], seed=0, mend=seconds)
