@@ -1,4 +1,4 @@
-"""Edits for code whose numbers are right: it writes into arrays of its own, and reads any layout of memory."""
+"""Edits that no value tells: arrays of its own to write into, any layout of memory, float32 for a sum."""
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
@@ -100,3 +100,18 @@ def strided(call: ast.Call, owner: ast.expr | None) -> ast.expr | None:
         return owner
     given: Sequence[ast.expr] = call.args
     return given[0] if given and not isinstance(given[0], ast.Starred) else None
+
+
+BUFFERS = ("zeros_like", "zeros", "empty_like", "new_zeros", "full_like", "full")
+
+
+def sum_wider(tree: ast.AST) -> Iterator[Edits]:
+    """A buffer, or what is summed, in torch's float32: torch.zeros_like(x, dtype=torch.float32), x.float().sum(0)."""
+    wide = ast.keyword("dtype", ast.parse("torch.float32", mode="eval").body)
+    for call in calls_in(tree):
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        if name in BUFFERS:
+            yield {call: ast.Call(call.func, call.args, [*(k for k in call.keywords if k.arg != "dtype"), wide])}
+        elif name == "sum" and isinstance(call.func, ast.Attribute):
+            summed = call.args[0] if ast.unparse(call.func.value) == "torch" and call.args else call.func.value
+            yield {summed: ast.Call(ast.Attribute(summed, "float", ast.Load()), [], [])}

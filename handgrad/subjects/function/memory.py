@@ -1,20 +1,22 @@
-"""The line and the change for code whose numbers are right, and which writes or reads memory as it must not."""
+"""The line and the change that no value tells: memory written or read as it must not be, sums that are too narrow."""
 
 import ast
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 
+from handgrad.arrays.precision import dtype_name
+from handgrad.explain.notes import RIGHT_IN_FLOAT64
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.promises import OVERWRITES, Promise
 from handgrad.judge.trial import Trial
 from handgrad.mend.change import Change, Place, describe_edits, describe_place
 from handgrad.mend.constants import JUDGE_SECONDS
-from handgrad.mend.memory import read_any_layout, write_elsewhere
+from handgrad.mend.memory import read_any_layout, sum_wider, write_elsewhere
 from handgrad.source.limit import TookTooLong, within
 from handgrad.source.program import Part, Program, read_program
 from handgrad.source.safely import only_computes, safely
@@ -23,10 +25,10 @@ from handgrad.source.writes import Run, Write, any_written, list_writes
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Tried, function_stage
 from handgrad.subjects.function.layouts import takes_any_layout
-from handgrad.subjects.function.mending import Again
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.through_autograd import with_passes
 
+Again = Callable[[Code], tuple[bool, set[str]]]  # of changed code: whether anything is wrong, and what is broken
 CONTIGUOUS = {True: "{}.contiguous()", False: "np.ascontiguousarray({})"}  # of torch, of NumPy
 Edits = Mapping[Part, Mapping[ast.AST, Any]]
 Certifies = Callable[[Code], bool]
@@ -40,19 +42,37 @@ def mend_memory(
     Else the line that writes into what was passed in. broken: the names of the contracts. None where there is no
     source, where the code does more than compute, or where no change is found in time.
     """
-    program = read_program(code.graph or code.forward, None if code.graph else code.backward)
-    if program is None or program.is_ours or not only_computes(program):
-        return None
 
     def certifies(changed: Code) -> bool:
         wrong, now = again(changed)
         return not wrong and now < broken
 
-    search = Search(code, reference, tried, program, certifies, time.monotonic() + seconds)
+    search = start(code, reference, tried, certifies, time.monotonic() + seconds)
     with safely():
-        if broken & set(OVERWRITES):
+        if search is not None and broken & set(OVERWRITES):
             return search.own_arrays()
-        return search.any_layout() if Promise.LAYOUTS in broken else None
+        return search.any_layout() if search is not None and Promise.LAYOUTS in broken else None
+
+
+def widen_sum(
+    code: Code, reference: Reference, tried: Sequence[Tried], certifies: Certifies, deadline: float
+) -> Change | None:
+    """The one sum that in float32 makes everything right, where the formula is right."""
+    narrow = (t for t in tried if any(RIGHT_IN_FLOAT64 in note for note in t.notes))
+    first = next(narrow, None)
+    if first is None or first.judgement is None:
+        return None
+    search = start(code, reference, first, certifies, deadline)
+    with safely():
+        return None if search is None else search.wider()
+
+
+def start(code: Code, reference: Reference, tried: Tried, certifies: Certifies, deadline: float) -> "Search | None":
+    """None where there is no source, or where the code does more than compute."""
+    program = read_program(code.graph or code.forward, None if code.graph else code.backward)
+    if program is None or program.is_ours or not only_computes(program):
+        return None
+    return Search(code, reference, tried, program, certifies, deadline)
 
 
 class Search:
@@ -72,27 +92,33 @@ class Search:
         if not writes:
             return None
         words = f"this line writes into {told(writes[0].name)}"
-        for edits in each_and_all(writes):
-            if time.monotonic() > self.deadline:
-                break
-            mended = self.passes(edits)
-            if mended is not None and keeps(partial(self.run, code=mended)) and self.confirmed(mended):
-                change = describe_edits(edits)
-                return None if change is None else replace(change, words=words)
-        return replace(describe_place(writes[0].part, writes[0].statement.lineno), breaks=words)
+        change = self.first(each_and_all(writes), words, lambda mended: keeps(partial(self.run, code=mended)))
+        return change or replace(describe_place(writes[0].part, writes[0].statement.lineno), breaks=words)
 
     def any_layout(self) -> Change | None:
         """The first edit with which the code reads any layout."""
         contiguous = CONTIGUOUS[isinstance(self.trial.dy, torch.Tensor)]
-        for part in self.program.parts:
-            for own in read_any_layout(part.source.tree, contiguous):
-                if time.monotonic() > self.deadline:
-                    return None
-                mended = self.passes({part: own})
-                if mended is not None and attempt(self.reads_right, mended).value and self.confirmed(mended):
-                    change = describe_edits({part: own})
-                    words = "this reads memory as if it were contiguous; with the change it reads the array's entries"
-                    return None if change is None else replace(change, words=words)
+        words = "this reads memory as if it were contiguous; with the change it reads the array's entries"
+        return self.first(self.everywhere(lambda tree: read_any_layout(tree, contiguous)), words, self.reads_right)
+
+    def wider(self) -> Change | None:
+        """The first sum that is right in float32."""
+        dtype = dtype_name(self.trial.dy)
+        return self.first(self.everywhere(sum_wider), f"{dtype} is too narrow for this sum", lambda _: True)
+
+    def everywhere(self, edits: Callable[[ast.AST], Iterator[Mapping[ast.AST, Any]]]) -> Iterator[Edits]:
+        """The edits of every part."""
+        return ({part: own} for part in self.program.parts for own in edits(part.source.tree))
+
+    def first(self, edits: Iterable[Edits], words: str, fits: Callable[[Code], Any]) -> Change | None:
+        """The first edits that fit, and with which the judge certifies the code."""
+        for own in edits:
+            if time.monotonic() > self.deadline:
+                return None
+            mended = self.passes(own)
+            if mended is not None and attempt(fits, mended).value and self.confirmed(mended):
+                change = describe_edits(own)
+                return None if change is None else replace(change, words=words)
         return None
 
     def passes(self, edits: Edits) -> Code | None:

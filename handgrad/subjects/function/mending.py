@@ -22,14 +22,13 @@ from handgrad.report.ledger import Ledger
 from handgrad.source.program import Passes, Program, read_program
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Tried, draw_upstream
+from handgrad.subjects.function.memory import Again, widen_sum
 from handgrad.subjects.function.other_numbers import other_numbers, read_written
 from handgrad.subjects.function.outputs import find_outputs
 from handgrad.subjects.function.reference import Reference, as_tensor
 from handgrad.subjects.function.telling_lines import find_telling_line
 from handgrad.subjects.function.through_autograd import with_passes
 from handgrad.subjects.function.variants import Variant, other_sizes, resized
-
-Again = Callable[[Code], tuple[bool, set[str]]]  # of changed code: whether anything is wrong, and what is broken
 
 
 def find_place(
@@ -54,7 +53,7 @@ def find_place(
     found = find_change(code, reference, tried, certifies, seconds, seed)
     if found is None and time.monotonic() < deadline:
         found = keep_ledger(deadline=deadline).suspect
-    return found or find_telling_line(code, tried)
+    return found or find_telling_line(code, tried) or widen_sum(code, reference, tried, certifies, deadline)
 
 
 def find_change(

@@ -171,6 +171,27 @@ def test_the_first_entry_for_all_and_a_sum_before_its_call() -> None:
     assert moved.after == "back_through_norm(dy, x, s) + dy"
 
 
+def weighed(x: Any, gamma: Any) -> tuple[Any, Any]:
+    return x * gamma, (x, gamma)
+
+
+def summed_in_bfloat16(dy: Any, cache: Any) -> Any:
+    x, gamma = cache
+    dgamma = torch.zeros_like(gamma)
+    for row in dy * x:
+        dgamma = dgamma + row
+    return dy * gamma, dgamma
+
+
+@pytest.mark.mends
+def test_a_sum_that_is_too_narrow() -> None:
+    asked: dict[str, Any] = {"inputs": [(64, 2), (2,)], "dtype": "bfloat16", "precision": "float32 inside"}
+    change = verify_function(weighed, summed_in_bfloat16, **asked, seed=1).change
+    assert change is not None
+    assert (change.before, change.after) == ("torch.zeros_like(gamma)", "torch.zeros_like(gamma, dtype=torch.float32)")
+    assert change.words == "bfloat16 is too narrow for this sum"
+
+
 def test_what_keeps_its_promises_has_no_line() -> None:
     report = judged(lambda dy, x: 2 * dy * x)
     assert report.verdict.value == "CERTIFIED"
