@@ -1,0 +1,106 @@
+"""How many digits of each number are shown.
+
+Every number is shown rounded to its last digit, never further than its digits are sure. Whoever puts shown numbers into
+a formula gets the shown result, to its last digit: where DIGITS are too few for that, the numbers put in get more.
+A number that ends is shown to its end, and is exact.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, localcontext
+
+from handgrad.worked.formula import Formula, Name, compute, names
+from handgrad.worked.values import Value
+
+DIGITS = 5  # significant digits, where no formula needs more
+ENDS = 8  # digits of a number that is shown to its end
+PRECISION = 60  # digits of what is computed here
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A number as it is shown. exact: it ends there."""
+
+    number: Decimal
+    exact: bool
+
+    @property
+    def digits(self) -> int:
+        """How many significant digits it has."""
+        return len(self.number.as_tuple().digits)
+
+    @property
+    def half_unit(self) -> Decimal:
+        """Half a unit of its last digit, of an exact one of digit DIGITS or its last: what is nearer rounds to it."""
+        digits = max(self.digits, DIGITS) if self.exact else self.digits
+        return Decimal(5).scaleb(self.number.adjusted() - digits) if self.number else Decimal(0)
+
+
+def choose_digits(
+    given: Sequence[str], formulas: Mapping[str, Formula], values: Mapping[str, Value]
+) -> dict[str, Shown]:
+    """Every number as it is shown. given: those that are no result, shown as they were given.
+
+    Raises ArithmeticError where a formula does not give its value, which is a mistake in the formula.
+    """
+    ends: dict[str, Decimal] = {name: Decimal(repr(values[name].number)).normalize() for name in given}
+    for name, formula in formulas.items():
+        if (end := exact_result(formula, ends)) is not None:
+            ends[name] = end
+    rounded = {name: DIGITS for name in formulas if name not in ends}
+    most = {name: sure_digits(values[name]) for name in rounded}
+    rounded = {name: min(digits, most[name]) for name, digits in rounded.items()}
+    copies = {name: formula.name for name, formula in formulas.items() if isinstance(formula, Name)}
+    while True:
+        rounded |= {name: rounded[other] for name, other in copies.items() if other in rounded}
+        shown = {name: round_to(values[name].number, digits) for name, digits in rounded.items()} | ends
+        wrong = [name for name in rounded if not agrees(formulas[name], shown, name)]
+        if not wrong:
+            break
+        for name in wrong:
+            more = {other for other in names(formulas[name]) if other in rounded and rounded[other] < most[other]}
+            if more:
+                rounded |= {other: rounded[other] + 1 for other in more}
+            elif rounded[name] > 1:
+                most[name] = rounded[name] = rounded[name] - 1
+            else:
+                raise ArithmeticError(f"{name}: the formula does not give {values[name].number!r}")
+    return {name: Shown(shown[name], name in ends) for name in (*given, *formulas)}
+
+
+def exact_result(formula: Formula, ends: Mapping[str, Decimal]) -> Decimal | None:
+    """What the formula gives where all that is put in ends, and so does the result, soon; else None."""
+    if not all(name in ends for name in names(formula)):
+        return None
+    with localcontext(Context(PRECISION, ROUND_HALF_EVEN, traps=[Inexact])):
+        try:
+            found = compute(formula, ends).normalize()
+        except Inexact:
+            return None
+    return found if len(found.as_tuple().digits) <= ENDS else None
+
+
+def agrees(formula: Formula, shown: Mapping[str, Decimal], name: str) -> bool:
+    """Whether the shown numbers put into the formula give the shown result."""
+    with localcontext(Context(PRECISION, ROUND_HALF_EVEN)):
+        return compute(formula, shown).quantize(shown[name]) == shown[name]
+
+
+def sure_digits(value: Value) -> int:
+    """How many significant digits of a value are those of the exact one too, rounded; at least 1."""
+    low, high = value.number - value.radius, value.number + value.radius
+    for digits in range(17, 1, -1):
+        if round_to(low, digits) == round_to(high, digits):
+            return digits
+    return 1
+
+
+def round_to(number: float, digits: int) -> Decimal:
+    """The number rounded to so many significant digits, zeros at its end kept.
+
+    >>> round_to(0.35, 4), round_to(-123456.0, 2)
+    (Decimal('0.3500'), Decimal('-1.2E+5'))
+    """
+    if not number:
+        return Decimal(0)
+    return Decimal(f"{number:.{digits - 1}e}")
