@@ -47,25 +47,37 @@ def choose_digits(
     for name, formula in formulas.items():
         if (end := exact_result(formula, ends)) is not None:
             ends[name] = end
-    rounded = {name: DIGITS for name in formulas if name not in ends}
-    most = {name: sure_digits(values[name]) for name in rounded}
-    rounded = {name: min(digits, most[name]) for name, digits in rounded.items()}
     copies = {name: formula.name for name, formula in formulas.items() if isinstance(formula, Name)}
-    while True:
-        rounded |= {name: rounded[other] for name, other in copies.items() if other in rounded}
-        shown = {name: round_to(values[name].number, digits) for name, digits in rounded.items()} | ends
-        wrong = [name for name in rounded if not agrees(formulas[name], shown, name)]
-        if not wrong:
-            break
-        for name in wrong:
-            more = {other for other in names(formulas[name]) if other in rounded and rounded[other] < most[other]}
-            if more:
-                rounded |= {other: rounded[other] + 1 for other in more}
-            elif rounded[name] > 1:
-                most[name] = rounded[name] = rounded[name] - 1
-            else:
-                raise ArithmeticError(f"{name}: the formula does not give {values[name].number!r}")
+    rounded = [name for name in formulas if name not in ends and name not in copies]
+    most = {name: sure_digits(values[name]) for name in rounded}
+    shown = ends | {name: round_to(values[name].number, min(DIGITS, most[name])) for name in rounded}
+    while not all(agrees(formulas[name], shown, name) for name in rounded):
+        for name in reversed(rounded):  # what it goes into is settled by then
+            shown, most = settle(name, formulas[name], shown, most, values)
+    shown |= {name: shown[other] for name, other in copies.items()}
     return {name: Shown(shown[name], name in ends) for name in (*given, *formulas)}
+
+
+def settle(
+    name: str, formula: Formula, shown: Mapping[str, Decimal], most: Mapping[str, int], values: Mapping[str, Value]
+) -> tuple[dict[str, Decimal], dict[str, int]]:
+    """shown and most with more digits of what goes into the formula, until the shown result comes out.
+
+    most: how many digits each rounded number may have. Where there are no more, the result has one less for good.
+    """
+    shown, most = dict(shown), dict(most)
+
+    def digits(other: str) -> int:
+        return len(shown[other].as_tuple().digits)
+
+    while not agrees(formula, shown, name):
+        more = [other for other in names(formula) if other in most and digits(other) < most[other]]
+        if not more and digits(name) == 1:
+            raise ArithmeticError(f"{name}: the formula does not give {values[name].number!r}")
+        changed = min(more, key=digits) if more else name
+        most[name] = most[name] if more else digits(name) - 1
+        shown[changed] = round_to(values[changed].number, digits(changed) + 1 if more else most[name])
+    return shown, most
 
 
 def exact_result(formula: Formula, ends: Mapping[str, Decimal]) -> Decimal | None:
@@ -81,9 +93,11 @@ def exact_result(formula: Formula, ends: Mapping[str, Decimal]) -> Decimal | Non
 
 
 def agrees(formula: Formula, shown: Mapping[str, Decimal], name: str) -> bool:
-    """Whether the shown numbers put into the formula give the shown result."""
+    """Whether the shown numbers put into the formula give the shown result, however a half is rounded."""
+    exponent = shown[name].as_tuple().exponent
+    assert isinstance(exponent, int)
     with localcontext(Context(PRECISION, ROUND_HALF_EVEN)):
-        return compute(formula, shown).quantize(shown[name]) == shown[name]
+        return abs(compute(formula, shown) - shown[name]) < Decimal(5).scaleb(exponent - 1)
 
 
 def sure_digits(value: Value) -> int:

@@ -47,17 +47,12 @@ def with_names(text: str) -> Html:
 
 def figure(solution: Solution, blanks: bool) -> Html:
     """The picture under its legend; it scrolls by itself where the page is narrow."""
-    legend = (
-        element("span", words, class_=name)
-        for words, name in zip(COLOURS, ("given", "forward", "gradient"), strict=True)
-    )
+    legend = (element("span", words, class_=name) for name, words in COLOURS.items())
     drawn = element(
         "div", draw_network(solution, blanks=blanks), class_="scroll", tabindex="0", role="region",
         aria_label="the picture",
     )  # fmt: skip
-    caption = element(
-        "figcaption", *legend, "A gradient stands below its value. Here they are rounded to four significant digits."
-    )
+    caption = element("figcaption", *legend, "" if blanks else ROUNDED)
     return element("figure", drawn, caption, class_="worked")
 
 

@@ -43,7 +43,7 @@ ONE = Whole(1)
 
 RULES = {
     "sigmoid": Rule(lambda z: Call("sigmoid", z), lambda dh, z, h: multiply(dh, h, Difference(ONE, h))),
-    "tanh": Rule(lambda z: Call("tanh", z), lambda dh, z, h: multiply(dh, Difference(ONE, Square(h)))),
+    "tanh": Rule(lambda z: Call("tanh", z), lambda dh, z, h: multiply(dh, Difference(ONE, multiply(h, h)))),
     "relu": Rule(lambda z: Call("relu", z), lambda dh, z, h: multiply(dh, Call("positive", z))),
     "softplus": Rule(
         lambda z: Call("log", Sum((ONE, Call("exp", z)))), lambda dh, z, h: multiply(dh, Call("sigmoid", z))
