@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, localcontext
 
-from handgrad.worked.formula import Formula, Name, compute, names
+from handgrad.worked.formula import Formula, Name, Product, apply, compute, names, parts
 from handgrad.worked.values import Value
 
 DIGITS = 5  # significant digits, where no formula needs more
@@ -41,7 +41,7 @@ def choose_digits(
 ) -> dict[str, Shown]:
     """Every number as it is shown. given: those that are no result, shown as they were given.
 
-    Raises ArithmeticError where a formula does not give its value, which is a mistake in the formula.
+    Raises ValueError where too few digits are sure to show a result: where units saturate.
     """
     ends: dict[str, Decimal] = {name: Decimal(repr(values[name].number)).normalize() for name in given}
     for name, formula in formulas.items():
@@ -50,6 +50,8 @@ def choose_digits(
     copies = {name: formula.name for name, formula in formulas.items() if isinstance(formula, Name)}
     rounded = [name for name in formulas if name not in ends and name not in copies]
     most = {name: sure_digits(values[name]) for name in rounded}
+    if unsure := [name for name in rounded if not most[name]]:
+        raise too_few_digits(unsure[0], values[unsure[0]])
     shown = ends | {name: round_to(values[name].number, min(DIGITS, most[name])) for name in rounded}
     while not all(agrees(formulas[name], shown, name) for name in rounded):
         for name in reversed(rounded):  # what it goes into is settled by then
@@ -73,7 +75,7 @@ def settle(
     while not agrees(formula, shown, name):
         more = [other for other in names(formula) if other in most and digits(other) < most[other]]
         if not more and digits(name) == 1:
-            raise ArithmeticError(f"{name}: the formula does not give {values[name].number!r}")
+            raise too_few_digits(name, values[name])
         changed = min(more, key=digits) if more else name
         most[name] = most[name] if more else digits(name) - 1
         shown[changed] = round_to(values[changed].number, digits(changed) + 1 if more else most[name])
@@ -82,14 +84,25 @@ def settle(
 
 def exact_result(formula: Formula, ends: Mapping[str, Decimal]) -> Decimal | None:
     """What the formula gives where all that is put in ends, and so does the result, soon; else None."""
-    if not all(name in ends for name in names(formula)):
-        return None
     with localcontext(Context(PRECISION, ROUND_HALF_EVEN, traps=[Inexact])):
         try:
-            found = compute(formula, ends).normalize()
+            found = exact_part(formula, ends)
         except Inexact:
             return None
-    return found if len(found.as_tuple().digits) <= ENDS else None
+    if found is None or len(found.normalize().as_tuple().digits) > ENDS:
+        return None
+    return found.normalize()
+
+
+def exact_part(formula: Formula, ends: Mapping[str, Decimal]) -> Decimal | None:
+    """The exact value of a formula or a part of one; None where it is not known. 0 times anything is 0."""
+    if isinstance(formula, Name):
+        return ends.get(formula.name)
+    inside = [exact_part(part, ends) for part in parts(formula)]
+    if isinstance(formula, Product) and any(value is not None and not value for value in inside):
+        return Decimal(0)
+    known = [value for value in inside if value is not None]
+    return apply(formula, known) if len(known) == len(inside) else None
 
 
 def agrees(formula: Formula, shown: Mapping[str, Decimal], name: str) -> bool:
@@ -101,12 +114,17 @@ def agrees(formula: Formula, shown: Mapping[str, Decimal], name: str) -> bool:
 
 
 def sure_digits(value: Value) -> int:
-    """How many significant digits of a value are those of the exact one too, rounded; at least 1."""
+    """How many significant digits of a value are those of the exact one too, rounded: 0 to 17."""
     low, high = value.number - value.radius, value.number + value.radius
-    for digits in range(17, 1, -1):
-        if round_to(low, digits) == round_to(high, digits):
-            return digits
-    return 1
+    return next((digits for digits in range(17, 0, -1) if round_to(low, digits) == round_to(high, digits)), 0)
+
+
+def too_few_digits(name: str, value: Value) -> ValueError:
+    """The error that says so."""
+    return ValueError(
+        f"{name}: is {value.number:.3g}, of which too few digits are sure to show how it is computed; smaller weights "
+        "or inputs keep the units from saturating"
+    )
 
 
 def round_to(number: float, digits: int) -> Decimal:

@@ -3,9 +3,11 @@
 The names in it are those of numbers: "z1_2" is unit 2 of z1, "dW1_21" the gradient of the weight to unit 2 from unit 1.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import reduce
 from typing import TypeAlias
 
 
@@ -139,22 +141,23 @@ def compute(formula: Formula, numbers: Mapping[str, Decimal]) -> Decimal:
     """
     if isinstance(formula, Name):
         return numbers[formula.name]
-    if isinstance(formula, Whole):
-        return Decimal(formula.value)
-    first, *rest = (compute(part, numbers) for part in parts(formula))
-    match formula:
-        case Sum():
-            return sum(rest, first)
-        case Difference():
-            return first - rest[0]
-        case Minus():
-            return -first
-        case Quotient():
-            return first / rest[0]
-        case Square():
-            return first * first
-        case Call(function, _):
-            return FUNCTIONS[function](first)
-    for factor in rest:
-        first *= factor
-    return first
+    return apply(formula, [compute(part, numbers) for part in parts(formula)])
+
+
+def apply(formula: Formula, inside: Sequence[Decimal]) -> Decimal:
+    """What the outermost operation of a formula makes of the values of its parts."""
+    match formula, inside:
+        case Whole(value), _:
+            return Decimal(value)
+        case Difference(), (left, right):
+            return left - right
+        case Quotient(), (above, below):
+            return above / below
+        case Minus(), (value,):
+            return -value
+        case Square(), (base,):
+            return base * base
+        case Call(function, _), (value,):
+            return FUNCTIONS[function](value)
+    first, *rest = inside
+    return reduce(operator.mul if isinstance(formula, Product) else operator.add, rest, first)

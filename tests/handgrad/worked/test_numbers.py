@@ -5,6 +5,7 @@ from decimal import Context, Decimal
 from functools import cache
 from html.parser import HTMLParser
 from importlib import import_module
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,17 +31,20 @@ OWN: dict[str, tuple[str, str, str, str, str, str]] = {
     "mazur": ("mazur", "NET", "PARAMS", "X", "TARGET", "LOSS"),
     "scikit_learn": ("scikit_learn", "NET", "PARAMS", "X", "TARGET", "LOSS"),
 }
-ONE_CLASS = make_example(  # what no lecture has: three classes, a dead unit, a number below 1e-5
-    "three classes", [([[0.5, -1.0], [2.0, 0.25]], [0.1, -3.0]), ([[1.0, 2.0], [-0.5, 0.5], [1e-7, 0.3]], [0.0, 0.1, 0.2])],
-    [0.75, -0.5], 2, "relu", "cross_entropy",
-)  # fmt: skip
-OTHERS = {
-    "relu, cross_entropy": ONE_CLASS,
-    "tanh, mse": make_example("m", [([[0.3], [-0.2]], [0.1, 0.2])], [0.7], [0.5, -0.5], "tanh", "mse"),
-    "identity, squared": make_example("i", [([[0.3, 1.5]], None), ([[2.0]], None)], [1 / 3, 0.7], [0.1], "identity", "squared"),
-    "softplus, half": make_example("s", [([[0.3]], [0.4]), ([[-1.5]], [0.2])], [0.7], [0.1], "softplus", "half"),
+OTHERS = {  # what no lecture has, among it a dead unit and numbers below 1e-5
+    "relu, cross_entropy": make_example(
+        "three classes",
+        [([[0.5, -1.0], [2.0, 0.25]], [0.1, -3.0]), ([[1.0, 2.0], [-0.5, 0.5], [1e-7, 0.3]], [0.0, 0.1, 0.2])],
+        [0.75, -0.5], 2, "relu", "cross_entropy",
+    ),
+    "tanh, mse": make_example("mse", [([[0.3], [-0.2]], [0.1, 0.2])], [0.7], [0.5, -0.5], "tanh", "mse"),
+    "identity, squared": make_example(
+        "linear", [([[0.3, 1.5]], None), ([[2.0]], None)], [1 / 3, 0.7], [0.1], "identity", "squared"
+    ),
+    "softplus, half": make_example("half", [([[0.3]], [0.4]), ([[-1.5]], [0.2])], [0.7], [0.1], "softplus", "half"),
     "silu, binary_cross_entropy": make_example(
-        "b", [([[0.3, 0.2]], [0.4]), ([[-1.5], [2.0]], [0.2, 0.0])], [0.7, 3.0], [0.25, 1.0], "silu", "binary_cross_entropy"
+        "binary", [([[0.3, 0.2]], [0.4]), ([[-1.5], [2.0]], [0.2, 0.0])],
+        [0.7, 3.0], [0.25, 1.0], "silu", "binary_cross_entropy",
     ),
 }  # fmt: skip
 ALL = (*SOURCES, *OTHERS)
@@ -131,7 +135,7 @@ def test_every_number_of_the_page_is_autograds(name: str) -> None:
     found, tensors = Read(html(name)).found, by_autograd(name)
     expected = set(solution(name).shown)
     sizes = solution(name).example.sizes
-    weights = sum(n_in * n_out for n_in, n_out in zip(sizes, sizes[1:], strict=False))
+    weights = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
     assert sum(re.fullmatch(r"dW\d_\d\d", n) is not None for n in expected) == weights
     assert set(found["text"]) == expected, "the picture"
     assert set(found["span"]) == expected, "the table"
