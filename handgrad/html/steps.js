@@ -19,9 +19,10 @@
       const own = numbers.filter((n) => n.dataset.of.replace(/^d/, "") === one.dataset.edge);
       one.classList.toggle("now", own.some((n) => n.matches(".now, .used")));
     }
+    const title = step ? `${k} of ${steps.length}: ${step.querySelector("h3").textContent}` : "all steps";
     stepper.querySelector("input").value = k;
-    const title = step ? step.querySelector("h3").textContent : "all steps";
-    stepper.querySelector("output").textContent = step ? `${k} of ${steps.length}: ${title}` : title;
+    stepper.querySelector("input").setAttribute("aria-valuetext", title);
+    stepper.querySelector("output").textContent = title;
     const frame = document.querySelector(".worked .scroll"); // what is computed comes to its middle
     const places = numbers.filter((one) => one.matches(".now")).map((one) => one.getBoundingClientRect());
     const middle = (Math.min(...places.map((p) => p.left)) + Math.max(...places.map((p) => p.right))) / 2;

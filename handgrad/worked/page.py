@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from handgrad.html.element import Html, element, join, table
 from handgrad.html.page import Shown
 from handgrad.worked.formula import Formula, Name, names
+from handgrad.worked.matrices import show_matrices
 from handgrad.worked.notation import IN_TEXT, MATH, Written, math_name, math_number, shown_number, write
 from handgrad.worked.picture import draw_network
 from handgrad.worked.quantities import Step
@@ -15,22 +16,25 @@ from handgrad.worked.solution import BLANKS, DIGITS, NAMES, Solution, describe, 
 from handgrad.worked.text import asked, relation
 
 COLOURS = {"given": "given", "forward": "computed forward", "gradient": "gradient"}
+WHOLE = (
+    "Forward on the left, backward on the right, with the line of code that computes it. A sample is a row of x. c is "
+    "the factor of the loss, D what it is divided by."
+)
 ROUNDED = "A gradient stands below its value. In the picture they are rounded to four significant digits."
 
 
 def show_page(solution: Solution, *, blanks: bool = False) -> Shown:
     """The whole. blanks: every result is left out, and so is its formula."""
     example = solution.example
-    body = [element("p", with_names(text)) for text in (example.note, " ".join(describe(example)), NAMES) if text]
-    body.append(figure(solution, blanks))
-    body.append(element("h2", "Step by step"))
-    if not blanks:
-        body.append(stepper(len(solution.steps)))
     steps = [show_step(i, step, solution, blanks) for i, step in enumerate(solution.steps, 1)]
+    body = [element("p", " ".join(describe(example))), figure(solution, blanks), element("h2", "Step by step")]
+    body += [] if blanks else [stepper(len(steps))]
     body.append(element("ol", *steps, class_="steps"))
     if not blanks:
         body += [element("h2", "All numbers"), all_numbers(solution)]
-    body += [element("h2", "How the digits are chosen"), element("p", BLANKS if blanks else DIGITS)]
+        body += [element("h2", "The same for whole layers"), element("p", WHOLE), show_matrices(example)]
+    notes = (example.note, NAMES, BLANKS if blanks else DIGITS)
+    body += [element("h2", "Names and digits"), *(element("p", with_names(text)) for text in notes if text)]
     return Shown(example.title, example.title, body, ("steps",))
 
 
@@ -40,9 +44,8 @@ def with_names(text: str) -> Html:
     >>> with_names("z1_2 is a sum")
     '<math><mrow><msubsup><mi>z</mi><mn>2</mn><mtext>(1)</mtext></msubsup></mrow></math> is a sum'
     """
-    return join(
-        *(element("math", math_name(part).markup) if i % 2 else part for i, part in enumerate(IN_TEXT.split(text)))
-    )
+    pieces = enumerate(IN_TEXT.split(text))
+    return join(*(element("math", math_name(piece).markup) if i % 2 else piece for i, piece in pieces))
 
 
 def figure(solution: Solution, blanks: bool) -> Html:
