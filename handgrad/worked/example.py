@@ -121,7 +121,11 @@ def make_target(t: Any, n: int, loss: str) -> Float:
     """t (1, n), checked for its loss; one class becomes a 1 among zeros. Raises ValueError."""
     found = as_numbers("t", t)
     if loss == "cross_entropy":
-        if found.size == 1 and n > 1:
+        if n == 1:
+            raise ValueError(
+                "loss: cross_entropy chooses among classes, but there is one output; use binary_cross_entropy"
+            )
+        if found.size == 1:
             c = float(found.ravel()[0])
             if c != int(c) or not 0 <= c < n:
                 raise ValueError(f"t: class {c:g} for {n} outputs, expected a whole number from 0 to {n - 1}")

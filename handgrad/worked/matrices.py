@@ -11,11 +11,9 @@ from manual.types import Facts, facts_of
 
 def show_matrices(example: Example) -> Html:
     """Each kind of stage once, forward on the left, backward on the right."""
-    stages = {
-        facts.tag: facts for stage in (*example.network.layers, LOSSES[example.loss]) if (facts := facts_of(stage))
-    }
-    pairs = (show_stage(facts) for facts in stages.values())
-    return element("div", *(part for pair in pairs for part in pair), class_="pair")
+    found = (facts_of(stage) for stage in (*example.network.layers, LOSSES[example.loss]))
+    stages = {facts.tag: facts for facts in found if facts}
+    return element("div", *(part for facts in stages.values() for part in show_stage(facts)), class_="pair")
 
 
 def show_stage(facts: Facts) -> Iterator[Html]:

@@ -69,6 +69,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"loss": "cross_entropy", "W2": [[1, 2], [3, 4]], "b2": [0, 0], "t": [0.5, 0.6]},
         "t: .*expected probabilities that sum to 1, or one class",
     ),
+    "one class": ({"loss": "cross_entropy"}, "loss: cross_entropy chooses among classes, but there is one output"),
     "too big": (
         {"W1": [[0.1, 0.2]] * 7, "b1": [0.0] * 7, "W2": [[0.1] * 7]},
         "layers: 2-7-1 is too big to draw .*; at most 4 layers of at most 6 units",

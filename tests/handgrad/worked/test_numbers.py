@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from handgrad.course.lecture import autograd
+from handgrad.html.equations import find_equation
 from handgrad.html.page import page
 from handgrad.worked.example import LOSSES, Example, make_example
 from handgrad.worked.latex import show_latex
@@ -194,6 +195,18 @@ def test_every_number_in_latex_is_autograds(name: str) -> None:
         assert n == d + letter + (layer or "") + (f"_{place}" if place else "")
         assert rounds_to(right_value(tensors, n), Decimal(f"{digits}e{power}" if power else digits)), n
     assert latex.count("{") == latex.count("}")
+
+
+def test_the_page_has_the_equations_of_its_layers_and_of_its_loss() -> None:
+    for tag in ("linear.z", "linear.dx", "linear.dW", "linear.db", "sigmoid.h", "sigmoid.dz", "squared_error.dy"):
+        equation = find_equation(tag)
+        assert equation is not None
+        assert html("mazur").count(equation.math) == 1
+    dW, dz = find_equation("linear.dW"), find_equation("softmax_cross_entropy.dz")
+    assert dW is not None
+    assert dz is not None
+    assert dz.math in html("relu, cross_entropy")
+    assert dW.math not in "".join(show_page(solution("mazur"), blanks=True).body)
 
 
 def test_mazurs_digits_are_those_of_his_post() -> None:
