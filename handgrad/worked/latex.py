@@ -32,14 +32,9 @@ ESCAPED = str.maketrans(
 def show_latex(solution: Solution, *, blanks: bool = False) -> str:
     """The whole document. blanks: every result is left out, and so is its formula."""
     example = solution.example
-    lines = [
-        rf"\section*{{{escape(example.title)}}}",
-        escape(example.note),
-        "",
-        escape(" ".join(describe(example))),
-        "",
-    ]
-    lines += [escape(NAMES), "", *draw(solution, blanks=blanks), ""]
+    lines = [rf"\section*{{{escape(example.title)}}}"]
+    lines += [part for text in (example.note, " ".join(describe(example)), NAMES) for part in (escape(text), "")]
+    lines += [*draw(solution, blanks=blanks), ""]
     given = [f"${latex_name(n).markup} = {latex_number(solution.shown[n].number).markup}$" for n in solution.given]
     lines += [r"\subsection*{Given}", ",\n".join(given) + "."]
     for step in solution.steps:

@@ -102,9 +102,8 @@ def show_blank(name: str, solution: Solution) -> Html:
     """The name = a blank, and how many digits are asked for."""
     symbol = math_name(name, kind(name, solution.given)).markup
     words = element("span", f"({asked(solution.shown[name])})", class_="aside")
-    return element(
-        "p", element("math", symbol, element("mo", "=")), element("span", class_="blank"), words, class_="formula"
-    )
+    left, blank = element("math", symbol, element("mo", "=")), element("span", class_="blank")
+    return element("p", left, blank, words, class_="formula")
 
 
 def all_numbers(solution: Solution) -> Html:

@@ -6,7 +6,7 @@ from handgrad.worked.layout import EDGE, PAD, Box, boxes, in_picture, lay_out, l
 from handgrad.worked.notation import latex_number
 from handgrad.worked.solution import Solution
 
-LINE = 470  # points: what a line of the document holds
+LINE, PAGE = 470, 640  # points: what a line of the document holds, and a page
 LARGEST = 0.62  # points for a unit of the layout
 LETTERS = 11.5  # of these units: the size of what is written
 
@@ -14,7 +14,7 @@ LETTERS = 11.5  # of these units: the size of what is written
 def draw(solution: Solution, *, blanks: bool = False) -> Iterator[str]:
     """The lines of the picture. blanks: without the results."""
     plan = lay_out(solution)
-    scale = min(LARGEST, LINE / plan.width)
+    scale = min(LARGEST, LINE / plan.width, PAGE / plan.height)
     font = rf"\fontsize{{{LETTERS * scale:.1f}}}{{{LETTERS * scale:.1f}}}\selectfont"
     yield r"\begin{center}"
     yield rf"\begin{{tikzpicture}}[x={scale:.4f}pt, y=-{scale:.4f}pt, inner sep=0pt, font={font}]"

@@ -1,5 +1,6 @@
 """The picture's plan: every number in a box of its own, every edge from its unit to its weight."""
 
+import re
 from itertools import combinations
 
 import pytest
@@ -9,6 +10,7 @@ from handgrad.worked.layout import Plan, boxes, lay_out, lines, wires
 from handgrad.worked.lectures import SOURCES, load_lecture
 from handgrad.worked.picture import draw_network
 from handgrad.worked.solution import Solution, solve
+from handgrad.worked.tikz import draw
 
 DRAWN = {"1-1": (1, 1), "6-6-6": (6, 6, 6), "1-6-2-1-3": (1, 6, 2, 1, 3)}
 
@@ -57,6 +59,12 @@ def test_an_edge_leads_from_its_unit_to_its_weight(solution: Solution, plan: Pla
         before, after = plan.columns[layer - 1][source - 1], plan.columns[layer][to - 1]
         assert start == before.card.right
         assert end == next(pill.left for pill in after.pills if pill.names == (name,))
+
+
+def test_the_tikz_picture_fits_a_page(solution: Solution, plan: Plan) -> None:
+    scale = float(re.search(r"x=([\d.]+)pt", "\n".join(draw(solution)))[1])  # type: ignore[index]
+    assert plan.width * scale < 471
+    assert plan.height * scale < 641
 
 
 def test_the_picture_says_its_numbers_where_the_plan_has_them(solution: Solution, plan: Plan) -> None:
