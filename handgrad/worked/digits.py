@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, localcontext
 
-from handgrad.worked.formula import Formula, Name, Product, apply, compute, names, parts
+from handgrad.worked.formula import Call, Formula, Name, Product, apply, compute, names, parts
 from handgrad.worked.values import Value
 
 DIGITS = 5  # significant digits, where no formula needs more
@@ -45,7 +45,7 @@ def choose_digits(
     """
     ends: dict[str, Decimal] = {name: Decimal(repr(values[name].number)).normalize() for name in given}
     for name, formula in formulas.items():
-        if (end := exact_result(formula, ends)) is not None:
+        if (end := exact_result(formula, ends, values)) is not None:
             ends[name] = end
     copies = {name: formula.name for name, formula in formulas.items() if isinstance(formula, Name)}
     rounded = [name for name in formulas if name not in ends and name not in copies]
@@ -82,11 +82,11 @@ def settle(
     return shown, most
 
 
-def exact_result(formula: Formula, ends: Mapping[str, Decimal]) -> Decimal | None:
+def exact_result(formula: Formula, ends: Mapping[str, Decimal], values: Mapping[str, Value]) -> Decimal | None:
     """What the formula gives where all that is put in ends, and so does the result, soon; else None."""
     with localcontext(Context(PRECISION, ROUND_HALF_EVEN, traps=[Inexact])):
         try:
-            found = exact_part(formula, ends)
+            found = exact_part(formula, ends, values)
         except Inexact:
             return None
     if found is None or len(found.normalize().as_tuple().digits) > ENDS:
@@ -94,11 +94,19 @@ def exact_result(formula: Formula, ends: Mapping[str, Decimal]) -> Decimal | Non
     return found.normalize()
 
 
-def exact_part(formula: Formula, ends: Mapping[str, Decimal]) -> Decimal | None:
-    """The exact value of a formula or a part of one; None where it is not known. 0 times anything is 0."""
-    if isinstance(formula, Name):
-        return ends.get(formula.name)
-    inside = [exact_part(part, ends) for part in parts(formula)]
+def exact_part(formula: Formula, ends: Mapping[str, Decimal], values: Mapping[str, Value]) -> Decimal | None:
+    """The exact value of a formula or a part of one; None where it is not known.
+
+    0 times anything is 0; max(z, 0) is 0 where z is surely negative, and its slope is known where the sign of z is.
+    """
+    match formula:
+        case Name(name):
+            return ends.get(name)
+        case Call("relu" | "positive", Name(z)) if values[z].number + values[z].radius < 0:
+            return Decimal(0)
+        case Call("positive", Name(z)) if values[z].number - values[z].radius > 0:
+            return Decimal(1)
+    inside = [exact_part(part, ends, values) for part in parts(formula)]
     if isinstance(formula, Product) and any(value is not None and not value for value in inside):
         return Decimal(0)
     known = [value for value in inside if value is not None]

@@ -9,7 +9,7 @@ import pytest
 
 from handgrad.worked.digits import DIGITS, Shown, choose_digits, sure_digits
 from handgrad.worked.example import Example, make_example
-from handgrad.worked.formula import Difference, Formula, Name, Product, Quotient, Whole
+from handgrad.worked.formula import Call, Difference, Formula, Name, Product, Quotient, Whole
 from handgrad.worked.key import grading_key
 from handgrad.worked.latex import show_latex
 from handgrad.worked.lectures import load_lecture
@@ -47,6 +47,16 @@ def test_zero_times_anything_is_zero() -> None:
     """Behind a dead unit nothing is rounded, whatever it is multiplied by."""
     formulas: dict[str, Formula] = {"b": Quotient(Whole(1), A), "c": Product((B, Difference(A, A)))}
     assert choose(formulas, a=3.0, b=1 / 3, c=0.0)["c"] == Shown(Decimal(0), True)
+
+
+def test_a_dead_unit_is_exactly_zero_whatever_its_z_is() -> None:
+    """z = -1/3 does not end, and max(z, 0) does."""
+    formulas: dict[str, Formula] = {"b": Quotient(Whole(-1), A), "c": Call("relu", B), "d": Call("positive", B)}
+    shown = choose(formulas, a=3.0, b=-1 / 3, c=0.0, d=0.0)
+    assert shown["c"] == shown["d"] == Shown(Decimal(0), True)
+    assert not shown["b"].exact
+    alive = choose({"b": Quotient(Whole(1), A), "d": Call("positive", B)}, a=3.0, b=1 / 3, d=1.0)
+    assert alive["d"] == Shown(Decimal(1), True)
 
 
 def test_what_a_formula_needs_is_shown() -> None:
