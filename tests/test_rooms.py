@@ -55,7 +55,7 @@ FLOORS: dict[str, list[str]] = {
         "subjects",
         "experiment.datasets",
         "experiment",
-        "suite course",
+        "suite course worked",
         "commands assertions",
         "cli pytest_plugin",
         "__main__",

@@ -44,6 +44,7 @@ from manual import SGD, Neuron, Tanh, backprop, evaluate, gradients, mlp, sgd
 FIGURE_4 = np.array([[1.0, 0.5], [0.5, 2.0]]), np.array([[2.0, 1.0]])  # W1, W2
 FIGURE_4_INPUT = np.array([[0.5, 1.0]])
 DIAMOND = np.array([[1.0], [0.5]]), np.array([[2.0, 1.0]])  # Problem 12
+DIAMOND_INPUT = np.array([[0.5]])
 ZERO = np.array([[0.0]])  # the target where the text names none
 RIGHT = 2 * atanh(0.5)  # tanh(0.5 RIGHT) = 0.5
 ABCD = {"0.5493": 0.5493, "2 atanh(0.5)": RIGHT, "1": 1.0, "5": 5.0}  # the first is the problem set's own
@@ -227,11 +228,10 @@ def chain_of_three() -> System:
 
 def diamond() -> System:
     """Problem 12: two paths from the input to the output, E = 1/2 (o - 0)^2."""
-    x = np.array([[0.5]])
     names = {"dE/di": "dx", "E": "loss", "o": "h2", "h": "h1", "dE/do": "dh2", "dE/dW1": "dW1", "dE/dW2": "dW2"}
     return System(
-        "S-S7", "Problem 12: the diamond", floors(DIAMOND, x, ZERO).numbers(**names),
-        (judged(DIAMOND, x, ZERO, "1-2-1"),),
+        "S-S7", "Problem 12: the diamond", floors(DIAMOND, DIAMOND_INPUT, ZERO).numbers(**names),
+        (judged(DIAMOND, DIAMOND_INPUT, ZERO, "1-2-1"),),
     )  # fmt: skip
 
 

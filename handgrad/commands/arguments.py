@@ -1,6 +1,7 @@
 """Arguments that several commands have, and how they are checked: what is wrong ends the command with exit code 2."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from handgrad.judge import settings
@@ -19,14 +20,21 @@ def add_html(parser: argparse.ArgumentParser) -> None:
 
 def check_written(args: argparse.Namespace) -> None:
     """Whether --json and --html can be written, asked before the work."""
-    files: dict[str, Path] = {name: path for name in ("json", "html") if (path := getattr(args, name)) is not None}
+    check_files(args, ("json", "html"))
+
+
+def check_files(args: argparse.Namespace, options: Sequence[str]) -> None:
+    """Whether the files of these options can be written, each under its own name."""
+    files: dict[str, Path] = {name: path for name in options if (path := getattr(args, name, None)) is not None}
+    taken: dict[Path, str] = {}
     for name, path in files.items():
         try:
             check_writable(path)
         except OSError as error:
             args.parser.error(f"--{name}: {describe_error(error)}")
-    if len({path.resolve() for path in files.values()}) < len(files):
-        args.parser.error(f"--json and --html are both {args.html}; give each its own file")
+        other = taken.setdefault(path.resolve(), name)
+        if other != name:
+            args.parser.error(f"--{other} and --{name} are both {path}; give each its own file")
 
 
 def add_mend(parser: argparse.ArgumentParser) -> None:

@@ -16,11 +16,15 @@ SEARCH = "search this page"
 
 
 class Shown(NamedTuple):
-    """What a page says. title: for the browser's window, plain text."""
+    """What a page says. title: for the browser's window, plain text.
+
+    parts: names of what this page has besides, a NAME.css and a NAME.js each.
+    """
 
     title: str
     heading: str
     body: Sequence[str]
+    parts: Sequence[str] = ()
 
 
 class Paged:
@@ -51,7 +55,7 @@ class Paged:
 
 def page(shown: Shown) -> str:
     """The file: head, heading, a box to search in, the body."""
-    script = read("page.js")
+    script = "".join(read(f"{name}.js") for name in ("page", *shown.parts))
     allowed = b64encode(sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'"
     head = [
@@ -60,7 +64,7 @@ def page(shown: Shown) -> str:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("title", shown.title),
-        element("style", Html(read("style.css"))),
+        element("style", style(shown)),
     ]
     box = element("input", type="search", placeholder=SEARCH, aria_label=SEARCH, hidden=True)
     found = element("output", aria_live="polite")
@@ -73,7 +77,12 @@ def page(shown: Shown) -> str:
 def fragment(shown: Shown) -> str:
     """For the output of a notebook's cell: the same content and style, no script."""
     body = element("div", element("h2", shown.heading), *shown.body, class_="handgrad")
-    return join(element("style", Html(read("style.css"))), body)
+    return join(element("style", style(shown)), body)
+
+
+def style(shown: Shown) -> Html:
+    """What the page looks like."""
+    return Html("".join(read(f"{name}.css") for name in ("style", *shown.parts)))
 
 
 @cache

@@ -22,6 +22,9 @@ from handgrad.subjects.file.page import show_file
 from handgrad.subjects.verify_update import UpdateReport
 from handgrad.suite.page import show_suite
 from handgrad.suite.run import SuiteResult
+from handgrad.worked.example import make_example
+from handgrad.worked.page import show_page
+from handgrad.worked.solution import solve
 from manual import Linear, Network, SoftmaxCrossEntropy, Tanh, gradients, mlp, sgd
 
 NASTY = "</pre><script>throw 1</script>"
@@ -107,6 +110,12 @@ def training() -> Shown:
     return show_training(NASTY, NASTY, NASTY, history)
 
 
+def worked(*, blanks: bool = False) -> Shown:
+    weights = [([[0.3, -0.2], [0.5, 1.0]], [0.1, 0.2]), ([[1.5, -0.5]], [0.0])]
+    example = make_example(NASTY, weights, [0.7, 0.2], [0.5], "tanh", "mse", NASTY)
+    return show_page(solve(example), blanks=blanks)
+
+
 PAGES: dict[str, Callable[[], Shown]] = {
     "function": lambda: function_report().shown(),
     "network": lambda: network_report(wrong=False).shown(),
@@ -119,4 +128,6 @@ PAGES: dict[str, Callable[[], Shown]] = {
     "systems": systems,
     "errata": errata,
     "training": training,
+    "worked": worked,
+    "questions": lambda: worked(blanks=True),
 }

@@ -117,6 +117,44 @@ def test_search_hides_what_does_not_have_the_words(browser: Any, written: dict[s
     assert browser.evaluate("document.querySelector('output').textContent") == "0 places"
 
 
+def test_the_slider_shows_one_step(browser: Any, written: dict[str, Path]) -> None:
+    seen = "filter((e) => getComputedStyle(e).display !== 'none')"
+    shown = f"[...document.querySelectorAll('[data-step]')].{seen}.map((e) => e.dataset.step)"
+    numbers, marked = (
+        f"[...document.querySelectorAll('svg {kind}[data-of]')].{seen}.map((e) => e.dataset.of)"
+        for kind in ("", ".now")
+    )
+    said = "document.querySelector('.stepper output').textContent"
+    browser.open(written["worked"], width=390, height=800)
+    steps, whole = browser.evaluate(shown), browser.evaluate(numbers)
+    assert len(steps) == 8
+    assert browser.evaluate(said) == "all steps"
+    while browser.evaluate(FOCUSED)[0] != "button":
+        browser.press("Tab")
+    browser.press("Tab")
+    assert browser.evaluate(FOCUSED)[0] == "input"
+    browser.evaluate("document.querySelectorAll('.stepper button')[1].click()")
+    assert browser.evaluate(shown) == ["1"]
+    assert browser.evaluate(said) == "1 of 8: Forward: unit 1 of layer 1"
+    assert browser.evaluate(marked) == ["z1_1", "h1_1"]
+    assert not {"z1_2", "E", "dW1_11"} & set(browser.evaluate(numbers))
+    browser.evaluate("(s => { s.value = 6; s.dispatchEvent(new Event('input')); })(document.querySelector('.slider'))")
+    assert browser.evaluate(shown) == ["6"]
+    assert set(browser.evaluate(marked)) == {"dh1_1", "dz1_1", "dW1_11", "dW1_12", "db1_1"}
+    assert {"E", "dW2_11"} < set(browser.evaluate(numbers))
+    assert browser.evaluate(LOOK)["faint"] == []
+    inside = """(() => {
+      const box = (e) => e.getBoundingClientRect(), frame = box(document.querySelector(".worked .scroll"));
+      return [...document.querySelectorAll("svg .now[data-of]")].every(
+        (e) => box(e).left >= frame.left - 1 && box(e).right <= frame.right + 1);
+    })()"""
+    assert browser.evaluate(inside)
+    browser.send("Emulation.setEmulatedMedia", media="print", features=[])
+    assert browser.evaluate(shown) == steps
+    assert browser.evaluate(numbers) == whole
+    assert browser.complaints() == []
+
+
 def test_what_is_folded_is_printed(browser: Any, written: dict[str, Path]) -> None:
     browser.open(written["network"], media="print")
     seen = "[...document.querySelectorAll('figure')].map((f) => f.checkVisibility())"
