@@ -15,6 +15,7 @@ COMMANDS = (  # files of handgrad/commands, in the order of --help
     "train",
     "predict",
     "lectures",
+    "completion",
 )
 
 
