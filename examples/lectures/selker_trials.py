@@ -1,5 +1,6 @@
 """Selker's other way to train: change a weight at random, keep the change if the error falls. And gradient descent."""
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 
 from handgrad.course.lecture import Number, System, torch_twin
+from handgrad.course.text import main
 from handgrad.lectures.selker_network import HALF, Float, rounding_of, train
 from manual import SGD, mlp
 
@@ -102,3 +104,7 @@ def plot_trials(ax: Any) -> None:
     ax.loglog(np.maximum(descent(4, TRIES[-1], SGD(1.0)), 1e-32), label="gradient descent, rate 1")
     ax.set(xlabel="tries, or updates", ylabel="error", title="abcd, 4-4")
     ax.legend()
+
+
+if __name__ == "__main__":
+    sys.exit(main((trials,)))
