@@ -7,6 +7,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,6 +39,7 @@ def home(package: ModuleType, name: str) -> ModuleType:
     return next(m for m in (own, *inside) if m in inside and name in assigned(inspect.getsource(m)))
 
 
+@cache
 def assigned(source: str) -> dict[str, ast.stmt]:
     """The classes, functions, constants and types of a module."""
     found: dict[str, ast.stmt] = {}
@@ -95,19 +97,20 @@ def entry(package: ModuleType, name: str) -> str:
     return f"### {package.__name__}.{name}\n\n```python\n{code}\n```\n" + (f"\nIt also has\n\n{more}\n" if more else "")
 
 
-def anchor(package: ModuleType, name: str) -> str:
-    """The heading's address on the page: lower case, without dots."""
-    return f"{package.__name__}{name}".lower().replace(".", "")
+def anchors() -> list[str]:
+    """The address of each name's heading: lower case, without dots, numbered where two would be the same."""
+    plain = [f"{package.__name__}{name}".lower().replace(".", "") for package, name in NAMES]
+    return [each + (f"-{before}" if (before := plain[:i].count(each)) else "") for i, each in enumerate(plain)]
 
 
 def page() -> str:
     """docs/api.md, as the source has it now."""
     parts = [HEAD]
     for package in PACKAGES:
-        names = [name for owner, name in NAMES if owner is package]
-        links = ",\n".join(f"[{name}](#{anchor(package, name)})" for name in names)
+        found = [(name, anchor) for (owner, name), anchor in zip(NAMES, anchors(), strict=True) if owner is package]
+        links = ",\n".join(f"[{name}](#{anchor})" for name, anchor in found)
         parts += [f"## {package.__name__}\n\n{first_paragraph(package)}\n\n{links}\n"]
-        parts += [entry(package, name) for name in names]
+        parts += [entry(package, name) for name, _ in found]
     return "\n".join(parts)
 
 
@@ -129,6 +132,11 @@ def test_every_public_name_is_explained(package: ModuleType, name: str) -> None:
         methods = [part.name for part in node.body if isinstance(part, ast.FunctionDef) and part.name[0] != "_"]
         silent = [method for method in methods if not inspect.getdoc(getattr(made, method))]
         assert set(silent) <= BY_TYPES
+
+
+def test_no_two_headings_have_one_address() -> None:
+    assert len({*anchors()}) == len(NAMES)
+    assert {"manualsgd", "manualsgd-1"} <= {*anchors()}  # SGD and sgd
 
 
 def test_what_is_not_public_is_not_shown() -> None:
