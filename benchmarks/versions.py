@@ -25,7 +25,7 @@ from record import load, markdown, save
 ROOT = Path(__file__).resolve().parents[1]
 TESTED = ("tests/manual", "tests/torch_ref")
 SHOWN = ("torch", "numpy", "scipy", "array-api-compat", "jax", "scikit-learn")
-TOOLS = {"mypy", "ruff", "pytest-xdist", "handgrad"}  # they decide nothing that a test sees
+TOOLS = {"mypy", "ruff", "pytest-xdist", "setuptools", "handgrad"}  # they decide nothing that a test sees
 
 
 def declared() -> dict[str, str]:

@@ -16,6 +16,7 @@ COMMANDS = (  # files of handgrad/commands, in the order of --help
     "predict",
     "lectures",
     "show",
+    "completion",
 )
 
 

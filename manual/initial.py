@@ -52,6 +52,7 @@ def he_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.fl
     return rng.normal(0.0, sqrt(2 / _fans(shape)[0]), shape)
 
 
+# Every rule for the initial weights, by the name that `mlp(...).init(seed, name)` takes.
 INITIALS: dict[str, Initial] = {
     "zeros": zeros,
     "uniform": uniform(),

@@ -48,8 +48,9 @@ class Values(NamedTuple):
 
 
 class Blame(NamedTuple):
-    """dE/dz (which is dE/db) and dE/dw of each neuron, and dE/dx of each network input."""
+    """dE/dh, dE/dz (which is dE/db) and dE/dw of each neuron, and dE/dx of each network input."""
 
+    dh: dict[Neuron, float]
     dz: dict[Neuron, float]
     dw: dict[Neuron, tuple[float, ...]]
     dx: tuple[float, ...]
@@ -86,21 +87,20 @@ def backprop(outputs: Sequence[Neuron], values: Values, dh: Sequence[float]) -> 
     if len(dh) != len(outputs):
         raise ValueError(f"backprop: dh has {len(dh)} values for {len(outputs)} outputs, expected one each")
     order = _in_order(outputs)
-    blame = Blame({}, {}, (0.0,) * len(values.x))
+    blame = Blame(dict.fromkeys(order, 0.0), {}, {}, (0.0,) * len(values.x))
     dx = list(blame.dx)
-    total = dict.fromkeys(order, 0.0)  # dE/dh: the sum over all paths that leave the neuron
     for neuron, d in zip(outputs, dh, strict=True):
-        total[neuron] += d
+        blame.dh[neuron] += d
     for neuron in reversed(order):
         # forward: z = sum_j w_j h_j + b, h = f(z)
-        # so:
-        dz = total[neuron] * SCALAR[neuron.activation](values.z[neuron])[1]  # eq. neuron.dz
+        # so, dE/dh being the sum over all paths that leave the neuron:
+        dz = blame.dh[neuron] * SCALAR[neuron.activation](values.z[neuron])[1]  # eq. neuron.dz
         dw = []
         for source, w in zip(neuron.sources, neuron.weights, strict=True):
             h_j = values.h[source] if isinstance(source, Neuron) else values.x[source]
             dw.append(dz * h_j)  # eq. neuron.dw
             if isinstance(source, Neuron):
-                total[source] += dz * w  # eq. neuron.dh
+                blame.dh[source] += dz * w  # eq. neuron.dh
             else:
                 dx[source] += dz * w
         blame.dz[neuron] = dz

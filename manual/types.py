@@ -19,8 +19,8 @@ from inspect import signature
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 Array: TypeAlias = Any  # any array of the Python array API standard
-Params: TypeAlias = dict[str, Array]
-Grads: TypeAlias = dict[str, Array]
+Params: TypeAlias = dict[str, Array]  # of one layer: {"W": (n_out, n_in), "b": (n_out,)}; {} without parameters
+Grads: TypeAlias = dict[str, Array]  # of one layer: {"dW": (n_out, n_in), "db": (n_out,)}
 
 
 class NotDifferentiableError(TypeError):
@@ -56,16 +56,24 @@ class Layer(Protocol):
     """Anything with a forward pass and the backward pass derived from it (see above for the optional `needs`)."""
 
     @property
-    def param_shapes(self) -> dict[str, tuple[int, ...]]: ...
-    def forward(self, params: Params, x: Array, /) -> tuple[Array, Any]: ...
-    def backward(self, params: Params, cache: Any, dy: Array, /) -> tuple[Array, Grads]: ...
+    def param_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each parameter by its name, {"W": (n_out, n_in)}; {} without parameters."""
+
+    def forward(self, params: Params, x: Array, /) -> tuple[Array, Any]:
+        """y, and the cache: what backward needs of this pass."""
+
+    def backward(self, params: Params, cache: Any, dy: Array, /) -> tuple[Array, Grads]:
+        """From dy, of y's shape: dx, of x's shape, and the gradient of each parameter, {"dW": (n_out, n_in)}."""
 
 
 class Loss(Protocol):
     """A scalar that compares an output with its target."""
 
-    def forward(self, y: Array, target: Array, /) -> tuple[Array, Any]: ...
-    def backward(self, cache: Any, dvalue: Array, /) -> Array: ...
+    def forward(self, y: Array, target: Array, /) -> tuple[Array, Any]:
+        """E, a scalar, and the cache: what backward needs of this pass."""
+
+    def backward(self, cache: Any, dvalue: Array, /) -> Array:
+        """From dE, a scalar: dy, of y's shape."""
 
 
 class Elementwise:

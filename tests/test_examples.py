@@ -1,4 +1,4 @@
-"""Every script in examples/ runs as a reader runs it, and says nothing on stderr."""
+"""Every script in examples/ runs as a reader runs it: it prints something, warns of nothing, and writes no file."""
 
 import os
 import re
@@ -21,7 +21,7 @@ def run(script: Path, folder: Path) -> str:
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", "COLUMNS": "100"}
     done = subprocess.run(
         [sys.executable, "-W", "error", script],
-        cwd=folder,  # what a script writes stays out of the repository
+        cwd=folder,
         env=environment,
         capture_output=True,
         encoding="utf-8",
@@ -29,6 +29,8 @@ def run(script: Path, folder: Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     assert not done.stderr
+    assert done.stdout.strip()
+    assert [*folder.iterdir()] == []
     return done.stdout
 
 
@@ -38,7 +40,7 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("script", [e for e in EXAMPLES if e.stem not in NEEDS], ids=lambda path: path.stem)
 def test_example_runs(script: Path, tmp_path: Path) -> None:
-    assert run(script, tmp_path).strip()
+    run(script, tmp_path)
 
 
 def test_side_by_side_shows_every_quantity_and_no_difference(tmp_path: Path) -> None:

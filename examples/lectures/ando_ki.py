@@ -21,6 +21,7 @@ import torch
 
 from handgrad import verify, verify_function
 from handgrad.course.lecture import Number, System, autograd, torch_twin
+from handgrad.course.plots import activation_curves
 from handgrad.course.text import main
 from handgrad.lectures.ando_ki_autograd import train_by_torch
 from handgrad.lectures.ando_ki_inference import infer, load
@@ -224,15 +225,6 @@ def saved_and_loaded() -> System:
     )
 
 
-def plot_tanh(ax: Any) -> None:
-    """The activation slide's picture."""
-    z = np.linspace(-6, 6, 100)
-    for values, label in zip(tanh_and_slope(z), ("tanh z", "its derivative"), strict=True):
-        ax.plot(z, values, label=label)
-    ax.set(xlabel="z", title="Ando Ki: tanh and its derivative")
-    ax.legend()
-
-
 def plot_loss(ax: Any) -> None:
     """The loss curve of the full version."""
     for seed in SEEDS:
@@ -250,7 +242,7 @@ SYSTEMS = (
     two_neurons,
     sequence_of_layers,
 )
-PLOTS = {"tanh": plot_tanh, "loss": plot_loss}
+PLOTS = {"tanh": activation_curves("tanh"), "loss": plot_loss}
 
 
 if __name__ == "__main__":

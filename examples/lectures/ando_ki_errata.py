@@ -202,7 +202,8 @@ def transpose() -> Erratum:
     return Erratum(
         "A-E6",
         "delta^l = delta^(l+1) w^(l+1) g'(z^l), for vectors",
-        "delta^l = (w^(l+1))^T delta^(l+1) o g'(z^l); for one neuron a layer the printed one is right",
+        "delta^l = (w^(l+1))^T delta^(l+1) o g'(z^l), a sample a column; with a sample a row, as the judge has it, "
+        "that is dh = dz W, and the printed one dz W^T; for one neuron a layer both are the same",
         verify(printed, params, x, t, HALF, seed=6),
         verify(SQUARE, params, x, t, HALF, seed=6),
     )

@@ -41,7 +41,7 @@ def main() -> int:
     try:
         y = infer(path, X)
     except FileNotFoundError:
-        top.error(f"there is no {path}; ando_ki_train.py makes one")
+        top.error(f"there is no {path}; ando_ki_train.py --out {path} makes one")
     except (OSError, ValueError) as error:
         top.error(str(error))
     print("input     output")

@@ -3,12 +3,14 @@
 He writes z for the pre-activation and y for the output here; a of the last layer is ours h, delta is dz.
 """
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
 
 from handgrad import verify
 from handgrad.course.lecture import Number, System, autograd
+from handgrad.course.text import main
 from handgrad.lectures.ando_ki_train import Float
 from manual import HalfSquaredError, Neuron, Params, SquaredError, backprop, evaluate, gradients, mlp
 
@@ -116,3 +118,7 @@ def recursion(w: Sequence[float], a: Sequence[float], y: float) -> list[float]:
     for weight, h in zip(w[:0:-1], a[-2::-1], strict=True):
         deltas.append(deltas[-1] * weight * logistic(h, True))
     return deltas[::-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main((single_neuron, two_neurons, sequence_of_layers)))

@@ -1,7 +1,7 @@
 """Ando Ki's training program: 3-4-1 without biases on XOR, squared error, rate 1, 1,000 iterations, then weight.txt.
 
-    python examples/lectures/ando_ki_train.py            trains and saves; ando_ki_inference.py loads and predicts
-    python examples/lectures/ando_ki_train.py --help     each of his "considerations" is an option to try
+    python examples/lectures/ando_ki_train.py --out weight.txt   trains and saves, for ando_ki_inference.py
+    python examples/lectures/ando_ki_train.py --help             each of his "considerations" is an option to try
 
 He sets no seed, so no run of his can be repeated; here it is an option too. Exit code 1 where training blows up.
 """
@@ -97,7 +97,7 @@ def options() -> argparse.ArgumentParser:
     top.add_argument("--layers", type=int, nargs="+", default=[4], metavar="N", help="units of each hidden layer")
     top.add_argument("--iterations", type=int, default=1000)
     top.add_argument("--seed", type=int, default=1)
-    top.add_argument("--save", type=Path, default=Path("weight.txt"), metavar="FILE", help="where the weights go")
+    top.add_argument("--out", type=Path, metavar="FILE", help="write the weights to FILE; weight.txt in the lecture")
     top.add_argument("--plot", type=Path, metavar="FILE.png", help="the loss curve")
     return top
 
@@ -143,14 +143,15 @@ def main() -> int:
     for x, t, a, b in zip(X, Y.ravel(), before, after, strict=True):
         print(f"{x[0]:.0f} {x[1]:.0f} {x[2]:.0f} {t:10.0f}   {a:.9f}{b:35.9f}")
     print("XOR is learned" if np.array_equal(np.round(after), Y.ravel()) else "XOR is not learned: try another start")
-    try:
-        if from_logits:  # what is saved gives the sigmoid itself
-            save_text(args.save, Network((*net.layers, last)), (*trained.params, {}))
-        else:
-            save_text(args.save, net, trained.params)
-    except OSError as error:
-        top.error(f"argument --save: {error}")
-    print(f"saved {args.save}")
+    if args.out is not None:
+        try:
+            if from_logits:  # what is saved gives the sigmoid itself
+                save_text(args.out, Network((*net.layers, last)), (*trained.params, {}))
+            else:
+                save_text(args.out, net, trained.params)
+        except OSError as error:
+            top.error(f"argument --out: {error}")
+        print(f"wrote {args.out}")
     if args.plot is not None:
         plot(trained.losses, args.plot)
     return 0

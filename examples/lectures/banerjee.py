@@ -18,6 +18,7 @@ from torch.nn.functional import linear
 
 from handgrad import verify
 from handgrad.course.lecture import Number, System, autograd, torch_twin
+from handgrad.course.plots import activation_curves
 from handgrad.course.text import main
 from handgrad.lectures.banerjee_batches import batches, epochs, left_out
 from handgrad.lectures.banerjee_network import (
@@ -118,6 +119,10 @@ def single_neuron() -> System:
             Number("sigma'(z) as printed, z = -30 to 30", sigmoid_derivative(z), slope, within=rounding, separate=True),
         ),
         reports=(verify(net, params, x, Y, HALF, seed=2),),
+        notes=(
+            "sigma'(z) from z = 20 on: torch takes it from the output, h (1 - h), and 1 - h has lost most digits "
+            "where h is near 1; the printed formula, and ours, keep them. The limit is that rounding",
+        ),
     )
 
 
@@ -255,7 +260,7 @@ def plot_xor(ax: Any) -> None:
 SYSTEMS = (
     perceptron, single_neuron, forward, backward, training, hidden_layers, batches, epochs, left_out,
 )  # fmt: skip
-PLOTS = {"cost": plot_cost, "xor": plot_xor}
+PLOTS = {"sigmoid": activation_curves("sigmoid"), "cost": plot_cost, "xor": plot_xor}
 
 if __name__ == "__main__":
     sys.exit(main(SYSTEMS, PLOTS))

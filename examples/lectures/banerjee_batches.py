@@ -1,11 +1,13 @@
 """Banerjee's batches and epochs, and what he leaves out for time: mini-batches, batch normalisation, dropout."""
 
+import sys
 from itertools import product
 
 import numpy as np
 
 from handgrad import verify
 from handgrad.course.lecture import Number, System, autograd
+from handgrad.course.text import main
 from handgrad.lectures.banerjee_network import NET, PARAMS, W1, Float, X, Y, b1, train, train_by_torch
 from manual import BatchNorm1d, Dropout, HalfSquaredError, Linear, MeanSquaredError, Network, Sigmoid, gradients
 
@@ -104,3 +106,7 @@ def left_out() -> System:
         ),
         notes=(f"the largest |db1| before batch norm is {np.abs(p['db1']).max():.0e}: rounding, not a gradient",),
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main((batches, epochs, left_out)))

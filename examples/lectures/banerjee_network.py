@@ -4,6 +4,7 @@ His samples are columns, ours are rows: his x, z, h are the transposes of ours, 
 same. The slides print no data and no weights, so those below are chosen.
 """
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -11,8 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from handgrad.course.lecture import torch_twin
-from manual import Array, Grads, Linear, Loss, Network, Params, Sigmoid, mlp, sgd
+from handgrad.course.lecture import Number, System, autograd, torch_twin
+from handgrad.course.text import main
+from manual import Array, Grads, HalfSquaredError, Linear, Loss, Network, Params, Sigmoid, mlp, sgd
 from manual.layers.linear import LinearCache
 from torch_ref import from_torch, twin
 
@@ -134,3 +136,14 @@ def train_by_torch(
         Trained(from_torch(net, module.state_dict()), np.array([E for E, _ in run]), [y for _, y in run])
         for module, run in zip(modules, zip(*passes, strict=True), strict=True)
     ]
+
+
+def columns() -> System:
+    """His equations in columns beside autograd in rows."""
+    his, auto = equations(X.T, Y.T), autograd(NET, PARAMS, X, Y, HalfSquaredError())
+    rows = {"yhat": auto["h2"].T, "dz2": auto["dz2"].T, "dW2": auto["dW2"], "dz1": auto["dz1"].T, "dW1": auto["dW1"]}
+    return System("2-5-1", "his equations, one column a sample", [Number(n, his[n], v) for n, v in rows.items()])
+
+
+if __name__ == "__main__":
+    sys.exit(main((columns,)))

@@ -263,11 +263,29 @@ def next_layer() -> System:
     return System("E-S6", "next layer: the sum over K = 4 outputs", numbers, (report,), notes)
 
 
+def plot_xor(ax: Any) -> None:
+    """XOR of the step units: two lines, one for each hidden unit; the output is 1 between them."""
+    net, params = gate_network(BinaryStep(), 1)
+    x = np.linspace(-0.5, 1.5, 201)
+    grid = np.stack(np.meshgrid(x, x), axis=-1).reshape(-1, 2)
+    y = net.forward(params, grid)[0].reshape(201, 201)
+    ax.contourf(x, x, y, levels=[-0.5, 0.5, 1.5], colors=["white", "gainsboro"])
+    for name in ("OR", "NAND"):
+        (w1, w2), b = GATES[name]
+        ax.plot(x, -(b + w1 * x) / w2, label=f"{name}: {w1:+g} x1 {w2:+g} x2 {b:+g} = 0")
+    for value, marker in ((1, "o"), (0, "x")):
+        at = ROWS[XOR[:, 0] == value]
+        ax.plot(at[:, 0], at[:, 1], marker, color="black", markersize=10, linestyle="", label=f"XOR = {value}")
+    ax.set(xlabel="x1", ylabel="x2", xlim=(-0.5, 1.5), ylim=(-0.5, 1.5), title="XOR: no one line separates, two do")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.set_aspect("equal")
+
+
 SYSTEMS = (
     hidden_layer, activations, softmax_table, toy, neuron_chain, next_layer, worked_example, initialisation, vanishing,
     partial,
 )  # fmt: skip
-PLOTS = {"eum_update": plot_update, "eum_signal": plot_signal, "eum_vanishing": plot_vanishing}
+PLOTS = {"eum_xor": plot_xor, "eum_update": plot_update, "eum_signal": plot_signal, "eum_vanishing": plot_vanishing}
 
 if __name__ == "__main__":
     sys.exit(main(SYSTEMS, PLOTS))

@@ -3,6 +3,7 @@
 Imported by eum.py, which runs it all. Here also: one pass of a network by torch, every quantity under its lecture name.
 """
 
+import sys
 from functools import cache
 from math import sqrt
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 
 from handgrad import verify
 from handgrad.course.lecture import Number, System, autograd, torch_twin
+from handgrad.course.text import main
 from handgrad.report.report import Report
 from manual import HalfSquaredError, Linear, Network, Sigmoid, gradients, mlp, sgd
 from manual.initial import INITIALS
@@ -242,3 +244,7 @@ def plot_vanishing(ax: Any) -> None:
     ax.semilogy(DEPTHS, [0.25 ** (L - 1) for L in DEPTHS], "--", label="0.25^(L-1)")
     ax.set(xlabel="depth L", ylabel="gradient", title="sigmoid neurons in a row")
     ax.legend()
+
+
+if __name__ == "__main__":
+    sys.exit(main((initialisation, vanishing, partial)))

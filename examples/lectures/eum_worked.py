@@ -3,6 +3,7 @@
 Imported by eum.py. The slides call W[j, i] of layer l w_ij(l), and b[j] w_0j(l).
 """
 
+import sys
 from functools import cache
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from handgrad import verify, verify_update
 from handgrad.course.lecture import Number, System, autograd, torch_twin
+from handgrad.course.text import main
 from handgrad.lectures.eum_signal import HALF
 from manual import Linear, Network, gradients, mlp, sgd
 from torch_ref import twin
@@ -232,3 +234,7 @@ def plot_update(ax: Any) -> None:
         ax.plot(marks, training(sign, marks)[0], label=label)
     ax.set(xlabel="step", ylabel="E", title="the worked 2-2-2 example, eta = 0.5")
     ax.legend()
+
+
+if __name__ == "__main__":
+    sys.exit(main((toy, worked_example)))

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from handgrad import verify
 from handgrad.course.lecture import Number, System, autograd
+from handgrad.course.plots import activation_curves
 from handgrad.course.text import main
 from handgrad.lectures.lee_training import (
     COEFFICIENTS,
@@ -225,8 +226,10 @@ def thousand() -> System:
 def plot_curvature(ax: Any) -> None:
     """lr x curvature along both runs, and the 2 that it must not pass."""
     for lr, iterations in ((0.001, 1000), (0.0005, 2000)):
-        i = np.arange(0, iterations, iterations // 250)
-        ax.plot(i * lr, curvature(train(lr, iterations).v[i], lr), label=f"lr {lr:g}")
+        products = curvature(train(lr, iterations).v[:-1], lr)  # of every iteration: beyond 2 it leaps
+        top = int(products.argmax())
+        (line,) = ax.plot(np.arange(iterations) * lr, products, label=f"lr {lr:g}, at most {products[top]:.3g}")
+        ax.plot(top * lr, products[top], "o", color=line.get_color())
     ax.axhline(2, color="black", linewidth=0.8)
     ax.set(xlabel="lr x iteration", ylabel="lr x largest curvature", title="The edge of stability")
     ax.legend()
@@ -251,7 +254,12 @@ def plot_rates(ax: Any) -> None:
 
 
 SYSTEMS = (activations, unit, sigmoid_rules, unknown_function, regression, one_step, thousand)
-PLOTS = {"curvature": plot_curvature, "one_ulp": plot_one_ulp, "rates": plot_rates}
+PLOTS = {
+    "activations": activation_curves("sigmoid", "tanh", "relu"),
+    "curvature": plot_curvature,
+    "one_ulp": plot_one_ulp,
+    "rates": plot_rates,
+}
 
 
 if __name__ == "__main__":

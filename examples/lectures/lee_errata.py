@@ -21,9 +21,13 @@ from manual.losses.squared_error import SquaredErrorCache
 
 @dataclass(frozen=True)
 class Digits:
-    """The digits printed after a training: REFUTED where the run is chaotic, for then they are rounding's."""
+    """The digits printed after a training: REFUTED where the run is chaotic, for then they are rounding's.
+
+    before: iterations before the first of the run's steps.
+    """
 
     run: Trajectory
+    before: int
 
     @property
     def verdict(self) -> Verdict:
@@ -31,16 +35,19 @@ class Digits:
 
     @property
     def words(self) -> str:
-        return self.run.words
+        steps = len(self.run.steps)
+        which = f"steps 1 to {steps} are iterations {self.before} to {self.before + steps - 1}, counted from 0"
+        return f"{which}: {self.run.words}"
 
     def __str__(self) -> str:
-        return f"{self.verdict.value}  the printed digits, of this run\n{self.run}"
+        return f"{self.verdict.value}  the printed digits: {self.words}\n{self.run}"
 
 
 def last_steps(lr: float, iterations: int) -> Digits:
     """The last 250 steps of the 3-2-1 regression, judged one by one, beside autograd's from the same place."""
-    before = unflat(train(lr, iterations).v[iterations - 250])
-    return Digits(compare_training(NET, before, [(X, T)] * 250, LOSS, lr, seed=0))
+    before = iterations - 250
+    start = unflat(train(lr, iterations).v[before])
+    return Digits(compare_training(NET, start, [(X, T)] * 250, LOSS, lr, seed=0), before)
 
 
 def thousand_iterations() -> Erratum:

@@ -4,6 +4,7 @@ All 11 parameters of the network also stand in one vector v = (W1, b1, W2, b2), 
 path of such vectors, and the second derivatives of the loss are an 11 x 11 matrix.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal, localcontext
 from functools import cache
@@ -14,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch.func import functional_call
 
-from handgrad.course.lecture import Number
+from handgrad.course.lecture import Number, System
+from handgrad.course.text import main
 from manual import HalfSquaredError, Params, mlp, sgd
 from torch_ref import to_torch, twin
 
@@ -294,3 +296,18 @@ def notes() -> list[str]:
         f"the function is not recovered: elsewhere it is {true[0]:g}, {true[1]:g}, {true[2]:g}; "
         f"{START.size} parameters were fitted to {len(T)} samples",
     ]
+
+
+def hundred() -> System:
+    """The first hundred iterations, by hand and by torch."""
+    runs, at = (train(0.001, 100), train_by_torch((0.001,), 100)[0]), [0, 1, 9, 99]
+    numbers = (
+        Number("mse in iterations 0, 1, 9, 99", *(run.mse[at] for run in runs), within=1e-9, separate=True),
+        Number("predicted in iteration 99", *(run.y[99] for run in runs), within=1e-9),
+        Number("W1, b1, W2, b2 after it", *(run.v[-1] for run in runs), within=1e-9),
+    )
+    return System("3-2-1", "100 iterations, lr 0.001, by hand and by torch", numbers)
+
+
+if __name__ == "__main__":
+    sys.exit(main((hundred,)))

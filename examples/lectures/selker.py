@@ -22,8 +22,10 @@ from torch.nn.functional import one_hot
 
 from handgrad import verify_update
 from handgrad.course.lecture import Number, System, torch_twin
+from handgrad.course.plots import activation_curves
 from handgrad.course.text import main
 from handgrad.lectures.selker_letters import LETTERS, encode, english, indices
+from handgrad.lectures.selker_mentioned import notes, one_number, plot_minima
 from handgrad.lectures.selker_network import (
     HALF,
     Float,
@@ -151,7 +153,9 @@ def encoding() -> System:
             Number("the place of 'c', space, underscore, '7'", indices("c _7")),
             Number("distance of any two letters", apart, torch.pdist(torch.from_numpy(code))),
             Number("bits that differ in ASCII: ab bc ac az eo hi", ascii_bits),
+            *one_number(),
         ),
+        notes=notes()[:1],
     )  # fmt: skip
 
 
@@ -294,7 +298,7 @@ def ratio_of_times(f: Callable[[], Any], g: Callable[[], Any]) -> float:
 SYSTEMS = (
     tanh_neuron, figure_4, encoding, abcd, chain_of_two, chain_of_three, diamond, training_loop, english, trials,
 )  # fmt: skip
-PLOTS = {"trial_and_error": plot_trials}
+PLOTS = {"tanh": activation_curves("tanh"), "trial_and_error": plot_trials, "local_minima": plot_minima}
 
 if __name__ == "__main__":
     sys.exit(main(SYSTEMS, PLOTS))

@@ -4,6 +4,7 @@ The lower floor is one neuron at a time, plain numbers and no matrices, as the p
 `evaluate`, `backprop`. The upper one is `manual`'s layers. Neither has biases, and every activation is tanh.
 """
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -12,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from handgrad import verify
-from handgrad.course.lecture import Number, torch_twin
+from handgrad.course.lecture import Number, System, torch_twin
+from handgrad.course.text import main
 from handgrad.report.report import Report
 from manual import (
     SGD,
@@ -180,3 +182,14 @@ def train_neurons(W: Float, x: Float, t: Float, lr: float, order: Iterable[slice
         layer = [Neuron(n.sources, tuple(w - lr * d for w, d in zip(n.weights, dw[n], strict=True))) for n in layer]
         errors.append(sum(a * a for a in away) / 2)
     return np.array([n.weights for n in layer]), np.array(errors)
+
+
+def two_floors() -> System:
+    """A network of three neurons on both floors."""
+    both = floors([np.array([[1.0], [0.5]]), np.array([[2.0, 1.0]])], np.array([[0.5]]), np.array([[0.0]]))
+    names = {"o": "h2", "E": "loss", "dE/dw out": "dW2", "dE/dw in": "dW1", "dE/di": "dx"}
+    return System("1-2-1", "the diamond by layers, and neuron by neuron", both.numbers(**names))
+
+
+if __name__ == "__main__":
+    sys.exit(main((two_floors,)))

@@ -1,5 +1,6 @@
 """Selker's other way to train: change a weight at random, keep the change if the error falls. And gradient descent."""
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -7,6 +8,8 @@ import numpy as np
 import torch
 
 from handgrad.course.lecture import Number, System, torch_twin
+from handgrad.course.text import main
+from handgrad.lectures.selker_mentioned import minima, notes
 from handgrad.lectures.selker_network import HALF, Float, rounding_of, train
 from manual import SGD, mlp
 
@@ -82,7 +85,12 @@ def trials() -> System:
         numbers.append(Number(f"gradient descent, rate {rate:g}", ours, auto, within=rounding_of(auto), separate=True))
     ours, auto = descent(4, 10, SGD(1.0, momentum=0.5)), torch_descent(4, 10, lr=1.0, momentum=0.5)
     numbers.append(Number("with momentum 0.5, 10 updates", ours[-1], auto[-1], within=1e-9))
-    return System("S-S10", "trial and error", numbers, notes=[*map(halving, (2, 4, 8))])
+    numbers += minima()
+    lowest = (
+        "an error of 1e-31 is what rounding leaves of 0: two units in the last place of each output move it by as much "
+        "as it is large, so the two sides need not agree there"
+    )
+    return System("S-S10", "trial and error", numbers, notes=[lowest, *notes()[1:], *map(halving, (2, 4, 8))])
 
 
 def halving(size: int) -> str:
@@ -102,3 +110,7 @@ def plot_trials(ax: Any) -> None:
     ax.loglog(np.maximum(descent(4, TRIES[-1], SGD(1.0)), 1e-32), label="gradient descent, rate 1")
     ax.set(xlabel="tries, or updates", ylabel="error", title="abcd, 4-4")
     ax.legend()
+
+
+if __name__ == "__main__":
+    sys.exit(main((trials,)))

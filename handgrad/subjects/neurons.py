@@ -1,6 +1,6 @@
 """The scalar reference judged: networks of single neurons, in Python floats, against autograd of the same network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from handgrad.judge.judgement import Way
 from handgrad.judge.planted_error import plant_error
 from handgrad.judge.stage import Arrays, Stage
 from handgrad.judge.trial import Trial
+from handgrad.judge.verdict import Verdict
 from handgrad.report.report import Report
+from handgrad.report.sentence import are, listed
 from handgrad.report.stage_rows import StageRow
 from handgrad.subjects.network.stages import autograd
 from manual import ACTIVATIONS, Neuron, backprop, evaluate
@@ -31,6 +33,7 @@ def judge_neurons(seed: int, slack: float = 1.0) -> Report:
         inputs, dy = draw(rng)
         found.append(judge(Trial(neuron_stage(activation), inputs, dy, slack, int(rng.integers(2**63)))))
     words = [explain(judgement) for judgement in found]
+    stages = tuple(StageRow(w.report.name, w.report, (), w.diagnosis) for w in words)
     return Report(
         name="neuron by neuron, start",
         dtype="float64",
@@ -38,10 +41,21 @@ def judge_neurons(seed: int, slack: float = 1.0) -> Report:
         device="cpu",
         seed=seed,
         slack=slack,
-        stages=tuple(StageRow(w.report.name, w.report, (), w.diagnosis) for w in words),
+        stages=stages,
         control=plant_error(found, [{}] * len(found), rng),
-        notes=(*(note for w in words for note in w.notes), f"judged {Way.NOISE.value}"),
+        notes=(*shared_mistake(stages), *(note for w in words for note in w.notes), f"judged {Way.NOISE.value}"),
     )
+
+
+def shared_mistake(stages: Sequence[StageRow]) -> Iterator[str]:
+    """Where to look if no activation is right: none of the nine is to blame."""
+    if all(row.isolated.verdict is Verdict.REFUTED for row in stages):
+        tensors = [{t.name for t in row.isolated.tensors if t.verdict is Verdict.REFUTED} for row in stages]
+        names = sorted(set.intersection(*tensors)) or ["something"]
+        yield (
+            f"{listed(names)} {are(names)} wrong with every activation: the mistake is in what they share, evaluate or "
+            "backprop in manual/neuron.py, and in no activation"
+        )
 
 
 def draw(rng: np.random.Generator) -> tuple[dict[str, Any], Any]:
@@ -71,7 +85,7 @@ def neuron_stage(activation: str) -> Stage:
             **{f"db{k}": np.array([blame.dz[neuron] for neuron in layer]) for k, layer in both.items()},
         }
 
-    return Stage(f"neurons, {activation}", hand, lambda inputs, dy: autograd(network_of(act), inputs, dy))
+    return Stage(f"{activation} neurons", hand, lambda inputs, dy: autograd(network_of(act), inputs, dy))
 
 
 def network_of(act: nn.Module) -> Callable[[dict[str, torch.Tensor]], torch.Tensor]:

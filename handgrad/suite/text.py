@@ -142,6 +142,8 @@ def summarise(result: SuiteResult) -> Text:
             why = row.isolated.worst.why
             known = next((d.name for d in names if d.known), why)
             words = f"{result.title}: {row.name}: {row.isolated.worst.name} is wrong: {known}"
+            others = sum(r.isolated.verdict is Verdict.REFUTED for r in report.stages) - 1
+            words += f"; {count_of(others, 'more stage')} wrong" if others > 0 else ""
             return Text(words, STYLES[result.verdict])
     why = next((word for r in result.reports for word in (*r.complaints, *r.notes)), "see above")
     return Text(f"{result.title}: {why}", STYLES[result.verdict])

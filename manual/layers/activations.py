@@ -7,6 +7,7 @@ from manual.types import Activation, Layer
 
 _KINDS: tuple[Any, ...] = tuple(kind for kind in LAYERS if issubclass(kind, Activation))
 
+# Every activation, by its name on the command line and in `mlp`.
 ACTIVATIONS: dict[str, Layer] = {kind.facts.tag: kind() for kind in _KINDS}
 NOT_DIFFERENTIABLE = tuple(kind for kind in _KINDS if not kind.facts.differentiable)
 DIFFERENTIABLE = tuple(kind.facts.tag for kind in _KINDS if kind.facts.differentiable)  # the names of all others

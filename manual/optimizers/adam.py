@@ -14,6 +14,8 @@ from manual.types import Grads, Params
 
 
 class AdamState(NamedTuple):
+    """What Adam and AdamW carry from step to step."""
+
     step: int  # steps taken
     m: tuple[Params, ...]  # moving mean of the gradient
     v: tuple[Params, ...]  # moving mean of its square

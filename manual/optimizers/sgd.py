@@ -28,6 +28,8 @@ def sgd(params: Sequence[Params], dparams: Sequence[Grads], lr: float) -> tuple[
 
 
 class SGDState(NamedTuple):
+    """What SGD carries from step to step."""
+
     step: int  # steps taken
     buf: tuple[Params, ...]  # the momentum of each parameter; empty dictionaries without momentum
 

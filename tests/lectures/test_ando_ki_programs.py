@@ -37,7 +37,7 @@ def run_script(name: str, folder: Path, *arguments: str) -> subprocess.Completed
 
 
 def test_train_then_infer_as_a_student_does(tmp_path: Path) -> None:
-    trained = run_script("ando_ki_train.py", tmp_path)
+    trained = run_script("ando_ki_train.py", tmp_path, "--out", "weight.txt")
     assert (trained.returncode, trained.stderr) == (0, "")
     assert "XOR is learned" in trained.stdout
     asked = run_script("ando_ki_inference.py", tmp_path)
@@ -74,7 +74,7 @@ def train_main(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
     ],
 )
 def test_each_consideration_can_be_tried(train_main: Callable[..., int], arguments: str) -> None:
-    assert train_main("--iterations", "30", *arguments.split()) == 0
+    assert train_main("--iterations", "30", "--out", "weight.txt", *arguments.split()) == 0
     assert np.isfinite(ando_ki_inference.infer(Path("weight.txt"), ando_ki_train.X)).all()
 
 
@@ -90,7 +90,7 @@ def test_other_ways_learn_xor_too(
 def test_inference_gives_what_training_said(
     train_main: Callable[..., int], capsys: pytest.CaptureFixture[str], loss: str
 ) -> None:
-    train_main("--loss", loss, "--iterations", "50")
+    train_main("--loss", loss, "--iterations", "50", "--out", "weight.txt")
     said = [float(row.split()[-1]) for row in capsys.readouterr().out.split("after it\n")[1].splitlines()[:4]]
     inferred = ando_ki_inference.infer(Path("weight.txt"), ando_ki_train.X).ravel()
     np.testing.assert_allclose(said, inferred, rtol=0, atol=6e-10)
@@ -108,7 +108,7 @@ def test_plot_that_cannot_be_is_told_before_training(
 ) -> None:
     monkeypatch.setattr(course_text, "find_spec", lambda name: None)
     with pytest.raises(SystemExit) as stop:
-        train_main("--plot", "loss.png")
+        train_main("--plot", "loss.png", "--out", "weight.txt")
     assert stop.value.code == 2
     out, err = capsys.readouterr()
     assert "argument --plot: matplotlib is not installed: pip install 'handgrad[plot]'" in err
@@ -119,7 +119,7 @@ def test_plot_that_cannot_be_is_told_before_training(
 def test_blowing_up_is_told_and_nothing_is_saved(
     train_main: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert train_main("--activation", "identity", "--lr", "50") == 1
+    assert train_main("--activation", "identity", "--lr", "50", "--out", "weight.txt") == 1
     assert "try a smaller --lr" in capsys.readouterr().err
     assert not Path("weight.txt").exists()
 
@@ -133,7 +133,7 @@ def test_blowing_up_is_told_and_nothing_is_saved(
         ("--plot loss.pdf", "ends in .png"),
         ("--activation step", "invalid choice"),
         ("--seed -1", "eed must be"),
-        ("--iterations 1 --save nowhere/weight.txt", "nowhere"),
+        ("--iterations 1 --out nowhere/weight.txt", "nowhere"),
     ],
 )
 def test_arguments_that_cannot_be(

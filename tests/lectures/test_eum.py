@@ -378,3 +378,13 @@ def test_plots_draw(name):
     eum.PLOTS[name](ax)
     assert ax.lines
     assert ax.get_xlabel()
+
+
+def test_xor_is_drawn_with_its_two_lines():
+    """x1 + x2 = 1/2 and x1 + x2 = 3/2; the four points lie on the sides they should."""
+    ax = Figure().add_subplot()
+    eum.plot_xor(ax)
+    lines, ones, zeros = ax.lines[:2], ax.lines[2], ax.lines[3]
+    np.testing.assert_allclose([line.get_xdata() + line.get_ydata() for line in lines], [[0.5] * 201, [1.5] * 201])
+    assert {float(x + y) for x, y in ones.get_xydata()} == {1.0}
+    assert sorted(float(x + y) for x, y in zeros.get_xydata()) == [0.0, 2.0]

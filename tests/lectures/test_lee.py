@@ -312,6 +312,7 @@ def test_lost_digits(errata: dict[str, Any]) -> None:
     assert lost.chaotic
     assert lost.edge == 792 - 750 + 1  # steps are counted from 1, iterations from 0
     assert "so the run is chaotic: rounding decides which way it goes" in errata["U-E0"].words
+    assert errata["U-E0"].words.startswith("steps 1 to 250 are iterations 750 to 999, counted from 0: every gradient")
     assert not kept.chaotic
     assert kept.edge is None
     assert kept.steps[-1].nudged < 1e-12
@@ -367,6 +368,8 @@ def test_plots_draw(name: str, tmp_path: Path) -> None:
     figure.savefig(tmp_path / "plot.png")
     assert len(ax.lines) >= 2
     assert (tmp_path / "plot.png").stat().st_size > 5000
+    if name == "curvature":  # every iteration is drawn, the two that leap above 4 and 1.9 too
+        assert [max(line.get_ydata()) for line in ax.lines[:4:2]] == pytest.approx([4.226, 1.926], rel=1e-3)
 
 
 def test_errata_script(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,9 @@ def test_two_neurons_as_published() -> None:
     o = manual.Neuron((h,), (0.5,))
     values = manual.evaluate([o], [0.5])
     same(values.h[o], 0.36339948438905245)
-    same(manual.backprop([o], values, [1.0]).dx, [0.3645128722327965])
+    blame = manual.backprop([o], values, [1.0])
+    same(blame.dx, [0.3645128722327965])
+    same([blame.dh[o], blame.dh[h]], [1.0, 0.5 * (1 - values.h[o] ** 2)])
 
 
 def test_five_neurons_as_published() -> None:

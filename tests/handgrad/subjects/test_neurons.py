@@ -14,8 +14,9 @@ from manual.neuron import SCALAR
 def test_right_neurons_are_certified(seed: int) -> None:
     report = judge_neurons(seed)
     assert report.verdict is Verdict.CERTIFIED, report.text()
-    assert [row.name for row in report.stages] == [f"neurons, {name}" for name in SCALAR]
+    assert [row.name for row in report.stages] == [f"{name} neurons" for name in SCALAR]
     assert report.control is not None
+    assert not any("every activation" in note for note in report.notes)
 
 
 @pytest.mark.parametrize("how", ["dw without h", "dx of one path", "kink", "slope"])
@@ -35,4 +36,7 @@ def test_wrong_neurons_are_refuted(how: str, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr("handgrad.subjects.neurons.backprop", wrong)
     report = judge_neurons(0)
     refuted = [row.name for row in report.stages if row.isolated.verdict is Verdict.REFUTED]
-    assert refuted == (["neurons, relu"] if how in ("kink", "slope") else [f"neurons, {name}" for name in SCALAR])
+    assert refuted == (["relu neurons"] if how in ("kink", "slope") else [f"{name} neurons" for name in SCALAR])
+    shared = {"dw without h": "dW1 and dW2 are", "dx of one path": "dx is"}.get(how)
+    told = [note.partition(" wrong with every activation")[0] for note in report.notes if "every activation" in note]
+    assert told == ([shared] if shared else [])
