@@ -25,7 +25,7 @@ FLOORS: dict[str, list[str]] = {
         "layers optimizers",
         "losses names network neuron",
         "checks",
-        "gradients training",
+        "gradients training presets",
         "files sklearn",
         "manual",
     ],
