@@ -103,7 +103,7 @@ class Preset:
             f"activation: {self.hidden}, at the end {output or 'none'}",
             f"loss: {formula}{target}",
             f"step: {type(self.optimizer).__name__.lower()}, learning rate {self.optimizer.lr:g}",
-            f"batch: {self.batch_size}, {'in a new order every epoch' if self.shuffle else 'in the order of the data'}",
+            f"batch: {self.batch_size}, in {'a new' if self.shuffle else 'the same'} order every epoch",
             f"penalty: {alpha}",
             f"layout: {self.layout}",
         )
@@ -246,7 +246,7 @@ def preset(name: str) -> Preset:
       activation: sigmoid, at the end sigmoid
       loss: 1/2 sum (y - t)^2, of a class t = 1, of the others 0
       step: sgd, learning rate 0.5
-      batch: 1, in the order of the data
+      batch: 1, in the same order every epoch
       penalty: none
       layout: w1, w2 are row 1 of our W, w3, w4 row 2: (n_out, n_in)
     """

@@ -22,10 +22,10 @@ from handgrad.experiment.datasets import Data
 from handgrad.experiment.distributed import Ranks
 from handgrad.experiment.pages import show_training
 from handgrad.experiment.plan import BATCH, HIDDEN, OPTIMIZERS, VALIDATION, Plan, begin, evaluate, resume_from
-from handgrad.experiment.text import Line, describe_options, describe_result, table
+from handgrad.experiment.text import Line, describe_options, describe_preset, describe_result, table
 from handgrad.report.console import count_of, describe_error, print_lines, wide_console, write_page
 from handgrad.suite.run import DTYPES
-from manual import NonFiniteLossError, Training, loss_and_gradients
+from manual import PRESETS, NonFiniteLossError, Training, loss_and_gradients
 from manual.files.checkpoint import save
 from manual.layers.activations import DIFFERENTIABLE
 from manual.losses import NAMED_LOSSES
@@ -55,6 +55,9 @@ def add_parser(commands: Any) -> None:
     option("--loss", choices=tuple(NAMED_LOSSES), metavar="NAME",
            help=f"{', '.join(NAMED_LOSSES)} (what fits the data); mse fits a table's numbers, also whole ones, "
            "which are classes otherwise")  # fmt: skip
+    option("--preset", choices=tuple(PRESETS), metavar="NAME",
+           help=f"conventions of {', '.join(PRESETS)}: initial values, loss, batches and more, each of which is "
+           "printed; other options given besides go before it (none)")  # fmt: skip
     option("--optimizer", choices=tuple(OPTIMIZERS), metavar="NAME", help=f"{', '.join(OPTIMIZERS)} (adamw)")
     option("--lr", type=float, help=f"learning rate ({', '.join(f'{k} {v.lr:g}' for k, v in OPTIMIZERS.items())})")
     option("--clip-norm", type=float, metavar="X", help="longer gradients are scaled down to this norm (not clipped)")
@@ -120,7 +123,7 @@ def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
     options, console, ranks = plan.options, wide_console(), backend.ranks
     console.quiet = ranks.rank > 0  # rank 0 alone prints and writes
     samples, held_back = (part.rows for part in split(plan.x, plan.target, VALIDATION, options.seed))
-    print_lines(console, plan.title, describe_options(options, str(backend), ranks.world))
+    print_lines(console, plan.title, describe_options(options, str(backend), ranks.world), *describe_preset(plan))
     line, start = Line(plan, len(samples), show=ranks.rank == 0), perf_counter()
     with line, stop_on_sigterm():
         latest, problem, lost = attempt(plan, backend, make_writers(args, plan) if ranks.rank == 0 else [], line)
@@ -165,7 +168,7 @@ def write_pictures(
 
 def conclude(plan: Plan, latest: Training, held_back: int, seconds: float) -> str:
     """What a whole training reached."""
-    reached = describe_result(latest.history[-1], held_back, plan.form, plan.options.data)
+    reached = describe_result(latest.history[-1], held_back, plan.form, plan.options)
     epochs = count_of(latest.epoch, "epoch")
     if plan.resume is not None and plan.resume.step == latest.step:
         return f"{reached}; nothing was left to do after {epochs}, give more by --epochs"

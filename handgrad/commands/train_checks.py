@@ -38,7 +38,8 @@ def check_options(args: argparse.Namespace, side: str, ranks: Ranks) -> dict[str
         )
     if args.resume and args.checkpoint is None:
         raise ValueError("--resume needs --checkpoint FILE, the file to go on from")
-    names = ("data", "activation", "loss", "optimizer", "lr", "epochs", "batch_size", "seed", "dtype", "clip_norm")
+    names = ("data", "activation", "loss", "optimizer", "lr", "epochs", "batch_size", "seed", "dtype", "clip_norm",
+             "preset")  # fmt: skip
     return {"layers": sizes} | {name: getattr(args, name) for name in names}
 
 

@@ -51,7 +51,7 @@ def fit(
     clip_norm    longer gradients are scaled down to this norm, taken over all parameters
     callbacks    called with the Training after every epoch, and at the end if that is another; True ends the training
     on_step      called with the loss and the number of steps made, after every step
-    shuffle      a new order of the samples in every epoch; False: as they stand
+    shuffle      a new order of the samples in every epoch; False: the same one, without validation as they stand
     alpha        the penalty alpha / (2 N) sum W^2 is added to the loss of a batch of N; biases go free
     train_biases False: b stays what it is
     resume       a Training to go on from: bit for bit what would have come without the pause, on the same side
