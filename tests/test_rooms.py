@@ -53,7 +53,7 @@ FLOORS: dict[str, list[str]] = {
         "subjects.function subjects.network",
         "subjects.file",
         "subjects",
-        "experiment.datasets",
+        "experiment.datasets checkup",
         "experiment",
         "suite course",
         "commands assertions",
