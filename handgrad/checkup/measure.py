@@ -43,9 +43,12 @@ def mean_loss(loss: Loss, y: Array, target: Array) -> float:
 
 
 def chance(loss: Loss, y: Array, target: Array) -> float:
-    """The loss of one output for all samples: even logits, or the mean target. y: any output, for its shape."""
+    """The loss of one output for all samples: even logits, or the mean target. y: any output, for its shape.
+
+    Where all targets are one, their mean would be right; then the output is zero.
+    """
     constant = np.zeros_like(y)
-    if isinstance(loss, SquaredError):
+    if isinstance(loss, SquaredError) and np.ptp(target, axis=0).any():
         constant = constant + target.mean(axis=0)
     return mean_loss(loss, constant, target)
 

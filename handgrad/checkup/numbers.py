@@ -74,7 +74,8 @@ def take_numbers(
     start, params = plan.start, plan.start.params
     with np.errstate(all="ignore"):
         y = network.forward(params, x_probe, start.running)[0]
-        few, t_few, by_heart = learn_by_heart(network, start, plan.samples, loss)
+        guess = chance(loss, y, t_probe)
+        few, t_few, by_heart = learn_by_heart(network, start, plan.samples, loss, guess)
         first = train_first_steps(plan, loss, optimizer, min(max(LEAST, plan.batches), MOST))
         gradients = gradient_norms(network, params, x_probe, t_probe, loss)
         return Numbers(
@@ -82,7 +83,7 @@ def take_numbers(
             held_back=plan.validation is not None,
             trained=start.step,
             start=mean_loss(loss, y, t_probe),
-            chance=chance(loss, y, t_probe),
+            chance=guess,
             logits=not isinstance(loss, SquaredError),
             after=mean_loss(loss, first.end.output(x_probe), t_probe),
             least=least(loss, network.forward(params, few)[0], t_few),

@@ -20,7 +20,7 @@ from manual.training.plan import TrainingPlan
 
 MEMORY = 16  # samples to be learned by heart, at most
 HEART_STEPS, HEART_RATE = 300, 1e-2  # of Adam
-KNOWN = 0.01  # of the loss at first: so little ends it
+KNOWN = 0.01  # of chance: so little ends it
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,9 @@ class FirstSteps:
     broke: bool  # ended early, by a loss or a gradient that is not finite
 
 
-def learn_by_heart(network: Network, start: Training, samples: Samples, loss: Loss) -> tuple[Array, Array, list[float]]:
+def learn_by_heart(
+    network: Network, start: Training, samples: Samples, loss: Loss, chance: float
+) -> tuple[Array, Array, list[float]]:
     """A few samples with different inputs, their targets, and the loss on them before each step of Adam.
 
     So few that every network is wide enough: of k + 1 points in k dimensions any values can be fitted.
@@ -49,7 +51,7 @@ def learn_by_heart(network: Network, start: Training, samples: Samples, loss: Lo
         for _ in range(HEART_STEPS):
             E, dparams = side.gradients(x, target, None)
             losses.append(E / len(few) if sums(loss) else E)
-            if not isfinite(E + gradient_norm(dparams)) or losses[-1] <= KNOWN * losses[0]:
+            if not isfinite(E + gradient_norm(dparams)) or losses[-1] <= KNOWN * chance:
                 break
             side.step(dparams, HEART_RATE)
         losses.append(mean_loss(loss, network.forward(side.params, x)[0], target))
