@@ -17,7 +17,8 @@ def show_checkup(name: str, checks: Sequence[Check], numbers: Numbers) -> Shown:
     """The verdict, every check in sentences, then the pictures."""
     words = conclude(checks)
     verdict = badge(RIGHT, "good") if all(check.healthy for check in checks) else badge(WRONG, "bad")
-    body = [element("p", words), *(part for check in checks for part in show_check(check))]
+    body = [element("p", words), element("h2", "Check by check")]
+    body += [part for check in checks for part in show_check(check)]
     body += [element("h2", "In pictures"), element("div", *runs(numbers), *layers(numbers), class_="pair")]
     return Shown(words, join(verdict, " ", name), body)
 

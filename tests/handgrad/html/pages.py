@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad import Report, Verdict, verify, verify_function, verify_update
+from handgrad import Checkup, Report, Verdict, examine, verify, verify_function, verify_update
 from handgrad.course.lecture import Erratum, Number, System
 from handgrad.course.page import show_errata, show_systems
 from handgrad.experiment.compare_pass import compare_pass
@@ -22,7 +22,7 @@ from handgrad.subjects.file.page import show_file
 from handgrad.subjects.verify_update import UpdateReport
 from handgrad.suite.page import show_suite
 from handgrad.suite.run import SuiteResult
-from manual import Linear, Network, SoftmaxCrossEntropy, Tanh, gradients, mlp, sgd
+from manual import SGD, Linear, Network, SoftmaxCrossEntropy, Tanh, gradients, mlp, sgd
 
 NASTY = "</pre><script>throw 1</script>"
 
@@ -107,6 +107,13 @@ def training() -> Shown:
     return show_training(NASTY, NASTY, NASTY, history)
 
 
+def checkup() -> Checkup:
+    """Of a network too deep, with some of everything: red and green, curves, layers."""
+    net = mlp([5, *[6] * 9, 3], "sigmoid")
+    x = np.random.default_rng(0).normal(size=(30, 5))
+    return examine(net, net.init(0, "normal"), x, np.arange(30) % 3, SoftmaxCrossEntropy(), SGD(0.1), name=NASTY)
+
+
 PAGES: dict[str, Callable[[], Shown]] = {
     "function": lambda: function_report().shown(),
     "network": lambda: network_report(wrong=False).shown(),
@@ -119,4 +126,5 @@ PAGES: dict[str, Callable[[], Shown]] = {
     "systems": systems,
     "errata": errata,
     "training": training,
+    "checkup": lambda: checkup().shown(),
 }
