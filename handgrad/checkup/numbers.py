@@ -10,7 +10,7 @@ import numpy as np
 from handgrad.checkup.measure import Units, chance, gradient_norms, least, mean_loss, measure_units, weight_names
 from handgrad.checkup.runs import learn_by_heart, train_first_steps
 from manual import Array, Loss, Network, Params, SquaredError, Training
-from manual.training.plan import convert_arrays, make_plan
+from manual.training.plan import TrainingPlan, convert_arrays, make_plan
 from manual.training.settings import Settings
 
 VALIDATION, ENOUGH = 0.2, 20  # of so many samples or more, this part is held back from the first steps
@@ -69,9 +69,14 @@ def take_numbers(
         raise ValueError("network: has no layer with weights W to examine; add a Linear(n_in, n_out)")
     params, x, target, resume = convert_arrays((tuple(params), x, target, resume), np.empty(0))
     plan = make_plan(network, params, x, target, loss, optimizer, choose(settings, len(x), resume), resume)
+    return measure(plan, loss, optimizer)
+
+
+def measure(plan: TrainingPlan, loss: Loss, optimizer: Any) -> Numbers:
+    """Where the training of the plan starts, and what two short trainings from there give."""
+    network, start, params = plan.network, plan.start, plan.start.params
     probe = plan.validation or plan.samples
     x_probe, t_probe = probe.take(probe.rows[:PROBE])
-    start, params = plan.start, plan.start.params
     with np.errstate(all="ignore"):
         y = network.forward(params, x_probe, start.running)[0]
         guess = chance(loss, y, t_probe)

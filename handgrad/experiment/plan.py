@@ -127,14 +127,17 @@ def begin(given: Mapping[str, Any]) -> Plan:
         clip_norm=given["clip_norm"],
         preset=given["preset"],
     )
-    if own is None:
-        network = mlp(options.layers, options.activation)
-        weights = "xavier_uniform" if options.activation in SATURATING else "he_uniform"
-        params = network.init(options.seed, weights, dtype=options.dtype)
-    else:
+    return make_plan(options, data, *build(options, own, classes=classes), OPTIMIZERS[optimizer])
+
+
+def build(options: Options, own: Preset | None, *, classes: bool) -> tuple[Network, tuple[Params, ...]]:
+    """The network and its initial parameters."""
+    if own is not None:
         how: dict[str, Any] = {"hidden": options.activation, "classes": classes, "dtype": options.dtype}
-        network, params = own.build(options.layers, options.seed, **how)
-    return make_plan(options, data, network, params, OPTIMIZERS[optimizer])
+        return own.build(options.layers, options.seed, **how)
+    network = mlp(options.layers, options.activation)
+    weights = "xavier_uniform" if options.activation in SATURATING else "he_uniform"
+    return network, network.init(options.seed, weights, dtype=options.dtype)
 
 
 def resume_from(path: str | Path, given: Mapping[str, Any]) -> Plan:
