@@ -19,6 +19,7 @@ from manual import (
     SGD,
     AdamW,
     BinaryCrossEntropy,
+    Dropout,
     HalfSquaredError,
     Linear,
     MeanSquaredError,
@@ -29,6 +30,7 @@ from manual import (
     mlp,
 )
 from manual.initial import constant, normal
+from manual.training.batches import masks, split
 
 D = digits()
 X, LABELS, ONE_HOT = D.x[:600].astype(np.float32), D.labels[:600], D.one_hot[:600].astype(np.float32)
@@ -189,8 +191,6 @@ def test_the_numbers_are_those_of_torch() -> None:
     x = X.astype(np.float64)
     report = examine(net, params, x, LABELS, CE, SGD(0.1), batch_size=16, shuffle=False)
     numbers = report.numbers
-    from manual.training.batches import split
-
     train, probe = split(x, LABELS, 0.2, 0)
     leaves = [{k: torch.tensor(v, requires_grad=True) for k, v in p.items()} for p in params]
 
@@ -340,3 +340,16 @@ def test_the_twins_differ_as_they_should() -> None:
     np.testing.assert_array_equal(loss_and_gradients(net, params, X, ONE_HOT, Uphill())[1][0]["dW"], -right)
     still = loss_and_gradients(Network(frozen(net.layers)), params, X, ONE_HOT, HalfSquaredError())[1][0]["dW"]
     assert not still.any()
+
+
+def test_the_first_steps_clip_and_drop_as_the_training_does() -> None:
+    """No step longer than lr clip_norm; the first loss is that under dropout's first mask."""
+    net = Network((Linear(64, 20), Tanh(), Dropout(0.8), Linear(20, 10)))
+    params = net.init(0)
+    x = X[:60].astype(float)
+    numbers = examine(net, params, x, LABELS[:60], CE, SGD(0.1), batch_size=16, clip_norm=1e-3, shuffle=False).numbers
+    for W, weights in ((params[0]["W"], numbers.weights[0]), (params[3]["W"], numbers.weights[1])):
+        assert 0 < weights.ratios[0] * np.linalg.norm(W) <= 1e-4 * (1 + 1e-9)
+    rows = split(x, LABELS[:60], 0.2, 0)[0].rows[:16]
+    y, _ = net.forward(params, x[rows], masks(net, x[rows], 0, 0))
+    assert numbers.losses[0] == pytest.approx(float(CE.forward(y, LABELS[rows])[0]), rel=1e-12)
