@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from handgrad.assertions import assert_verified
+    from handgrad.checkup.checkup import Checkup, examine
     from handgrad.judge.verdict import Verdict
     from handgrad.mark import gradient_of
     from handgrad.report.report import Report
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Checkup",
     "Report",
     "UpdateReport",
     "Verdict",
     "assert_verified",
     "cmp",
+    "examine",
     "gradient_of",
     "verify",
     "verify_function",
@@ -32,11 +35,13 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Checkup": "checkup.checkup",
     "Report": "report.report",
     "UpdateReport": "subjects.verify_update",
     "Verdict": "judge.verdict",
     "assert_verified": "assertions",
     "cmp": "subjects.retained_gradient",
+    "examine": "checkup.checkup",
     "gradient_of": "mark",
     "verify": "subjects.network.verify",
     "verify_function": "subjects.function.verify",

@@ -12,6 +12,7 @@ COMMANDS = (  # files of handgrad/commands, in the order of --help
     "verify",
     "check",
     "compare",
+    "doctor",
     "train",
     "predict",
     "lectures",

@@ -12,6 +12,7 @@ from manual.network import Network, Stage, StageGrads, mlp
 from manual.neuron import Neuron, backprop, evaluate
 from manual.optimizers.adam import Adam, AdamState, AdamW
 from manual.optimizers.sgd import SGD, SGDState, sgd
+from manual.presets import PRESETS, Preset, preset
 from manual.training.fit import fit
 from manual.training.state import NonFiniteLossError, Training
 from manual.types import Array, Grads, Layer, Loss, NotDifferentiableError, Params
@@ -19,6 +20,7 @@ from manual.types import Array, Grads, Layer, Loss, NotDifferentiableError, Para
 __all__ = [
     "ACTIVATIONS",
     "INITIALS",
+    "PRESETS",
     "SGD",
     "Adam",
     "AdamState",
@@ -33,6 +35,7 @@ __all__ = [
     "NotDifferentiableError",
     "Params",
     "Pass",
+    "Preset",
     "Running",
     "SGDState",
     "Stage",
@@ -47,6 +50,7 @@ __all__ = [
     "mlp",
     "output_names",
     "param_names",
+    "preset",
     "sgd",
 ]
 __all__ += layers.__all__

@@ -15,20 +15,18 @@ import numpy as np
 
 from handgrad.commands.arguments import add_html
 from handgrad.commands.train_checks import check_files, check_options, check_room
+from handgrad.commands.training_arguments import add_training
 from handgrad.experiment import distributed, plots
 from handgrad.experiment import log as training_log
 from handgrad.experiment.backends import ARRAYS, DEVICES, SIDES, Backend, be_deterministic, choose_backend, fit
 from handgrad.experiment.datasets import Data
 from handgrad.experiment.distributed import Ranks
 from handgrad.experiment.pages import show_training
-from handgrad.experiment.plan import BATCH, HIDDEN, OPTIMIZERS, VALIDATION, Plan, begin, evaluate, resume_from
-from handgrad.experiment.text import Line, describe_options, describe_result, table
+from handgrad.experiment.plan import VALIDATION, Plan, begin, evaluate, resume_from
+from handgrad.experiment.text import Line, describe_options, describe_preset, describe_result, table
 from handgrad.report.console import count_of, describe_error, print_lines, wide_console, write_page
-from handgrad.suite.run import DTYPES
 from manual import NonFiniteLossError, Training, loss_and_gradients
 from manual.files.checkpoint import save
-from manual.layers.activations import DIFFERENTIABLE
-from manual.losses import NAMED_LOSSES
 from manual.training.batches import split
 from manual.training.plan import convert_arrays
 
@@ -45,23 +43,9 @@ def add_parser(commands: Any) -> None:
         "for 30 epochs, to a validation accuracy of 97 % or more. In several processes: torchrun "
         "--nproc-per-node 2 -m handgrad train.",
     )
+    add_training(command)
     option = command.add_argument
-    option("--data", metavar="digits|PATH", help="digits (bundled), an .npz, .csv, .tsv file, a text (.txt, "
-           ".text, .md), or MNIST's idx")  # fmt: skip
-    option(
-        "--layers", metavar="N,N,...", help=f"sizes, inputs first, classes last ({'-'.join(map(str, HIDDEN))} between)"
-    )
-    option("--activation", choices=DIFFERENTIABLE, metavar="NAME", help=f"{', '.join(DIFFERENTIABLE)} (relu)")
-    option("--loss", choices=tuple(NAMED_LOSSES), metavar="NAME",
-           help=f"{', '.join(NAMED_LOSSES)} (what fits the data); mse fits a table's numbers, also whole ones, "
-           "which are classes otherwise")  # fmt: skip
-    option("--optimizer", choices=tuple(OPTIMIZERS), metavar="NAME", help=f"{', '.join(OPTIMIZERS)} (adamw)")
-    option("--lr", type=float, help=f"learning rate ({', '.join(f'{k} {v.lr:g}' for k, v in OPTIMIZERS.items())})")
-    option("--clip-norm", type=float, metavar="X", help="longer gradients are scaled down to this norm (not clipped)")
     option("--epochs", type=int, metavar="N", help="counted from the beginning, also when resumed (30)")
-    option("--batch-size", type=int, metavar="N", help=f"samples in a batch, of all processes together ({BATCH})")
-    option("--seed", type=int, help="of the weights, the batches and the choice of validation samples (0)")
-    option("--dtype", choices=DTYPES, metavar="NAME", help="float32 or float64 (float32)")
     each = "manual (arrays alone), hand (torch with hand-derived gradients), autograd (torch alone)"
     option("--side", choices=SIDES, metavar="NAME", help=f"{each} (manual; in several processes hand)")
     option("--array", choices=ARRAYS, metavar="NAME", help="library of the manual side: numpy, torch, jax (numpy)")
@@ -120,7 +104,7 @@ def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
     options, console, ranks = plan.options, wide_console(), backend.ranks
     console.quiet = ranks.rank > 0  # rank 0 alone prints and writes
     samples, held_back = (part.rows for part in split(plan.x, plan.target, VALIDATION, options.seed))
-    print_lines(console, plan.title, describe_options(options, str(backend), ranks.world))
+    print_lines(console, plan.title, describe_options(options, str(backend), ranks.world), *describe_preset(plan))
     line, start = Line(plan, len(samples), show=ranks.rank == 0), perf_counter()
     with line, stop_on_sigterm():
         latest, problem, lost = attempt(plan, backend, make_writers(args, plan) if ranks.rank == 0 else [], line)
@@ -165,7 +149,7 @@ def write_pictures(
 
 def conclude(plan: Plan, latest: Training, held_back: int, seconds: float) -> str:
     """What a whole training reached."""
-    reached = describe_result(latest.history[-1], held_back, plan.form, plan.options.data)
+    reached = describe_result(latest.history[-1], held_back, plan.form, plan.options)
     epochs = count_of(latest.epoch, "epoch")
     if plan.resume is not None and plan.resume.step == latest.step:
         return f"{reached}; nothing was left to do after {epochs}, give more by --epochs"

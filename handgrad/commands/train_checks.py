@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from handgrad.commands.training_arguments import read_options
 from handgrad.experiment import plots
 from handgrad.experiment.distributed import Ranks
 from handgrad.experiment.plan import Plan
@@ -14,22 +15,7 @@ from manual.training.plan import begin
 
 def check_options(args: argparse.Namespace, side: str, ranks: Ranks) -> dict[str, Any]:
     """The options of a plan that were given, None for the others. ValueError for what is not possible."""
-    sizes = None
-    if args.layers is not None:
-        try:
-            sizes = tuple(int(size) for size in args.layers.split(","))
-        except ValueError:
-            sizes = ()
-        if len(sizes) < 2 or min(sizes) < 1:
-            raise ValueError(f"--layers is {args.layers!r}, expected sizes such as 64,32,10")
-    for name, least in {"epochs": 1, "batch_size": 1, "seed": 0}.items():
-        value = getattr(args, name)
-        if value is not None and value < least:
-            raise ValueError(f"--{name.replace('_', '-')} is {value}, expected {least} or more")
-    for name in ("lr", "clip_norm"):
-        value = getattr(args, name)
-        if value is not None and not 0 < value < float("inf"):
-            raise ValueError(f"--{name.replace('_', '-')} is {value:g}, expected a positive number")
+    given = read_options(args)
     if args.array is not None and side != "manual":
         raise ValueError(f"--array is {args.array}, but --side {side} runs on torch; leave --array out")
     if side == "manual" and ranks.world > 1:
@@ -38,8 +24,7 @@ def check_options(args: argparse.Namespace, side: str, ranks: Ranks) -> dict[str
         )
     if args.resume and args.checkpoint is None:
         raise ValueError("--resume needs --checkpoint FILE, the file to go on from")
-    names = ("data", "activation", "loss", "optimizer", "lr", "epochs", "batch_size", "seed", "dtype", "clip_norm")
-    return {"layers": sizes} | {name: getattr(args, name) for name in names}
+    return given
 
 
 def check_files(args: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ import torch_ref
 from handgrad.experiment import distributed
 from handgrad.experiment.distributed import Ranks
 from handgrad.experiment.plan import VALIDATION, Plan
-from manual import Training
+from manual import Training, preset
 from manual.training.plan import convert_arrays
 from torch_ref.training.fit import empty_on
 
@@ -57,6 +57,7 @@ def fit(
 ) -> Training:
     """The Training after all its epochs, or so far where Ctrl-C ended it. Raises what `manual.fit` raises."""
     options = plan.options
+    own = {} if options.preset is None else preset(options.preset).settings
     how: dict[str, Any] = {
         "epochs": options.epochs,
         "batch_size": options.batch_size,
@@ -68,6 +69,7 @@ def fit(
         "on_step": on_step,
         "resume": plan.resume,
     }
+    how = own | how  # the batch size is one of the options
     with use_one_thread(backend.device == "cpu" and has_small_products(plan)):
         if backend.side == "manual":
             return fit_manual(plan, backend, how)

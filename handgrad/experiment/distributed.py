@@ -91,20 +91,28 @@ def fit(
     clip_norm: float | None = None,
     callbacks: Sequence[Callable[[Training], Any]] = (),
     on_step: Callable[[float, int], Any] | None = None,
+    shuffle: bool = True,
+    alpha: float = 0.0,
+    train_biases: bool = True,
     resume: Training | None = None,
 ) -> Training:
     """torch_ref.fit in every process of the group that is connected, with the same arguments in each.
 
     batch_size counts all processes' samples together. callbacks and on_step may differ: usually rank 0 alone has some.
     Ctrl-C in any process ends all of them after the same step. Raises what torch_ref.fit raises; ValueError for a
-    network with batch norm, whose statistics would be those of a share, and for class weights in a mean; RuntimeError
-    where another process is lost.
+    network with batch norm, whose statistics would be those of a share, for class weights in a mean, and for a penalty;
+    RuntimeError where another process is lost.
     """
     check_shares(network, loss)
-    settings = Settings(epochs, batch_size, seed, validation, metrics, None, None, clip_norm, callbacks, on_step)
+    if alpha:
+        raise ValueError(f"alpha: is {alpha:g}, a penalty, which several processes do not have; use one process")
+    settings = Settings(
+        epochs, batch_size, seed, validation, metrics, None, None, clip_norm, callbacks, on_step,
+        shuffle, alpha, train_biases,
+    )  # fmt: skip
     here = convert_arrays(tuple(params), empty_on(device))
     task = make_plan(network, here, *move_batch(x, target, empty_on(device)), loss, optimizer, settings, resume)
-    return train(Shared(network, loss, optimizer, side, task), task)
+    return train(Shared(network, loss, optimizer, side, task, train_biases=train_biases), task)
 
 
 def check_shares(network: Network, loss: Loss) -> None:
@@ -137,9 +145,18 @@ def share(N: int, rank: int, world: int) -> tuple[list[int], int]:
 class Shared(Module):
     """The torch side of the loop, on a share of each batch; gradients and loss are those of the whole batch."""
 
-    def __init__(self, network: Network, loss: Loss, optimizer: Any, side: str, task: TrainingPlan) -> None:
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        optimizer: Any,
+        side: str,
+        task: TrainingPlan,
+        *,
+        train_biases: bool = True,
+    ) -> None:
         like = next(a for layer in task.start.params for a in layer.values())
-        super().__init__(network, loss, optimizer, side, task.start, like)
+        super().__init__(network, loss, optimizer, side, task.start, like, train_biases=train_biases)
         self.rank, self.world, self.sums = dist.get_rank(), dist.get_world_size(), task.loss_sums
         self.parallel = DistributedDataParallel(self.module, device_ids=[like.device] if like.is_cuda else None)
         self.wish = Wish()

@@ -11,7 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.experiment.datasets import Data, Form, load
-from manual import SGD, Adam, AdamW, Loss, Network, Params, Running, Training, mlp
+from manual import (
+    SGD,
+    Adam,
+    AdamW,
+    Loss,
+    Network,
+    Params,
+    Preset,
+    Running,
+    SoftmaxCrossEntropy,
+    Training,
+    mlp,
+    preset,
+)
 from manual.files.checkpoint import Checkpoint, CheckpointError
 from manual.files.checkpoint import load as load_checkpoint
 from manual.losses import NAMED_LOSSES
@@ -41,6 +54,7 @@ class Options(NamedTuple):
     seed: int
     dtype: str
     clip_norm: float | None = None
+    preset: str | None = None
 
 
 class Plan(NamedTuple):
@@ -59,7 +73,7 @@ class Plan(NamedTuple):
 
     @property
     def loss(self) -> Loss:
-        return NAMED_LOSSES[self.options.loss]
+        return loss_of(self.options, self.form)
 
     @property
     def extra(self) -> dict[str, str]:
@@ -88,7 +102,8 @@ def begin(given: Mapping[str, Any]) -> Plan:
     source = locate("digits" if given["data"] is None else given["data"])
     data = load(source, fit=given["loss"] == "mse")
     n_in, n_out, classes = data.form.n_in, data.form.n_out, data.classes is not None
-    loss, sizes = given["loss"] or ("cross_entropy" if classes else "mse"), given["layers"] or (n_in, *HIDDEN, n_out)
+    own = None if given["preset"] is None else preset(given["preset"])
+    loss, sizes = choose_loss(own, given["loss"], classes=classes), given["layers"] or (n_in, *HIDDEN, n_out)
     if loss == "cross_entropy" and not classes:
         raise ValueError("--loss is cross_entropy, but the data have numbers to be fitted and no classes; use mse")
     if sizes[0] != n_in or sizes[-1] != n_out:
@@ -96,24 +111,33 @@ def begin(given: Mapping[str, Any]) -> Plan:
         example = format_option((n_in, *(sizes[1:-1] or HIDDEN), n_out))
         expected = f"{n_in} (inputs) first and {n_out} ({what}) last, such as {example}"
         raise ValueError(f"--layers is {format_option(sizes)}, expected {expected}")
-    optimizer = given["optimizer"] or "adamw"
+    optimizer = given["optimizer"] or ("adamw" if own is None else type(own.optimizer).__name__.lower())
+    lr = OPTIMIZERS[optimizer].lr if own is None or given["optimizer"] else own.optimizer.lr
     options = Options(
         data=source,
         layers=tuple(sizes),
-        activation=given["activation"] or "relu",
+        activation=given["activation"] or ("relu" if own is None else own.hidden),
         loss=loss,
         optimizer=optimizer,
-        lr=given["lr"] or OPTIMIZERS[optimizer].lr,
+        lr=given["lr"] or lr,
         epochs=given["epochs"] or 30,
-        batch_size=given["batch_size"] or BATCH,
+        batch_size=given["batch_size"] or (BATCH if own is None else own.batch_size),
         seed=given["seed"] or 0,
         dtype=given["dtype"] or "float32",
         clip_norm=given["clip_norm"],
+        preset=given["preset"],
     )
+    return make_plan(options, data, *build(options, own, classes=classes), OPTIMIZERS[optimizer])
+
+
+def build(options: Options, own: Preset | None, *, classes: bool) -> tuple[Network, tuple[Params, ...]]:
+    """The network and its initial parameters."""
+    if own is not None:
+        how: dict[str, Any] = {"hidden": options.activation, "classes": classes, "dtype": options.dtype}
+        return own.build(options.layers, options.seed, **how)
     network = mlp(options.layers, options.activation)
     weights = "xavier_uniform" if options.activation in SATURATING else "he_uniform"
-    params = network.init(options.seed, weights, dtype=options.dtype)
-    return make_plan(options, data, network, params, OPTIMIZERS[optimizer])
+    return network, network.init(options.seed, weights, dtype=options.dtype)
 
 
 def resume_from(path: str | Path, given: Mapping[str, Any]) -> Plan:
@@ -146,7 +170,7 @@ def resume_from(path: str | Path, given: Mapping[str, Any]) -> Plan:
 
 def make_plan(options: Options, data: Data, network: Network, params: tuple[Params, ...], optimizer: Any) -> Plan:
     """The plan with the data in its dtype; they are not kept in another."""
-    target = target_for(options.loss, data.form, data.target, options.dtype)
+    target = target_for(options, data.form, data.target, options.dtype)
     x, own = data.x.astype(options.dtype, copy=False), replace(optimizer, lr=options.lr)
     return Plan(options, data.form, data.title, digest(data), x, target, network, params, own)
 
@@ -171,13 +195,31 @@ def evaluate(
     return np.concatenate(parts)
 
 
-def target_for(loss: str, form: Form, target: NDArray[Any] | None, dtype: str) -> NDArray[Any]:
+def choose_loss(own: Preset | None, given: str | None, *, classes: bool) -> str:
+    """The loss by its name. ValueError where a preset and an option both say it."""
+    if own is None:
+        return given or ("cross_entropy" if classes else "mse")
+    if given is not None:
+        raise ValueError(f"--loss is {given}, but --preset {own.name} says the loss; leave one of them out")
+    return "cross_entropy" if isinstance(own.head(classes=classes).loss, SoftmaxCrossEntropy) else "mse"
+
+
+def loss_of(options: Options, form: Form) -> Loss:
+    """The loss; a preset has its own scale."""
+    if options.preset is None:
+        return NAMED_LOSSES[options.loss]
+    return preset(options.preset).head(classes=form.classes is not None).loss
+
+
+def target_for(options: Options, form: Form, target: NDArray[Any] | None, dtype: str) -> NDArray[Any]:
     """The targets as the loss takes them: class indices, one-hot rows, or numbers. ValueError where there are none."""
     if target is None:
         raise ValueError("--data: has no targets, expected a label in every row")
-    if loss == "cross_entropy":
+    if options.loss == "cross_entropy":
         return target
-    return (target if form.classes is None else np.eye(form.n_out)[target]).astype(dtype)
+    low, high = (0, 1) if options.preset is None else preset(options.preset).targets
+    one_hot = target if form.classes is None else low + (high - low) * np.eye(form.n_out)[target]
+    return one_hot.astype(dtype)
 
 
 def digest(data: Data) -> str:

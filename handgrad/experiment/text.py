@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from time import perf_counter
 from types import TracebackType
@@ -11,8 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from handgrad.experiment.datasets import Form
-from handgrad.experiment.plan import Options, Plan
+from handgrad.experiment.plan import OPTIMIZERS, Options, Plan
 from handgrad.report.console import wide_console
+from manual import preset
 from manual.training.state import Record
 
 ROWS = 12  # epochs in the table
@@ -90,6 +92,17 @@ def describe_options(options: Options, where: str, processes: int) -> str:
     )
 
 
+def describe_preset(plan: Plan) -> list[str]:
+    """What the preset stands for, a line each; of what options say besides, what is done."""
+    name, options = plan.options.preset, plan.options
+    if name is None:
+        return []
+    steps = replace(OPTIMIZERS[options.optimizer], lr=options.lr)
+    own = replace(preset(name), hidden=options.activation, optimizer=steps, batch_size=options.batch_size)
+    lines = own.lines(classes=plan.form.classes is not None)
+    return [f"--preset {name} stands for", *(f"  {line}" for line in lines)]
+
+
 def table(history: Sequence[Record]) -> Table:
     """A line an epoch; of many epochs some, the first and the last among them."""
     found = [key for key in COLUMNS if any(key in record for record in history)]
@@ -115,17 +128,20 @@ def cell(key: str, value: Any) -> str:
     return f"{value}" if key == "epoch" else f"{value:.4g}"
 
 
-def describe_result(record: Record, held_back: int, form: Form, source: str) -> str:
+def describe_result(record: Record, held_back: int, form: Form, options: Options) -> str:
     """The number reached on the validation samples, in words.
 
     >>> from handgrad.experiment.datasets import load
-    >>> describe_result({"val_accuracy": 0.975, "val_loss": 0.1}, 200, load("digits").form, "digits")
+    >>> form, options = load("digits").form, Options("digits", (64, 10), "relu", "mse", "sgd", 0.1, 1, 16, 0, "float32")
+    >>> describe_result({"val_accuracy": 0.975, "val_loss": 0.1}, 200, form, options)
     'validation accuracy 97.50 % (195 of 200 digits)'
     """
-    things = "digits" if source == "digits" else "next letters" if form.context else "samples"
+    things = "digits" if options.data == "digits" else "next letters" if form.context else "samples"
     if "val_accuracy" in record:
         right = round(record["val_accuracy"] * held_back)
         return f"validation accuracy {100 * record['val_accuracy']:.2f} % ({right} of {held_back} {things})"
+    if options.preset is not None:  # which may not have the mean for its loss
+        return f"validation loss {record['val_loss']:.4g} on {held_back} {things}"
     scaling = form.target_scaling
     root = f"{record['val_loss'] ** 0.5:.4g} standard deviations"
     if scaling is not None and len(scaling.scale) == 1:

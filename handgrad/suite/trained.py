@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from handgrad.experiment.datasets import load
-from handgrad.experiment.plan import locate, read_checkpoint, target_for
+from handgrad.experiment.plan import locate, loss_of, read_checkpoint, target_for
 from handgrad.report.report import Report
 from handgrad.subjects.network.verify import verify
 from handgrad.suite.run import BATCH, SuiteResult
-from manual.losses import NAMED_LOSSES
 from manual.training.batches import masks
 
 
@@ -41,8 +40,8 @@ def judge_checkpoint(
         for dtype in dtypes:
             params = [{name: array.astype(dtype) for name, array in layer.items()} for layer in training.params]
             x = data.x[rows].astype(dtype)
-            target = target_for(options.loss, form, data.target, dtype)[rows]
-            states, loss = masks(network, x, seed, 0), NAMED_LOSSES[options.loss]
+            target = target_for(options, form, data.target, dtype)[rows]
+            states, loss = masks(network, x, seed, 0), loss_of(options, form)
             name = f"{Path(path).name}, {dtype}, step {training.step}"
             asked = 0 if any(report.culprit for report in reports) else mend  # it is the same layer again
             report = verify(

@@ -15,8 +15,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from manual.lent import borrow
 from manual.network import Network
-from manual.sklearn.fit import Penalised, Watch, as_params, perceptron, print_epoch
+from manual.sklearn.fit import Watch, as_params, perceptron, print_epoch
 from manual.sklearn.parameters import check_parameters, hidden_layers, optimizer
+from manual.training.fit import Hand
 from manual.training.loop import train
 from manual.training.metrics import Metric
 from manual.training.plan import make_plan
@@ -152,7 +153,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
             state = self._optimizer_state
         start = Training(params, (None,) * len(params), state, (), 0, 0, self._seed)
         plan = make_plan(network, params, x, target, loss, descent, settings, start)
-        training = train(Penalised(network, loss, descent, plan.start, self.alpha), plan)
+        training = train(Hand(network, loss, descent, plan.start, alpha=self.alpha), plan)
         self._keep(network, training, watch, [] if not go_on else self.loss_curve_)
         self.t_ = (self.t_ if go_on else 0) + self.n_iter_ * len(x)  # samples seen
         if training.epoch < epochs and not watch.ended:

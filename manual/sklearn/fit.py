@@ -1,33 +1,13 @@
-"""How scikit-learn's training differs from manual/training/fit.py: the penalty, and when it ends."""
+"""How scikit-learn's training differs from manual/training/fit.py: when it ends, and how it keeps weights."""
 
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Any
 
 from manual.layers.dropout import Dropout
 from manual.layers.linear import Linear
 from manual.network import Network
-from manual.training.fit import Hand
 from manual.training.state import Training
-from manual.types import Array, Grads, Layer, Loss, Params
-
-
-class Penalised(Hand):
-    """The hand-derived side with the penalty alpha / (2 N) sum W^2, N the samples of the batch; biases go free."""
-
-    def __init__(self, network: Network, loss: Loss, optimizer: Any, start: Training, alpha: float) -> None:
-        super().__init__(network, loss, optimizer, start)
-        self.alpha = float(alpha)
-
-    def gradients(self, x: Array, target: Array, states: Sequence[Any] | None) -> tuple[float, Sequence[Grads]]:
-        E, dparams = super().gradients(x, target, states)
-        strength = self.alpha / x.shape[0]
-        # forward: E = loss + strength / 2 sum W^2
-        # so:      dW = dloss/dW + strength W
-        E += strength / 2 * sum(float((p["W"] * p["W"]).sum()) for p in self.params if p)
-        return E, tuple(
-            d | {"dW": d["dW"] + strength * p["W"]} if p else d for p, d in zip(self.params, dparams, strict=True)
-        )
+from manual.types import Array, Layer, Params
 
 
 class Watch:

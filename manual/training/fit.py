@@ -33,6 +33,9 @@ def fit(
     clip_norm: float | None = None,
     callbacks: Sequence[Callback] = (),
     on_step: Callable[[float, int], Any] | None = None,
+    shuffle: bool = True,
+    alpha: float = 0.0,
+    train_biases: bool = True,
     resume: Training | None = None,
 ) -> Training:
     """Minibatch gradient descent: params <- optimizer(params, dE/dparams), batch after batch, epoch after epoch.
@@ -48,6 +51,9 @@ def fit(
     clip_norm    longer gradients are scaled down to this norm, taken over all parameters
     callbacks    called with the Training after every epoch, and at the end if that is another; True ends the training
     on_step      called with the loss and the number of steps made, after every step
+    shuffle      a new order of the samples in every epoch; False: the same one, without validation as they stand
+    alpha        the penalty alpha / (2 N) sum W^2 is added to the loss of a batch of N; biases go free
+    train_biases False: b stays what it is
     resume       a Training to go on from: bit for bit what would have come without the pause, on the same side
 
     Ctrl-C ends the training after the step it falls into; the Training returned can be resumed. Raises ValueError and
@@ -62,17 +68,28 @@ def fit(
     (200, True, True)
     """
     settings = Settings(
-        epochs, batch_size, seed, validation, metrics, schedule, patience, clip_norm, callbacks, on_step
-    )
+        epochs, batch_size, seed, validation, metrics, schedule, patience, clip_norm, callbacks, on_step,
+        shuffle, alpha, train_biases,
+    )  # fmt: skip
     plan = make_plan(network, params, x, target, loss, optimizer, settings, resume)
-    return train(Hand(network, loss, optimizer, plan.start), plan)
+    return train(Hand(network, loss, optimizer, plan.start, alpha=alpha, train_biases=train_biases), plan)
 
 
 class Hand:
     """The hand-derived side of the loop, on the array library of the parameters."""
 
-    def __init__(self, network: Network, loss: Loss, optimizer: Any, start: Training) -> None:
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        optimizer: Any,
+        start: Training,
+        *,
+        alpha: float = 0.0,
+        train_biases: bool = True,
+    ) -> None:
         self.network, self.function, self.optimizer = network, loss, optimizer
+        self.alpha, self.train_biases = float(alpha), train_biases
         self.params, self.running, self.state = start.params, start.running, start.optimizer_state
         self.next_running = start.running  # the running statistics after the batch of the last gradients
 
@@ -82,11 +99,18 @@ class Hand:
         dy = self.function.backward(cache, 1.0)
         _, dparams = self.network.backward(self.params, trace, dy, need_dx=False)
         self.next_running = update_running(self.network, self.running, trace)
+        if self.alpha:
+            return penalise(float(E), dparams, self.params, self.alpha / x.shape[0])
         return float(E), dparams
 
     def step(self, dparams: Sequence[Grads], lr: float) -> None:
         optimizer = self.optimizer if lr == self.optimizer.lr else replace(self.optimizer, lr=lr)
-        self.params, self.state = optimizer.step(self.params, dparams, self.state)
+        before = self.params
+        self.params, self.state = optimizer.step(before, dparams, self.state)
+        if not self.train_biases:
+            self.params = tuple(
+                p | {"b": old["b"]} if "b" in old else p for p, old in zip(self.params, before, strict=True)
+            )
         self.running = self.next_running
 
     def output(self, x: Array) -> Array:
@@ -97,6 +121,23 @@ class Hand:
 
     def arrays(self) -> tuple[tuple[Params, ...], tuple[Running | None, ...], Any]:
         return self.params, self.running, self.state
+
+
+def penalise(
+    E: float, dparams: Sequence[Grads], params: Sequence[Params], strength: float
+) -> tuple[float, tuple[Grads, ...]]:
+    """The loss with the penalty strength / 2 sum W^2, and its gradients.
+
+    >>> import numpy as np
+    >>> penalise(1.0, [{"dW": 0.5}], [{"W": np.array(2.0)}], 0.1)
+    (1.2, ({'dW': np.float64(0.7)},))
+    """
+    # forward: E = loss + strength / 2 sum W^2
+    # so:      dW = dloss/dW + strength W
+    E += strength / 2 * sum(float((p["W"] * p["W"]).sum()) for p in params if "W" in p)
+    return E, tuple(
+        d | {"dW": d["dW"] + strength * p["W"]} if "W" in p else d for p, d in zip(params, dparams, strict=True)
+    )
 
 
 def update_running(

@@ -92,7 +92,8 @@ def begin(plan: TrainingPlan) -> Progress:
 
 def train_epoch(side: Side, plan: TrainingPlan, done: Progress, asked: Sequence[int]) -> bool:
     """Make the steps that are left of an epoch. False where Ctrl-C was `asked` for and ends it in the middle."""
-    size, order = plan.settings.batch_size, shuffle(plan.samples.rows, plan.start.seed, done.epoch)
+    size, rows = plan.settings.batch_size, plan.samples.rows
+    order = shuffle(rows, plan.start.seed, done.epoch) if plan.settings.shuffle else rows
     for k in range(done.step % plan.batches, plan.batches):
         train_batch(side, plan, done, *plan.samples.take(order[k * size : (k + 1) * size]))
         if asked:

@@ -29,6 +29,9 @@ class Settings:
     clip_norm: float | None
     callbacks: Sequence[Callback]
     on_step: Callable[[float, int], Any] | None
+    shuffle: bool = True
+    alpha: float = 0.0
+    train_biases: bool = True
 
     def __post_init__(self) -> None:
         self._whole("epochs", 1)
@@ -49,6 +52,12 @@ class Settings:
             raise ValueError(f"clip_norm: is {c!r}, expected a positive number, or None for no clipping")
         if callable(self.callbacks) or not all(callable(f) for f in self.callbacks):
             raise TypeError(f"callbacks: got {self.callbacks!r}, expected a sequence of functions of a Training")
+        a = self.alpha
+        if not (isinstance(a, int | float | np.number) and isfinite(a) and a >= 0):
+            raise ValueError(f"alpha: is {a!r}, expected a finite number, 0 or more")
+        for name in ("shuffle", "train_biases"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name}: is {getattr(self, name)!r}, expected True or False")
         for name in ("schedule", "on_step"):
             if not (getattr(self, name) is None or callable(getattr(self, name))):
                 raise TypeError(f"{name}: got {getattr(self, name)!r}, expected a function or None")

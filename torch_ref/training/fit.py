@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import torch
+from torch import nn
 
 from manual import Array, Grads, Loss, Network, Params, Running
 from manual.checks import check_params
@@ -44,6 +45,9 @@ def fit(
     clip_norm: float | None = None,
     callbacks: Sequence[Callback] = (),
     on_step: Callable[[float, int], Any] | None = None,
+    shuffle: bool = True,
+    alpha: float = 0.0,
+    train_biases: bool = True,
     resume: Training | None = None,
 ) -> Training:
     """manual.fit with a torch module and torch's optimizer, on any device; all other arguments are described there.
@@ -61,8 +65,9 @@ def fit(
     (True, True)
     """
     settings = Settings(
-        epochs, batch_size, seed, validation, metrics, schedule, patience, clip_norm, callbacks, on_step
-    )
+        epochs, batch_size, seed, validation, metrics, schedule, patience, clip_norm, callbacks, on_step,
+        shuffle, alpha, train_biases,
+    )  # fmt: skip
     if side not in ("hand", "autograd"):
         raise ValueError(f"side: is {side!r}, expected 'hand' or 'autograd'; for NumPy there is manual.fit")
     place = empty_on(device)
@@ -75,21 +80,36 @@ def fit(
     here = convert_arrays(tuple(params), place)
     plan = make_plan(network, here, *move_batch(x, target, place), loss, optimizer, settings, resume)
     like = place if isinstance(like, torch.Tensor) else like
-    module = Module(network, loss, optimizer, side, plan.start, like)
+    module = Module(network, loss, optimizer, side, plan.start, like, alpha=alpha, train_biases=train_biases)
     return train(module, plan._replace(start=convert_arrays(plan.start, like)))
 
 
 class Module:
     """The torch side of the loop."""
 
-    def __init__(self, network: Network, loss: Loss, optimizer: Any, side: str, start: Training, like: Array) -> None:
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        optimizer: Any,
+        side: str,
+        start: Training,
+        like: Array,
+        *,
+        alpha: float = 0.0,
+        train_biases: bool = True,
+    ) -> None:
         self.network, self.like, self.start, self.made = network, like, start, 0
+        self.alpha = float(alpha)
         kept = to_torch(network, start.params, start.running)
         first = next(iter(kept.values()))
         self.E = HandModule(loss) if side == "hand" else twin(loss)
         self.module = HandModule(network, loss) if side == "hand" else twin(network)
         self.module.to(device=first.device, dtype=first.dtype).load_state_dict(kept)
         self.parameters = dict(self.module.named_parameters())
+        linear = [m for m in self.module.modules() if isinstance(m, nn.Linear)]
+        self.weights = [m.weight for m in linear] if alpha else []
+        self.frozen = [m.bias for m in linear if m.bias is not None] if not train_biases else []
         self.statistics = {n: b for n, b in self.module.named_buffers() if ".running_" in n}
         self.before: dict[str, torch.Tensor] = {}  # the statistics, while a batch has moved them without a step
         self.optimizer = torch_optimizer(optimizer, self.module)
@@ -103,6 +123,8 @@ class Module:
                 E = self.module(x, target, states)
             else:
                 E = self.E(self.module(x, states), target)
+            if self.weights:
+                E = E + self.alpha / (2 * len(x)) * torch.stack([(W * W).sum() for W in self.weights]).sum()
             E.backward()
         return E.item(), ({"d" + name: p.grad for name, p in self.parameters.items()},)
 
@@ -111,7 +133,11 @@ class Module:
             parameter.grad = dparams[0]["d" + name]
         for group in self.optimizer.param_groups:
             group["lr"] = lr
+        before = [b.detach().clone() for b in self.frozen]
         self.optimizer.step()
+        with torch.no_grad():
+            for b, value in zip(self.frozen, before, strict=True):
+                b.copy_(value)
         self.before, self.made = {}, self.made + 1
 
     def output(self, x: torch.Tensor) -> torch.Tensor:

@@ -27,6 +27,7 @@ COMMANDS = {
     "lectures": (["lectures", "scikit_learn"], 0),
     "lectures --errata": (["lectures", "selker", "--errata"], 0),
     "train": (["train", "--layers", "64,10", "--epochs", "2"], 0),
+    "doctor": (["doctor", "--layers", "64,20,10", "--lr", "1e-7"], 1),
 }
 HAS = {
     "verify": ("All networks", "tanh, mse", "CERTIFIED"),
@@ -37,6 +38,7 @@ HAS = {
     "lectures": ("K-S1", "K-S2", "as printed"),
     "lectures --errata": ("S-E1", "refuted"),
     "train": ("validation accuracy", "<polyline", "By epoch"),
+    "doctor": ("WRONG", "Check by check", "Raise the learning rate 1e-07", "<polyline", "<circle", "norm of dW"),
 }
 
 
@@ -58,7 +60,7 @@ def test_the_page_says_what_was_found(name: str) -> None:
         assert words in text
 
 
-@pytest.mark.parametrize("name", ["verify", "check", "compare", "lectures", "train"])
+@pytest.mark.parametrize("name", ["verify", "check", "compare", "lectures", "train", "doctor"])
 def test_a_file_that_cannot_be_written_is_told_before_the_work(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([*COMMANDS[name][0], "--html", "no/such/folder.html"])

@@ -21,6 +21,7 @@ from handgrad.commands import train as command
 from handgrad.experiment import text
 from handgrad.experiment.plan import Options, begin, read_checkpoint, resume_from
 from handgrad.experiment.text import Line
+from manual import HalfSquaredError, fit
 from manual.files import atomic_write as atomic
 from manual.files.serialise import flatten
 
@@ -455,3 +456,40 @@ def test_what_is_not_installed_is_named(
             run(*arguments.split())
         assert stop.value.code == 2
         assert says in capsys.readouterr().err
+
+
+def test_a_preset_is_written_out_and_gives_way_to_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, log = tmp_path / "it.safetensors", tmp_path / "log.jsonl"
+    given = ["--layers", "64,5,10", "--epochs", 1, "--lr", 0.5, "--checkpoint", file]
+    assert run("--preset", "playground", *given) == 0
+    out = capsys.readouterr().out
+    assert "--preset playground stands for\n  weights: uniform in [-0.5, 0.5)\n  biases: 0.1, trained\n" in out
+    assert "  loss: 1/2 sum (y - t)^2 / N, of a class t = 1, of the others -1\n  step: sgd, learning rate 0.5\n" in out
+    found = read_checkpoint(file)
+    assert found.checkpoint.loss == HalfSquaredError("batch mean")
+    assert (found.options.batch_size, found.options.preset) == (10, "playground")
+    assert run("--resume", "--checkpoint", file, "--epochs", 2, "--log", log) == 0
+    whole = begin({name: None for name in Options._fields} | {"preset": "playground", "layers": (64, 5, 10), "lr": 0.5})
+    assert set(np.unique(whole.target)) == {-1, 1}
+    plain = fit(whole.network, whole.params, whole.x, whole.target, whole.loss, whole.optimizer, epochs=2,
+                batch_size=10, shuffle=False, validation=0.2)  # fmt: skip
+    assert records(log)[-1]["loss"] == pytest.approx(plain.history[-1]["loss"], rel=1e-6)
+
+
+@pytest.mark.parametrize("side", ["hand", "autograd"])
+def test_a_preset_is_the_same_on_every_side(side: str, tmp_path: Path) -> None:
+    curves = []
+    for each in ("manual", side):
+        log = tmp_path / f"{each}.jsonl"
+        given = [*SMALL, "--epochs", 2, "--preset", "sklearn", "--side", each, "--log", log]
+        assert run(*given) == 0
+        curves.append(records(log))
+    for ours, theirs in zip(*curves, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-11)
+
+
+def test_a_preset_and_a_loss_are_one_too_many(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        run("--preset", "nielsen", "--loss", "mse")
+    assert left.value.code == 2
+    assert "--loss is mse, but --preset nielsen says the loss; leave one of them out" in capsys.readouterr().err

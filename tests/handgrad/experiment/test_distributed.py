@@ -141,6 +141,12 @@ def test_batch_norm_and_weighted_means_are_refused() -> None:
         distributed.check_shares(manual.mlp([2, 2]), manual.SoftmaxCrossEntropy(class_weights=(1.0, 2.0)))
 
 
+def test_a_penalty_is_refused() -> None:
+    net, loss = manual.mlp([2, 2]), manual.MeanSquaredError()
+    with pytest.raises(ValueError, match=r"alpha: is 0.1, a penalty, which several processes do not have"):
+        distributed.fit(net, net.init(0), np.ones((4, 2)), np.ones((4, 2)), loss, manual.SGD(0.1), alpha=0.1)
+
+
 def test_torchrun(tmp_path: Path) -> None:
     """The launcher's command, two processes: the curve of the NumPy side alone; rank 0 alone prints and writes."""
     log, alone = tmp_path / "two.jsonl", tmp_path / "one.jsonl"

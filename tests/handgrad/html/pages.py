@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad import Report, Verdict, verify, verify_function, verify_update
+from handgrad import Checkup, Report, Verdict, examine, verify, verify_function, verify_update
 from handgrad.course.lecture import Erratum, Number, System
 from handgrad.course.page import show_errata, show_systems
 from handgrad.experiment.compare_pass import compare_pass
@@ -25,7 +25,7 @@ from handgrad.suite.run import SuiteResult
 from handgrad.worked.example import make_example
 from handgrad.worked.page import show_page
 from handgrad.worked.solution import solve
-from manual import Linear, Network, SoftmaxCrossEntropy, Tanh, gradients, mlp, sgd
+from manual import SGD, Linear, Network, SoftmaxCrossEntropy, Tanh, gradients, mlp, sgd
 
 NASTY = "</pre><script>throw 1</script>"
 
@@ -116,6 +116,13 @@ def worked(*, blanks: bool = False) -> Shown:
     return show_page(solve(example), blanks=blanks)
 
 
+def checkup() -> Checkup:
+    """Of a network too deep, with some of everything: red and green, curves, layers."""
+    net = mlp([5, *[6] * 9, 3], "sigmoid")
+    x = np.random.default_rng(0).normal(size=(30, 5))
+    return examine(net, net.init(0, "normal"), x, np.arange(30) % 3, SoftmaxCrossEntropy(), SGD(0.1), name=NASTY)
+
+
 PAGES: dict[str, Callable[[], Shown]] = {
     "function": lambda: function_report().shown(),
     "network": lambda: network_report(wrong=False).shown(),
@@ -130,4 +137,5 @@ PAGES: dict[str, Callable[[], Shown]] = {
     "training": training,
     "worked": worked,
     "questions": lambda: worked(blanks=True),
+    "checkup": lambda: checkup().shown(),
 }
