@@ -1,6 +1,7 @@
 """The hand-derived side compiled: by JAX many steps as one program, by torch one step."""
 
 import copy
+import warnings
 from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
@@ -27,13 +28,14 @@ class Compiled(Hand):
         if is_jax_array(self.like):
             import jax
 
+            self.counter: Any = jax.numpy.int32
             self.steps: Any = jax.jit(self.scan, static_argnames="most")
             self.forward: Any = jax.jit(lambda params, x, running: self.network.forward(params, x, running)[0])
         elif is_torch_array(self.like):
             import torch
 
             self.one = torch.compile(self.one_step, fullgraph=True, dynamic=False)
-            self.steps, self.forward = self.loop, None
+            self.steps, self.forward, self.counter = self.loop, None, torch.float64  # else a product is of float32
         else:
             raise ValueError("compile: the parameters are NumPy's arrays, which nothing compiles; use JAX or torch")
 
@@ -46,7 +48,7 @@ class Compiled(Hand):
         """
         xp = array_namespace(self.like)
         rates = xp.asarray(lrs, dtype=self.like.dtype)
-        kept = self.params, self.running, count(self.state, xp.asarray)
+        kept = self.params, self.running, count(self.state, lambda step: xp.asarray(step, dtype=self.counter))
         (self.params, self.running, state), made = self.steps(
             kept, samples.x, samples.target, xp.asarray(rows), rates, states, most=most
         )
@@ -65,7 +67,7 @@ class Compiled(Hand):
             at, lr, own = each
             new, E, norm = self.one_step(kept, x[at], target[at], own, lr, most)
             finite = jax.numpy.isfinite(E + norm)
-            return jax.tree.map(lambda a, b: jax.numpy.where(finite, a, b), new, kept), (E, norm)
+            return jax.tree.map(lambda a, b: jax.numpy.where(finite, a, b).astype(b.dtype), new, kept), (E, norm)
 
         found: tuple[Kept, tuple[Array, Array]] = jax.lax.scan(step, kept, (rows, lrs, masks))
         return found
@@ -77,7 +79,9 @@ class Compiled(Hand):
         Es: list[float] = []
         norms: list[float] = []
         for at, lr, own in zip(rows, lrs, states, strict=True):
-            new, E, norm = self.one(kept, x[at], target[at], own, lr, most)
+            with warnings.catch_warnings():  # of a cache in array_api_compat, which compiling goes through once more
+                warnings.filterwarnings("ignore", "Dynamo detected a call to a `functools.lru_cache`", UserWarning)
+                new, E, norm = self.one(kept, x[at], target[at], own, lr, most)
             Es.append(float(E))
             norms.append(float(norm))
             if not isfinite(Es[-1] + norms[-1]):

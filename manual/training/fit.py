@@ -56,7 +56,8 @@ def fit(
     alpha        the penalty alpha / (2 N) sum W^2 is added to the loss of a batch of N; biases go free
     train_biases False: b stays what it is
     compile      JAX runs some dozens of steps as one program, torch compiles a step: the same numbers, to rounding. The
-                 first step takes seconds. on_step is called, and Ctrl-C looked at, behind the steps of one program
+                 first step takes seconds. on_step is called, and Ctrl-C looked at, behind the steps of one program.
+                 ValueError for NumPy, which nothing compiles
     resume       a Training to go on from: bit for bit what would have come without the pause, on the same side
 
     Ctrl-C ends the training after the step it falls into; the Training returned can be resumed. Raises ValueError and

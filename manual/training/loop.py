@@ -126,9 +126,10 @@ def train_epoch(side: Side, plan: TrainingPlan, done: Progress, asked: Sequence[
 
 
 def blocks(batches: Sequence[Rows]) -> Iterator[Sequence[Rows]]:
-    """So many at once as one program makes; a last, smaller batch alone."""
+    """So many at once as one program makes, as often as possible equally many; a last, smaller batch alone."""
     even = [batch for batch in batches if len(batch) == len(batches[0])]
-    yield from (even[i : i + BLOCK] for i in range(0, len(even), BLOCK))
+    several = -(-len(even) // -(-len(even) // BLOCK))
+    yield from (even[i : i + several] for i in range(0, len(even), several))
     yield from ([batch] for batch in batches[len(even) :])
 
 
@@ -139,9 +140,9 @@ def train_batch(side: Side, plan: TrainingPlan, done: Progress, rows: Rows) -> N
     with np.errstate(all="ignore"):  # what overflows ends in the error below
         E, dparams = side.gradients(x, target, masks(plan.network, x, plan.start.seed, done.step))
         norm = gradient_norm(dparams)
-    check_finite(side, plan, done, rows, E, norm)
+    check_finite(side, plan, done, rows, lr, E, norm)
     side.step(clip(dparams, norm, plan.settings.clip_norm), lr)
-    note_step(plan, done, E, norm, len(rows))
+    note_step(plan, done, lr, E, norm, len(rows))
 
 
 def train_block(side: "SeveralSteps", plan: TrainingPlan, done: Progress, batches: Sequence[Rows]) -> None:
@@ -150,25 +151,25 @@ def train_block(side: "SeveralSteps", plan: TrainingPlan, done: Progress, batche
     lrs = [plan.lr * plan.settings.factor(step) for step in steps]
     states = [masks(plan.network, x, seed, step) for step in steps]
     made = side.run(plan.samples, np.stack(batches), lrs, states, plan.settings.clip_norm)
-    for rows, (E, norm) in zip(batches, made, strict=False):
-        check_finite(side, plan, done, rows, E, norm)
-        note_step(plan, done, E, norm, len(rows))
+    for rows, lr, (E, norm) in zip(batches, lrs, made, strict=False):
+        check_finite(side, plan, done, rows, lr, E, norm)
+        note_step(plan, done, lr, E, norm, len(rows))
 
 
-def check_finite(side: Side, plan: TrainingPlan, done: Progress, rows: Rows, E: float, norm: float) -> None:
+def check_finite(side: Side, plan: TrainingPlan, done: Progress, rows: Rows, lr: float, E: float, norm: float) -> None:
     """Raise NonFiniteLossError unless the loss and its gradient are finite."""
     if not isfinite(E + norm):
-        reason = likely_reason(plan.samples.take(rows)[0], plan.lr * plan.settings.factor(done.step), done.norms)
+        reason = likely_reason(plan.samples.take(rows)[0], lr, done.norms)
         raise NonFiniteLossError(done.step + 1, reason, done.training(side, plan.start.seed))
 
 
-def note_step(plan: TrainingPlan, done: Progress, E: float, norm: float, rows: int) -> None:
+def note_step(plan: TrainingPlan, done: Progress, lr: float, E: float, norm: float, rows: int) -> None:
     """Write down a step that was made on so many rows."""
     settings = plan.settings
     k = done.step % plan.batches + 1  # steps made in this epoch
     before = (k - 1) * settings.batch_size
     share = 1 / k if plan.loss_sums else rows / (before + rows)
-    lr, done.step, done.norms = plan.lr * settings.factor(done.step), done.step + 1, [*done.norms[:1], norm]
+    done.step, done.norms = done.step + 1, [*done.norms[:1], norm]
     loss, grad_norm = done.record.get("loss", 0.0), done.record.get("grad_norm", 0.0)
     done.record = {
         "epoch": done.epoch + 1,
