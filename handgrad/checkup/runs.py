@@ -15,7 +15,7 @@ from manual.losses.reduction import sums
 from manual.network import widths
 from manual.optimizers.clipping import clip, gradient_norm
 from manual.training.batches import Samples, masks, shuffle
-from manual.training.fit import Hand
+from manual.training.hand import Hand
 from manual.training.plan import TrainingPlan
 
 MEMORY = 16  # samples to be learned by heart, at most

@@ -5,6 +5,7 @@ import shlex
 import signal
 import threading
 import warnings
+from argparse import BooleanOptionalAction
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -50,6 +51,8 @@ def add_parser(commands: Any) -> None:
     option("--side", choices=SIDES, metavar="NAME", help=f"{each} (manual; in several processes hand)")
     option("--array", choices=ARRAYS, metavar="NAME", help="library of the manual side: numpy, torch, jax (numpy)")
     option("--device", choices=DEVICES, default="cpu", metavar="NAME", help="cpu, cuda, or auto: cuda if there (cpu)")
+    option("--compile", action=BooleanOptionalAction, help="one program of many steps with JAX (its default), of one "
+           "step with torch: the same curve, to rounding")  # fmt: skip
     option("--deterministic", action="store_true", help="only algorithms that give the same bits again, on a GPU too")
     option("--checkpoint", type=Path, metavar="FILE", help="written after every epoch and at the end: .safetensors")
     option("--resume", action="store_true", help="go on from --checkpoint, with the options it began with")
@@ -80,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
             args.parser.error(str(error))
         return 2
     try:
-        backend = choose_backend(side, args.array, args.device, ranks)
+        backend = choose_backend(side, args.array, args.device, ranks, args.compile)
         if args.deterministic:
             be_deterministic()
         if ranks.rank == 0:

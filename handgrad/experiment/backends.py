@@ -31,22 +31,29 @@ class Backend:
     library: str  # one of ARRAYS; torch on the sides that are not manual
     device: str  # as its library names it
     ranks: Ranks
+    compiled: bool = False
 
     def __str__(self) -> str:
-        return f"{self.side} side, {self.library} on {self.device}"
+        words = ", compiled: the first steps take seconds" if self.compiled else ""
+        return f"{self.side} side, {self.library} on {self.device}{words}"
 
 
-def choose_backend(side: str, library: str | None, device: str, ranks: Ranks) -> Backend:
+def choose_backend(side: str, library: str | None, device: str, ranks: Ranks, compiled: bool | None = None) -> Backend:
     """The backend asked for; "auto" is CUDA where there is one, and no library is NumPy on the manual side.
 
-    Raises ValueError where the device is not there or NumPy is to run on it, ModuleNotFoundError where JAX is absent.
+    compiled: None for where it is faster even in short trainings, with JAX. Raises ValueError where the device is not
+    there, for NumPy on CUDA or compiled, and for several processes compiled; ModuleNotFoundError where JAX is absent.
     """
+    if compiled and ranks.world > 1:
+        raise ValueError(f"--compile compiles what one process does, and {ranks.world} were started; leave it out")
     if side != "manual":
-        return Backend(side, "torch", find_torch_device(device, ranks), ranks)
+        return Backend(side, "torch", find_torch_device(device, ranks), ranks, bool(compiled))
     if library == "jax":
-        return Backend(side, library, find_jax_device(device), ranks)
+        return Backend(side, library, find_jax_device(device), ranks, compiled is not False)
     if library == "torch":
-        return Backend(side, library, find_torch_device(device, ranks), ranks)
+        return Backend(side, library, find_torch_device(device, ranks), ranks, bool(compiled))
+    if compiled:
+        raise ValueError("--compile: nothing compiles NumPy; use --array jax or --array torch, or --side hand")
     if device == "cuda":
         raise ValueError("--device is cuda, but NumPy has the CPU only; use --array torch, or --side hand")
     return Backend(side, "numpy", "cpu", ranks)
@@ -70,6 +77,7 @@ def fit(
         "resume": plan.resume,
     }
     how = own | how  # the batch size is one of the options
+    how |= {"compile": True} if backend.compiled else {}
     with use_one_thread(backend.device == "cpu" and has_small_products(plan)):
         if backend.side == "manual":
             return fit_manual(plan, backend, how)

@@ -14,7 +14,12 @@ def gradient_norm(dparams: Sequence[Grads]) -> float:
     >>> gradient_norm(({"dW": np.array([3.0])}, {}, {"db": np.array([4.0])}))
     5.0
     """
-    return sqrt(sum(_squares(d) for layer in dparams for d in layer.values()))
+    return sqrt(squared_norm(dparams))
+
+
+def squared_norm(dparams: Sequence[Grads]) -> Array:
+    """The sum of the squares of every entry of every gradient."""
+    return sum(_squares(d) for layer in dparams for d in layer.values())
 
 
 def clip(dparams: Sequence[Grads], norm: float, most: float | None) -> Sequence[Grads]:
@@ -24,7 +29,17 @@ def clip(dparams: Sequence[Grads], norm: float, most: float | None) -> Sequence[
     """
     if most is None or norm <= most:
         return dparams
-    scale = most / norm
+    return scaled(dparams, most / norm)
+
+
+def clip_by(dparams: Sequence[Grads], norm: Array, most: float | None) -> Sequence[Grads]:
+    """The same of a norm that is an array, inside a program that may not ask which is larger."""
+    if most is None:
+        return dparams
+    return scaled(dparams, array_namespace(norm).clip(most / norm, max=1.0))
+
+
+def scaled(dparams: Sequence[Grads], scale: Array) -> tuple[Grads, ...]:
     return tuple({name: scale * d for name, d in layer.items()} for layer in dparams)
 
 

@@ -17,7 +17,7 @@ from manual.lent import borrow
 from manual.network import Network
 from manual.sklearn.fit import Watch, as_params, perceptron, print_epoch
 from manual.sklearn.parameters import check_parameters, hidden_layers, optimizer
-from manual.training.fit import Hand
+from manual.training.hand import Hand
 from manual.training.loop import train
 from manual.training.metrics import Metric
 from manual.training.plan import make_plan

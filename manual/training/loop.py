@@ -3,12 +3,13 @@
 Both sides see the same batches, masks, learning rates and clipping, so that their curves can be laid over each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf, isfinite
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from manual.layers.batch_norm import Running
 from manual.namespace import array_namespace
@@ -20,6 +21,8 @@ from manual.training.state import NonFiniteLossError, Record, Training, likely_r
 from manual.types import Array, Grads, Params
 
 ROWS = 256  # in evaluation, at least so many rows at a time
+BLOCK = 64  # steps that are one program: Ctrl-C waits for its end, and masks are drawn for all of them before
+Rows = NDArray[np.int64]
 
 
 class Side(Protocol):
@@ -39,6 +42,20 @@ class Side(Protocol):
 
     def arrays(self) -> tuple[tuple[Params, ...], tuple[Running | None, ...], Any]:
         """Parameters, running statistics and optimizer state, which no later step changes."""
+
+
+@runtime_checkable
+class SeveralSteps(Side, Protocol):
+    """A side that makes several steps at once."""
+
+    def run(
+        self, samples: Samples, rows: Rows, lrs: Sequence[float], states: Sequence[Any], most: float | None
+    ) -> list[tuple[float, float]]:
+        """E and the gradient's norm of every step, up to the first that is not finite, which changes nothing.
+
+        rows: (K, N), those of each batch; lrs: K learning rates; states: masks or None for each of the K batches;
+        most: the norm to which longer gradients are scaled down.
+        """
 
 
 @dataclass
@@ -94,8 +111,12 @@ def train_epoch(side: Side, plan: TrainingPlan, done: Progress, asked: Sequence[
     """Make the steps that are left of an epoch. False where Ctrl-C was `asked` for and ends it in the middle."""
     size, rows = plan.settings.batch_size, plan.samples.rows
     order = shuffle(rows, plan.start.seed, done.epoch) if plan.settings.shuffle else rows
-    for k in range(done.step % plan.batches, plan.batches):
-        train_batch(side, plan, done, *plan.samples.take(order[k * size : (k + 1) * size]))
+    left = [order[k * size : (k + 1) * size] for k in range(done.step % plan.batches, plan.batches)]
+    for batches in blocks(left) if isinstance(side, SeveralSteps) else [[batch] for batch in left]:
+        if isinstance(side, SeveralSteps):
+            train_block(side, plan, done, batches)
+        else:
+            train_batch(side, plan, done, batches[0])
         if asked:
             break
     if done.step % plan.batches:
@@ -104,18 +125,49 @@ def train_epoch(side: Side, plan: TrainingPlan, done: Progress, asked: Sequence[
     return True
 
 
-def train_batch(side: Side, plan: TrainingPlan, done: Progress, x: Array, target: Array) -> None:
+def blocks(batches: Sequence[Rows]) -> Iterator[Sequence[Rows]]:
+    """So many at once as one program makes, as often as possible equally many; a last, smaller batch alone."""
+    even = [batch for batch in batches if len(batch) == len(batches[0])]
+    several = -(-len(even) // -(-len(even) // BLOCK))
+    yield from (even[i : i + several] for i in range(0, len(even), several))
+    yield from ([batch] for batch in batches[len(even) :])
+
+
+def train_batch(side: Side, plan: TrainingPlan, done: Progress, rows: Rows) -> None:
     """Make one step. Raises NonFiniteLossError, before the step, where the loss or its gradient is not finite."""
-    settings, seed = plan.settings, plan.start.seed
-    lr = plan.lr * settings.factor(done.step)
+    x, target = plan.samples.take(rows)
+    lr = plan.lr * plan.settings.factor(done.step)
     with np.errstate(all="ignore"):  # what overflows ends in the error below
-        E, dparams = side.gradients(x, target, masks(plan.network, x, seed, done.step))
+        E, dparams = side.gradients(x, target, masks(plan.network, x, plan.start.seed, done.step))
         norm = gradient_norm(dparams)
+    check_finite(side, plan, done, rows, lr, E, norm)
+    side.step(clip(dparams, norm, plan.settings.clip_norm), lr)
+    note_step(plan, done, lr, E, norm, len(rows))
+
+
+def train_block(side: "SeveralSteps", plan: TrainingPlan, done: Progress, batches: Sequence[Rows]) -> None:
+    """Make a step for each of these batches, all of one size. Raises what train_batch raises."""
+    x, seed, steps = plan.samples.x[: len(batches[0])], plan.start.seed, range(done.step, done.step + len(batches))
+    lrs = [plan.lr * plan.settings.factor(step) for step in steps]
+    states = [masks(plan.network, x, seed, step) for step in steps]
+    made = side.run(plan.samples, np.stack(batches), lrs, states, plan.settings.clip_norm)
+    for rows, lr, (E, norm) in zip(batches, lrs, made, strict=False):
+        check_finite(side, plan, done, rows, lr, E, norm)
+        note_step(plan, done, lr, E, norm, len(rows))
+
+
+def check_finite(side: Side, plan: TrainingPlan, done: Progress, rows: Rows, lr: float, E: float, norm: float) -> None:
+    """Raise NonFiniteLossError unless the loss and its gradient are finite."""
     if not isfinite(E + norm):
-        raise NonFiniteLossError(done.step + 1, likely_reason(x, lr, done.norms), done.training(side, seed))
-    side.step(clip(dparams, norm, settings.clip_norm), lr)
+        reason = likely_reason(plan.samples.take(rows)[0], lr, done.norms)
+        raise NonFiniteLossError(done.step + 1, reason, done.training(side, plan.start.seed))
+
+
+def note_step(plan: TrainingPlan, done: Progress, lr: float, E: float, norm: float, rows: int) -> None:
+    """Write down a step that was made on so many rows."""
+    settings = plan.settings
     k = done.step % plan.batches + 1  # steps made in this epoch
-    rows, before = x.shape[0], (k - 1) * settings.batch_size
+    before = (k - 1) * settings.batch_size
     share = 1 / k if plan.loss_sums else rows / (before + rows)
     done.step, done.norms = done.step + 1, [*done.norms[:1], norm]
     loss, grad_norm = done.record.get("loss", 0.0), done.record.get("grad_norm", 0.0)

@@ -14,6 +14,7 @@ from torch import nn
 from manual import Array, Grads, Loss, Network, Params, Running
 from manual.checks import check_params
 from manual.optimizers.schedules import Schedule
+from manual.training.compiled import Compiled
 from manual.training.loop import train
 from manual.training.metrics import Metric
 from manual.training.plan import convert_arrays, make_plan
@@ -48,14 +49,16 @@ def fit(
     shuffle: bool = True,
     alpha: float = 0.0,
     train_biases: bool = True,
+    compile: bool = False,
     resume: Training | None = None,
 ) -> Training:
     """manual.fit with a torch module and torch's optimizer, on any device; all other arguments are described there.
 
-    side: "hand", HandModule with hand-derived gradients, or "autograd", the twin. Arrays are NumPy's, torch's or JAX's
-    and are moved to the device; the Training comes back in the library of `params`, tensors on the device. Raises what
-    manual.fit raises; ValueError for another side and a device that is not there, and for tensors on yet another
-    device; TypeError for layers, losses and optimizers that torch has not.
+    side: "hand", HandModule with hand-derived gradients, or "autograd", the twin. compile: by hand the whole step is
+    one program, without a module; by autograd torch.compile has the forward and backward pass. Arrays are NumPy's,
+    torch's or JAX's and are moved to the device; the Training comes back in the library of `params`, tensors on the
+    device. Raises what manual.fit raises; ValueError for another side and a device that is not there, and for tensors
+    on yet another device; TypeError for layers, losses and optimizers that torch has not.
 
     >>> import numpy as np
     >>> from manual import SGD, HalfSquaredError, mlp
@@ -80,7 +83,13 @@ def fit(
     here = convert_arrays(tuple(params), place)
     plan = make_plan(network, here, *move_batch(x, target, place), loss, optimizer, settings, resume)
     like = place if isinstance(like, torch.Tensor) else like
+    if compile and side == "hand":
+        side_by_hand = Compiled(network, loss, optimizer, plan.start, alpha=alpha, train_biases=train_biases)
+        found: Training = convert_arrays(train(side_by_hand, plan), like)
+        return found
     module = Module(network, loss, optimizer, side, plan.start, like, alpha=alpha, train_biases=train_biases)
+    if compile:
+        module.compute = torch.compile(module.batch_loss, dynamic=False)
     return train(module, plan._replace(start=convert_arrays(plan.start, like)))
 
 
@@ -114,19 +123,25 @@ class Module:
         self.before: dict[str, torch.Tensor] = {}  # the statistics, while a batch has moved them without a step
         self.optimizer = torch_optimizer(optimizer, self.module)
         load_state(self.optimizer, self.module, network, start.optimizer_state)
+        self.compute: Any = self.batch_loss  # or what torch.compile makes of it
 
     def gradients(self, x: torch.Tensor, target: torch.Tensor, states: Any) -> tuple[float, Sequence[Grads]]:
         self.before = {name: buffer.clone() for name, buffer in self.statistics.items()}
         self.optimizer.zero_grad()
         with torch.enable_grad():
-            if isinstance(self.module, HandModule):
-                E = self.module(x, target, states)
-            else:
-                E = self.E(self.module(x, states), target)
-            if self.weights:
-                E = E + self.alpha / (2 * len(x)) * torch.stack([(W * W).sum() for W in self.weights]).sum()
+            E = self.compute(x, target, states)
             E.backward()
         return E.item(), ({"d" + name: p.grad for name, p in self.parameters.items()},)
+
+    def batch_loss(self, x: torch.Tensor, target: torch.Tensor, states: Any) -> torch.Tensor:
+        """The loss of a batch, and the penalty of the weights."""
+        if isinstance(self.module, HandModule):
+            E: torch.Tensor = self.module(x, target, states)
+        else:
+            E = self.E(self.module(x, states), target)
+        if self.weights:
+            E = E + self.alpha / (2 * len(x)) * torch.stack([(W * W).sum() for W in self.weights]).sum()
+        return E
 
     def step(self, dparams: Sequence[Grads], lr: float) -> None:
         for name, parameter in self.parameters.items():
