@@ -92,4 +92,5 @@ def certified_lines(report: Report, width: int, more: str) -> list[str]:
     notes = to_note(report)
     lines += [f"note: {notes[0]}"] if notes else []
     others = f" and {len(notes)} notes" if len(notes) > 1 else ""
-    return [*(cut(line, width) for line in lines), f"all numbers{others}: {more}"]
+    last = f"all numbers{others}: {more}"
+    return [*(cut(line, width) for line in lines), last if len(last) <= width else last.partition("; ")[0]]

@@ -79,14 +79,17 @@ def circumstances(report: Report) -> str:
 
 @dataclass(frozen=True)
 class TwoSides:
-    """For a rich console: one line with its second part at the right end, two blanks between them at least."""
+    """For a rich console: one line with its second part at the right end, or two where there is no room for both."""
 
     left: Text
     right: str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         blanks = min(options.max_width, WIDEST) - len(self.left) - len(self.right)
-        yield self.left.copy().append(" " * max(2, blanks)).append(self.right, "bold")
+        if blanks < 2:
+            yield from (self.left, Text(f"  {self.right}", "bold"))
+        else:
+            yield self.left.copy().append(" " * blanks).append(self.right, "bold")
 
 
 def two_verdicts(gradients: Verdict, broken: Sequence[str]) -> str:
