@@ -129,7 +129,7 @@ def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
         console.print(table(latest.history))
     if problem:
         errors = wide_console(stderr=True, quiet=ranks.rank > 0 and not lost)
-        print_lines(errors, f"{problem}; {advise(args, latest, backend)}")
+        print_lines(errors, f"{problem};", advise(args, latest, backend))
         return 1
     assert latest is not None
     if latest.epoch < options.epochs:
