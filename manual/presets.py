@@ -229,6 +229,7 @@ _PLAYGROUND = replace(
     layout="a link for each weight; our W is (n_out, n_in)",
 )
 
+# Each source by its name, as `preset` and `handgrad train --preset` take it.
 PRESETS: dict[str, Preset] = {own.name: own for own in (_TORCH, _SKLEARN, _NIELSEN, _MAZUR, _PLAYGROUND)}
 
 

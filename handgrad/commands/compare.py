@@ -46,6 +46,7 @@ def add_parser(commands: Any) -> None:
     command.add_argument("--steps", type=int, metavar="K", help="train both sides for K steps")
     command.add_argument("--lr", type=float, default=0.2, help="learning rate of --steps (0.2)")
     command.add_argument("--seed", type=int, default=0, help="of weights and batches (0)")
+    command.add_argument("-v", "--verbose", action="store_true", help="also the judge's whole report, or every step")
     add_json(command)
     add_html(command)
     command.set_defaults(run=run, parser=command)
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
             found = compare_training(network, params, batches, loss, args.lr, seed=args.seed)
     except ValueError as error:  # a run that leaves the finite numbers
         args.parser.error(str(error))
-    console.print(found.renderable())
+    console.print(found.renderable(verbose=args.verbose))
     if args.json is not None:
         write_json(args.json, found.to_dict())
     if args.html is not None:

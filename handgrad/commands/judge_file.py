@@ -58,7 +58,7 @@ def judge_file(args: argparse.Namespace, console: Console, options: Options, sho
         print_lines(report_console(stderr=True), f"cannot be imported: {error}")
         return None
     if found:
-        print_lines(console, conclude(found, options.seed))
+        print_lines(console, *conclude(found, options.seed, verbose=getattr(args, "verbose", True)))
     else:
         print_lines(console, f"{args.file}: no backward pass found; looked for {LOOKED_FOR}")
     return found

@@ -11,7 +11,7 @@ from rich.console import Console
 from handgrad.commands.arguments import add_html, add_json, check_written
 from handgrad.course.lecture import Erratum, System, run_erratum, run_system
 from handgrad.course.page import show_errata, show_systems
-from handgrad.course.text import cores, errata_line, errata_table, run_all, show, systems_line, table
+from handgrad.course.text import ErrataLines, SystemLines, cores, errata_line, run_all, show, summarise, systems_line
 from handgrad.html.page import Shown
 from handgrad.judge.verdict import together
 from handgrad.report.console import wide_console, write_json, write_page
@@ -76,9 +76,9 @@ def systems(names: Sequence[str], console: Console) -> list[System]:
     if len(names) == 1:
         console.print(*map(show, found))
     else:
-        console.print(table(found[:count]), "\nworked by hand elsewhere", table(found[count:]), "")
+        console.print(SystemLines(found[:count]), "\nworked by hand elsewhere", SystemLines(found[count:]), "")
     parts = [f"{count} systems of the lectures"] * (count > 0) + [f"{worked} worked examples"] * (worked > 0)
-    console.print(systems_line(found, ", ".join(parts)))
+    console.print(*summarise(found), systems_line(found, ", ".join(parts)), sep="\n")
     return found
 
 
@@ -86,7 +86,7 @@ def mistakes(names: Sequence[str], console: Console) -> list[Erratum]:
     """Judge and print them, a line each."""
     todo = [partial(run_erratum, run) for name in names for run in errata(name)]
     found: list[Erratum] = list(run_all(todo, "judging"))
-    console.print(errata_table(found), errata_line(found))
+    console.print(ErrataLines(found), errata_line(found))
     return found
 
 

@@ -107,7 +107,8 @@ def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
     options, console, ranks = plan.options, wide_console(), backend.ranks
     console.quiet = ranks.rank > 0  # rank 0 alone prints and writes
     samples, held_back = (part.rows for part in split(plan.x, plan.target, VALIDATION, options.seed))
-    print_lines(console, plan.title, describe_options(options, str(backend), ranks.world), *describe_preset(plan))
+    title = describe_options(options, str(backend), ranks.world)
+    print_lines(console, plan.title, *title, *describe_preset(plan))
     line, start = Line(plan, len(samples), show=ranks.rank == 0), perf_counter()
     with line, stop_on_sigterm():
         latest, problem, lost = attempt(plan, backend, make_writers(args, plan) if ranks.rank == 0 else [], line)
@@ -116,7 +117,7 @@ def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
         console.print(table(latest.history))
     if problem:
         errors = wide_console(stderr=True, quiet=ranks.rank > 0 and not lost)
-        print_lines(errors, f"{problem}; {advise(args, latest, backend)}")
+        print_lines(errors, f"{problem};", advise(args, latest, backend))
         return 1
     assert latest is not None
     if latest.epoch < options.epochs:
@@ -144,7 +145,7 @@ def write_pictures(
         plots.save(args.plot, *draw(plan, latest, held_back))
         yield args.plot
     if args.html is not None:
-        options = describe_options(plan.options, args.side or "manual", 1)
+        options = "; ".join(describe_options(plan.options, args.side or "manual", 1))
         reached = conclude(plan, latest, len(held_back), seconds) if latest.history else "no epoch was finished"
         write_page(args.html, show_training(plan.title, options, reached, latest.history))
         yield args.html

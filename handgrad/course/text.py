@@ -6,6 +6,7 @@ import pickle
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from multiprocessing import get_context
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -27,6 +28,7 @@ from handgrad.report.stage_rows import STYLES
 
 Item = TypeVar("Item")
 
+WIDE = 110  # columns for numbers side by side
 SHOWN, ALL = 3, 64  # entries of one quantity in the table of all systems, and of one lecture
 
 
@@ -58,7 +60,7 @@ def errata_main(errata: Sequence[Callable[[], Erratum]]) -> int:
     found = []
     for erratum in run_all([partial(run_erratum, run) for run in errata], "judging"):
         found.append(erratum)
-        console.print(errata_table([erratum]), str(erratum.finding))
+        console.print(ErrataLines([erratum]), str(erratum.finding))
     return together(erratum.verdict for erratum in found).exit_code
 
 
@@ -109,6 +111,38 @@ def draw(plots: Mapping[str, Callable[[Any], None]], folder: Path, console: Cons
         console.print(f"drew {folder / name}.png")
 
 
+@dataclass(frozen=True)
+class SystemLines:
+    """For a rich console, one line a system: with its first numbers where there is room, else whether all agree."""
+
+    systems: Sequence[System]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield table(self.systems) if options.max_width >= WIDE else short_table(self.systems)
+
+
+def short_table(systems: Sequence[System]) -> Table:
+    """One line a system: whether its numbers are those in print, how far they are from autograd's, the verdict."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("system", "", "print", "apart", "verdict"):
+        grid.add_column(title, overflow="fold", no_wrap=title != "")
+    for system in systems:
+        name = f"{system.title}: {system.reason}" if system.reason else system.title
+        apart = max((n.difference for n in system.numbers), default=0.0)
+        grid.add_row(system.id, Text(name), print_of(system), distance_word(apart), verdict_word(system.verdict))
+    return grid
+
+
+def print_of(system: System) -> str:
+    """Of all its numbers together: where they differ from the print, which mistake in print that is."""
+    known = dict.fromkeys(n.erratum for n in system.numbers if n.erratum)
+    return f"see {', '.join(known)}" if known else "agrees" if any(n.printed for n in system.numbers) else "-"
+
+
+def distance_word(distance: float) -> str:
+    return f"{distance:.0e}" if distance else "0"
+
+
 def table(systems: Sequence[System]) -> Table:
     """One line a system: its first number (the first wrong one) as printed, ours, autograd's; the verdict on all."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
@@ -121,6 +155,27 @@ def table(systems: Sequence[System]) -> Table:
         name = f"{system.title}: {n.name}" if n is not None and n.wrong else system.title
         grid.add_row(system.id, name, *shown, verdict_word(system.verdict))
     return grid
+
+
+def summarise(systems: Sequence[System]) -> list[str]:
+    """What has been laid beside what, in words."""
+    numbers = [n for system in systems for n in system.numbers]
+    beside = [n for n in numbers if n.autograd is not None]
+    printed = [n for n in numbers if n.printed]
+    known = sum(bool(n.erratum) for n in printed)
+    agree = sum(bool(n.as_printed) for n in printed)
+    reports = [report for system in systems for report in system.reports]
+    right = sum(report.verdict is Verdict.CERTIFIED for report in reports)
+    lines = [
+        f"{sum(n.agrees for n in beside)} of {len(beside)} quantities by hand agree with autograd's, "
+        "each within its own limit."
+    ]
+    if printed:
+        other = f"; {known} are known mistakes in print" if known else ""
+        lines.append(f"{agree} of {len(printed)} printed ones agree to their last digit{other}.")
+    if reports:
+        lines.append(f"{right} of {len(reports)} networks and functions that were judged are CERTIFIED.")
+    return lines
 
 
 def systems_line(systems: Sequence[System], what: str) -> Text:
@@ -139,11 +194,13 @@ def show(system: System) -> RenderableType:
     if system.raised:
         return Group(head, Padding(Text(system.raised, "bold red"), (0, 0, 0, 2)), "")
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("", "printed", "ours", "autograd", "print", "difference"):
-        grid.add_column(title, overflow="fold")
-    for n in system.numbers:
-        difference = "-" if n.autograd is None else f"{n.difference:.0e}" if n.difference else "0"
-        grid.add_row(n.name, *cells(n, ALL), print_word(n), Text(difference, "" if n.agrees else "bold red"))
+    found = [cells(n, ALL) for n in system.numbers]
+    for i, title in enumerate(("", "printed", "ours", "autograd", "print", "apart")):
+        words = [word for row in found for word in row[i - 1].plain.split()] if 0 < i < 4 else []
+        grid.add_column(title, overflow="fold", min_width=max(map(len, words), default=None))  # no number is cut in two
+    for n, row in zip(system.numbers, found, strict=True):
+        apart = "-" if n.autograd is None else distance_word(n.difference)
+        grid.add_row(n.name, *row, print_word(n), Text(apart, "" if n.agrees else "bold red"))
     below: list[RenderableType] = [
         Text.assemble(verdict_word(r.verdict), f"  the judge on {r.name or 'the gradients'} ({r.dtype})")
         if r.verdict is Verdict.CERTIFIED
@@ -175,14 +232,33 @@ def print_word(n: Number) -> Text:
     return Text("agrees" if n.as_printed else f"differs, see {n.erratum}")
 
 
+@dataclass(frozen=True)
+class ErrataLines:
+    """For a rich console, every mistake as printed, what the judge says, what is right: a table where it fits."""
+
+    errata: Sequence[Erratum]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if options.max_width >= WIDE:
+            yield errata_table(self.errata)
+            return
+        for e in self.errata:
+            yield Padding(Text(f"{e.id}  {e.printed}", "bold"), (0, 0, 0, 0))
+            yield Padding(Text.assemble(refuted_word(e), f": {e.words}"), (0, 0, 0, 6))
+            yield Padding(Text(f"right: {e.right}"), (0, 0, 1, 6))
+
+
+def refuted_word(e: Erratum) -> Text:
+    return Text(e.finding.verdict.value, "green" if e.verdict is Verdict.CERTIFIED else "bold red")
+
+
 def errata_table(errata: Sequence[Erratum]) -> Table:
     """One line a mistake: as printed, what the judge says, what is right."""
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 1, 0))
     for title in ("lecture", "as printed", "the judge", "says", "what is right"):
         grid.add_column(title, overflow="fold", no_wrap=title == "lecture")
     for e in errata:
-        refuted = Text(e.finding.verdict.value, "green" if e.verdict is Verdict.CERTIFIED else "bold red")
-        grid.add_row(e.id, Text(e.printed), refuted, Text(e.words), Text(e.right))
+        grid.add_row(e.id, Text(e.printed), refuted_word(e), Text(e.words), Text(e.right))
     return grid
 
 

@@ -6,24 +6,16 @@ certify is not called rounding.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from handgrad.arrays.precision import dtype_name, to64
-from handgrad.experiment.pages import show_comparison
+from handgrad.experiment.compare_pass_text import AND, Comparison, Line, Status
 from handgrad.experiment.summation import Dot, find_order, multiply_add
-from handgrad.html.page import Paged, Shown
 from handgrad.judge.verdict import Verdict
-from handgrad.report.console import render
-from handgrad.report.report import Report
-from handgrad.report.text import headline
 from handgrad.subjects.network.stages import name_tensors
 from handgrad.subjects.network.verify import verify
 from manual import Layer, Linear, Loss, Network, Params, Tanh, gradients, output_names
@@ -31,81 +23,9 @@ from torch_ref import gradients as by_autograd
 from torch_ref import twin
 from torch_ref.weights import TORCH_NAMES
 
+__all__ = ["Comparison", "compare_pass"]
 
-class Status(StrEnum):
-    """What the difference between the two sides is, of one tensor."""
-
-    EXACT = "exact"  # none: every bit of every entry is the same
-    ROUNDING = "rounding"
-    NOT_JUDGED = "not judged"
-    WRONG = "wrong"
-    INHERITED = "inherited"
-
-
-STYLES = {Status.EXACT: "green", Status.NOT_JUDGED: "yellow", Status.WRONG: "bold red", Status.INHERITED: "magenta"}
-MEANINGS = {
-    Status.INHERITED: "inherited: computed from a tensor that is wrong.",
-    Status.NOT_JUDGED: "not judged: the judge could not certify it, so the difference may be more than rounding.",
-}
-LEGEND = (
-    "worst at: the largest difference; ulps: that one, in units in the last place of autograd's value there; "
-    "why: of that entry. lanes: every k-th product first, then the lanes. fused: a b + c rounded once."
-)
 SUMS = 24  # how many sums of a tensor are added up again to find their order
-
-
-@dataclass(frozen=True)
-class Line:
-    """One tensor of the pass, at the entry where both sides are furthest apart."""
-
-    name: str
-    shape: tuple[int, ...]
-    index: tuple[int, ...]
-    hand: float
-    autograd: float
-    ulps: float  # their distance in units in the last place of autograd's value
-    status: Status
-    why: str = ""  # of rounding, at that entry
-
-
-@dataclass(frozen=True)
-class Comparison(Paged):
-    """Every tensor of a pass, forward and then backward, and the judge's report on it."""
-
-    lines: tuple[Line, ...]
-    report: Report
-
-    @property
-    def verdict(self) -> Verdict:
-        return self.report.verdict
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionaries and lists, the whole report among them."""
-        lines = [asdict(line) for line in self.lines]
-        return {"verdict": self.verdict.value, "lines": lines, "report": self.report.to_dict()}
-
-    def shown(self) -> Shown:
-        """What its page says."""
-        return show_comparison(self)
-
-    def renderable(self) -> RenderableType:
-        """For a rich console: one line a tensor, and the judge's report if something is wrong."""
-        grid = Table(box=None, pad_edge=False, header_style="bold")
-        for title in ("tensor", "shape", "worst at", "by hand", "autograd", "ulps", "", "why"):
-            number = title in ("by hand", "autograd", "ulps")
-            grid.add_column(title, justify="right" if number else "left", overflow="fold")
-        digits = 9 if self.report.dtype == "float32" else 17
-        for line in self.lines:
-            shape, index = "x".join(map(str, line.shape)) or "scalar", ",".join(map(str, line.index)) or "-"
-            values = (f"{line.hand:.{digits}g}", f"{line.autograd:.{digits}g}", f"{line.ulps:.3g}")
-            grid.add_row(line.name, shape, index, *values, Text(line.status, STYLES.get(line.status, "")), line.why)
-        wrong = [] if self.verdict is Verdict.CERTIFIED else [self.report.renderable()]
-        found = {line.status for line in self.lines}
-        terms = [LEGEND, *(meaning for status, meaning in MEANINGS.items() if status in found)]
-        return Group(headline(self.report), grid, *(Text(term, "dim") for term in terms), *wrong)
-
-    def __str__(self) -> str:
-        return render(self.renderable(), color=False, width=160)
 
 
 def compare_pass(
@@ -254,7 +174,7 @@ def explain(part: Part, at: tuple[int, ...], auto: float) -> str:
     """
     own, alone = to64(part.hand[part.name]), to64(part.by_autograd())
     before = ["its inputs differ already"] if alone[at] != auto else []
-    return "; and ".join(before + ([explain_stage(part, own, alone)] if own[at] != alone[at] else []))
+    return AND.join(before + ([explain_stage(part, own, alone)] if own[at] != alone[at] else []))
 
 
 def explain_stage(part: Part, own: Any, alone: Any) -> str:

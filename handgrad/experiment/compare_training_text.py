@@ -1,6 +1,7 @@
 """What two trainings side by side gave, as an object, as text and as JSON, all three with the same content."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any
@@ -16,15 +17,16 @@ from handgrad.html.page import Paged, Shown
 from handgrad.judge.compare import TensorReport
 from handgrad.judge.planted_error import Control
 from handgrad.judge.verdict import Verdict
-from handgrad.report.console import render
+from handgrad.report.console import WIDTH, render
 from handgrad.report.report import as_plain
 from handgrad.report.stage_rows import STYLES
 from handgrad.subjects.training_step import Failure
 
 ROWS = 10  # steps shown
 LEGEND = (
-    "difference: the largest of any parameter after the step, in ulps of the network's largest parameter; bound: what "
-    "rounding can make of it; from 1 ulp: the same between two runs by autograd whose starts differ by 1 ulp"
+    "apart: the largest difference of any parameter after the step, also in ulps of the network's largest parameter; "
+    "bound: what rounding can make of it; nudged: the same between two runs by autograd whose starts differ by 1 ulp; "
+    "curv.: lr times the largest curvature"
 )
 
 
@@ -118,34 +120,38 @@ class Trajectory(Paged):
         """What its page says."""
         return show_trajectory(self)
 
-    def text(self, *, color: bool = False, width: int = 140) -> str:
+    def text(self, *, color: bool = False, width: int = WIDTH) -> str:
         """The trajectory as a terminal shows it."""
         return render(self.renderable(), color=color, width=width)
 
     def __str__(self) -> str:
         return self.text()
 
-    def renderable(self) -> RenderableType:
-        """The trajectory for a rich console."""
+    def renderable(self, *, verbose: bool = False) -> RenderableType:
+        """The trajectory for a rich console. verbose: every step."""
         where = f"{self.dtype}, {self.library} on {self.device}, lr {self.lr:g}, seed {self.seed}"
-        head = Text.assemble((self.verdict.value, STYLES[self.verdict]), f"  {self.name}  ({where})")
-        lines = [Text(line) for line in sentences(self)]
+        head = Text.assemble((self.verdict.value, STYLES[self.verdict]), f"  {self.name}")
+        lines = [Text(f"{line[0].upper()}{line[1:]}.") for line in sentences(self)]
         if self.sees and self.failure is None:
             floors = ", ".join(f"{t.name} {t.floor_median:.0e} / {t.floor_p90:.0e}" for t in self.sees)
-            lines.append(Text(f"smallest detectable error (median / 90 %, first step): {floors}"))
+            lines.append(Text(f"Smallest detectable error (median / 90 %, first step): {floors}."))
         if self.failure is not None:
             lines = [Text(line, STYLES[self.verdict]) for line in explain_failure(self.failure)] + lines[1:]
-        parts: list[RenderableType] = [table(self), Text(LEGEND, "dim"), *lines]
-        return Group(head, *(Padding(part, (0, 0, 0, 2)) for part in parts))
+        parts: list[RenderableType] = [
+            table(self, self.steps if verbose else pick_steps(self)),
+            Text(LEGEND, "dim"),
+            *lines,
+        ]
+        return Group(head, *(Padding(part, (0, 0, 0, 2)) for part in [*parts, Text(where, "dim")]))
 
 
-def table(found: Trajectory) -> Table:
-    """About ten of the steps."""
+def table(found: Trajectory, steps: Sequence[Step]) -> Table:
+    """A line for each of these steps."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    titles = ("step", "loss by hand", "autograd", "difference", "in", "ulps", "bound", "from 1 ulp", "lr x curv.")
+    titles = ("step", "loss by hand", "autograd", "apart", "in", "ulps", "bound", "nudged", "curv.")
     for title in titles:
         grid.add_column(title, justify="left" if title == "in" else "right", overflow="fold")
-    for s in pick_steps(found):
+    for s in steps:
         values = (f"{s.step}", f"{s.loss:.9g}", f"{s.loss_autograd:.9g}", f"{s.parting:.2g}", s.parameter)
         curvature = f"{s.curvature:.3f}" if isfinite(s.curvature) else "-"
         mark = "red" if found.failure is not None and s.step >= found.failure.step else ""
@@ -214,11 +220,10 @@ def edge(found: Trajectory) -> list[str]:
     steps = [s.step for s in found.looked]
     every = f", looked at every {steps[1] - steps[0]} steps" if len(steps) > 1 and steps[1] - steps[0] > 1 else ""
     if found.edge is None:
-        return [
-            f"lr x the largest curvature stays below 2 (at most {max(s.curvature for s in found.looked):.3g}{every})"
-        ]
+        most = max(s.curvature for s in found.looked)
+        return [f"the rate times the largest curvature stays below 2 (at most {most:.3g}{every})"]
     before = max((s for s in steps if s < found.edge), default=None)
     since = (
         f"passed 2 between steps {before} and {found.edge}" if every and before else f"is above 2 at step {found.edge}"
     )
-    return [f"lr x the largest curvature {since}{every}"]
+    return [f"the rate times the largest curvature {since}{every}"]

@@ -14,7 +14,7 @@ from handgrad.report.sections import heading, sections
 from manual.training.state import Record
 
 if TYPE_CHECKING:
-    from handgrad.experiment.compare_pass import Comparison, Line
+    from handgrad.experiment.compare_pass_text import Comparison, Line
     from handgrad.experiment.compare_training_text import Trajectory
 
 KINDS = {"exact": "good", "rounding": "", "not judged": "open", "wrong": "bad", "inherited": "inherited"}

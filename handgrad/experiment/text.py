@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import reduce
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
@@ -29,6 +30,7 @@ COLUMNS = {
     "lr": "learning rate",
     "grad_norm": "gradient norm",
 }  # of a history's records, and their titles
+SHORT = {"validation": "val.", "learning ": "", " norm": ""}  # words of the titles, where 80 columns must do
 
 
 class Line:
@@ -82,14 +84,15 @@ class Line:
         self.progress.stop()
 
 
-def describe_options(options: Options, where: str, processes: int) -> str:
-    """What is trained, and where."""
+def describe_options(options: Options, where: str, processes: int) -> list[str]:
+    """What is trained, and where: a line each."""
     net = "-".join(map(str, options.layers))
     many = f" in {processes} processes" if processes > 1 else ""
-    return (
-        f"{net} {options.activation}, {options.loss}, {options.optimizer} at {options.lr:g}, batches of "
-        f"{options.batch_size}, seed {options.seed}; {where}, {options.dtype}{many}"
-    )
+    batches = f"batches of {options.batch_size}, seed {options.seed}"
+    return [
+        f"{net} {options.activation}, {options.loss}, {options.optimizer} at {options.lr:g}, {batches}",
+        f"{where}, {options.dtype}{many}",
+    ]
 
 
 def describe_preset(plan: Plan) -> list[str]:
@@ -108,7 +111,9 @@ def table(history: Sequence[Record]) -> Table:
     found = [key for key in COLUMNS if any(key in record for record in history)]
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for key in found:
-        grid.add_column(COLUMNS[key], justify="right")
+        grid.add_column(
+            reduce(lambda title, word: title.replace(word, SHORT[word]), SHORT, COLUMNS[key]), justify="right"
+        )
     for record in pick_epochs(history):
         grid.add_row(*(cell(key, record.get(key)) for key in found))
     return grid

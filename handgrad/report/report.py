@@ -156,7 +156,7 @@ class Report(Paged):
         return Shown(f"{self.verdict.value}: {self.name}", heading(self), sections(self, level=2))
 
     def text(self, *, color: bool = False, width: int = WIDTH, verbose: bool = False) -> str:
-        """The report as a terminal shows it. verbose: of a refuted one too, how it was judged and what holds."""
+        """The report as a terminal shows it. verbose: every stage, how it was judged, and what holds."""
         return render(self.renderable(verbose=verbose), color=color, width=width)
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from handgrad.html.element import Html, element, join, with_code
 from handgrad.judge.compare import index_words
 from handgrad.judge.verdict import Verdict
 from handgrad.report.badges import two_verdicts
+from handgrad.report.certified import proved
 from handgrad.report.ledger_section import show_ledger
 from handgrad.report.listing_section import show_changes, show_suspect, side_by_side
 from handgrad.report.stage_sections import show_stages
@@ -42,6 +43,7 @@ def sentence(report: Report) -> str:
     """How many stages agree, how near the worst entry is to its bound, and what breaks a promise."""
     if not report.stages:
         return "No gradient was judged."
+    proof = f" {proved(report)}" if report.verdict is Verdict.CERTIFIED else ""
     right = sum(row.isolated.verdict is Verdict.CERTIFIED for row in report.stages)
     what = "stages" if report.chain else "sets of inputs"
     row = max(report.stages, key=lambda row: row.isolated.worst.ratio)
@@ -49,7 +51,7 @@ def sentence(report: Report) -> str:
     where = f"{worst.name}{index_words(worst.index)} ({row.name})"
     how = f": {worst.reason}" if worst.reason else f", at {worst.ratio:.2g} of its bound"
     broken = f"; contract broken: {', '.join(report.broken)}" if report.broken else ""
-    return f"{right} of {len(report.stages)} {what} agree; worst is {where}{how}{broken}."
+    return f"{right} of {len(report.stages)} {what} agree; worst is {where}{how}{broken}.{proof}"
 
 
 def show_mistake(report: Report, below: str) -> Iterator[Html]:

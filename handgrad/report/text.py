@@ -1,7 +1,6 @@
-"""A report as text: the sentence, the place, the change, then the numbers.
+"""A report as text. Of what is wrong: the sentence, the place, the change, the numbers. Of what is right: five lines.
 
-Of what is not certified the rest (how it was judged, the smallest detectable errors, what holds) is left out unless
-asked for; of what is, that is what there is to say.
+The rest (how it was judged, every stage, the smallest detectable errors, what holds) is left out unless asked for.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from rich.text import Text
 from handgrad.judge.compare import ABSENT, TensorReport, index_words
 from handgrad.judge.promises import Contract
 from handgrad.judge.verdict import Verdict
+from handgrad.report.certified import certified_lines
 from handgrad.report.code_lines import CodeLines, place_word
 from handgrad.report.sentence import say_what_is_wrong
 from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
@@ -29,30 +29,39 @@ if TYPE_CHECKING:
 WIDEST = 100  # columns from the verdict to the place in the first line
 HOW = re.compile(r"judged by |\d+ (sizes|magnitudes) compared")  # a note on how it was judged, not on what was found
 MOST = 4  # lines of numbers
+LEAST = 30  # columns of the verdict and the name
+MORE, MORE_BY_COMMAND = "report.text(verbose=True); as a page: report.to_html()", "-v"
 
 
 @dataclass(frozen=True)
 class ReportText:
-    """For a rich console. where: the file and line of what was judged; of the mistake if empty, where that is known."""
+    """For a rich console. where: the file and line of what a command judged; of the mistake, where that is known."""
 
     report: Report
     verbose: bool = False
     where: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        r = self.report
+        r, brief = self.report, not self.verbose
         where = place_word(r.place, r.name) if r.place else self.where
-        yield headline(r) if not where else two_sides(first_words(r), where, min(options.max_width, WIDEST))
-        brief = r.verdict is not Verdict.CERTIFIED and not self.verbose
-        parts = [*wrong_lines(r), *code(r), *numbers(r, brief=brief), *rest(r, brief=brief)]
-        if where:
-            parts.append(Text(circumstances(r), "dim"))
+        short = r.verdict is Verdict.CERTIFIED and brief
+        yield TwoSides(first_words(r), where) if where else headline(r, options.max_width if short else 0)
+        parts: list[RenderableType]
+        if short:
+            *lines, last = certified_lines(r, options.max_width - 2, MORE_BY_COMMAND if where else MORE)
+            parts = [*lines, Text(f"{circumstances(r)}; {last}" if where else last, "dim")]
+        else:
+            parts = [*wrong_lines(r), *code(r), *numbers(r, brief=brief), *rest(r, brief=brief)]
+            parts += [Text(circumstances(r), "dim")] if where else []
         yield from (part if part == "" else Padding(part, (0, 0, 0, 2)) for part in parts)
 
 
-def headline(report: Report) -> Text:
-    """The verdict, what it is about, and where it was judged."""
-    return first_words(report).append(f"  ({circumstances(report)})")
+def headline(report: Report, width: int = 0) -> Text:
+    """The verdict, what it is about, and where it was judged. width: the name is cut so that they go into it."""
+    where, head = f"  ({circumstances(report)})", first_words(report)
+    if width and len(head) + len(where) > width:
+        head.truncate(max(width - len(where), LEAST), overflow="ellipsis")
+    return head.append(where)
 
 
 def first_words(report: Report) -> Text:
@@ -68,9 +77,19 @@ def circumstances(report: Report) -> str:
     return words
 
 
-def two_sides(left: Text, right: str, width: int) -> Text:
-    """One line with its second part at the right end, two blanks between them at least."""
-    return left.append(" " * max(2, width - len(left) - len(right))).append(right, "bold")
+@dataclass(frozen=True)
+class TwoSides:
+    """For a rich console: one line with its second part at the right end, or two where there is no room for both."""
+
+    left: Text
+    right: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        blanks = min(options.max_width, WIDEST) - len(self.left) - len(self.right)
+        if blanks < 2:
+            yield from (self.left, Text(f"  {self.right}", "bold"))
+        else:
+            yield self.left.copy().append(" " * blanks).append(self.right, "bold")
 
 
 def two_verdicts(gradients: Verdict, broken: Sequence[str]) -> str:

@@ -1,13 +1,14 @@
 """How results of the suite are shown: a line each, or all their stages; what was proved, in words."""
 
 from collections.abc import Sequence
-from math import inf
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from handgrad.judge.compare import TensorReport
 from handgrad.judge.verdict import Verdict, together
+from handgrad.report.certified import smallest_seen
 from handgrad.report.console import count_of
 from handgrad.report.report import Report
 from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
@@ -45,7 +46,7 @@ def show(result: SuiteResult, detail: int = 0, dtypes: Sequence[str] = DTYPES) -
     if bad and result.as_in and detail < 2:
         return head.append(f": the same layer is wrong as in {result.as_in}")
     if detail == 2:
-        return Group(head, *(Padding(report.renderable(), (0, 0, 0, 2)) for report in result.reports))
+        return Group(head, *(Padding(report.renderable(verbose=True), (0, 0, 0, 2)) for report in result.reports))
     return Group(head, Padding(bad[0].renderable() if bad else list_stages(result), (0, 0, 0, 2)))
 
 
@@ -73,14 +74,11 @@ def nearest(results: Sequence[SuiteResult]) -> tuple[Report, StageRow]:
 def smallest_errors(results: Sequence[SuiteResult]) -> dict[str, tuple[float, bool]]:
     """Per precision: from which relative error on it is seen in half of the entries of each tensor; whether tensors
     are left out, since most of their entries are 0 or rounding, of which an error is no part."""
-    floors: dict[str, list[float]] = {}
+    tensors: dict[str, list[TensorReport]] = {}
     for report in (report for result in results for report in result.reports):
-        found = [t.floor_median for row in report.stages for t in row.isolated.tensors]
-        floors.setdefault(report.dtype, []).extend(found)
-    return {
-        dtype: (max((floor for floor in found if floor < 1), default=inf), any(floor >= 1 for floor in found))
-        for dtype, found in floors.items()
-    }
+        tensors.setdefault(report.dtype, []).extend(t for row in report.stages for t in row.isolated.tensors)
+    found = {dtype: smallest_seen(some) for dtype, some in tensors.items()}
+    return {dtype: (seen, bool(left_out)) for dtype, (seen, left_out) in found.items()}
 
 
 def list_stages(result: SuiteResult) -> RenderableType:

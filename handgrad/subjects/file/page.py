@@ -22,7 +22,7 @@ def show_file(found: Sequence[Judged], file: Path, seed: int) -> Shown:
         line = str((place or judged.pair).line)
         problems = [judged.problem or "-"] if problem else []
         rows.append([judged.pair.name, line, show_verdict(judged), *problems])
-    body = [element("p", f"{conclude(found, seed)}.")]
+    body = [element("p", f"{conclude(found, seed, verbose=True)[0]}.")]
     body += [table(("function", "line", "verdict", *problem), rows, numbers=("line",))] if found else []
     for judged in found:
         body += show_pair(judged)

@@ -9,42 +9,38 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from handgrad.judge.compare import index_words
 from handgrad.judge.verdict import Verdict, together
+from handgrad.report.certified import first_tensors, is_grave, smallest_seen, to_note, worst_row
 from handgrad.report.console import count_of
 from handgrad.report.report import Report
 from handgrad.report.stage_rows import STYLES
-from handgrad.report.text import ReportText
+from handgrad.report.text import ReportText, TwoSides
 from handgrad.report.versions import list_versions
 from handgrad.subjects.file.judge import Judged
+from handgrad.subjects.function.own_forward import OWN
 
 
 def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType:
     """The line of what is certified, the report of what is not, or what is missing."""
     where = f"{path}:{judged.pair.line}"
     if judged.report is None:
-        head = ("not judged", STYLES[Verdict.UNRESOLVED])
-        return Text.assemble(head, f"  {judged.pair.name}  ({where})  {judged.problem}")
+        missing = ("not judged", STYLES[Verdict.UNRESOLVED])
+        return Text.assemble(missing, f"  {judged.pair.name}  ({where})  {judged.problem}")
     report, kept = judged.report, untested(judged)
     if report.verdict is not Verdict.CERTIFIED or verbose:
         called = f"called with {judged.called}; --inputs asks for others" if stopped(report) else ""
         notes = (*report.notes, *(note for note in (called, kept) if note))
         return Group(ReportText(replace(report, notes=notes), verbose, where), "")
-    line = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {judged.pair.name}  ({where})  ")
-    return line.append(measure(report)).append(f"; {kept}" if kept else "")
+    names = ", ".join(t.name for t in first_tensors(report) if t.name != "y") or "no gradient"
+    head = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {report.name}: {names}")
+    notes = (*([kept] if kept else []), *(note for note in to_note(report) if is_grave(note)))
+    return Group(TwoSides(head, where), *(Text(f"  note: {note}") for note in notes))
 
 
 def stopped(report: Report) -> bool:
     """Whether the code raised an exception, which the shapes of its inputs may explain."""
     return any(" raised " in t.reason for row in report.stages for t in row.isolated.tensors)
-
-
-def measure(report: Report) -> str:
-    """Which gradients were judged, how near to their bounds they came, and how small an error would be caught."""
-    tensors = [t for row in report.stages for t in row.isolated.tensors if t.name != "y"]
-    names = ", ".join(dict.fromkeys(t.name for t in tensors)) or "no gradient"
-    least = max((t.floor_median for t in report.stages[0].isolated.tensors if t.name != "y"), default=0.0)
-    worst = max((t.ratio for t in tensors), default=0.0)
-    return f"{names}: worst {worst:.2g} of bound, smallest detectable error {least:.0e}"
 
 
 def untested(judged: Judged) -> str:
@@ -53,11 +49,32 @@ def untested(judged: Judged) -> str:
     return f"not judged: the gradients of {own}, which the object keeps itself" if own else ""
 
 
-def conclude(found: Sequence[Judged], seed: int) -> str:
-    """How many of each."""
+def conclude(found: Sequence[Judged], seed: int, *, verbose: bool = False) -> list[str]:
+    """How many of each, and, unless every report was shown in full, what is proved of those that are right."""
     words = Counter(word(judged) for judged in found)
     parts = ", ".join(f"{n} {what}" for what in WORDS if (n := words[what]))
-    return f"{count_of(len(found), 'function')}: {parts}, seed {seed}"
+    right = [j.report for j in found if j.report and j.report.stages and j.verdict is Verdict.CERTIFIED]
+    proofs = what_is_proved(right) if right and not verbose else []
+    return [f"{count_of(len(found), 'function')}: {parts}, seed {seed}", *proofs]
+
+
+def what_is_proved(reports: Sequence[Report]) -> list[str]:
+    """How small an error would have been seen, the entry nearest to its bound, and what the short lines leave out."""
+    seen, _ = smallest_seen([t for report in reports for t in first_tensors(report)])
+    worst = max(reports, key=lambda report: worst_row(report).isolated.worst.ratio)
+    t = worst_row(worst).isolated.worst
+    others = {note for report in reports for note in to_note(report) if not is_grave(note)} - {OWN}
+    more = f" and {count_of(len(others), 'note')}" if others else ""
+    return [
+        *(
+            [f"Right to rounding: a relative error of {seen:.0e} shows in half the entries of each."]
+            if seen < 1
+            else []
+        ),
+        f"Worst: {worst.name}, {t.name}{index_words(t.index)}, at {t.ratio:.2g} of what rounding explains.",
+        *([f"{OWN[0].upper()}{OWN[1:]}."] if any(OWN in report.notes for report in reports) else []),
+        f"-v shows all numbers{more}.",
+    ]
 
 
 WORDS = ("CERTIFIED", "REFUTED", "contract broken", "UNRESOLVED", "not judged")

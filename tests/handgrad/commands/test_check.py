@@ -72,10 +72,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_line_for_what_is_right(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("student.py").write_text(TANH)
     assert main(["check", "student.py", "--seed", "1"]) == 0
-    first, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("CERTIFIED  tanh_backward  (student.py:9)  dz: worst 0.")
-    assert ", smallest detectable error " in first
-    assert last == "1 function: 1 CERTIFIED, seed 1"
+    first, count, *proof = capsys.readouterr().out.splitlines()
+    assert first == "CERTIFIED  tanh_backward: dz" + " " * 40 + "student.py:9"
+    assert count == "1 function: 1 CERTIFIED, seed 1"
+    assert re.fullmatch(r"Right to rounding: a relative error of \de-1\d shows in half the entries of each.", proof[0])
+    assert re.fullmatch(r"Worst: tanh_backward, d?[yz]\[\d,\d\], at 0\.\d+ of what rounding explains.", proof[1])
+    assert proof[2:] == ["-v shows all numbers."]
+    assert main(["check", "student.py", "--seed", "1", "-v"]) == 0
+    assert capsys.readouterr().out[-32:] == "1 function: 1 CERTIFIED, seed 1\n"
 
 
 def test_the_whole_report_for_what_is_wrong_and_a_line_for_what_has_no_inputs(
@@ -107,7 +111,7 @@ def test_what_is_not_judged_is_not_certified(here: Path, capsys: pytest.CaptureF
     assert main(["check", "student.py"]) == 2
     assert main(["check", "student.py", "--inputs", "x=2x5"]) == 0
     assert main(["check", "student.py", "--inputs", "double.x=2x5", "tanh_backward.z=scalar"]) == 0
-    assert "2 functions: 2 CERTIFIED" in capsys.readouterr().out.splitlines()[-1]
+    assert "2 functions: 2 CERTIFIED" in capsys.readouterr().out
 
 
 def test_what_the_code_prints_is_not_shown_and_its_exit_is_not_the_command_s(
@@ -117,7 +121,7 @@ def test_what_the_code_prints_is_not_shown_and_its_exit_is_not_the_command_s(
         TANH.replace("h = np", "print('hello')\n    h = np") + MORE.replace("return 2 * dy", "exit(0)")
     )
     assert main(["check", "student.py", "--inputs", "x=3"]) == 2
-    first, second, _ = capsys.readouterr().out.splitlines()
+    first, second, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith("CERTIFIED  tanh_backward")
     assert second == "not judged  double_backward  (student.py:18)  its code calls sys.exit"
 
@@ -144,8 +148,8 @@ def test_the_arrays_of_an_object_are_not_judged_and_that_is_said(
 ) -> None:
     Path("student.py").write_text("import numpy as np\nimport torch\n" + LINEAR)
     assert main(["check", "student.py"]) == 0
-    words = "; not judged: the gradients of W, which the object keeps itself"
-    assert words in capsys.readouterr().out.splitlines()[0]
+    words = "  note: not judged: the gradients of W, which the object keeps itself"
+    assert capsys.readouterr().out.splitlines()[1] == words
 
 
 def test_nothing_found_says_what_was_looked_for(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

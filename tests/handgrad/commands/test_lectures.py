@@ -13,7 +13,9 @@ import manual
 from handgrad.cli import main
 from handgrad.commands import lectures
 from handgrad.course.lecture import Number, System
+from handgrad.course.text import ErrataLines
 from handgrad.lectures import scikit_learn
+from handgrad.report.console import render
 from manual.files import atomic_write
 
 
@@ -59,6 +61,16 @@ def test_the_table_of_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert [line.split()[0] for line in out.splitlines() if line.startswith("S-E")] == ["S-E1", "S-E3", "S-E4", "S-E5"]
     assert out.splitlines()[-1] == "4 of 4 mistakes in print refuted"
+
+
+def test_the_mistakes_in_80_columns_stand_below_each_other() -> None:
+    found = [erratum() for erratum in lectures.errata("lee")[-1:]]
+    lines = render(ErrataLines(found), color=False, width=80).splitlines()
+    assert " ".join(" ".join(lines).split()).startswith(
+        f"{found[0].id} {found[0].printed} REFUTED: {found[0].words} right: "
+    )
+    assert any(line.startswith("      right: ") for line in lines)
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.fixture

@@ -56,7 +56,9 @@ def test_the_plain_command_reaches_97_percent(capsys: pytest.CaptureFixture[str]
     start = time.process_time()
     assert run() == 0
     assert time.process_time() - start < 20
-    last = capsys.readouterr().out.splitlines()[-1]
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80  # the heading of the table in one line
+    assert lines[3].split() == ["epoch", "loss", "val.", "loss", "accuracy", "val.", "accuracy", "rate", "gradient"]
     assert float(last.removeprefix("validation accuracy ").split()[0]) >= 97
     assert " of 359 digits)" in last
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from rich.console import Console
 from handgrad import Verdict
 from handgrad.course import text as course_text
 from handgrad.course.lecture import Erratum, Number, Raised, System, half_unit, run_erratum, run_system
-from handgrad.course.text import errata_line, main, run_all, show, systems_line, table
+from handgrad.course.text import SystemLines, errata_line, main, run_all, show, summarise, systems_line, table
 from handgrad.lectures import banerjee, lee
 from handgrad.report import console
 from handgrad.report.console import render
@@ -85,6 +86,34 @@ def test_a_row_shows_the_first_number_that_is_wrong() -> None:
     right, wrong = text(table([RIGHT, WRONG])).splitlines()[1:]
     assert right.split() == ["X-S1", "a", "right", "one", "1.0", "1.0", "1.0", "CERTIFIED"]
     assert wrong.split() == ["X-S2", "a", "wrong", "one:", "second", "2.1", "2.0", "2.0", "REFUTED"]
+
+
+def test_80_columns_have_a_line_for_each_system_and_no_number_cut_in_two() -> None:
+    known = System("X-S3", "in print", [Number("n", 2.0, 2.0 + 4e-13, ["2.1"], "K-E2")])
+    found = [replace(RIGHT, title="a title of some forty characters, or more"), WRONG, known]
+    lines = render(SystemLines(found), color=False, width=80).splitlines()[1:]
+    assert [line.split()[0] for line in lines] == ["X-S1", "X-S2", "X-S3"]
+    assert [line.split()[-3:] for line in lines] == [
+        ["agrees", "0", "CERTIFIED"],
+        ["agrees", "0", "REFUTED"],
+        ["K-E2", "2e-13", "CERTIFIED"],
+    ]
+    assert "second: print differs" in lines[1]
+    wide = render(SystemLines(found), color=False, width=course_text.WIDE)
+    assert "autograd" in wide
+    one = System("X", "", [Number("a name of a quantity", [4.5439105e-05] * 9, [-0.0034793241] * 9, within=9.0)])
+    narrow = render(show(one), color=False, width=60)
+    assert narrow.count("4.5439105e-05") == narrow.count("-0.0034793241") == 9
+
+
+def test_the_summary_counts_what_agrees() -> None:
+    assert summarise([RIGHT, WRONG]) == [
+        "4 of 4 quantities by hand agree with autograd's, each within its own limit.",
+        "1 of 2 printed ones agree to their last digit.",
+    ]
+    known = System("X", "", [Number("n", 2.0, 3.0, ["2.1"], "K-E2")])
+    assert summarise([known])[0].startswith("0 of 1 quantities by hand agree with autograd's")
+    assert summarise([known])[1] == "0 of 1 printed ones agree to their last digit; 1 are known mistakes in print."
 
 
 def test_the_line_below_says_which_and_why() -> None:

@@ -12,6 +12,7 @@ import manual
 from handgrad.cli import main
 from handgrad.experiment.compare_pass import by_autograd, compare_pass
 from handgrad.judge.verdict import Verdict
+from handgrad.report.console import render
 from handgrad.report.report import Report
 from handgrad.subjects.network.verify import verify
 from torch_ref import twin
@@ -93,7 +94,31 @@ def test_a_wrong_tensor_and_those_that_inherit_it() -> None:
     assert found.verdict is Verdict.REFUTED
     assert status["dz1"] == "wrong"
     assert {status[name] for name in ("dW1", "db1", "dx")} == {"inherited"}
-    assert "the square is missing" in str(found)
+    text = str(found)
+    assert "the square is missing" in text
+    assert text.startswith("REFUTED  Linear - WrongTanh - Linear - ")
+    assert "rounding explains the others" not in text
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_terminal_of_80_columns_shows_every_number_whole(dtype: str) -> None:
+    found = compare_pass(*point(dtype), seed=0)
+    lines = str(found).splitlines()
+    same = sum(line.status == "exact" for line in found.lines)
+    assert lines[1] == f"Equal to the last bit: {same} of 12 tensors; rounding explains the others."
+    assert max(map(len, lines)) <= 80
+    wide = render(found.renderable(), color=False, width=120)
+    digits = 9 if dtype == "float32" else 17
+    for line in found.lines:
+        hand, autograd = (f" {value:.{digits}g} " for value in (line.hand, line.autograd))
+        assert hand in str(found)
+        assert hand in wide
+        assert autograd in wide
+    reasons = {reason for line in found.lines for reason in line.why.split("; and ") if reason}
+    assert all(f": {reason}" in " ".join(str(found).split()) for reason in reasons)
+    verbose = render(found.renderable(verbose=True), color=False, width=80)
+    assert "random directions agree" in verbose
+    assert "random directions agree" not in str(found)
 
 
 def test_what_could_not_be_judged_is_not_called_rounding(monkeypatch: pytest.MonkeyPatch) -> None:

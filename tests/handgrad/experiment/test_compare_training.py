@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from handgrad.experiment.compare_training_text import Trajectory
 from handgrad.experiment.datasets.digits import digits
 from handgrad.judge.compare import compare
 from handgrad.judge.verdict import Verdict
+from handgrad.report.console import render
 from manual import (
     BatchNorm1d,
     Dropout,
@@ -619,3 +621,13 @@ def test_an_update_that_raises_says_so_itself() -> None:
 
     with pytest.raises(KeyError, match="mine"):
         compare_training(*small(Tanh()), 0.1, update=update)
+
+
+def test_the_text_fits_80_columns_and_more_is_every_step() -> None:
+    found = compare_training(*on_digits("float64", 30), 0.2, seed=2)
+    assert max(map(len, str(found).splitlines())) <= 80
+    assert "Every gradient and every update of 30 steps is right to rounding." in str(found)
+    shown = [re.findall(r"^ +(\d+)  +\d", render(found.renderable(verbose=v), color=False, width=80), re.MULTILINE)
+             for v in (False, True)]  # fmt: skip
+    assert len(shown[0]) <= 12
+    assert shown[1] == [str(k) for k in range(1, 31)]

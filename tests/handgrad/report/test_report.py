@@ -1,5 +1,6 @@
 """The report: one content as object, text and JSON; plain text without colour, colour when asked for."""
 
+import dataclasses
 import json
 import pickle
 import re
@@ -25,7 +26,7 @@ def reports(broken, batch):
 
 
 def test_text_says_where_and_by_how_much(reports):
-    right, wrong = (report.text(width=140) for report in reports)
+    right, wrong = (report.text(width=140, verbose=i == 0) for i, report in enumerate(reports))
     assert right.startswith("CERTIFIED  Linear - Tanh - Linear - HalfSquaredError  (float64, numpy on cpu, seed 4)")
     assert re.search(r"control: an error of \d\.\de-1\d planted in \w+(\[[\d,]+\])? of .* was caught", right)
     assert "20 of 20 random directions" in right
@@ -42,6 +43,40 @@ def test_text_says_where_and_by_how_much(reports):
     assert "chained: " in right
     assert "inherited" not in right
     assert "drift" not in right + wrong
+
+
+def test_what_is_certified_is_told_in_five_lines(reports):
+    short = reports[0].text()
+    lines = short.splitlines()
+    assert len(lines) == 4  # nothing is to be noted
+    assert re.fullmatch(r"CERTIFIED  Linear - Tanh .*…  \(float64, numpy on cpu, seed 4\)", lines[0])
+    assert re.fullmatch(r"  All 4 stages are right; a relative error of \de-1\d shows in half the entries\.", lines[1])
+    assert re.match(r"  Worst of 4 stages: \w+(\[[\d,]+\])? at 0\.\d+ of what rounding explains", lines[2])
+    assert lines[3] == "  all numbers: report.text(verbose=True); as a page: report.to_html()"
+    assert reports[0].text(verbose=True).startswith("CERTIFIED  Linear - Tanh - Linear - HalfSquaredError")
+
+
+def told(**changed):
+    """The lines on a function, with the report changed like this."""
+    right = verify_function(np.sin, lambda dy, x: dy * np.cos(x), inputs=[(3,)], seed=1)
+    return dataclasses.replace(right, **changed).text().splitlines()
+
+
+def test_the_gravest_note_is_told_and_the_others_are_counted():
+    assert told()[3].startswith("  note: no reference given")
+    worse = told(notes=("declared: it may overwrite x", "judged by rounding bounds", "dx would be wrong there " * 9))
+    assert worse[3].startswith("  note: dx would be wrong there dx")
+    assert worse[3].endswith("...")
+    assert worse[4].startswith("  all numbers and 2 notes: report.text(verbose=True)")
+    assert max(map(len, [*told(), *worse])) <= 80
+
+
+def test_a_right_result_of_zeros_is_told_as_one_where_no_error_is_seen():
+    report = verify_function(lambda x: (0 * x, None), lambda dy, _: 0 * dy, lambda x: 0 * x, [(3,)], seed=1)
+    lines = report.text().splitlines()
+    assert lines[1] == "  y and dx are right."
+    assert re.fullmatch(r"  Not a bit differs from autograd's, in none of \d+ draws.", lines[2])
+    assert lines[3] == "  note: mostly 0 or rounding alone, where no relative error is seen: y and dx"
 
 
 def test_text_is_plain_unless_colour_is_asked_for(reports):
