@@ -14,6 +14,7 @@ from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
 from handgrad.mend.draw import Draw
 from handgrad.mend.expressions import around, count_idle, own_edits
 from handgrad.mend.forgotten import with_readings
+from handgrad.mend.indices import list_indices, rewrite_indices
 from handgrad.mend.local_edits import Edit, edit_axis, is_number
 from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
 from handgrad.mend.material import AtHand, at_hand
@@ -136,6 +137,7 @@ class Search:
         yield by_value(lambda look: look.renumbered(names=False))
         yield by_value(lambda look: look.joined(pieces=False))
         yield blind("parts")
+        yield blind("indices")
         yield by_value(lambda look: look.renumbered(names=True))
         yield by_value(lambda look: look.joined(pieces=True))
         yield blind("several")
@@ -154,6 +156,7 @@ class Search:
         made: dict[str, Callable[[], Iterator[Candidate]]] = {
             "statements": self.of_statements,
             "parts": lambda: chain(self.of_axes(tapped), self.of_parts(has_numbers)),
+            "indices": self.of_indices,
             "several": lambda: self.of_several(tapped),
             "forgotten": self.of_forgotten,
         }
@@ -190,6 +193,15 @@ class Search:
             names = part.source.function.__code__.co_varnames
             for edits, cost in further_rewrites(part.source.tree, names, self.numbers, has_numbers):
                 yield Candidate(part, edits, cost)
+
+    def of_indices(self) -> Iterator[Candidate]:
+        """Other indices and other bounds of loops."""
+        known = list_indices([part.source.tree for part in self.program.parts])
+        for part in self.program.parts:
+            if part.backward:
+                names = part.source.function.__code__.co_varnames
+                for edits, cost in rewrite_indices(part.source.tree, known, names):
+                    yield Candidate(part, edits, cost)
 
     def of_several(self, tapped: Tapped) -> Iterator[Candidate]:
         """The same edit wherever the same expression stands."""

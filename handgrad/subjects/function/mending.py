@@ -64,20 +64,23 @@ def make_draws(
     """The inputs of the wrong case, and others; in float64 if the code is wrong there as well.
 
     The others are other numbers, other sizes and other constants, as far as the code was made for them: where what is
-    right on the first is right as well.
+    right on the first is right as well, and what has its shape there has its shape.
     """
     exact = {n: to64(v) for n, v in wrong.case.inputs.items()}
     own = next(iter(wrong.case.inputs.values()))
     first = Variant(code, reference, exact)
     for model in ([double(own)] if dtype_name(own) != "float64" else []) + [own]:
         draw = make_draw(first, model, rng)
-        if draw is None or not (known := draw.wrong(draw.outputs(program.passes))):
+        given = None if draw is None else draw.outputs(program.passes)
+        if draw is None or not (known := draw.wrong(given)):
             continue
-        draws = [draw]
+        draws, shaped = [draw], draw.has_shapes(given)
         for variant in variants(first, program, model, draw, rng):
             other = make_draw(variant, model, rng)
             outputs = None if other is None else other.outputs(program.made({}))
-            if other is not None and (outputs is None or other.wrong(outputs) <= known):
+            if other is None:
+                continue
+            if outputs is None or (other.wrong(outputs) <= known and other.has_shapes(outputs) is shaped):
                 draws.append(other)
         return draws
     return []
