@@ -9,10 +9,10 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from handgrad.judge.isolation import attempt
-from handgrad.mend.axes import signs_of_axes
+from handgrad.mend.axes import moves_of_axes, signs_of_axes
 from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
 from handgrad.mend.draw import Draw
-from handgrad.mend.expressions import around, count_idle, own_edits
+from handgrad.mend.expressions import Writing, around, count_idle, own_edits
 from handgrad.mend.forgotten import with_readings
 from handgrad.mend.indices import list_indices, rewrite_indices
 from handgrad.mend.local_edits import Edit, edit_axis, is_number
@@ -132,6 +132,7 @@ class Search:
             return chain.from_iterable(in_part(part, look.node, edits(look)) for part, look in looks)
 
         yield by_value(Lookup.small)
+        yield by_value(Lookup.reordered)
         yield blind("statements")
         yield by_value(Lookup.wrapped)
         yield by_value(lambda look: look.renumbered(names=False))
@@ -174,7 +175,7 @@ class Search:
         names = part.source.function.__code__.co_varnames if hand is None else hand.names
         if hand is not None and not can_evaluate(hand, node, value):
             hand = None
-        writing = writing_of(part.source.function.__globals__, part.source.tree)
+        writing = self.writing(part)
         return part, Lookup(node, value, need, hand, names, self.numbers, writing, needed.__contains__)
 
     def of_statements(self) -> Iterator[Candidate]:
@@ -233,7 +234,7 @@ class Search:
                 continue
             hand = at_hand(self.program, part, here[need.time], tapped, known.noted)
             value = known.noted.values[need.place][need.time]
-            writing = writing_of(part.source.function.__globals__, part.source.tree)
+            writing = self.writing(part)
             look = Lookup(node, value, need, hand, hand.names, self.numbers, writing, lambda _: False)
             told = chain(look.wrapped(), look.joined(pieces=False), look.joined_twice())
             for new, cost in told if need.settled or len(need.values) == 1 else look.added():
@@ -247,7 +248,7 @@ class Search:
                 yield from in_part(part, node, own_edits(node, names, self.numbers, tapped.number.__contains__))
         for part, node, _ in tapped.places:
             if node in self.parents[part]:
-                writing = writing_of(part.source.function.__globals__, part.source.tree)
+                writing = self.writing(part)
                 yield from in_part(part, node, around(node, writing))
 
     def fitting(
@@ -281,6 +282,15 @@ class Search:
         if candidate is not None:
             edits[candidate.part] = {**edits.get(candidate.part, {}), **candidate.edits}
         return {p: changed(p.source.tree, e, self.parents[p]) for p, e in edits.items()}
+
+    def writing(self, part: Part) -> Writing:
+        """How a part writes its arrays."""
+        return writing_of(part.source.function.__globals__, part.source.tree, self.moves)
+
+    @cached_property
+    def moves(self) -> tuple[str, ...]:
+        """How both passes move axes."""
+        return moves_of_axes(p.source.tree for p in self.program.parts)
 
     @cached_property
     def signs(self) -> frozenset[bool]:
