@@ -1,6 +1,6 @@
-"""Edits of indices, slices and the bounds of loops: they have no value to be compared, and are tried by running.
+"""Edits of indices, slices, bounds of loops and what counts them: they have no value, and are tried by running.
 
-What stands in one of them stands, as people write it, in another as well: 2 * j of x[2 * j + k] is what dx[j + k] lacks.
+What stands in one of them often belongs in another as well: 2 * j of x[2 * j + k] is what dx[j + k] lacks.
 """
 
 import ast
@@ -11,12 +11,14 @@ from handgrad.mend.statements import DEFINITIONS, Rewrite
 from handgrad.source.tree import blocks
 
 MOST_NODES = 9  # of an index that is written elsewhere again
+PLAIN = (ast.BinOp, ast.Name, ast.Constant, ast.Subscript, ast.Attribute)
 OTHER, ONE_MORE, EXCHANGED, PER_NODE = 1.4, 1.5, 1.8, 0.05  # what they cost
 
 
 def list_indices(trees: Sequence[ast.AST]) -> list[ast.expr]:
-    """Every different index, slice bound and loop bound of these trees, and what they are made of."""
-    found = {ast.unparse(node): node for tree in trees for node in indices_in(tree)}
+    """Every different index, slice bound, loop bound and count of these trees, and what they are made of."""
+    statements = (s for tree in trees for block in blocks(tree) for s in block if not isinstance(s, DEFINITIONS))
+    found = {ast.unparse(node): node for statement in statements for node in indices_of(statement)}
     return [node for node in found.values() if size(node) <= MOST_NODES and not isinstance(node, ast.Constant)]
 
 
@@ -27,7 +29,7 @@ def rewrite_indices(tree: ast.AST, known: Sequence[ast.expr], names: Collection[
         for statement in block:
             if isinstance(statement, DEFINITIONS):
                 continue
-            own = [node for part in heads(statement) for node in indices_in(part)]
+            own = list(indices_of(statement))
             for node in own:
                 text = ast.unparse(node)
                 for new, written in writable:
@@ -39,6 +41,36 @@ def rewrite_indices(tree: ast.AST, known: Sequence[ast.expr], names: Collection[
             for a, b in combinations(own, 2):
                 if ast.unparse(a) != ast.unparse(b) and not (contains(a, b) or contains(b, a)):
                     yield Rewrite({a: b, b: a}, EXCHANGED)
+
+
+def indices_of(statement: ast.stmt) -> Iterator[ast.expr]:
+    """The indices of a statement itself, and the count that it computes: Ho = (H - k) // stride + 1."""
+    for part in heads(statement):
+        yield from indices_in(part)
+    if isinstance(statement, ast.Assign):
+        values = statement.value.elts if isinstance(statement.value, ast.Tuple) else [statement.value]
+        for value in values:
+            if counts(value):
+                yield from parts_of(value)
+
+
+def counts(node: ast.expr) -> bool:
+    """Whether whole numbers alone can be meant: computed from names and whole numbers, with // or a small number.
+
+    >>> [counts(ast.parse(text, mode="eval").body) for text in ("(H - k) // s + 1", "n - 1", "2 * j + k", "dh * h")]
+    [True, True, True, False]
+    """
+    if not isinstance(node, ast.BinOp):
+        return False
+    inside = [n for n in ast.walk(node) if isinstance(n, ast.expr)]
+    plain = all(isinstance(n, PLAIN) or is_len(n) for n in inside)
+    divides = any(isinstance(n, ast.Div | ast.Pow | ast.MatMult) for n in ast.walk(node))
+    whole = any(isinstance(n, ast.Constant) and isinstance(n.value, int) for n in inside)
+    return plain and not divides and (whole or any(isinstance(n, ast.FloorDiv) for n in ast.walk(node)))
+
+
+def is_len(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "len"
 
 
 def heads(statement: ast.stmt) -> Iterator[ast.AST]:

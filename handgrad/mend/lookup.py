@@ -32,7 +32,6 @@ from handgrad.mend.required import Need
 from handgrad.mend.templates import TOGETHER, WITH_NUMBER
 from handgrad.source.tree import changed, parents_of
 
-
 RESHAPED = ("reshape", "view", "ravel", "flatten")
 
 

@@ -195,7 +195,7 @@ def names_broken(side: Sequence[StageContracts]) -> set[str]:
 def try_readings(
     code: Code, reference: Reference, given: Mapping[str, Any], models: Sequence[Any], seed: int, slack: float
 ) -> TriedCases:
-    """Every way to call backward, until its values are right; if they never are, what its names tell, or the likeliest."""
+    """Every way to call backward, until its values are right; else the one that its names tell, or the likeliest."""
     found = [try_models(code, reference, given, models, seed, slack)]
     first = found[0].tried[0]
     if code.graph is not None or not any_wrong(found[0].tried):

@@ -89,7 +89,8 @@ def test_dy_may_come_behind_the_inputs(power, expected):
         return (dout @ W.T) * (1 - h**power), h.T @ dout
 
     report = check(expected, forward, backward, lambda x, W: torch.tanh(x) @ W, [(4, 4), (4, 4)])
-    assert not report.broken and not any("every way" in note for note in report.notes)
+    assert report.broken == ()
+    assert not any("every way" in note for note in report.notes)
 
 
 class Tanh:
