@@ -18,6 +18,7 @@ from handgrad.mend.indices import list_indices, rewrite_indices
 from handgrad.mend.local_edits import Edit, edit_axis, is_number
 from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
 from handgrad.mend.material import AtHand, at_hand
+from handgrad.mend.raised import places_at_error
 from handgrad.mend.required import Need, find_needs
 from handgrad.mend.statements import further_rewrites, rewrites
 from handgrad.mend.suspect import find_suspect, right_last
@@ -83,14 +84,35 @@ class Search:
             goals = dict.fromkeys([frozenset({"y"}), before[0]])
         for goal in goals:
             chosen = [n for n in needs if n.fixes == goal]
-            lost = not needs and goal == before[0]
+            left = self.deadline - time.monotonic()
+            until = self.deadline - left * raises / 2 if not needs and goal == before[0] else None
             for own in right_last(chosen, tapped, known):
-                for candidates in self.tiers(tapped, noted, hand_at, own, blind, lost=lost):
+                for candidates in self.tiers(tapped, noted, hand_at, own, blind, until):
                     if (found := self.first_right(candidates, goal, before)) is not None:
                         return found
                     if time.monotonic() > self.deadline:
                         return None
-        return None
+        return self.past_error(tapped) if raises else None
+
+    def past_error(self, tapped: Tapped) -> Candidate | None:
+        """Where the code raises: an edit of that line with which it runs, and the most is right, for the next step."""
+        draw, found = self.draws[0], list[tuple[int, bool, float, Candidate]]()
+        error = attempt(lambda: draw.run(self.program.made(self.trees(None)))).error
+        for part, node, _ in places_at_error(tapped, error):
+            if node not in self.parents[part] or not part.backward:
+                continue
+            names = part.source.function.__code__.co_varnames
+            edits = chain(
+                own_edits(node, names, self.numbers, tapped.number.__contains__), around(node, self.writing(part))
+            )
+            for candidate in in_part(part, node, edits):
+                if time.monotonic() > self.deadline:
+                    return None
+                outputs = self.run(draw, self.trees(candidate))
+                if outputs is not None:
+                    wrong = draw.wrong(outputs)
+                    found.append((len(wrong), not draw.has_shapes(outputs), self.price(candidate, wrong), candidate))
+        return min(found, key=lambda f: f[:3])[3] if found else None
 
     def first_right(
         self, candidates: Iterable[Candidate], goal: frozenset[str], before: Sequence[frozenset[str]]
@@ -122,9 +144,18 @@ class Search:
         return isinstance(node, ast.Return)
 
     def tiers(
-        self, tapped: Tapped, noted: Taps, hand_at: HandAt, needs: Sequence[Need], blind: Blind, *, lost: bool
+        self,
+        tapped: Tapped,
+        noted: Taps,
+        hand_at: HandAt,
+        needs: Sequence[Need],
+        blind: Blind,
+        until: float | None,
     ) -> Iterator[Iterable[Candidate]]:
-        """Candidates in the order in which they are tried. lost: nothing is known of what is needed."""
+        """Candidates in the order in which they are tried.
+
+        until: when nothing is known of what is needed, for how long small edits are tried everywhere.
+        """
         needed = {tapped.places[need.place].node for need in needs}
         looks = [look for need in needs if (look := self.look(tapped, noted, hand_at, need, needed)) is not None]
 
@@ -145,8 +176,8 @@ class Search:
         yield blind("forgotten")
         yield by_value(Lookup.scaled)
         yield by_value(Lookup.joined_twice)
-        if lost:
-            yield self.everywhere(tapped)
+        if until is not None:
+            yield self.everywhere(tapped, until)
 
     def blind(self, tapped: Tapped, noted: Taps) -> Blind:
         """Candidates that are the same whatever is to be put right: each is made, and run on a draw, once."""
@@ -240,16 +271,18 @@ class Search:
             for new, cost in told if need.settled or len(need.values) == 1 else look.added():
                 yield Candidate(part, readings[node][1].with_line(new), cost + INSERTED)
 
-    def everywhere(self, tapped: Tapped) -> Iterator[Candidate]:
+    def everywhere(self, tapped: Tapped, until: float) -> Iterator[Candidate]:
         """Small edits at every expression, where it is not known which value is needed."""
-        for part, node, _ in tapped.places:
-            if node in self.parents[part]:
-                names = part.source.function.__code__.co_varnames
-                yield from in_part(part, node, own_edits(node, names, self.numbers, tapped.number.__contains__))
-        for part, node, _ in tapped.places:
-            if node in self.parents[part]:
-                writing = self.writing(part)
-                yield from in_part(part, node, around(node, writing))
+        places = [place for place in tapped.places if place.node in self.parents[place.part]]
+        for part, node, _ in places:
+            names = part.source.function.__code__.co_varnames
+            yield from in_part(part, node, own_edits(node, names, self.numbers, tapped.number.__contains__))
+            if time.monotonic() > until:
+                return
+        for part, node, _ in places:
+            yield from in_part(part, node, around(node, self.writing(part)))
+            if time.monotonic() > until:
+                return
 
     def fitting(
         self, candidates: Iterable[Candidate], goal: frozenset[str], before: Sequence[frozenset[str]]
