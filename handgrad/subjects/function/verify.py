@@ -156,8 +156,10 @@ def verify_function(
     deadline = time.monotonic() + seconds
     found = find_change(code, oracle.on(model), tried, certifies, seconds, seed) if refuted else None
     ledger = partial(keep_ledger, code, tried, seed)
+    known = ""
     if refuted and found is None and time.monotonic() < deadline:
-        found = ledger(deadline=deadline).suspect
+        lines = ledger(deadline=deadline)
+        found, known = lines.suspect, "" if lines.suspect else lines.summary
     return Report(
         name=name,
         dtype=" and ".join(dict.fromkeys(map(dtype_name, tried[0].case.inputs.values()))),
@@ -168,7 +170,7 @@ def verify_function(
         stages=tuple(list_rows(tried)),
         control=plant_error([t.judgement for t in judged[:1] if t.judgement], [{}], rng),
         contracts=side,
-        notes=tuple(dict.fromkeys([*([OWN] if oracle.own else []), *list_notes(tried)])),
+        notes=tuple(dict.fromkeys([*([OWN] if oracle.own else []), *list_notes(tried), *([known] if known else [])])),
         chain=False,
         change=found if isinstance(found, Change) else None,
         suspect=found if isinstance(found, Place) else None,
