@@ -19,7 +19,8 @@ Z = row(5, "z", "value of z", LineVerdict.RIGHT)
         ((DH, Z), ""),
         (
             (DH, Z, row(6, "dz", "", LineVerdict.UNEXPLAINED)),
-            "line by line: dh (line 4) is the gradient of h; dz (line 6) is nothing that is known, the first such value",
+            "line by line: dh (line 4) is the gradient of h; "
+            "dz (line 6) is nothing that is known, the first such value",
         ),
         (
             (Z, row(6, "dz", "gradient of z", LineVerdict.WRONG)),
