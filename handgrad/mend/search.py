@@ -169,11 +169,11 @@ class Search:
         yield by_value(lambda look: look.renumbered(names=False))
         yield by_value(lambda look: look.joined(pieces=False))
         yield blind("parts")
-        yield blind("indices")
         yield by_value(lambda look: look.renumbered(names=True))
         yield by_value(lambda look: look.joined(pieces=True))
         yield blind("several")
         yield blind("forgotten")
+        yield blind("indices")  # many, and each is a run: what is tried by its value comes first
         yield by_value(Lookup.scaled)
         yield by_value(Lookup.joined_twice)
         if until is not None:
