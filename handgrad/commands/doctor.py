@@ -57,5 +57,5 @@ def examine_plan(plan: Plan) -> Checkup:
     own = {} if options.preset is None else preset(options.preset).settings
     settings = {**own, "batch_size": options.batch_size, "clip_norm": options.clip_norm, "seed": options.seed}
     data = plan.network, plan.params, plan.x, plan.target, plan.loss, plan.optimizer
-    name = describe_options(options, plan.title.partition(":")[0], 1)
+    name = "; ".join(describe_options(options, plan.title.partition(":")[0], 1))
     return examine(*data, name=name, resume=plan.resume, **settings)

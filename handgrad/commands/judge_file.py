@@ -65,8 +65,10 @@ def judge_file(args: argparse.Namespace, console: Console, options: Options, sho
 
 
 def check_names(args: argparse.Namespace, pairs: Sequence[Pair]) -> None:
-    """Whether each of --inputs is an argument of some function."""
+    """Whether each of --inputs is an argument of some function; of what cannot be called that is said, and no more."""
     known = argument_names(pairs)
+    if any(pair.problem for pair in pairs):
+        return
     if strange := [name for name in args.asked if name not in known]:
         plain = ", ".join(name for name in known if "." not in name) or "none that are known"
         args.parser.error(

@@ -1,4 +1,4 @@
-"""How axes are counted in what somebody wrote: from the front, 1, or from the end, -1."""
+"""How axes are counted in what somebody wrote, from the front, 1, or from the end, -1; and how they are moved."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -29,3 +29,18 @@ def axes_of_call(node: ast.AST) -> Iterator[ast.expr]:
 def name_of(called: ast.expr) -> str:
     """The name that is called, without what it belongs to."""
     return str(getattr(called, "attr", getattr(called, "id", "")))
+
+
+def moves_of_axes(nodes: Iterable[ast.AST]) -> tuple[str, ...]:
+    """Every order of axes in these trees, and the one that undoes it, as both are written behind an array.
+
+    >>> moves_of_axes([ast.parse("x.transpose(0, 2, 3, 1)")])
+    ('.transpose(0, 2, 3, 1)', '.transpose(0, 3, 1, 2)')
+    """
+    found: list[str] = []
+    for call in (n for root in nodes for n in ast.walk(root) if isinstance(n, ast.Call)):
+        word, order = name_of(call.func), [getattr(a, "value", None) for a in call.args]
+        if word in ("transpose", "permute") and sorted(map(str, order)) == [str(i) for i in range(len(order))]:
+            undone = sorted(range(len(order)), key=lambda i, order=order: order[i])  # type: ignore[misc]
+            found += [f".{word}({', '.join(map(str, axes))})" for axes in (order, undone) if len(axes) > 1]
+    return tuple(dict.fromkeys(found))

@@ -40,6 +40,10 @@ class Draw:
         """The names of what is not right."""
         return wrong_names(outputs, self.right, self.bound)
 
+    def has_shapes(self, outputs: Mapping[str, Float] | None) -> bool:
+        """Whether each result that is there has its shape."""
+        return all(v.shape == self.right[n].shape for n, v in (outputs or {}).items() if n in self.right)
+
 
 def wrong_names(
     outputs: Mapping[str, Float] | None, right: Mapping[str, Float], bound: Mapping[str, Float]

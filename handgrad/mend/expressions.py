@@ -11,13 +11,19 @@ from handgrad.mend.local_edits import Edit, is_number, local_edits
 from handgrad.mend.templates import AROUND, SCALED
 from handgrad.source.tree import changed, expression, parents_of
 
+MOVED = 2.3  # what it costs to move axes as the passes do elsewhere
+
 
 class Writing(NamedTuple):
-    """How the code writes its arrays: the name of its module, and how it says axis and keepdims."""
+    """How the code writes its arrays: the name of its module, how it says axis and keepdims, how it moves axes.
+
+    moves: the orders of axes that stand in the passes, and those that undo them, as they are written behind a name.
+    """
 
     np: str
     axis: str
     keep: str
+    moves: tuple[str, ...] = ()
 
 
 def own_edits(
@@ -54,6 +60,12 @@ def around(node: ast.expr, writing: Writing) -> Iterator[Edit]:
     """Something put around the expression."""
     for text, cost in templates(AROUND):
         yield Edit(filled(text, writing, e=node), cost)
+
+
+def moved(node: ast.expr, writing: Writing) -> Iterator[Edit]:
+    """Its axes in another order, as the passes have it elsewhere."""
+    for move in (".T", *writing.moves):
+        yield Edit(filled(f"{{e}}{move}", writing, e=node), MOVED)
 
 
 def scaled(node: ast.expr, writing: Writing) -> Iterator[Edit]:

@@ -59,6 +59,8 @@ def edit_operation(node: ast.BinOp) -> Iterator[Edit]:
     if isinstance(node.op, ast.MatMult | ast.Mult | ast.Div):
         for left, right in ((t(node.left), node.right), (node.left, t(node.right)), (t(node.left), t(node.right))):
             yield Edit(ast.BinOp(left, node.op, right), 2.2)
+        if isinstance(node.op, ast.MatMult):  # the transpose of the whole
+            yield Edit(ast.BinOp(t(node.right), ast.MatMult(), t(node.left)), 2.2)
         yield Edit(ast.BinOp(t(node.right), ast.MatMult(), node.left), 2.4)
         yield Edit(ast.BinOp(node.right, ast.MatMult(), t(node.left)), 2.4)
         yield Edit(ast.BinOp(t(node.left), ast.MatMult(), node.right), 2.4)

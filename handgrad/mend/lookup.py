@@ -3,12 +3,14 @@
 import ast
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import quiet
+from handgrad.mend.axes import name_of
 from handgrad.mend.constants import ROUNDED
 from handgrad.mend.expressions import (
     Writing,
@@ -16,18 +18,21 @@ from handgrad.mend.expressions import (
     compiled,
     edits_inside,
     filled,
+    moved,
     own_edits,
     parts_inside,
     scaled,
     templates,
 )
-from handgrad.mend.local_edits import MODULES, Edit, number
+from handgrad.mend.local_edits import MODULES, Edit, local_edits, number
 from handgrad.mend.material import AtHand, Item, is_value
 from handgrad.mend.numbers import find_number, numbers_at_hand, written
 from handgrad.mend.pairs import Float, pairs, summands
 from handgrad.mend.required import Need
 from handgrad.mend.templates import TOGETHER, WITH_NUMBER
 from handgrad.source.tree import changed, parents_of
+
+RESHAPED = ("reshape", "view", "ravel", "flatten")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +55,15 @@ class Lookup:
     def small(self) -> Iterator[Edit]:
         """Edits of the expression as it is."""
         return self.plausible(own_edits(self.node, self.names, self.numbers, self.has_need))
+
+    def reordered(self) -> Iterator[Edit]:
+        """Edits of what is reshaped: its parts may have another shape there, so only the whole tells."""
+        if isinstance(self.node, ast.Call) and name_of(self.node.func) in RESHAPED:
+
+            def edits(node: ast.expr) -> Iterator[Edit]:
+                return chain(local_edits(node, self.names, self.numbers), moved(node, self.writing))
+
+            yield from self.plausible(edits_inside(self.node, edits, lambda _: False))
 
     def wrapped(self) -> Iterator[Edit]:
         """Something put around it, or around a part that has no need of its own."""
@@ -177,12 +191,12 @@ def is_close(a: Any, b: Any) -> bool:
     return bool(np.allclose(to64(a), to64(b), rtol=ROUNDED, atol=0))
 
 
-def writing_of(scope: Mapping[str, Any], tree: ast.AST) -> Writing:
-    """How the code writes: the module that its functions come from, axis or dim."""
+def writing_of(scope: Mapping[str, Any], tree: ast.AST, moves: tuple[str, ...] = ()) -> Writing:
+    """How the code writes: the module that its functions come from, axis or dim, how axes are moved elsewhere."""
     words = {n.arg for n in ast.walk(tree) if isinstance(n, ast.keyword)}
     modules = [n.value.id for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)]
     known = [m for m in modules if m in MODULES]
     default = "np" if "np" in scope or "torch" not in scope else "torch"
     module = max(set(known), key=known.count) if known else default
     of_torch = module == "torch" or bool(words & {"dim", "keepdim"})
-    return Writing(module, *(("dim", "keepdim") if of_torch else ("axis", "keepdims")))
+    return Writing(module, *(("dim", "keepdim") if of_torch else ("axis", "keepdims")), moves)

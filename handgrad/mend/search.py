@@ -9,14 +9,16 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from handgrad.judge.isolation import attempt
-from handgrad.mend.axes import signs_of_axes
+from handgrad.mend.axes import moves_of_axes, signs_of_axes
 from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
 from handgrad.mend.draw import Draw
-from handgrad.mend.expressions import around, count_idle, own_edits
+from handgrad.mend.expressions import Writing, around, count_idle, own_edits
 from handgrad.mend.forgotten import with_readings
+from handgrad.mend.indices import list_indices, rewrite_indices
 from handgrad.mend.local_edits import Edit, edit_axis, is_number
 from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
 from handgrad.mend.material import AtHand, at_hand
+from handgrad.mend.raised import places_at_error
 from handgrad.mend.required import Need, find_needs
 from handgrad.mend.statements import further_rewrites, rewrites
 from handgrad.mend.suspect import find_suspect, right_last
@@ -82,14 +84,35 @@ class Search:
             goals = dict.fromkeys([frozenset({"y"}), before[0]])
         for goal in goals:
             chosen = [n for n in needs if n.fixes == goal]
-            lost = not needs and goal == before[0]
+            left = self.deadline - time.monotonic()
+            until = self.deadline - left * raises / 2 if not needs and goal == before[0] else None
             for own in right_last(chosen, tapped, known):
-                for candidates in self.tiers(tapped, noted, hand_at, own, blind, lost=lost):
+                for candidates in self.tiers(tapped, noted, hand_at, own, blind, until):
                     if (found := self.first_right(candidates, goal, before)) is not None:
                         return found
                     if time.monotonic() > self.deadline:
                         return None
-        return None
+        return self.past_error(tapped) if raises else None
+
+    def past_error(self, tapped: Tapped) -> Candidate | None:
+        """Where the code raises: an edit of that line with which it runs, and the most is right, for the next step."""
+        draw, found = self.draws[0], list[tuple[int, bool, float, Candidate]]()
+        error = attempt(lambda: draw.run(self.program.made(self.trees(None)))).error
+        for part, node, _ in places_at_error(tapped, error):
+            if node not in self.parents[part] or not part.backward:
+                continue
+            names = part.source.function.__code__.co_varnames
+            edits = chain(
+                own_edits(node, names, self.numbers, tapped.number.__contains__), around(node, self.writing(part))
+            )
+            for candidate in in_part(part, node, edits):
+                if time.monotonic() > self.deadline:
+                    return None
+                outputs = self.run(draw, self.trees(candidate))
+                if outputs is not None:
+                    wrong = draw.wrong(outputs)
+                    found.append((len(wrong), not draw.has_shapes(outputs), self.price(candidate, wrong), candidate))
+        return min(found, key=lambda f: f[:3])[3] if found else None
 
     def first_right(
         self, candidates: Iterable[Candidate], goal: frozenset[str], before: Sequence[frozenset[str]]
@@ -121,9 +144,18 @@ class Search:
         return isinstance(node, ast.Return)
 
     def tiers(
-        self, tapped: Tapped, noted: Taps, hand_at: HandAt, needs: Sequence[Need], blind: Blind, *, lost: bool
+        self,
+        tapped: Tapped,
+        noted: Taps,
+        hand_at: HandAt,
+        needs: Sequence[Need],
+        blind: Blind,
+        until: float | None,
     ) -> Iterator[Iterable[Candidate]]:
-        """Candidates in the order in which they are tried. lost: nothing is known of what is needed."""
+        """Candidates in the order in which they are tried.
+
+        until: when nothing is known of what is needed, for how long small edits are tried everywhere.
+        """
         needed = {tapped.places[need.place].node for need in needs}
         looks = [look for need in needs if (look := self.look(tapped, noted, hand_at, need, needed)) is not None]
 
@@ -131,6 +163,7 @@ class Search:
             return chain.from_iterable(in_part(part, look.node, edits(look)) for part, look in looks)
 
         yield by_value(Lookup.small)
+        yield by_value(Lookup.reordered)
         yield blind("statements")
         yield by_value(Lookup.wrapped)
         yield by_value(lambda look: look.renumbered(names=False))
@@ -140,10 +173,11 @@ class Search:
         yield by_value(lambda look: look.joined(pieces=True))
         yield blind("several")
         yield blind("forgotten")
+        yield blind("indices")  # many, and each is a run: what is tried by its value comes first
         yield by_value(Lookup.scaled)
         yield by_value(Lookup.joined_twice)
-        if lost:
-            yield self.everywhere(tapped)
+        if until is not None:
+            yield self.everywhere(tapped, until)
 
     def blind(self, tapped: Tapped, noted: Taps) -> Blind:
         """Candidates that are the same whatever is to be put right: each is made, and run on a draw, once."""
@@ -154,6 +188,7 @@ class Search:
         made: dict[str, Callable[[], Iterator[Candidate]]] = {
             "statements": self.of_statements,
             "parts": lambda: chain(self.of_axes(tapped), self.of_parts(has_numbers)),
+            "indices": self.of_indices,
             "several": lambda: self.of_several(tapped),
             "forgotten": self.of_forgotten,
         }
@@ -171,7 +206,7 @@ class Search:
         names = part.source.function.__code__.co_varnames if hand is None else hand.names
         if hand is not None and not can_evaluate(hand, node, value):
             hand = None
-        writing = writing_of(part.source.function.__globals__, part.source.tree)
+        writing = self.writing(part)
         return part, Lookup(node, value, need, hand, names, self.numbers, writing, needed.__contains__)
 
     def of_statements(self) -> Iterator[Candidate]:
@@ -190,6 +225,15 @@ class Search:
             names = part.source.function.__code__.co_varnames
             for edits, cost in further_rewrites(part.source.tree, names, self.numbers, has_numbers):
                 yield Candidate(part, edits, cost)
+
+    def of_indices(self) -> Iterator[Candidate]:
+        """Other indices and other bounds of loops."""
+        known = list_indices([part.source.tree for part in self.program.parts])
+        for part in self.program.parts:
+            if part.backward:
+                names = part.source.function.__code__.co_varnames
+                for edits, cost in rewrite_indices(part.source.tree, known, names):
+                    yield Candidate(part, edits, cost)
 
     def of_several(self, tapped: Tapped) -> Iterator[Candidate]:
         """The same edit wherever the same expression stands."""
@@ -221,22 +265,24 @@ class Search:
                 continue
             hand = at_hand(self.program, part, here[need.time], tapped, known.noted)
             value = known.noted.values[need.place][need.time]
-            writing = writing_of(part.source.function.__globals__, part.source.tree)
+            writing = self.writing(part)
             look = Lookup(node, value, need, hand, hand.names, self.numbers, writing, lambda _: False)
             told = chain(look.wrapped(), look.joined(pieces=False), look.joined_twice())
             for new, cost in told if need.settled or len(need.values) == 1 else look.added():
                 yield Candidate(part, readings[node][1].with_line(new), cost + INSERTED)
 
-    def everywhere(self, tapped: Tapped) -> Iterator[Candidate]:
+    def everywhere(self, tapped: Tapped, until: float) -> Iterator[Candidate]:
         """Small edits at every expression, where it is not known which value is needed."""
-        for part, node, _ in tapped.places:
-            if node in self.parents[part]:
-                names = part.source.function.__code__.co_varnames
-                yield from in_part(part, node, own_edits(node, names, self.numbers, tapped.number.__contains__))
-        for part, node, _ in tapped.places:
-            if node in self.parents[part]:
-                writing = writing_of(part.source.function.__globals__, part.source.tree)
-                yield from in_part(part, node, around(node, writing))
+        places = [place for place in tapped.places if place.node in self.parents[place.part]]
+        for part, node, _ in places:
+            names = part.source.function.__code__.co_varnames
+            yield from in_part(part, node, own_edits(node, names, self.numbers, tapped.number.__contains__))
+            if time.monotonic() > until:
+                return
+        for part, node, _ in places:
+            yield from in_part(part, node, around(node, self.writing(part)))
+            if time.monotonic() > until:
+                return
 
     def fitting(
         self, candidates: Iterable[Candidate], goal: frozenset[str], before: Sequence[frozenset[str]]
@@ -269,6 +315,15 @@ class Search:
         if candidate is not None:
             edits[candidate.part] = {**edits.get(candidate.part, {}), **candidate.edits}
         return {p: changed(p.source.tree, e, self.parents[p]) for p, e in edits.items()}
+
+    def writing(self, part: Part) -> Writing:
+        """How a part writes its arrays."""
+        return writing_of(part.source.function.__globals__, part.source.tree, self.moves)
+
+    @cached_property
+    def moves(self) -> tuple[str, ...]:
+        """How both passes move axes."""
+        return moves_of_axes(p.source.tree for p in self.program.parts)
 
     @cached_property
     def signs(self) -> frozenset[bool]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from handgrad.arrays.precision import to64
 from handgrad.mend.constants import SAME
+from handgrad.mend.counted import uses_own_counts
 from handgrad.mend.required import Need, Needs
 from handgrad.source.program import Part
 from handgrad.source.taps import Tapped
@@ -30,7 +31,8 @@ Times = Sequence[Float]  # a value, once for each time it is computed
 
 def find_suspect(tapped: Tapped, needs: Needs, wrong: frozenset[str]) -> Statement | None:
     """None where more than one statement could be wrong, where not every one was asked, or where what goes in is not
-    known to be right: then the mistake may be there, or at two places.
+    known to be right: then the mistake may be there, or at two places. None also where another line writes into an
+    array what nothing reads, which may belong elsewhere.
     """
     if not needs.complete:
         return None
@@ -45,7 +47,8 @@ def find_suspect(tapped: Tapped, needs: Needs, wrong: frozenset[str]) -> Stateme
         if alone or any(known.explains(need) for need in own):
             if is_known and not known.is_said(statement, own) and not (alone and all(len(n.given) == 1 for n in own)):
                 return None
-            return statement if known.has_all_read_by(statement[1]) else None
+            clear = known.has_all_read_by(statement[1]) and not known.writes_for_nothing
+            return statement if clear and not uses_own_counts(*statement, tapped.program.parts) else None
         if not is_known:
             return None
     return None
@@ -106,6 +109,20 @@ class Known:
     @property
     def adjoints(self) -> Mapping[int, Times]:
         return {} if self.needs.slopes is None else self.needs.slopes.adjoints
+
+    @property
+    def writes_for_nothing(self) -> bool:
+        """Whether a line of the backward pass writes into an entry, and no result moves with what it writes."""
+        found = {} if self.needs.slopes is None else self.needs.slopes.of
+        lines = ((self.tapped.places[i], slope) for i, slope in found.items())
+        return any(
+            place.part.backward
+            and isinstance(place.statement, ast.AugAssign)
+            and isinstance(place.statement.target, ast.Subscript)
+            and place.node is place.statement.value
+            and not slope.any()
+            for place, slope in lines
+        )
 
     def makes_y(self, place: int) -> bool:
         """Whether y depends on a value: it is one of the forward pass, perhaps in a function that both passes call."""

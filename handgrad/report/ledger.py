@@ -93,6 +93,17 @@ class Ledger(Paged):
         """The first wrong row."""
         return next((row for row in self.rows if row.verdict.is_wrong), None)
 
+    @property
+    def summary(self) -> str:
+        """How far the lines are known to be right, and which is the first that is not; "" where nothing is known."""
+        first = next((i for i, row in enumerate(self.rows) if row.verdict is not LineVerdict.RIGHT), None)
+        if first is None:
+            return ""
+        row, right = self.rows[first], [r for r in self.rows[:first] if r.what.startswith("gradient of")]
+        state = "is not what it should be" if row.verdict.is_wrong else "is nothing that is known"
+        so_far = f"{right[-1].variable} (line {right[-1].line}) is the {right[-1].what}; " if right else ""
+        return f"line by line: {so_far}{row.variable} (line {row.line}) {state}, the first such value"
+
     def shown(self) -> Shown:
         """What its page says."""
         return Shown("ledger", "The backward pass, value by value", list(show_ledger(self)))

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from handgrad.judge.isolation import attempt, duplicate
+from handgrad.source.held import kinds_held, objects_held
 from handgrad.source.libraries import is_library, is_users, only_holds
 from handgrad.source.read import Source, read_source
 from handgrad.source.tree import located
@@ -199,7 +200,10 @@ class Copies:
         new = attempt(copy.deepcopy, value).value
         self.made[id(value)] = value if new is None else new
         if new is not None:
-            attempt(object.__setattr__, new, "__class__", self.of(type(value)))  # a frozen dataclass refuses its own
+            for held in (new, *objects_held(new)):
+                if held is new or type(held) in self.owners:
+                    kind = self.of(type(held))
+                    attempt(object.__setattr__, held, "__class__", kind)  # a frozen dataclass refuses its own
 
 
 def read_program(forward: Callable[..., Any], backward: Callable[..., Any] | None) -> Program | None:
@@ -209,6 +213,9 @@ def read_program(forward: Callable[..., Any], backward: Callable[..., Any] | Non
     for root in roots:
         for function, owner in functions_of(root, ()):
             collect(function, owner, found, root is backward)
+            for kind in kinds_held(getattr(root, "__self__", None)):
+                for other, its in methods(kind, names_in(function.__code__)):
+                    collect(other, its, found, root is backward)
     first = next(functions_of(roots[0], ()), None)
     return Program(Passes(forward, backward), tuple(found.values())) if first and first[0] in found else None
 

@@ -4,13 +4,14 @@ import ast
 import inspect
 import operator
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain, count
 from typing import Any
 
 import numpy as np
 import torch
 
+from handgrad.source.read import read_source
 from handgrad.subjects.file.hints import read_hint
 from handgrad.subjects.file.instances import is_needed
 from handgrad.subjects.file.pairs import Pair
@@ -33,7 +34,8 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[di
     hints = dict(read_hints(pair.forward, taken, given))
     known: dict[str, Asked] = {**hints, **given}
     if missing := [p for name, p in taken.items() if is_needed(p) and name not in known]:
-        example = " ".join(f"{p.name}={'2' if is_number(p) else '4x3'}" for p in missing)
+        indices = names_in_indices(pair.forward)
+        example = " ".join(f"{p.name}={example_of(p, indices)}" for p in missing)
         words = "has no type hint with a shape" if len(missing) == 1 else "have no type hints with shapes"
         raise ValueError(f"{', '.join(p.name for p in missing)} {words}; give --inputs {example}")
     asked = {
@@ -55,6 +57,21 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[di
     usual = "float32" if written_in(pair, "jax") and not sys.modules["jax"].config.jax_enable_x64 else None
     precisions = {a.precision for a in hints.values() if a.kind is Kind.FLOAT} - {None}
     return inputs, precisions.pop() if len(precisions) == 1 else usual
+
+
+def names_in_indices(forward: Any) -> set[str]:
+    """The names that stand in an index in its source, as labels do: whole numbers."""
+    source = read_source(inspect.unwrap(function_of(forward)))
+    slices = (n.slice for n in ast.walk(source.tree) if isinstance(n, ast.Subscript)) if source else ()
+    parts = (p for s in slices for p in (s.elts if isinstance(s, ast.Tuple) else [s]))
+    return {p.id for p in parts if isinstance(p, ast.Name)}
+
+
+def example_of(p: inspect.Parameter, indices: Collection[str]) -> str:
+    """How an argument may be asked for."""
+    if is_number(p):
+        return "2"
+    return "4:int<3" if p.name in indices else "4x3"
 
 
 def is_number(p: inspect.Parameter) -> bool:

@@ -1,5 +1,6 @@
 """Each value of a backward pass beside what the forward pass says that it should be: right, wrong, or not known."""
 
+import ast
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from handgrad.mend.counted import uses_own_counts
 from handgrad.report.ledger import LineVerdict
 from handgrad.source.steps import Entry, Step, Steps
 from handgrad.subjects.function.ledger_draw import LedgerDraw
@@ -147,6 +149,8 @@ class Bookkeeping:
                 return None
         if any(self.is_left_over(e) for number, e in self.runs.lasts.items() if order[number] > order[culprit]):
             return None
+        if uses_own_counts(step.part, statement_at(step), self.runs.steps.program.parts):
+            return None
         before = [e for number, e in self.runs.lasts.items() if order[number] < order[culprit]]
         return culprit if all(self.is_clear(entry, culprit) for entry in before) else None
 
@@ -166,8 +170,8 @@ class Bookkeeping:
         """Whether a value is surely what is meant, or neither the culprit nor another wrong gradient needs it."""
         if self.found[entry].verdict is LineVerdict.UNEXPLAINED:
             return False
-        if self.is_sure(entry):
-            return True
+        if self.is_sure(entry) or (self.found[entry].meaning and self.runs.moved(entry) - self.runs.first.wrong):
+            return True  # what a right gradient is made of is right if it is anything that is known
         if self.runs.reached(entry) & self.runs.first.wrong:
             return False
         sure = [e for e in self.found if e[0] != culprit and self.is_sure(e)]
@@ -198,6 +202,16 @@ def start(draw: LedgerDraw, steps: Steps, deadline: float) -> Bookkeeping:
     first = run_once(draw, steps, {})
     end = min(deadline, time.monotonic() + SECONDS)
     return Bookkeeping(draw, Runs(draw, steps, first, first, end), list_meanings(draw.knowns))
+
+
+def statement_at(step: Step) -> ast.AST:
+    """The statement that takes a step: the innermost one at its line."""
+    tree = step.part.source.tree
+    return max(
+        (n for n in ast.walk(tree) if isinstance(n, ast.stmt) and n.lineno <= step.line <= (n.end_lineno or 0)),
+        key=lambda n: n.lineno,
+        default=tree,
+    )
 
 
 def best(step: Step, fitting: Sequence[Meaning]) -> Meaning | None:

@@ -2,7 +2,7 @@
 
     y, cache = forward(*inputs)        grads = backward(dy, cache)
     y        = forward(*inputs)        grads = backward(dy, *inputs), or backward(dy) of an object that keeps its state
-    y, cache = forward(*inputs)        grads = backward(cache, dy), as jax.custom_vjp has it
+    y, cache = forward(*inputs)        grads = backward(cache, dy), as jax.custom_vjp has it, or backward(*inputs, dy)
 
 Where y is several results, dy is the same tuple, list or dict of theirs, or backward takes one dy for each.
 
@@ -135,7 +135,7 @@ class Code:
             Way.EACH: tuple(of_each.values()),
             Way.EVERY: tuple(of_each.get(name) for name in outputs.names),
         }.get(way, (put(outputs.nest, of_each),))
-        called = {Way.STATE: upstream, Way.CACHE_FIRST: (*rest, *upstream)}.get(way, (*upstream, *rest))
+        called = {Way.STATE: upstream, Way.LAST: (*rest, *upstream)}.get(way, (*upstream, *rest))
         grads = self.backward(*called)
         outputs.write_back(dy, of_each)
         return self.gradients_by_name(grads)

@@ -40,9 +40,9 @@ def find_place(
     keep_ledger: Callable[..., Ledger],
     seconds: float,
     seed: int,
-) -> Change | Place | None:
+) -> tuple[Change | Place | None, str]:
     """The change that makes wrong code right and breaks no more; else the line that is wrong, by the search, or by the
-    ledger where the search knows none and there is time left.
+    ledger where the search knows none and there is time left. Without either, what is known in words.
     """
     deadline = time.monotonic() + seconds
 
@@ -51,9 +51,12 @@ def find_place(
         return not wrong and now <= broken
 
     found = find_change(code, reference, tried, certifies, seconds, seed)
+    known = ""
     if found is None and time.monotonic() < deadline:
-        found = keep_ledger(deadline=deadline).suspect
-    return found or find_telling_line(code, tried) or widen_sum(code, reference, tried, certifies, deadline)
+        ledger = keep_ledger(deadline=deadline)
+        found, known = ledger.suspect, ledger.summary
+    found = found or find_telling_line(code, tried) or widen_sum(code, reference, tried, certifies, deadline)
+    return found, "" if found else known
 
 
 def find_change(
@@ -84,20 +87,23 @@ def make_draws(
     """The inputs of the wrong case, and others; in float64 if the code is wrong there as well.
 
     The others are other numbers, other sizes and other constants, as far as the code was made for them: where what is
-    right on the first is right as well.
+    right on the first is right as well, and what has its shape there has its shape.
     """
     exact = {n: to64(v) for n, v in wrong.case.inputs.items()}
     own = next(iter(wrong.case.inputs.values()))
     first = Variant(code, reference, exact)
     for model in ([double(own)] if dtype_name(own) != "float64" else []) + [own]:
         draw = make_draw(first, model, rng)
-        if draw is None or not (known := draw.wrong(draw.outputs(program.passes))):
+        given = None if draw is None else draw.outputs(program.passes)
+        if draw is None or not (known := draw.wrong(given)):
             continue
-        draws = [draw]
+        draws, shaped = [draw], draw.has_shapes(given)
         for variant in variants(first, program, model, draw, rng):
             other = make_draw(variant, model, rng)
             outputs = None if other is None else other.outputs(program.made({}))
-            if other is not None and (outputs is None or other.wrong(outputs) <= known):
+            if other is None:
+                continue
+            if outputs is None or (other.wrong(outputs) <= known and other.has_shapes(outputs) is shaped):
                 draws.append(other)
         return draws
     return []

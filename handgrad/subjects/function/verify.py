@@ -46,6 +46,7 @@ from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.results_alone import try_results_alone
 from handgrad.subjects.function.rows import admit, list_notes, list_rows
 from handgrad.subjects.function.side_effects import KEEPS_STATE, check_side_effects
+from handgrad.subjects.function.ways import names_tell
 from handgrad.subjects.torch_function.engine_errors import refused_by_engine
 
 
@@ -152,9 +153,9 @@ def verify_function(
         return any_wrong(new.tried), names_broken(new.side)
 
     ledger = partial(keep_ledger, code, tried, seed)
-    found = None
+    found, known = None, ""
     if seconds > 0 and any_wrong(tried) and not any(t.opaque for t in tried):
-        found = find_place(code, oracle.on(model), tried, names_broken(side), again, ledger, seconds, seed)
+        found, known = find_place(code, oracle.on(model), tried, names_broken(side), again, ledger, seconds, seed)
     elif seconds > 0 and not any_wrong(tried) and judged and names_broken(side):
         found = mend_memory(code, oracle.on(model), judged[0], names_broken(side), again, seconds)
     return Report(
@@ -167,7 +168,7 @@ def verify_function(
         stages=tuple(list_rows(tried)),
         control=plant_error([t.judgement for t in judged[:1] if t.judgement], [{}], rng),
         contracts=side,
-        notes=tuple(dict.fromkeys([*([OWN] if oracle.own else []), *list_notes(tried)])),
+        notes=tuple(dict.fromkeys([*([OWN] if oracle.own else []), *list_notes(tried), *([known] if known else [])])),
         chain=False,
         change=found if isinstance(found, Change) else None,
         suspect=found if isinstance(found, Place) else None,
@@ -194,7 +195,7 @@ def names_broken(side: Sequence[StageContracts]) -> set[str]:
 def try_readings(
     code: Code, reference: Reference, given: Mapping[str, Any], models: Sequence[Any], seed: int, slack: float
 ) -> TriedCases:
-    """Every way in which backward could be called, until its values are right; if they never are, the likeliest."""
+    """Every way to call backward, until its values are right; else the one that its names tell, or the likeliest."""
     found = [try_models(code, reference, given, models, seed, slack)]
     first = found[0].tried[0]
     if code.graph is not None or not any_wrong(found[0].tried):
@@ -205,6 +206,8 @@ def try_readings(
         found.append(try_models(replace(code, reading=reading), reference, given, models, seed, slack))
         if not any_wrong(found[-1].tried):
             return found[-1]
+    if code.backward is not None and names_tell(code.backward, code.names):
+        return found[0]
     best = next((f for f in found if f.tried[0].error is None), found[0])  # one that runs, before one that raises
     if len(ways) > 1:
         words = f"wrong in every way to call backward: {'; '.join(way.value for way in ways)}"

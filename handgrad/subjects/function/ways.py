@@ -1,4 +1,4 @@
-"""The ways in which people write a backward pass: with dy before the cache or behind it, without dy, one dy for each.
+"""The ways in which people write a backward pass: with dy before the rest or behind it, without dy, one dy for each.
 
 Its signature tells which of them can be meant.
 """
@@ -24,7 +24,7 @@ class Way(Enum):
     FULL = "with dy, and the cache or the inputs"
     EACH = "with one dy for each floating-point result, and the cache or the inputs"
     EVERY = "with one dy for each result, None where it has none, and the cache or the inputs"
-    CACHE_FIRST = "with the cache, and dy behind it"
+    LAST = "with the cache or the inputs, and dy behind them"
     NO_UPSTREAM = "without dy, by which its result is multiplied here"
     STATE = "with dy alone, for it keeps its state in an object"
 
@@ -36,18 +36,17 @@ def list_ways(
 
     names: of forward's arguments, which are no upstream gradient; given: how many arguments it gets besides dy.
 
-    That is the one whose first argument has the name of an upstream gradient, or the second behind the cache; then one
-    that fills exactly the arguments without a default: in mse_grad(y, t, scale=1.0) the last is no room for dy.
+    That is the one whose first argument has the name of an upstream gradient, or the last behind the cache or the
+    inputs; then one that fills exactly the arguments without a default: in mse_grad(y, t, scale=1.0) the last is no
+    room for dy.
     """
     n = given
-    try:
-        kinds = inspect.signature(backward).parameters.values()
-    except (TypeError, ValueError):  # some builtins have none
+    if (kinds := parameters_of(backward)) is None:
         return [Way.FULL]
     positional = [p for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     needed = sum(p.default is p.empty for p in positional)
     most = float("inf") if any(p.kind is p.VAR_POSITIONAL for p in kinds) else len(positional)
-    upstream = [p.name not in names and UPSTREAM.fullmatch(p.name.lower()) is not None for p in positional]
+    upstream = [is_upstream(p.name, names) for p in positional]
     takes = {Way.FULL: n + 1, Way.STATE: 1, Way.NO_UPSTREAM: n}
     if len(outputs.names) > 1:
         first = Way.EACH if len(outputs.parts) == 1 else Way.FULL
@@ -57,6 +56,24 @@ def list_ways(
     fitting = [way for way, count in takes.items() if needed <= count <= most and not (cached and way is Way.STATE)]
     if upstream[:1] == [True]:
         return fitting
-    if cached and upstream == [False, True]:
-        return [Way.CACHE_FIRST, *fitting]
+    if upstream == [False] * n + [True]:
+        return [Way.LAST, *fitting]
     return sorted(fitting, key=lambda way: (takes[way] != needed, way is Way.STATE))
+
+
+def names_tell(backward: Callable[..., Any], names: Sequence[str]) -> bool:
+    """Whether an argument of backward has the name of an upstream gradient: then nobody can mean another."""
+    return any(is_upstream(p.name, names) for p in parameters_of(backward) or ())
+
+
+def is_upstream(name: str, names: Sequence[str]) -> bool:
+    """names: of forward's arguments."""
+    return name not in names and UPSTREAM.fullmatch(name.lower()) is not None
+
+
+def parameters_of(backward: Callable[..., Any]) -> list[inspect.Parameter] | None:
+    """None where nobody knows: some builtins have no signature."""
+    try:
+        return list(inspect.signature(backward).parameters.values())
+    except (TypeError, ValueError):
+        return None

@@ -133,6 +133,8 @@ def test_a_class_that_cannot_be_made_is_told(here: Path, capsys: pytest.CaptureF
         "not judged  Linear  (student.py:10)  it cannot be made without n_in; make one at the top level of the file: "
     )
     assert capsys.readouterr().out.splitlines()[0] == f"{words}linear = Linear(...)"
+    assert main(["check", "student.py", "--inputs", "x=4x3"]) == 2  # its arguments are not known, so no name is strange
+    assert capsys.readouterr().out.splitlines()[0] == f"{words}linear = Linear(...)"
 
 
 def test_a_broken_contract_is_told_and_returns_1(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

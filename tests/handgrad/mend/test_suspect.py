@@ -51,6 +51,17 @@ def two_slips(dy, cache):
     return dz @ W.T, x.T @ dz, dV
 
 
+def writes_for_nothing(dy, cache):
+    """Nothing reads more, so the sum may belong elsewhere."""
+    x, W, V, h = cache
+    dh = dy @ V.T
+    dz = dh * np.cos(h)
+    more = 1.0 * dh
+    more[0] += 2 * dz[0]
+    dV = h.T @ dy
+    return dz @ W.T, x.T @ dz, dV
+
+
 def negated(a):
     """Both passes call it."""
     return -a
@@ -137,6 +148,10 @@ def test_the_first_line_that_misses_the_gradient_of_a_value_of_the_forward_pass(
 
 def test_no_line_where_an_earlier_one_could_be_wrong():
     assert suspect_of(halves) is None
+
+
+def test_no_line_where_another_writes_for_nothing():
+    assert suspect_of(writes_for_nothing) is None
 
 
 def test_no_line_where_a_gradient_of_the_forward_pass_may_be_meant_or_the_next():

@@ -77,6 +77,22 @@ def test_the_cache_may_come_first_if_the_names_say_so(power, expected):
     check(expected, forward, backward, torch.tanh, [(5, 4)])
 
 
+@pytest.mark.parametrize(("power", "expected"), [(2, C), (1, R)])
+def test_dy_may_come_behind_the_inputs(power, expected):
+    """Of the same shape as the first input, so that only the name tells which is which."""
+
+    def forward(x, W):
+        return np.tanh(x) @ W
+
+    def backward(x, W, dout):
+        h = np.tanh(x)
+        return (dout @ W.T) * (1 - h**power), h.T @ dout
+
+    report = check(expected, forward, backward, lambda x, W: torch.tanh(x) @ W, [(4, 4), (4, 4)])
+    assert report.broken == ()
+    assert not any("every way" in note for note in report.notes)
+
+
 class Tanh:
     def forward(self, x):
         self.h = np.tanh(x)

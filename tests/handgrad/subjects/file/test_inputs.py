@@ -202,6 +202,15 @@ def test_what_is_missing_is_told(arguments: str, says: str) -> None:
         assert inputs(arguments, "x=2", "W=3", "b==[1]")["x"] == (2,)
 
 
+def cross_entropy(z, labels):
+    return -np.log(z[np.arange(len(z)), labels]).mean()
+
+
+def test_whole_numbers_are_suggested_for_what_stands_in_an_index() -> None:
+    with pytest.raises(ValueError, match=re.escape("give --inputs z=4x3 labels=4:int<3")):
+        choose_inputs(Pair("cross_entropy", 1, cross_entropy, None), {}, 0)
+
+
 def test_the_names_that_can_be_asked_for() -> None:
     pairs = [Pair("f_backward", 1, function("x, W"), len, names=("f", "f_backward")), Pair("g", 1, function("x"), len)]
     assert argument_names(pairs) == ["x", "W", "f.x", "f.W", "f_backward.x", "f_backward.W"]

@@ -1,0 +1,119 @@
+"""Edits of indices, slices, bounds of loops and what counts them: they have no value, and are tried by running.
+
+What stands in one of them often belongs in another as well: 2 * j of x[2 * j + k] is what dx[j + k] lacks.
+"""
+
+import ast
+from collections.abc import Collection, Iterator, Sequence
+from itertools import combinations
+
+from handgrad.mend.statements import DEFINITIONS, Rewrite
+from handgrad.source.tree import blocks
+
+MOST_NODES = 9  # of an index that is written elsewhere again
+PLAIN = (ast.BinOp, ast.Name, ast.Constant, ast.Subscript, ast.Attribute)
+OTHER, ONE_MORE, EXCHANGED, PER_NODE = 1.4, 1.5, 1.8, 0.05  # what they cost
+
+
+def list_indices(trees: Sequence[ast.AST]) -> list[ast.expr]:
+    """Every different index, slice bound, loop bound and count of these trees, and what they are made of."""
+    statements = (s for tree in trees for block in blocks(tree) for s in block if not isinstance(s, DEFINITIONS))
+    found = {ast.unparse(node): node for statement in statements for node in indices_of(statement)}
+    return [node for node in found.values() if size(node) <= MOST_NODES and not isinstance(node, ast.Constant)]
+
+
+def rewrite_indices(tree: ast.AST, known: Sequence[ast.expr], names: Collection[str]) -> Iterator[Rewrite]:
+    """Another of the known indices, one more or less, and two of one statement exchanged."""
+    writable = [(new, ast.unparse(new)) for new in known if names_of(new) <= set(names)]
+    for block in blocks(tree):
+        for statement in block:
+            if isinstance(statement, DEFINITIONS):
+                continue
+            own = list(indices_of(statement))
+            for node in own:
+                text = ast.unparse(node)
+                for new, written in writable:
+                    if written != text:
+                        yield Rewrite({node: new}, OTHER + PER_NODE * size(new))
+                if not isinstance(node, ast.Constant):
+                    for op in (ast.Add(), ast.Sub()):
+                        yield Rewrite({node: ast.BinOp(node, op, ast.Constant(1))}, ONE_MORE)
+            for a, b in combinations(own, 2):
+                if ast.unparse(a) != ast.unparse(b) and not (contains(a, b) or contains(b, a)):
+                    yield Rewrite({a: b, b: a}, EXCHANGED)
+
+
+def indices_of(statement: ast.stmt) -> Iterator[ast.expr]:
+    """The indices of a statement itself, and the count that it computes: Ho = (H - k) // stride + 1."""
+    for part in heads(statement):
+        yield from indices_in(part)
+    if isinstance(statement, ast.Assign):
+        values = statement.value.elts if isinstance(statement.value, ast.Tuple) else [statement.value]
+        for value in values:
+            if counts(value):
+                yield from parts_of(value)
+
+
+def counts(node: ast.expr) -> bool:
+    """Whether whole numbers alone can be meant: computed from names and whole numbers, with // or a small number.
+
+    >>> [counts(ast.parse(text, mode="eval").body) for text in ("(H - k) // s + 1", "n - 1", "2 * j + k", "dh * h")]
+    [True, True, True, False]
+    """
+    if not isinstance(node, ast.BinOp):
+        return False
+    inside = [n for n in ast.walk(node) if isinstance(n, ast.expr)]
+    plain = all(isinstance(n, PLAIN) or is_len(n) for n in inside)
+    divides = any(isinstance(n, ast.Div | ast.Pow | ast.MatMult) for n in ast.walk(node))
+    whole = any(isinstance(n, ast.Constant) and isinstance(n.value, int) for n in inside)
+    return plain and not divides and (whole or any(isinstance(n, ast.FloorDiv) for n in ast.walk(node)))
+
+
+def is_len(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "len"
+
+
+def heads(statement: ast.stmt) -> Iterator[ast.AST]:
+    """The expressions of a statement, without the statements in it."""
+    return (child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.expr))
+
+
+def indices_in(root: ast.AST) -> Iterator[ast.expr]:
+    """What stands between brackets behind an array, and in range(...): as a whole, and its parts."""
+    for node in ast.walk(root):
+        if isinstance(node, ast.Subscript):
+            yield from parts_of(node.slice)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "range":
+            for arg in node.args:
+                yield from parts_of(arg)
+
+
+def parts_of(index: ast.expr) -> Iterator[ast.expr]:
+    """An index that is no tuple and no slice, and what it is computed from; of those, each of theirs."""
+    if isinstance(index, ast.Tuple):
+        for part in index.elts:
+            yield from parts_of(part)
+    elif isinstance(index, ast.Slice):
+        for bound in (index.lower, index.upper):
+            yield from parts_of(bound) if bound is not None else ()
+    elif isinstance(index, ast.BinOp):
+        yield index
+        yield from parts_of(index.left)
+        yield from parts_of(index.right)
+    elif isinstance(index, ast.Name | ast.Subscript) or (
+        isinstance(index, ast.Constant) and isinstance(index.value, int) and not isinstance(index.value, bool)
+    ):
+        yield index
+
+
+def names_of(node: ast.AST) -> set[str]:
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+
+
+def size(node: ast.AST) -> int:
+    """How many expressions it is."""
+    return sum(isinstance(n, ast.expr) for n in ast.walk(node))
+
+
+def contains(node: ast.AST, other: ast.AST) -> bool:
+    return any(n is other for n in ast.walk(node))
