@@ -55,7 +55,8 @@ def test_what_is_right_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert lines[0] == "CERTIFIED  net_backward  (student.py:9)  given, seed 1"
     assert lines[1].split() == ["line", "variable", "is", "the", "by", "hand", "autograd", "apart"]
-    rows = [line.split() for line in lines[2:-3]]
+    end = next(i for i, line in enumerate(lines) if line.startswith("by hand, autograd:"))
+    rows = [line.split() for line in lines[2:end]]
     assert [(r[0], r[1], " ".join(r[2:5]), r[-1]) for r in rows] == [
         ("10", "x", "value of x", "right"),
         ("10", "W", "value of W", "right"),
@@ -65,7 +66,8 @@ def test_what_is_right_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
         ("13", "dW", "gradient of W", "right"),
         ("14", "return[0]", "gradient of x", "right"),
     ]
-    assert lines[-1] == "1 function: 1 CERTIFIED, seed 1"
+    assert lines[end + 2] == "1 function: 1 CERTIFIED, seed 1"
+    assert len(lines) <= end + 2 + 10  # the summary
 
 
 def test_what_is_wrong_and_what_follows_from_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -154,7 +154,7 @@ def test_a_full_disk_ends_the_run(
 
     monkeypatch.setattr(command, "save", full)
     assert run(*SMALL, "--epochs", 3, "--checkpoint", file) == 1
-    assert f"{file}: cannot be written: No space left on device\n" in capsys.readouterr().err
+    assert f"{file}: cannot be written: No space left on device" in capsys.readouterr().err
     assert read_checkpoint(file).checkpoint.training.epoch == 1
 
 
