@@ -24,7 +24,7 @@ def judged(forward, reference, inputs=(X,), **kwargs):
 def certified(forward, reference, inputs=(X,), **kwargs):
     report = judged(forward, reference, inputs, **kwargs)
     assert report.verdict is Verdict.CERTIFIED, report.text()
-    return report.text(width=10_000)
+    return report.text(verbose=True, width=10_000)
 
 
 def broken(words, forward, reference, inputs=(X,), gradients=Verdict.CERTIFIED, **kwargs):
