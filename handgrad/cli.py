@@ -15,6 +15,8 @@ COMMANDS = (  # files of handgrad/commands, in the order of --help
     "train",
     "predict",
     "lectures",
+    "exercises",
+    "grade",
 )
 
 

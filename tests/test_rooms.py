@@ -55,7 +55,9 @@ FLOORS: dict[str, list[str]] = {
         "subjects",
         "experiment.datasets",
         "experiment",
-        "suite course",
+        "grading.child",  # all that runs in the process of a submission
+        "grading",
+        "grading.exercises suite course",
         "commands assertions",
         "cli pytest_plugin",
         "__main__",

@@ -8,6 +8,8 @@ from handgrad.judge.constants import MEND_SECONDS
 from handgrad.report.console import describe_error
 from manual.files.atomic_write import check_writable
 
+WRITTEN = ("json", "html", "gradescope")  # the arguments that name a file to write
+
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything found to FILE as well")
@@ -18,15 +20,15 @@ def add_html(parser: argparse.ArgumentParser) -> None:
 
 
 def check_written(args: argparse.Namespace) -> None:
-    """Whether --json and --html can be written, asked before the work."""
-    files: dict[str, Path] = {name: path for name in ("json", "html") if (path := getattr(args, name)) is not None}
+    """Whether the files that the command is to write can be written, asked before the work."""
+    files: dict[str, Path] = {name: path for name in WRITTEN if (path := getattr(args, name, None)) is not None}
     for name, path in files.items():
         try:
             check_writable(path)
         except OSError as error:
             args.parser.error(f"--{name}: {describe_error(error)}")
     if len({path.resolve() for path in files.values()}) < len(files):
-        args.parser.error(f"--json and --html are both {args.html}; give each its own file")
+        args.parser.error(f"{' and '.join(f'--{n}' for n in files)} are both {path}; give each its own file")
 
 
 def add_mend(parser: argparse.ArgumentParser) -> None:
