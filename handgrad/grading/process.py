@@ -73,8 +73,13 @@ class Submission:
         self.end()
         self.folder.cleanup()
 
-    def ask(self, function: str, asked: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> Answer:
-        """One quantity of one function. values: of its arguments; given: right values of other quantities."""
+    def ask(
+        self, function: str, asked: str, values: Mapping[str, Any], given: Mapping[str, Any], source: str | None = None
+    ) -> Answer:
+        """One quantity of one function. values: of its arguments; given: right values of other quantities.
+
+        source: the submission with a change; from then on it is that.
+        """
         if self.left <= 0:
             return Answer(None, "not asked any more: the submission has used up its time")
         if self.process is None and self.starts == MOST_STARTS:
@@ -84,7 +89,7 @@ class Submission:
         question = {
             "function": function, "asked": asked, "returned": self.exercise.returned(function),
             "arguments": [to_wire(gather(name, values)) for name in self.exercise.arguments(function)],
-            "given": {name: to_wire(value) for name, value in given.items()}, "seconds": CALL_SECONDS,
+            "given": {name: to_wire(value) for name, value in given.items()}, "seconds": CALL_SECONDS, "source": source,
         }  # fmt: skip
         return self.exchange(question, DEAD_SECONDS)
 

@@ -3,25 +3,30 @@
 from collections.abc import Iterator
 from typing import Any
 
+from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
-from handgrad.grading.grade import Grade, Row
+from handgrad.grading.grade import Grade
+from handgrad.grading.row import Row
 
-STYLES = {True: "bold green", False: "bold red"}
 
-
-def show(grade: Grade) -> Text:
-    """Points, then a line for each quantity, its hint below it where it is wrong."""
-    text = Text(f"{summary(grade)}\n", "bold")
-    for line in remarks(grade):
-        text.append(f"  {line}\n")
+def show(grade: Grade) -> Group:
+    """Points, what is right in one line, and each wrong quantity with its hint below it."""
+    parts: list[RenderableType] = [Text(summary(grade), "bold")]
+    parts += [indented(Text(line)) for line in remarks(grade)]
+    right = [row.name for row in grade.rows if row.slip is None]
+    parts += [indented(Text.assemble(("right", "bold green"), f"  {', '.join(right)}"))] if right else []
     for row in () if grade.problem else grade.rows:
-        mark = "right" if row.slip is None else "wrong"
-        text.append(f"  {mark}", STYLES[row.slip is None])
-        text.append(f"  {row.name:<8}{number(row.earned):>5} of {number(row.points)}\n")
-        text.append(f"         {row.hint}\n" if row.hint else "")
-    text.rstrip()
-    return text
+        if row.slip is not None:
+            worth = f"  {row.name} in {row.function}, {number(row.points)} of the points"
+            parts.append(indented(Text.assemble(("wrong", "bold red"), worth)))
+            parts += [indented(Text(row.hint), 9)] if row.hint else []
+    return Group(*parts)
+
+
+def indented(text: Text, columns: int = 2) -> Padding:
+    return Padding(text, (0, 0, 0, columns))
 
 
 def summary(grade: Grade) -> str:

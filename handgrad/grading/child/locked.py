@@ -44,7 +44,7 @@ def lock(seconds: int, libraries: Collection[str], tell: Callable[[str], None]) 
     own = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
     others = [os.path.dirname(str(sys.modules[name].__file__)) for name in libraries]
     sys.path[:] = [*own, *(os.path.join(folder, "lib-dynload") for folder in own)]
-    sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__module__.startswith("_frozen_importlib")]  # type: ignore[attr-defined]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__module__.startswith("_frozen_importlib")]
     for name in [*sys.modules]:
         if name.partition(".")[0] in (*MODULES, "handgrad"):
             del sys.modules[name]

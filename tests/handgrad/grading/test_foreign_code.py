@@ -23,7 +23,7 @@ AS_A_FILE = {  # what stands at the top of a file, what the teacher reads
     "import subprocess": "ImportError: subprocess cannot be imported: there is NumPy and Python's own library (line 1)",
     "import socket": "ImportError: socket cannot be imported: there is NumPy and Python's own library (line 1)",
     "import scipy": "ImportError: scipy cannot be imported: there is NumPy and Python's own library (line 1)",
-    "__import__('tor' + 'ch')": "ImportError: torch cannot be imported: there is NumPy and Python's own library (line 1)",
+    "__import__('tor' + 'ch')": "ImportError: torch cannot be imported: there is NumPy",
     "from importlib import import_module\nimport_module('handgrad.' + 'judge')":
         "ModuleNotFoundError: No module named 'handgrad' (line 2)",
     "from numpy import ctypeslib\nctypeslib.ctypes.CDLL(None)": "'NoneType' object has no attribute 'CDLL' (line 2)",
@@ -101,7 +101,7 @@ while frame is not None:
 
 def test_an_answer_that_is_no_array_is_no_answer() -> None:
     hints = lost(graded("two_layer", NO_NUMBERS))
-    assert hints["z1"] == "what came back is no array of numbers: the submission interferes with its process"
+    assert hints["z1"] == "what came back is no array of numbers: the submission interferes with its process."
 
 
 def test_what_was_refused_is_told_though_the_points_are_there() -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from handgrad.grading import process
 from handgrad.grading.exercise import Exercise, find_exercise, list_exercises
-from handgrad.grading.grade import Grade, draw_rights, given_for, grade
+from handgrad.grading.grade import Grade, draw_rights, grade
 from handgrad.grading.gradescope import as_results
 from handgrad.grading.names import find_forbidden
+from handgrad.grading.questions import given_for
 from handgrad.grading.right import Right
 
 RIGHT = Path(__file__).parent / "right"
@@ -124,7 +125,7 @@ def test_an_exception_costs_the_quantity_of_its_line_and_tells_the_line() -> Non
     hints = lost(graded("two_layer", right_source("two_layer", ("dW2 = dz2.T @ h1", "dW2 = dz2 @ h1"))))
     assert list(hints) == ["dW2"]
     assert hints["dW2"].startswith("ValueError: matmul")
-    assert hints["dW2"].endswith("(line 14)")
+    assert hints["dW2"].endswith("(line 14).")
 
 
 def test_a_loop_that_does_not_end_costs_what_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,3 +158,26 @@ def test_results_of_gradescope_add_up() -> None:
     wrong = [test for test in results["tests"] if test["status"] == "failed"]
     assert [test["name"] for test in wrong] == ["dz1 in backward"]
     assert "even from the right dh1" in wrong[0]["output"]
+
+
+CHANGES = {
+    ("two_layer", "1 - h1**2", "1 - h1"): "Line 17: `dz1 = dh1 * (1 - h1)` should be `dz1 = dh1 * (1 - h1 ** 2)`.",
+    ("layers", "dz[i] @ W[i]", "dh[i] @ W[i]"): "should be `dh[i - 1] = dz[i] @ W[i]`.",
+    ("batch_norm", "** -1.5", "** -0.5"): "Line 19: `dvar =",
+}
+
+
+@pytest.mark.mends
+@pytest.mark.parametrize("slip", CHANGES)
+def test_the_change_is_told_where_the_level_allows(slip: tuple[str, str, str]) -> None:
+    name, old, new = slip
+    hints = lost(graded(name, right_source(name, (old, new)), "change"))
+    assert len(hints) == 1
+    assert CHANGES[slip] in next(iter(hints.values()))
+
+
+def test_a_blank_is_never_filled_in() -> None:
+    source = right_source("two_layer", ("dz1 = dh1 * (1 - h1**2)", "dz1 = ..."))
+    assert lost(graded("two_layer", source, "change")) == {
+        "dz1": "dz1 is not there: it is a blank, or has another name."
+    }
