@@ -6,7 +6,6 @@ The verdict is made here, from numbers alone. What the submission says of itself
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from handgrad.grading.exercise import Exercise
 from handgrad.grading.hints import give_hints
@@ -85,12 +84,13 @@ def judge_all(submission: Submission, rights: Sequence[Right]) -> Iterator[Row]:
     slips: dict[tuple[str, str], Slip] = {}
     exercise = submission.exercise
     for right in rights:
-        for function, points in exercise.points.items():
-            names = {name: quantity for quantity in points for name in entries(quantity, right)}
-            for name in sorted(names, key=partial(asked_at, exercise)):
-                key = (function, names[name])
-                if key not in slips and (slip := judge(submission, function, name, right)) is not None:
-                    slips[key] = slip
+        questions = [
+            (name, f, q) for f, points in exercise.points.items() for q in points for name in entries(q, right)
+        ]
+        for name, function, quantity in sorted(questions, key=lambda question: asked_at(exercise, question[0])):
+            key = (function, quantity)
+            if key not in slips and (slip := judge(submission, function, name, right)) is not None:
+                slips[key] = slip
     for function, points in exercise.points.items():
         yield from (Row(q, function, worth, slips.get((function, q))) for q, worth in points.items())
 

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+
 from handgrad.grading.child.wire import from_wire, to_wire
 from handgrad.grading.exercise import Exercise, base
 from handgrad.judge.compare import Float
@@ -27,13 +29,15 @@ from handgrad.judge.compare import Float
 ROOT = Path(__file__).parents[2]
 START = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from handgrad.grading.child.run import main; main()"
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-ALL_SECONDS = 20.0  # for one submission
-CALL_SECONDS = 0.5  # of processor time, for one quantity on one draw; then the process stops the call itself
-DEAD_SECONDS = 3.0  # for an answer; then the process is ended
+ALL_SECONDS = 60.0  # for one submission
+CALL_SECONDS = 0.3  # of processor time, for one quantity on one draw; then the process stops the call itself
+DEAD_SECONDS = 10.0  # for an answer; then the process is ended
 START_SECONDS = 15.0  # for Python and NumPy to start, and the file to be run
 MOST_STARTS = 3  # of the process of one submission
 LONGEST_LINE = 24 << 20  # bytes of an answer
 LONGEST_WORDS = 300
+LAST_LINE = 1_000_000
+MOST_TOLD = 3  # of what it tried
 
 
 class CannotAsk(Exception):
@@ -123,12 +127,15 @@ class Submission:
 
     def read(self, reply: Any) -> Answer:
         """An answer as it came. Raises ValueError, KeyError or TypeError for anything else."""
-        self.tried += [word for what in reply["tried"][:3] if (word := clean(what)) not in self.tried]
+        told = [clean(what) for what in reply["tried"][:MOST_TOLD]]
+        self.tried = list(dict.fromkeys([*self.tried, *told]))[:MOST_TOLD]
         if "problem" in reply:
-            return Answer(
-                None, clean(reply["problem"]), reply.get("line") if isinstance(reply.get("line"), int) else None
-            )
-        return Answer(from_wire(reply["value"]) if "value" in reply else None)
+            line = reply.get("line")
+            return Answer(None, clean(reply["problem"]), line if type(line) is int and 0 < line < LAST_LINE else None)
+        value = from_wire(reply["value"]) if "value" in reply else None
+        if value is not None and not isinstance(value, np.ndarray):
+            raise TypeError("a list is no quantity")
+        return Answer(value)
 
     def end(self) -> None:
         """End the process, and what it may have started."""

@@ -10,6 +10,8 @@ import sys
 import sysconfig
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from importlib import import_module
+from importlib.machinery import PathFinder
 from typing import Any
 
 REFUSED = (  # events of the interpreter, by how they begin
@@ -17,18 +19,14 @@ REFUSED = (  # events of the interpreter, by how they begin
     *("os.remove", "os.rename", "os.link", "os.symlink", "os.mkdir", "os.rmdir", "os.chmod", "os.chown", "os.truncate"),
     *("os.startfile", "os.setxattr", "pty.", "mmap.", "fcntl.", "resource.", "sqlite3.", "code.__new__", "webbrowser."),
 )
-MODULES = (  # of the standard library
-    *(
-        "_posixsubprocess",
-        "subprocess",
-        "multiprocessing",
-        "_multiprocessing",
-        "ctypes",
-        "_ctypes",
-        "socket",
-        "_socket",
-    ),
-    *("asyncio", "concurrent", "ssl", "_ssl", "resource", "mmap", "pty"),
+OFFERED = (  # of the standard library and NumPy, beside what they have loaded themselves
+    *("__future__", "array", "bisect", "cmath", "collections", "contextlib", "copy", "dataclasses", "decimal", "enum"),
+    *("fractions", "functools", "heapq", "itertools", "json", "math", "numbers", "operator", "pprint", "random", "re"),
+    *("statistics", "string", "textwrap", "time", "types", "typing", "numpy.fft", "numpy.linalg", "numpy.random"),
+)
+DROPPED = (  # of what they have loaded
+    *("_ctypes", "_posixsubprocess", "_socket", "ctypes", "multiprocessing", "resource", "signal", "socket"),
+    *("subprocess", "handgrad"),
 )
 MEMORY = 2 << 30  # bytes of addresses; NumPy's own libraries take up to one half
 FILES = 32
@@ -43,15 +41,16 @@ def lock(seconds: int, libraries: Collection[str], tell: Callable[[str], None]) 
     """
     own = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
     others = [os.path.dirname(str(sys.modules[name].__file__)) for name in libraries]
-    sys.path[:] = [*own, *(os.path.join(folder, "lib-dynload") for folder in own)]
-    sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__module__.startswith("_frozen_importlib")]
-    for name in [*sys.modules]:
-        if name.partition(".")[0] in (*MODULES, "handgrad"):
-            del sys.modules[name]
+    for name in OFFERED:
+        import_module(name)
     leave_root([*own, *others])
     limit(seconds)
-    allowed = (sys.stdlib_module_names - {*MODULES}) | {*libraries}
-    sys.addaudithook(make_hook(own, others, allowed, tell))
+    sys.path[:] = [*own, *(os.path.join(folder, "lib-dynload") for folder in own)]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if finder is PathFinder]
+    for name in [*sys.modules]:
+        if name.partition(".")[0] in DROPPED:
+            del sys.modules[name]
+    sys.addaudithook(make_hook(own, others, {name.partition(".")[0] for name in sys.modules}, tell))
 
 
 def leave_root(libraries: Iterable[str]) -> None:
@@ -102,7 +101,7 @@ def make_hook(
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
         if event == "import" and (top := args[0].partition(".")[0]) not in allowed:
-            raise ImportError(f"{top} cannot be imported: there is NumPy and Python's own library")
+            raise ImportError(f"{top} cannot be imported: there is NumPy, and what of Python's library computes")
         elif event in ("open", "os.listdir", "os.scandir"):
             if not is_library(args[0]) or (event == "open" and (args[2] or 0) & WRITING):
                 refuse(f"open {args[0]}", f"a submission has no files, and no {args[0]}")

@@ -98,7 +98,7 @@ SLIPS = {  # the quantities that they cost
 
 @pytest.mark.parametrize(("name", "slip"), [(name, slip) for name, slips in SLIPS.items() for slip in slips])
 def test_one_slip_costs_one_quantity(name: str, slip: tuple[str, str]) -> None:
-    found = graded(name, right_source(name, slip))
+    found = graded(name, right_source(name, slip), "none")
     assert set(lost(found)) == SLIPS[name][slip]
     assert found.earned == found.exercise.total - sum(row.points for row in found.rows if row.slip)
 
