@@ -20,8 +20,8 @@ from handgrad.grading.stage import find_way, name_mistake
 from handgrad.judge.compare import Float, TensorReport, compare, index_words
 from handgrad.judge.verdict import Verdict
 
-HINT_SECONDS = 60.0  # that a submission may take for all its hints
-CHANGE_SECONDS = 6.0  # for the search of one change
+HINT_SECONDS = 120.0  # that a submission may take for all its hints
+CHANGE_SECONDS = 10.0  # for the search of one change
 
 
 def give_hints(rows: Sequence[Row], source: str, exercise: Exercise, rights: Sequence[Right], level: str) -> list[Row]:

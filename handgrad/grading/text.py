@@ -1,6 +1,7 @@
 """The grade of a submission in words: for a terminal, and as data for JSON."""
 
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -12,16 +13,18 @@ from handgrad.grading.row import Row
 
 
 def show(grade: Grade) -> Group:
-    """Points, what is right in one line, and each wrong quantity with its hint below it."""
+    """Points, what is right in one line, and what is wrong with the hint below it."""
     parts: list[RenderableType] = [Text(summary(grade), "bold")]
     parts += [indented(Text(line)) for line in remarks(grade)]
     right = [row.name for row in grade.rows if row.slip is None]
     parts += [indented(Text.assemble(("right", "bold green"), f"  {', '.join(right)}"))] if right else []
-    for row in () if grade.problem else grade.rows:
-        if row.slip is not None:
-            worth = f"  {row.name} in {row.function}, {number(row.points)} of the points"
-            parts.append(indented(Text.assemble(("wrong", "bold red"), worth)))
-            parts += [indented(Text(row.hint), 9)] if row.hint else []
+    wrong = [] if grade.problem else [row for row in grade.rows if row.slip is not None]
+    for (hint, function), alike in groupby(wrong, key=lambda row: (row.hint, row.function)):
+        rows = [*alike]
+        names, points = ", ".join(row.name for row in rows), sum(row.points for row in rows)
+        worth = f"  {names} in {function}, {number(points)} {'point' if points == 1 else 'points'}"
+        parts.append(indented(Text.assemble(("wrong", "bold red"), worth)))
+        parts += [indented(Text(hint), 9)] if hint else []
     return Group(*parts)
 
 

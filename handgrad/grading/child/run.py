@@ -34,7 +34,7 @@ def main() -> None:
     tried: list[str] = []
     patience: dict[str, float] = {}
     signal.signal(signal.SIGPROF, stop)
-    lock(start["seconds"], ["numpy"], tried.append)
+    lock(start["seconds"], ["numpy"], lambda what: None if FILE in what else tried.append(what))  # Python looks for it
     with np.errstate(all="ignore"):
         space, reply = load(start, start["source"])
         while True:
@@ -101,7 +101,7 @@ def answer(question: dict[str, Any], space: dict[str, Any], patience: dict[str, 
 
 
 def stop(*_: Any) -> None:
-    raise TookTooLong("it was stopped; is there a loop that does not end?")
+    raise TookTooLong("it took too long and was stopped; is there a loop that does not end?")
 
 
 def numbers(value: Any) -> Any:
@@ -123,8 +123,8 @@ def describe(error: BaseException) -> dict[str, Any]:
     steps = [line for frame, line in walked if frame.f_code.co_filename == FILE]
     line = error.lineno if isinstance(error, SyntaxError) and error.filename == FILE else steps[-1] if steps else None
     words = error.msg if isinstance(error, SyntaxError) else str(error)
-    kind = "it took too long" if isinstance(error, TookTooLong) else type(error).__name__
-    return {"problem": f"{kind}: {words}"[:LONGEST], "line": line}
+    told = words if isinstance(error, TookTooLong) else f"{type(error).__name__}: {words}"
+    return {"problem": told[:LONGEST], "line": line}
 
 
 if __name__ == "__main__":

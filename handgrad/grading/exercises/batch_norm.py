@@ -43,8 +43,8 @@ def backward(dy, x, gamma, beta, mu, var, xhat):
 
 
 def draw(rng: np.random.Generator) -> dict[str, Any]:
-    """Two different sizes, so that no two axes can be taken for one another."""
-    n, d = rng.permutation([4, 5])
+    """Both sizes differ, so that no two axes, and no two factors such as 2 and n, can be taken for one another."""
+    n, d = rng.choice([5, 7]), rng.choice([3, 4])
     shapes = {"x": (n, d), "gamma": (d,), "beta": (d,), "dy": (n, d)}
     return {name: rng.normal(1.0, 2.0, size=shape) for name, shape in shapes.items()}
 

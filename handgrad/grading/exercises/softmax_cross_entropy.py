@@ -39,8 +39,8 @@ def backward(x, W, b, t, z, p):
 
 
 def draw(rng: np.random.Generator) -> dict[str, Any]:
-    """Three different sizes, so that no two axes can be taken for one another."""
-    n, d, k = rng.permutation([3, 4, 5])
+    """All sizes differ, so that no two axes, and no two factors such as 2 and n, can be taken for one another."""
+    n, (d, k) = rng.choice([5, 7]), rng.permutation([3, 4])
     floats = {"x": (n, d), "W": (k, d), "b": (k,)}
     return {**{name: rng.normal(size=shape) for name, shape in floats.items()}, "t": rng.integers(k, size=n)}
 

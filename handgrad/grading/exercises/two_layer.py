@@ -44,8 +44,8 @@ def backward(x, W1, b1, W2, b2, t, z1, h1, z2):
 
 
 def draw(rng: np.random.Generator) -> dict[str, Any]:
-    """Four different sizes, so that no two axes can be taken for one another."""
-    n, d, h, k = rng.permutation([2, 3, 4, 5])
+    """All sizes differ, so that no two axes, and no two factors such as 2 and n, can be taken for one another."""
+    n, (d, h, k) = rng.choice([5, 7]), rng.permutation([3, 4, 6])
     shapes = {"x": (n, d), "W1": (h, d), "b1": (h,), "W2": (k, h), "b2": (k,), "t": (n, k)}
     return {name: rng.normal(size=shape) for name, shape in shapes.items()}
 

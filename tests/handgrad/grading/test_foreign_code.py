@@ -72,7 +72,7 @@ IN_A_FUNCTION = {
     "dz1 = dh1 * (1 - h1**2) + 1j": "complex",
     "dz1 = [dh1, 'right']": "ValueError",
     "dz1 = np.full(dh1.shape, np.nan)": "dz1 is wrong, even from the right dh1.",
-    "dz1 = True": "dz1 is wrong, even from the right dh1. Its shape is (), expected (4, 3).",
+    "dz1 = True": "dz1 is wrong, even from the right dh1. Its shape is (), expected (7, 3).",
 }
 
 

@@ -115,7 +115,7 @@ def test_each_level_says_what_the_one_before_says_and_more() -> None:
     assert said["stage"]["dz1"] == "dz1 is wrong, even from the right dh1."
     assert said["shape"]["dz1"].startswith(said["stage"]["dz1"])
     assert "entries are wrong; the shape is right" in said["shape"]["dz1"]
-    assert "Its shape is (4,), expected (3,)." in said["shape"]["db1"]
+    assert "Its shape is (7,), expected (3,)." in said["shape"]["db1"]
     assert said["name"]["dz1"] == (
         "dz1 is wrong, even from the right dh1. The square is missing. dz = dh (1 - h) where dh (1 - h^2) belongs."
     )
