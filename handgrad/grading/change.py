@@ -33,8 +33,8 @@ def find_change(
 ) -> str:
     """The line, what stands there and what should, in words; nothing where no change is found in time.
 
-    others: the quantities that are given, so that no statement that sets them matters. is_right: whether the quantity
-    is right in a source.
+    others: the other quantities, each judged by itself, so that the slip is in no statement that sets one. is_right:
+    whether the quantity is right in a source.
     """
     tree = ast.parse(source)
     own = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function), None)

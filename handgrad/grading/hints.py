@@ -13,7 +13,7 @@ from typing import Any
 from handgrad.grading.change import find_change
 from handgrad.grading.exercise import LEVELS, Exercise
 from handgrad.grading.process import Submission
-from handgrad.grading.questions import ask, given_for
+from handgrad.grading.questions import ask
 from handgrad.grading.right import Right
 from handgrad.grading.row import Row, Slip, at_line
 from handgrad.grading.stage import find_way, name_mistake
@@ -110,7 +110,7 @@ def change_words(row: Row, slip: Slip, submission: Submission, rights: Sequence[
         return True
 
     source = str(submission.first["source"])
-    others = given_for(submission.exercise, slip.name)
+    others = [quantity for quantity in submission.exercise.points[row.function] if quantity != row.name]
     found = find_change(source, row.function, slip.name, others, is_right, CHANGE_SECONDS)
     ask(submission, row.function, slip.name, slip.right.values, source)  # from here on without a change again
     return found

@@ -43,17 +43,22 @@ def find_way(forward: tuple[Step, ...], name: str) -> Way:
 
 
 def run_way(way: Way, fixed: Mapping[str, Any], numbers: Mapping[str, Any], dy: Any) -> tuple[Values, Values]:
-    """The values of its steps, and its results: y at its end, and the gradient of each of the numbers for this dy."""
+    """What is known on the way, and its results: y at its end, and the gradient of each of the numbers for this dy.
+
+    Known are the values of its steps, and the gradients of those before its end.
+    """
     leaves = {name: torch.tensor(value, requires_grad=True) for name, value in numbers.items()}
     values = {**{name: torch.as_tensor(value) for name, value in fixed.items()}, **leaves}
     for step in way.steps:
         values[step.name] = step.function(*(values[name] for name in step.takes))
     y = values[way.end]
     total = (y * torch.as_tensor(dy)).sum()  # with dy as an argument of grad, torch imports its compiler
-    found = torch.autograd.grad(total, list(leaves.values()))
-    gradients = {f"d{name}": g.numpy() for name, g in zip(leaves, found, strict=True)}
-    steps = {step.name: values[step.name].detach().numpy() for step in way.steps}
-    return steps, {"y": steps[way.end], **gradients}
+    before = {s.name: values[s.name] for s in way.steps if s.name != way.end}
+    found = torch.autograd.grad(total, [*leaves.values(), *before.values()], allow_unused=True)
+    gradients = {f"d{n}": g.numpy() for n, g in zip([*leaves, *before], found, strict=True) if g is not None}
+    known = {step.name: values[step.name].detach().numpy() for step in way.steps}
+    known |= {f"d{name}": gradients.pop(f"d{name}") for name in before if f"d{name}" in gradients}
+    return known, {"y": known[way.end], **gradients}
 
 
 def name_mistake(forward: tuple[Step, ...], name: str, right: Right, ask: Ask) -> str:
@@ -70,8 +75,8 @@ def name_mistake(forward: tuple[Step, ...], name: str, right: Right, ask: Ask) -
     def hand(numbers: Mapping[str, Any], dy: Any) -> Values:
         if any(type(value) is not np.ndarray for value in (*numbers.values(), dy)):
             raise TypeError("the judge's own arrays do not go into the process of a submission")
-        steps, results = run_way(way, fixed, numbers, dy)
-        given = ask({**right.values, **numbers, **steps, f"d{way.end}": dy})
+        known, results = run_way(way, fixed, numbers, dy)
+        given = ask({**right.values, **numbers, **known, f"d{way.end}": dy})
         return {**results, f"d{name}": given * (dy if is_loss else 1.0)}
 
     trial = Trial(Stage(name, hand, reference), inputs, right.values[f"d{way.end}"])
