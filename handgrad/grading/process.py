@@ -22,6 +22,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from handgrad.grading.child.run import MOST_TOLD
 from handgrad.grading.child.wire import from_wire, to_wire
 from handgrad.grading.exercise import Exercise, base
 from handgrad.judge.compare import Float
@@ -37,7 +38,6 @@ MOST_STARTS = 3  # of the process of one submission
 LONGEST_LINE = 24 << 20  # bytes of an answer
 LONGEST_WORDS = 300
 LAST_LINE = 1_000_000
-MOST_TOLD = 3  # of what it tried
 
 
 class CannotAsk(Exception):

@@ -11,13 +11,16 @@ import signal
 import traceback
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from handgrad.grading.child.isolate import ISOLATED, MISSING, Isolated, isolate
 from handgrad.grading.child.locked import lock
 from handgrad.grading.child.wire import MOST_NUMBERS, from_wire, to_wire
 
 FILE = "submission.py"
 LONGEST = 300  # characters of an exception
-HURRY = 5
+MOST_TOLD = 3  # of what was refused
+HURRY = 5  # so much shorter a function is waited for that took too long before
 NUMBERS = "numbers are expected"
 
 
@@ -27,8 +30,6 @@ class TookTooLong(BaseException):
 
 def main() -> None:
     """The first line has the submission, each later one a question."""
-    import numpy as np
-
     questions, answers = take_streams()
     start = json.loads(questions.readline())
     tried: list[str] = []
@@ -38,7 +39,7 @@ def main() -> None:
     with np.errstate(all="ignore"):
         space, reply = load(start, start["source"])
         while True:
-            answers.write(json.dumps({**reply, "tried": tried[:3]}).encode() + b"\n")
+            answers.write(json.dumps({**reply, "tried": tried[:MOST_TOLD]}).encode() + b"\n")
             answers.flush()
             question = questions.readline()
             if not question:
@@ -106,8 +107,6 @@ def stop(*_: Any) -> None:
 
 def numbers(value: Any) -> Any:
     """A quantity as it goes on the wire. Raises TypeError or ValueError for what is none."""
-    import numpy as np
-
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         kinds = {"c": "complex numbers", "O": f"a {type(value).__name__} of other things"}
@@ -125,7 +124,3 @@ def describe(error: BaseException) -> dict[str, Any]:
     words = error.msg if isinstance(error, SyntaxError) else str(error)
     told = words if isinstance(error, TookTooLong) else f"{type(error).__name__}: {words}"
     return {"problem": told[:LONGEST], "line": line}
-
-
-if __name__ == "__main__":
-    main()
