@@ -17,6 +17,8 @@ COMMANDS = (  # files of handgrad/commands, in the order of --help
     "predict",
     "lectures",
     "show",
+    "exercises",
+    "grade",
     "completion",
 )
 

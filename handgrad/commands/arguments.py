@@ -19,8 +19,8 @@ def add_html(parser: argparse.ArgumentParser) -> None:
 
 
 def check_written(args: argparse.Namespace) -> None:
-    """Whether --json and --html can be written, asked before the work."""
-    check_files(args, ("json", "html"))
+    """Whether the files that a command writes can be written, asked before the work."""
+    check_files(args, ("json", "html", "gradescope"))
 
 
 def check_files(args: argparse.Namespace, options: Sequence[str]) -> None:

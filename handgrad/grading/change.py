@@ -1,0 +1,122 @@
+"""The smallest change of one statement with which a quantity is right, found without running a submission here.
+
+Candidates are edits of its syntax tree, cheapest first. Each is run where the submission runs, in its own process, and
+is right where its numbers are, as for the grade.
+"""
+
+import ast
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from handgrad.grading.child.isolate import Target, targets
+from handgrad.grading.exercise import base
+from handgrad.mend.change import unparse
+from handgrad.mend.expressions import Writing, around, count_idle, filled, own_edits, parts_inside, templates
+from handgrad.mend.lookup import writing_of
+from handgrad.mend.statements import of_assignment
+from handgrad.mend.templates import TOGETHER
+from handgrad.source.tree import changed, located, parents_of
+
+
+class Candidate(NamedTuple):
+    """A node of the submission's tree, what may stand in its place, and what that costs."""
+
+    old: ast.AST
+    new: ast.AST
+    cost: float
+
+
+def find_change(
+    source: str, function: str, name: str, others: Collection[str], is_right: Callable[[str], bool], seconds: float
+) -> str:
+    """The line, what stands there and what should, in words; nothing where no change is found in time.
+
+    others: the other quantities, each judged by itself, so that the slip is in no statement that sets one. is_right:
+    whether the quantity is right in a source.
+    """
+    tree = ast.parse(source)
+    own = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function), None)
+    if own is None:
+        return ""
+    parents, deadline = parents_of(tree), time.monotonic() + seconds
+    for tier in tiers(own, name, others, writing_of({"np": None}, tree)):
+        for candidate in sorted(tier, key=lambda c: c.cost):
+            if time.monotonic() > deadline:
+                return ""
+            new = changed(tree, {candidate.old: candidate.new}, parents)
+            if count_idle(candidate.new) <= count_idle(candidate.old) and is_right(ast.unparse(located(new))):
+                return describe(candidate, parents)
+    return ""
+
+
+def tiers(
+    function: ast.FunctionDef, name: str, others: Collection[str], writing: Writing
+) -> Iterator[Iterable[Candidate]]:
+    """Candidates in the order in which they are tried: small edits before large ones.
+
+    First of the statements that set the quantity, then of those that set something else that it may need.
+    """
+    statements = {s: [*targets(s)] for s in ast.walk(function) if isinstance(s, ast.stmt)}
+    own = [s for s, found in statements.items() if any(sets(target, name) for target in found)]
+    helpers = [
+        s
+        for s, found in statements.items()
+        if found and s not in own and not any(sets(target, other) for target in found for other in others)
+    ]
+    names = names_of(function)
+    yield from (chain.from_iterable(small_edits(s, names) for s in each) for each in (own, helpers))
+    yield from (chain.from_iterable(put_around(s, writing) for s in each) for each in (own, helpers))
+    yield chain.from_iterable(joined(s, names, writing) for s in own)
+
+
+def sets(target: Target, name: str) -> bool:
+    """Whether it is the quantity, the list that this is in, or the entry of a dict that has its name."""
+    return target.name in (name, base(name)) or (isinstance(target.key, ast.Constant) and target.key.value == name)
+
+
+def names_of(function: ast.FunctionDef) -> list[str]:
+    """The arguments of a function, and the names that it sets."""
+    stored = [n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    return list(dict.fromkeys([*(arg.arg for arg in function.args.args), *stored]))
+
+
+def small_edits(statement: ast.stmt, names: Sequence[str]) -> Iterator[Candidate]:
+    """Another way to assign; another operator, name, number, function, axis, index in its expression."""
+    for changes, cost in of_assignment(statement):
+        yield from (Candidate(old, new, cost) for old, new in changes.items() if isinstance(new, ast.AST))
+    for value in value_of(statement):
+        yield from (Candidate(value, new, cost) for new, cost in own_edits(value, names, (), lambda _: False))
+
+
+def put_around(statement: ast.stmt, writing: Writing) -> Iterator[Candidate]:
+    """Something put around its expression, or around a part of that."""
+    for value in value_of(statement):
+        for part in (value, *parts_inside(value, lambda _: False)):
+            yield from (Candidate(part, new, cost) for new, cost in around(part, writing))
+
+
+def joined(statement: ast.stmt, names: Sequence[str], writing: Writing) -> Iterator[Candidate]:
+    """Its expression, or a part of that, put together with each of the names."""
+    for value in value_of(statement):
+        for part in (value, *parts_inside(value, lambda _: False)):
+            for text, cost in templates(TOGETHER):
+                for name in names:
+                    yield Candidate(part, filled(text, writing, e=part, m=ast.Name(name, ast.Load())), cost)
+
+
+def value_of(statement: ast.stmt) -> Iterator[ast.expr]:
+    """The expression of an assignment; none if it has none."""
+    value = getattr(statement, "value", None)
+    if isinstance(value, ast.expr):
+        yield value
+
+
+def describe(candidate: Candidate, parents: Mapping[ast.AST, ast.AST]) -> str:
+    """Line 16: `dz1 = dh1 * (1 - h1)` should be `dz1 = dh1 * (1 - h1 ** 2)`."""
+    statement = candidate.old
+    while not isinstance(statement, ast.stmt):
+        statement = parents[statement]
+    new = changed(statement, {candidate.old: candidate.new}, parents)
+    return f"Line {statement.lineno}: `{unparse(statement)}` should be `{unparse(located(new))}`."

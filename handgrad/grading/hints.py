@@ -1,0 +1,116 @@
+"""What a student reads of a slip: as much as the level of the hints allows.
+
+stage    that the quantity is wrong by itself, and from which right values
+shape    its shape, or how many entries are wrong
+name     what the mistake is, where the catalogue has a name for it
+change   the line, and what belongs there
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from handgrad.grading.change import find_change
+from handgrad.grading.exercise import LEVELS, Exercise
+from handgrad.grading.process import Submission
+from handgrad.grading.questions import ask
+from handgrad.grading.right import Right
+from handgrad.grading.row import Row, Slip, at_line
+from handgrad.grading.stage import find_way, name_mistake
+from handgrad.judge.compare import Float, TensorReport, compare, index_words
+from handgrad.judge.verdict import Verdict
+
+HINT_SECONDS = 120.0  # that a submission may take for all its hints
+CHANGE_SECONDS = 10.0  # for the search of one change
+
+
+def give_hints(rows: Sequence[Row], source: str, exercise: Exercise, rights: Sequence[Right], level: str) -> list[Row]:
+    """The rows with their hints. The submission runs once more, so that its grade does not wait for them."""
+    if level == "none" or all(row.slip is None for row in rows):
+        return [*rows]
+    with Submission(source, exercise, HINT_SECONDS) as submission:
+
+        def with_hint(row: Row) -> Row:
+            return replace(row, hint=give_hint(row, row.slip, submission, rights, level)) if row.slip else row
+
+        return [*map(with_hint, rows)]
+
+
+def give_hint(row: Row, slip: Slip, submission: Submission, rights: Sequence[Right], level: str) -> str:
+    """All that the level allows to say of one slip."""
+
+    def may_say(what: str) -> bool:
+        return LEVELS.index(level) >= LEVELS.index(what)
+
+    words = [stage_words(slip, submission.exercise)]
+    if slip.report is not None and may_say("shape"):
+        named = name_words(row, slip, slip.report, submission) if may_say("name") else ""
+        words.append(named or shape_words(slip.report))
+    if may_say("change") and not is_blank(slip):
+        words.append(change_words(row, slip, submission, rights))
+    return " ".join(filter(None, words))
+
+
+def stage_words(slip: Slip, exercise: Exercise) -> str:
+    """That it is wrong by itself, and from which right values."""
+    if slip.report is None:
+        return f"{at_line(slip.problem, slip.line)}."
+    used = " and ".join(comes_from(exercise, slip.name))
+    return f"{slip.name} is wrong, even from the right {used}." if used else f"{slip.name} is wrong."
+
+
+def comes_from(exercise: Exercise, name: str) -> list[str]:
+    """What a quantity is computed from, next to what is given: h1 from z1, dz1 from dh1."""
+    steps = {step.name: step for step in exercise.forward}
+    if name in steps:
+        return [taken for taken in steps[name].takes if taken in steps]
+    end = find_way(exercise.forward, name[1:]).end
+    return [] if end == exercise.forward[-1].name else [f"d{end}"]
+
+
+def shape_words(report: TensorReport) -> str:
+    if report.reason.startswith("shape"):
+        return f"Its {report.reason}."
+    return f"{report.outside} of {report.entries} entries are wrong; the shape is right."
+
+
+def name_words(row: Row, slip: Slip, report: TensorReport, submission: Submission) -> str:
+    """What the mistake is; of a value of the forward pass one number; nothing where the shape is wrong."""
+    if report.reason.startswith("shape"):
+        return ""
+    if slip.name in {step.name for step in submission.exercise.forward}:
+        place = f"{slip.name}{index_words(report.index)}"
+        return f"{place} is {report.hand:.6g}, and {report.reference:.6g} is right there."
+
+    def ask_again(values: Mapping[str, Any]) -> Float:
+        answer = ask(submission, row.function, slip.name, values)
+        if answer.value is None:
+            raise ValueError(answer.problem)
+        return answer.value
+
+    return name_mistake(submission.exercise.forward, slip.name[1:], slip.right, ask_again)
+
+
+def is_blank(slip: Slip) -> bool:
+    """Whether nothing was written, so that there is nothing to change."""
+    return slip.report is None and slip.line is None
+
+
+def change_words(row: Row, slip: Slip, submission: Submission, rights: Sequence[Right]) -> str:
+    """The line and what belongs there, if a small change makes the quantity right on all draws."""
+
+    def is_right(source: str) -> bool:
+        for right in (slip.right, *(other for other in rights if other is not slip.right)):
+            value = ask(submission, row.function, slip.name, right.values, source).value
+            if value is None:
+                return False
+            report = compare(slip.name, value, right.values[slip.name], right.bounds[slip.name])
+            if report.verdict is not Verdict.CERTIFIED:
+                return False
+        return True
+
+    source = str(submission.first["source"])
+    others = [quantity for quantity in submission.exercise.points[row.function] if quantity != row.name]
+    found = find_change(source, row.function, slip.name, others, is_right, CHANGE_SECONDS)
+    ask(submission, row.function, slip.name, slip.right.values, source)  # from here on without a change again
+    return found

@@ -1,0 +1,183 @@
+"""Grading: each quantity alone, one slip costs one quantity, any consistent formula passes, and hints by level."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from handgrad.grading import process
+from handgrad.grading.exercise import Exercise, find_exercise, list_exercises
+from handgrad.grading.grade import Grade, draw_rights, grade
+from handgrad.grading.gradescope import as_results
+from handgrad.grading.names import find_forbidden
+from handgrad.grading.questions import given_for
+from handgrad.grading.right import Right
+
+RIGHT = Path(__file__).parent / "right"
+
+
+@cache
+def exercise(name: str) -> tuple[Exercise, list[Right]]:
+    found = find_exercise(name)
+    return found, draw_rights(found, 0)
+
+
+def right_source(name: str, *edits: tuple[str, str]) -> str:
+    """A right submission with slips."""
+    source = (RIGHT / f"{name}.py").read_text("utf-8")
+    for old, new in edits:
+        assert old in source
+        source = source.replace(old, new)
+    return source
+
+
+def graded(name: str, source: str, level: str = "shape") -> Grade:
+    return grade("ann.py", source, *exercise(name), level)
+
+
+def lost(found: Grade) -> dict[str, str]:
+    """The wrong quantities with their hints."""
+    return {row.name: row.hint for row in found.rows if row.slip is not None}
+
+
+@pytest.mark.parametrize("name", list_exercises())
+def test_the_right_submission_has_all_points_and_the_skeleton_none(name: str) -> None:
+    found, blank = graded(name, right_source(name)), graded(name, exercise(name)[0].skeleton)
+    assert lost(found) == {}
+    assert found.earned == found.exercise.total > 0
+    assert blank.earned == 0
+    assert all("is a blank" in hint for hint in lost(blank).values())
+
+
+OTHER_STYLES = {
+    "two_layer": [
+        ("1 - h1**2", "1 - np.tanh(z1) ** 2"),
+        ("dz1.sum(0)", "np.einsum('ij->j', dz1)"),
+        (
+            "dW1 = dz1.T @ x",
+            "dW1 = np.zeros_like(W1)\n    for i in range(len(x)):\n        dW1 += np.outer(dz1[i], x[i])",
+        ),
+        ("return dW1, db1, dW2, db2", "return {'dW2': dW2, 'db2': db2, 'dW1': dW1, 'db1': db1}"),
+    ],
+    "batch_norm": [
+        (
+            "dx = dxhat / np.sqrt(var + eps) + dvar * 2 * (x - mu) / n + dmu / n",
+            "dx = (n * dxhat - dxhat.sum(0) - xhat * (dxhat * xhat).sum(0)) / (n * np.sqrt(var + eps))",
+        )
+    ],
+    "softmax_cross_entropy": [
+        ("dz = p.copy()", "dz = (p - np.eye(p.shape[1])[t]) / n"),
+        ("    dz[np.arange(n), t] -= 1\n    dz /= n\n", ""),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", OTHER_STYLES)
+def test_any_consistent_formula_passes(name: str) -> None:
+    assert lost(graded(name, right_source(name, *OTHER_STYLES[name]))) == {}
+
+
+SLIPS = {  # the quantities that they cost
+    "two_layer": {
+        ("1 - h1**2", "1 - h1"): {"dz1"},
+        ("z2 - t\n", "t - z2\n"): {"dz2"},
+        ("dz1.sum(0)", "dz1.sum(1)"): {"db1"},
+        ("dz2.T @ h1", "np.nonsense"): {"dW2"},
+        ("np.tanh(z1)", "np.tan(z1)"): {"h1"},
+    },
+    "units": {("dz2 * w2", "dz2 * w1"): {"dh1"}},
+    "softmax_cross_entropy": {("dz /= n", "pass"): {"dz"}, ("e.sum(axis=1", "e.sum(axis=0"): {"p"}},
+    "batch_norm": {("+ dmu / n", ""): {"dx"}, ("** -1.5", "** -0.5"): {"dx"}},
+    "layers": {
+        ("h[i] ** 2", "h[i]"): {"dz"},
+        ("dz[i] @ W[i]", "dh[i] @ W[i]"): {"dh"},
+        ("h[L] - t", "t - h[L]"): {"dh"},
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "slip"), [(name, slip) for name, slips in SLIPS.items() for slip in slips])
+def test_one_slip_costs_one_quantity(name: str, slip: tuple[str, str]) -> None:
+    found = graded(name, right_source(name, slip), "none")
+    assert set(lost(found)) == SLIPS[name][slip]
+    assert found.earned == found.exercise.total - sum(row.points for row in found.rows if row.slip)
+
+
+def test_a_slip_in_what_has_no_points_costs_the_quantity_that_uses_it() -> None:
+    assert "dvar" not in given_for(exercise("batch_norm")[0], "dx")
+    assert "dxhat" in given_for(exercise("batch_norm")[0], "dx")
+
+
+def test_each_level_says_what_the_one_before_says_and_more() -> None:
+    source = right_source("two_layer", ("1 - h1**2", "1 - h1"), ("dz1.sum(0)", "dz1.sum(1)"))
+    said = {level: lost(graded("two_layer", source, level)) for level in ("none", "stage", "shape", "name")}
+    assert said["none"] == {"dz1": "", "db1": ""}
+    assert said["stage"]["dz1"] == "dz1 is wrong, even from the right dh1."
+    assert said["shape"]["dz1"].startswith(said["stage"]["dz1"])
+    assert "entries are wrong; the shape is right" in said["shape"]["dz1"]
+    assert "Its shape is (7,), expected (3,)." in said["shape"]["db1"]
+    assert said["name"]["dz1"] == (
+        "dz1 is wrong, even from the right dh1. The square is missing. dz = dh (1 - h) where dh (1 - h^2) belongs."
+    )
+
+
+def test_an_exception_costs_the_quantity_of_its_line_and_tells_the_line() -> None:
+    hints = lost(graded("two_layer", right_source("two_layer", ("dW2 = dz2.T @ h1", "dW2 = dz2 @ h1"))))
+    assert list(hints) == ["dW2"]
+    assert hints["dW2"].startswith("ValueError: matmul")
+    assert hints["dW2"].endswith("(line 14).")
+
+
+def test_a_loop_that_does_not_end_costs_what_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "CALL_SECONDS", 0.1)
+    source = right_source("two_layer", ("dW1 = dz1.T @ x", "while True:\n        pass"))
+    hints = lost(graded("two_layer", source))
+    assert list(hints) == ["dW1", "db1"]
+    assert "it took too long" in hints["dW1"]
+    assert "(line 18)" in hints["db1"] or "(line 19)" in hints["db1"]
+
+
+def test_a_file_that_is_no_python_says_where() -> None:
+    found = graded("two_layer", "def forward(x:\n")
+    assert (found.earned, found.problem) == (0, "the file cannot be run: SyntaxError: '(' was never closed (line 1)")
+
+
+def test_forbidden_names_are_told_before_anything_runs() -> None:
+    found = graded("two_layer", right_source("two_layer", ("import numpy as np", "import numpy as np\nimport torch")))
+    assert found.earned == 0
+    assert found.problem.startswith("uses torch (line 2): the gradients are to be derived by hand")
+    assert find_forbidden("x = y.jax\n# torch\nz = 'torch'", ["torch", "jax"]) == [("jax", 1)]
+    assert find_forbidden("def f(:", ["f"]) == []
+
+
+def test_results_of_gradescope_add_up() -> None:
+    found = graded("two_layer", right_source("two_layer", ("1 - h1**2", "1 - h1")))
+    results = as_results(found)
+    assert sum(test["score"] for test in results["tests"]) == found.earned == 14
+    assert sum(test["max_score"] for test in results["tests"]) == 16
+    wrong = [test for test in results["tests"] if test["status"] == "failed"]
+    assert [test["name"] for test in wrong] == ["dz1 in backward"]
+    assert "even from the right dh1" in wrong[0]["output"]
+
+
+CHANGES = {
+    ("two_layer", "1 - h1**2", "1 - h1"): "Line 17: `dz1 = dh1 * (1 - h1)` should be `dz1 = dh1 * (1 - h1 ** 2)`.",
+    ("layers", "dz[i] @ W[i]", "dh[i] @ W[i]"): "should be `dh[i - 1] = dz[i] @ W[i]`.",
+    ("batch_norm", "** -1.5", "** -0.5"): "Line 19: `dvar =",
+}
+
+
+@pytest.mark.mends
+@pytest.mark.parametrize("slip", CHANGES)
+def test_the_change_is_told_where_the_level_allows(slip: tuple[str, str, str]) -> None:
+    name, old, new = slip
+    hints = lost(graded(name, right_source(name, (old, new)), "change"))
+    assert len(hints) == 1
+    assert CHANGES[slip] in next(iter(hints.values()))
+
+
+def test_a_blank_is_never_filled_in() -> None:
+    source = right_source("two_layer", ("dz1 = dh1 * (1 - h1**2)", "dz1 = ..."))
+    assert lost(graded("two_layer", source, "change")) == {
+        "dz1": "dz1 is not there: it is a blank, or has another name."
+    }
