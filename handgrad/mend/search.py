@@ -1,7 +1,6 @@
 """The smallest change of the code with which every gradient is right."""
 
 import ast
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -20,6 +19,7 @@ from handgrad.mend.material import AtHand, at_hand
 from handgrad.mend.required import Need, find_needs
 from handgrad.mend.statements import further_rewrites, rewrites
 from handgrad.mend.suspect import find_suspect, right_last
+from handgrad.source.clock import clock
 from handgrad.source.program import Part, Program
 from handgrad.source.safely import safely
 from handgrad.source.taps import Tapped, Taps
@@ -87,7 +87,7 @@ class Search:
                 for candidates in self.tiers(tapped, noted, hand_at, own, blind, lost=lost):
                     if (found := self.first_right(candidates, goal, before)) is not None:
                         return found
-                    if time.monotonic() > self.deadline:
+                    if clock() > self.deadline:
                         return None
         return None
 
@@ -98,7 +98,7 @@ class Search:
         for candidate in sorted(self.fitting(candidates, goal, before), key=lambda c: self.price(c, goal)):
             if any(self.wrong(candidate, draw) for draw in self.draws) or self.confirm(self.trees(candidate)):
                 return candidate
-            if time.monotonic() > self.deadline:
+            if clock() > self.deadline:
                 return None
         return None
 
@@ -243,7 +243,7 @@ class Search:
     ) -> Iterator[Candidate]:
         """Those that make these tensors right on every draw, and spoil none."""
         for candidate in candidates:
-            if time.monotonic() > self.deadline:
+            if clock() > self.deadline:
                 return
             if any(count_idle(new) > count_idle(old) for old, new in candidate.edits.items()):
                 continue
@@ -301,7 +301,7 @@ class FoundEdits(NamedTuple):
 
 
 def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, deadline: float) -> FoundEdits:
-    """What was found before the deadline, of the monotonic clock; a candidate that is with the judge is waited for."""
+    """What was found before the deadline, by `clock`; a candidate that is with the judge is waited for."""
     parents = {part: parents_of(part.source.tree) for part in program.parts}
     search = Search(program, draws, confirm, deadline, parents)
     with safely():

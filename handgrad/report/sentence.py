@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 GRADIENT = "gradient of "
 
 
+def what_is_judged(report: Report) -> str:
+    """Its name, and which of its passes raises what."""
+    return next((f"{report.name}: {row.raised}" for row in report.stages if row.raised), report.name)
+
+
 def say_what_is_wrong(report: Report) -> str:
     """Empty where no value is wrong, or where there is none."""
     return say_stages(report) if report.chain else say_results(report)

@@ -20,7 +20,7 @@ from handgrad.judge.compare import ABSENT, TensorReport, index_words
 from handgrad.judge.promises import Contract
 from handgrad.judge.verdict import Verdict
 from handgrad.report.code_lines import CodeLines, place_word
-from handgrad.report.sentence import say_what_is_wrong
+from handgrad.report.sentence import say_what_is_wrong, what_is_judged
 from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
 
 if TYPE_CHECKING:
@@ -41,8 +41,11 @@ class ReportText:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         r = self.report
-        where = place_word(r.place, r.name) if r.place else self.where
-        yield headline(r) if not where else two_sides(first_words(r), where, min(options.max_width, WIDEST))
+        where, width = self.where, min(options.max_width, WIDEST)
+        if r.place:
+            words = (place_word(r.place, name) for name in (r.name, r.place.function))  # the second is short
+            where = first_that_fits(words, width - len(first_words(r)))
+        yield headline(r) if not where else two_sides(first_words(r), where, width)
         brief = r.verdict is not Verdict.CERTIFIED and not self.verbose
         parts = [*wrong_lines(r), *code(r), *numbers(r, brief=brief), *rest(r, brief=brief)]
         if where:
@@ -57,7 +60,7 @@ def headline(report: Report) -> Text:
 
 def first_words(report: Report) -> Text:
     verdict = two_verdicts(report.gradients, report.broken)
-    return Text.assemble((verdict, STYLES[report.verdict]), f"  {report.name}")
+    return Text.assemble((verdict, STYLES[report.verdict]), f"  {what_is_judged(report)}")
 
 
 def circumstances(report: Report) -> str:
@@ -66,6 +69,15 @@ def circumstances(report: Report) -> str:
     if report.slack != 1:
         words += f"; slack {report.slack:g}: bounds and smallest detectable errors are so many times as large"
     return words
+
+
+def first_that_fits(words: Iterator[str], room: int) -> str:
+    """The first that leaves two blanks before it, else the last."""
+    last = ""
+    for last in words:
+        if len(last) + 2 <= room:
+            break
+    return last
 
 
 def two_sides(left: Text, right: str, width: int) -> Text:
@@ -104,7 +116,8 @@ def numbers(report: Report, *, brief: bool) -> Iterator[RenderableType]:
         yield Stages(report.stages)
     told: Callable[[StageRow], str] = partial(before, report) if brief else lambda row: f"{row.name}: "
     judged = [(row, t) for row in report.stages for t in row.isolated.tensors]
-    wrong = [(row, t) for row, t in judged if t.verdict is not Verdict.CERTIFIED]
+    shown = report.suspect.breaks if report.suspect else ""  # under its line
+    wrong = [(row, t) for row, t in judged if t.verdict is not Verdict.CERTIFIED and not (shown and shown in t.reason)]
     for row, t in wrong[:MOST] if brief else wrong:
         words = reason(t) if shows_stages(report, brief=brief) else worst_entry(t)
         yield Text(f"{told(row)}{words}", STYLES[t.verdict])

@@ -156,7 +156,8 @@ def try_case(
         return Tried(case, None, (f"{case.name}: not judged, {trial.dtype} overflows there, {where}",))
     forward_is_wrong = found.evidence["y"].outside.any()
     if error is not None and not forward_is_wrong:
-        return Tried(case, stopped_row(case.name, "backward", error), error=error)
+        surely = not case.optional and code.graph is None
+        return Tried(case, stopped_row(case.name, "backward", error, surely=surely), error=error)
     words = explain(found) if name_it else Explanation(found, found.report, found.notes)
     report = each_result(words.report, found.evidence["y"], outputs) if name_it and outputs.several else words.report
     entries = list_entries(found.evidence, {})

@@ -1,7 +1,6 @@
 """The line and the change for code whose numbers are right, and which writes or reads memory as it must not."""
 
 import ast
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,6 +14,7 @@ from handgrad.judge.trial import Trial
 from handgrad.mend.change import Change, Place, describe_edits, describe_place
 from handgrad.mend.constants import JUDGE_SECONDS
 from handgrad.mend.memory import read_any_layout, write_elsewhere
+from handgrad.source.clock import clock
 from handgrad.source.limit import TookTooLong, within
 from handgrad.source.program import Part, Program, read_program
 from handgrad.source.safely import only_computes, safely
@@ -48,7 +48,7 @@ def mend_memory(
         wrong, now = again(changed)
         return not wrong and now < broken
 
-    search = Search(code, reference, tried, program, certifies, time.monotonic() + seconds)
+    search = Search(code, reference, tried, program, certifies, clock() + seconds)
     with safely():
         if broken & set(OVERWRITES):
             return search.own_arrays()
@@ -73,7 +73,7 @@ class Search:
             return None
         words = f"this line writes into {told(writes[0].name)}"
         for edits in each_and_all(writes):
-            if time.monotonic() > self.deadline:
+            if clock() > self.deadline:
                 break
             mended = self.passes(edits)
             if mended is not None and keeps(partial(self.run, code=mended)) and self.confirmed(mended):
@@ -86,7 +86,7 @@ class Search:
         contiguous = CONTIGUOUS[isinstance(self.trial.dy, torch.Tensor)]
         for part in self.program.parts:
             for own in read_any_layout(part.source.tree, contiguous):
-                if time.monotonic() > self.deadline:
+                if clock() > self.deadline:
                     return None
                 mended = self.passes({part: own})
                 if mended is not None and attempt(self.reads_right, mended).value and self.confirmed(mended):
