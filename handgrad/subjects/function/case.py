@@ -28,7 +28,7 @@ from handgrad.subjects.function.eager import overflows_as_torch
 from handgrad.subjects.function.failures import raised_words, row_without_numbers, stopped_row
 from handgrad.subjects.function.outputs import Output, Outputs
 from handgrad.subjects.function.reference import Reference
-from handgrad.subjects.function.reference_values import LeftOut, reference_gradients, reference_value
+from handgrad.subjects.function.reference_values import LeftOut, TooSmall, reference_gradients, reference_value
 from handgrad.subjects.function.returned import WrongReturn
 from handgrad.subjects.function.sizes import follows
 
@@ -118,7 +118,8 @@ def try_case(
             return stopped
         if case.optional:
             return Tried(case, None, (f"{case.name}: not judged, {reason}",))
-        raise ValueError(f"inputs: {reason}; {reference.advice}") from reason.__cause__
+        advice = "" if isinstance(reason, TooSmall) else f"; {reference.advice}"
+        raise ValueError(f"inputs: {reason}{advice}") from reason.__cause__
     hand, error, outputs = run(code, case.inputs, dy)
     if "y" not in hand or outputs is None:
         return without_y(case, error)
