@@ -16,6 +16,7 @@ from handgrad.report.stage_rows import STYLES
 from handgrad.report.text import ReportText
 from handgrad.report.versions import list_versions
 from handgrad.subjects.file.judge import Judged
+from handgrad.subjects.function.signatures import parameters
 
 
 def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType:
@@ -49,8 +50,13 @@ def measure(report: Report) -> str:
 
 def untested(judged: Judged) -> str:
     """The arrays of an object, whose gradients the two methods do not hand out."""
-    own = ", ".join(judged.pair.own)
-    return f"not judged: the gradients of {own}, which the object keeps itself" if own else ""
+    taken = parameters(judged.pair.forward) or {}
+    own = ", ".join(name for name in judged.pair.own if name not in taken)
+    arguments = ", ".join((*taken, own))
+    return own and (
+        f"not judged: the gradients of {own}, which the object keeps itself; they are of a forward({arguments}) whose "
+        "backward returns them"
+    )
 
 
 def conclude(found: Sequence[Judged], seed: int) -> str:
