@@ -13,7 +13,7 @@ from handgrad.subjects.file.inputs import argument_names
 from handgrad.subjects.file.judge import Judged, Options, judge_pair
 from handgrad.subjects.file.load import CannotLoad, load
 from handgrad.subjects.file.page import show_file
-from handgrad.subjects.file.pairs import LOOKED_FOR, Pair, find_pairs, list_lonely
+from handgrad.subjects.file.pairs import LOOKED_FOR, Pair, find_pairs, list_both_in_one, list_lonely
 from handgrad.subjects.file.text import as_dict, conclude
 
 Show = Callable[[Judged, Path], RenderableType]
@@ -45,6 +45,9 @@ def judge_file(args: argparse.Namespace, console: Console, options: Options, sho
                 check_names(args, pairs)
             for name, line, expected in list_lonely(file):
                 print_lines(console, describe_lonely(name, f"{args.file}:{line}", expected))
+            if not pairs:
+                for name, line, of in list_both_in_one(file):
+                    print_lines(console, describe_both_in_one(name, f"{args.file}:{line}", of))
             for pair in pairs:
                 with show_waiting(f"judging {pair.name}"):
                     found.append(judge_pair(pair, options))
@@ -80,3 +83,12 @@ def describe_lonely(name: str, place: str, expected: Sequence[str]) -> str:
     """A backward pass without its forward pass."""
     words = f"expected {', '.join(expected)} in this file, or @handgrad.gradient_of(forward) above it"
     return f"note: {name}  ({place})  has no forward pass: {words}"
+
+
+def describe_both_in_one(name: str, place: str, of: str) -> str:
+    """A function that returns its gradient beside its loss: how it can be judged as it is."""
+    words = f"def loss({of}): return {name}({of}, ...)[0], and def loss_grad({of}): return {name}({of}, ...)[1]"
+    return (
+        f"note: {name}  ({place})  returns the gradient of {of} beside its result; give each a name of its own, "
+        f"{words}, with data made at the top level of the file in place of the dots"
+    )

@@ -1,10 +1,10 @@
 """From a program and what it should give to the change, in words; or to the one line that is wrong."""
 
 import ast
-import time
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from handgrad.explain.line import describe_value
 from handgrad.judge.isolation import attempt
@@ -14,24 +14,35 @@ from handgrad.mend.draw import Draw
 from handgrad.mend.needed import find_values, value_name
 from handgrad.mend.search import find_edits
 from handgrad.mend.words import describe_change
+from handgrad.source.clock import clock
 from handgrad.source.limit import TookTooLong, within
 from handgrad.source.program import Part, Passes, Program
 from handgrad.source.safely import only_computes
 from handgrad.source.taps import parts_that_run
 
+ALL_TRIED = "small changes were tried, and none makes every gradient right"
+LONGER = 6  # times as long is advised
+
+
+class Searched(NamedTuple):
+    """The change, else the line that is wrong, if only one can be; note: how the search ended without a change."""
+
+    found: Change | Place | None = None
+    note: str = ""
+
 
 def search_change(
     program: Program, draws: Sequence[Draw], certifies: Callable[[Passes], bool], seconds: float
-) -> Change | Place | None:
+) -> Searched:
     """The smallest change with which the judge certifies the passes; else the line that is wrong, if only one can be.
 
     seconds: for all of it. A part is kept for the line, where no change is found: for its value here, for the ledger
-    where the search knows no line. None where nothing is wrong on the draws, where the code does more than compute, or
-    where nothing is found in time.
+    where the search knows no line. Nothing where nothing is wrong on the draws, or where the code does more than
+    compute.
     """
-    deadline, kept = time.monotonic() + seconds, min(LINE_SECONDS, seconds * LINE_SHARE)
+    deadline, kept = clock() + seconds, min(LINE_SECONDS, seconds * LINE_SHARE)
     if not draws or not only_computes(program):
-        return None
+        return Searched()
     running = parts_that_run(program, draws[0].run)
 
     def confirm(trees: Mapping[Part, ast.AST]) -> bool:
@@ -43,14 +54,24 @@ def search_change(
 
     edits, suspect = find_edits(running, draws, confirm, deadline - kept)
     if edits is not None and (change := describe_edits(edits)) is not None:
-        return replace(change, words=in_words(describe_change, edits, running.parts))
+        return Searched(replace(change, words=in_words(describe_change, edits, running.parts)))
+    note = out_of_time(seconds) if clock() > deadline - kept else ALL_TRIED
     if suspect is None:
-        return None
+        return Searched(None, note)
     part, statement = suspect
     values = find_values(running, draws, statement, deadline)
     words = in_words(describe_value, *zip(*values, strict=True)) if values else ""
     place = describe_place(part, statement.lineno)  # type: ignore[attr-defined]
-    return replace(place, words=f"{value_name(statement)}: {words}" if words else "")
+    return Searched(replace(place, words=f"{value_name(statement)}: {words}" if words else ""), note)
+
+
+def out_of_time(seconds: float) -> str:
+    """
+    >>> out_of_time(9.7)
+    'the time ran out before every small change was tried: mend=60 (--mend 60) looks longer'
+    """
+    more = 10 * math.ceil(LONGER * seconds / 10)
+    return f"the time ran out before every small change was tried: mend={more} (--mend {more}) looks longer"
 
 
 def in_words(describe: Callable[..., str], *args: Any) -> str:

@@ -31,9 +31,6 @@ def describe(name: str, trial: FailedTrial, fresh: Sequence[FailedTrial]) -> str
     if 0 < wrong.sum() < wrong.size and S.ndim != 2:
         sentences.append(f"the first at {write_first(wrong)}")
     sentences += confirm(e, [other.evidence[name] for other in fresh])
-    known = np.abs(S)[np.isfinite(S) & np.isfinite(e.bound)]
-    size, usual = float(np.median(np.abs(hand - S)[wrong])), float(np.median(known)) if known.size else 0.0
-    sentences.append(f"the error is typically {size:.2g}, the right entries {usual:.2g}")
     return ". ".join(s[0].upper() + s[1:] for s in sentences) + "."
 
 

@@ -32,12 +32,18 @@ def attempt(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Outcome[
         return Outcome(None, error)
 
 
-def raised_at(error: BaseException | None) -> str:
-    """(file:line) of the code nearest to what was raised that is not ours; nothing where there is none."""
+def raised_in(error: BaseException | None) -> traceback.FrameSummary | None:
+    """The step of the code nearest to what was raised that is not ours, nor a library's; None where there is none."""
     own = (str(Path(__file__).parents[1]), str(Path(traceback.__file__).parent), "site-packages", "<")
     frames = traceback.extract_tb(error.__traceback__) if error else []
     theirs = [frame for frame in frames if not any(part in frame.filename for part in own)]
-    return f" ({theirs[-1].filename}:{theirs[-1].lineno})" if theirs else ""
+    return theirs[-1] if theirs else None
+
+
+def raised_at(error: BaseException | None) -> str:
+    """(file:line) of it; nothing where there is none."""
+    step = raised_in(error)
+    return f" ({step.filename}:{step.lineno})" if step else ""
 
 
 @contextmanager

@@ -5,8 +5,9 @@ right; material.py what is at hand at a line. lookup.py tries the edits of one e
 expressions.py and pairs.py make them, from the tables in templates.py. statements.py edits whole statements,
 indices.py what has no value: indices, bounds of loops, counts. raised.py finds the line at which code raises,
 counted.py whether an index is one that forward has.
-search.py goes through all, the smallest first. change.py is a change as text, diff.py as a diff. words.py tells it in
-words: a slip.py is one place of it, expression_words.py has the rules, members.py compares sums and products.
+search.py goes through all, the smallest first; candidates.py has those that no value tells. change.py is a change as
+text, diff.py as a diff. words.py tells it in words: a slip.py is one place of it, expression_words.py has the rules,
+members.py compares sums and products.
 needed.py is what one line gives, and what it should give. memory.py edits what is right, and writes or reads memory as
 it must not.
 """

@@ -5,7 +5,6 @@ straight line. So each value is moved a little, entry by entry; from how the gra
 value that is needed. Where no value of an expression helps, no change of that expression alone can.
 """
 
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +27,7 @@ from handgrad.mend.constants import (
 )
 from handgrad.mend.draw import Draw, vector
 from handgrad.mend.slopes import Slopes, find_slopes, size_of, split
+from handgrad.source.clock import clock
 from handgrad.source.taps import Tapped, Taps, flat
 
 Float = NDArray[np.float64]
@@ -102,7 +102,7 @@ def find_needs(tapped: Tapped, draw: Draw, deadline: float) -> Needs:
     asked = Question(tapped, draw, noted, outputs, slopes)
     found, helpless = list[Need](), set[int]()
     for place in sorted(noted.values, reverse=True):  # a whole expression comes before its parts
-        if time.monotonic() > deadline:
+        if clock() > deadline:
             return Needs(noted, found, slopes)
         if tapped.around.get(place) in helpless:
             helpless.add(place)  # where no value of the whole helps, none of a part does

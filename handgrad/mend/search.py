@@ -1,7 +1,6 @@
 """The smallest change of the code with which every gradient is right."""
 
 import ast
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -10,35 +9,25 @@ from typing import Any, NamedTuple
 
 from handgrad.judge.isolation import attempt
 from handgrad.mend.axes import moves_of_axes, signs_of_axes
+from handgrad.mend.candidates import Candidate, in_part, of_axes, of_indices, of_parts, of_several, of_statements
 from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
 from handgrad.mend.draw import Draw
 from handgrad.mend.expressions import Writing, around, count_idle, own_edits
 from handgrad.mend.forgotten import with_readings
-from handgrad.mend.indices import list_indices, rewrite_indices
-from handgrad.mend.local_edits import Edit, edit_axis, is_number
+from handgrad.mend.local_edits import Edit, is_number
 from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
 from handgrad.mend.material import AtHand, at_hand
 from handgrad.mend.raised import places_at_error
 from handgrad.mend.required import Need, find_needs
-from handgrad.mend.statements import further_rewrites, rewrites
 from handgrad.mend.suspect import find_suspect, right_last
+from handgrad.source.clock import clock
 from handgrad.source.program import Part, Program
 from handgrad.source.safely import safely
 from handgrad.source.taps import Tapped, Taps
 from handgrad.source.tree import changed, parents_of
 
-Edits = Mapping[Any, Any]  # what stands in the place of a node
 HandAt = Callable[[Part, ast.AST, int], AtHand | None]
 Confirm = Callable[[Mapping[Part, ast.AST]], bool]
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """Edits of one part, and what they cost."""
-
-    part: Part
-    edits: Edits
-    cost: float
 
 
 Blind = Callable[[str], Sequence[Candidate]]
@@ -84,13 +73,13 @@ class Search:
             goals = dict.fromkeys([frozenset({"y"}), before[0]])
         for goal in goals:
             chosen = [n for n in needs if n.fixes == goal]
-            left = self.deadline - time.monotonic()
+            left = self.deadline - clock()
             until = self.deadline - left * raises / 2 if not needs and goal == before[0] else None
             for own in right_last(chosen, tapped, known):
                 for candidates in self.tiers(tapped, noted, hand_at, own, blind, until):
                     if (found := self.first_right(candidates, goal, before)) is not None:
                         return found
-                    if time.monotonic() > self.deadline:
+                    if clock() > self.deadline:
                         return None
         return self.past_error(tapped) if raises else None
 
@@ -106,7 +95,7 @@ class Search:
                 own_edits(node, names, self.numbers, tapped.number.__contains__), around(node, self.writing(part))
             )
             for candidate in in_part(part, node, edits):
-                if time.monotonic() > self.deadline:
+                if clock() > self.deadline:
                     return None
                 outputs = self.run(draw, self.trees(candidate))
                 if outputs is not None:
@@ -121,7 +110,7 @@ class Search:
         for candidate in sorted(self.fitting(candidates, goal, before), key=lambda c: self.price(c, goal)):
             if any(self.wrong(candidate, draw) for draw in self.draws) or self.confirm(self.trees(candidate)):
                 return candidate
-            if time.monotonic() > self.deadline:
+            if clock() > self.deadline:
                 return None
         return None
 
@@ -185,14 +174,20 @@ class Search:
         def has_numbers(node: ast.AST) -> bool:
             return tapped.number.get(node) in noted.values  # type: ignore[call-overload]
 
+        parts, numbers = self.program.parts, self.numbers
         made: dict[str, Callable[[], Iterator[Candidate]]] = {
-            "statements": self.of_statements,
-            "parts": lambda: chain(self.of_axes(tapped), self.of_parts(has_numbers)),
-            "indices": self.of_indices,
-            "several": lambda: self.of_several(tapped),
+            "statements": lambda: of_statements(parts),
+            "parts": lambda: chain(of_axes(tapped), of_parts(parts, numbers, has_numbers)),
+            "indices": lambda: of_indices(parts),
+            "several": lambda: of_several(parts, tapped, numbers),
             "forgotten": self.of_forgotten,
         }
-        return cache(lambda name: list(made[name]()))
+
+        def stand(candidate: Candidate) -> bool:
+            """Whether nothing of it stands in what an earlier step has put there."""
+            return all(node in self.parents[candidate.part] for node in candidate.edits)
+
+        return cache(lambda name: [c for c in made[name]() if name == "forgotten" or stand(c)])
 
     def look(
         self, tapped: Tapped, noted: Taps, hand_at: HandAt, need: Need, needed: set[ast.expr]
@@ -208,47 +203,6 @@ class Search:
             hand = None
         writing = self.writing(part)
         return part, Lookup(node, value, need, hand, names, self.numbers, writing, needed.__contains__)
-
-    def of_statements(self) -> Iterator[Candidate]:
-        for part in self.program.parts:
-            for edits, cost in rewrites(part.source.tree, part.source.function.__code__.co_varnames):
-                yield Candidate(part, edits, cost)
-
-    def of_axes(self, tapped: Tapped) -> Iterator[Candidate]:
-        """Other axes, wherever one is named: the value that belongs there has another shape, and no value tells it."""
-        for part, node, _ in tapped.places:
-            if isinstance(node, ast.Call) and node in self.parents[part]:
-                yield from in_part(part, node, edit_axis(node))
-
-    def of_parts(self, has_numbers: Callable[[ast.AST], bool]) -> Iterator[Candidate]:
-        for part in self.program.parts:
-            names = part.source.function.__code__.co_varnames
-            for edits, cost in further_rewrites(part.source.tree, names, self.numbers, has_numbers):
-                yield Candidate(part, edits, cost)
-
-    def of_indices(self) -> Iterator[Candidate]:
-        """Other indices and other bounds of loops."""
-        known = list_indices([part.source.tree for part in self.program.parts])
-        for part in self.program.parts:
-            if part.backward:
-                names = part.source.function.__code__.co_varnames
-                for edits, cost in rewrite_indices(part.source.tree, known, names):
-                    yield Candidate(part, edits, cost)
-
-    def of_several(self, tapped: Tapped) -> Iterator[Candidate]:
-        """The same edit wherever the same expression stands."""
-        for part in self.program.parts:
-            groups: dict[str, list[ast.expr]] = {}
-            for place in tapped.places:
-                if place.part is part and place.node in self.parents[part]:
-                    groups.setdefault(ast.dump(place.node), []).append(place.node)
-            names = part.source.function.__code__.co_varnames
-            for nodes in groups.values():
-                if len(nodes) > 1:
-                    each = [own_edits(n, names, self.numbers, tapped.number.__contains__) for n in nodes]
-                    for edits in zip(*each, strict=True):
-                        changes = {n: e.node for n, e in zip(nodes, edits, strict=True)}
-                        yield Candidate(part, changes, edits[0].cost + 0.5)
 
     def of_forgotten(self) -> Iterator[Candidate]:
         """A line put in where one may be missing (forgotten.py); only where nothing is changed yet."""
@@ -277,11 +231,11 @@ class Search:
         for part, node, _ in places:
             names = part.source.function.__code__.co_varnames
             yield from in_part(part, node, own_edits(node, names, self.numbers, tapped.number.__contains__))
-            if time.monotonic() > until:
+            if clock() > until:
                 return
         for part, node, _ in places:
             yield from in_part(part, node, around(node, self.writing(part)))
-            if time.monotonic() > until:
+            if clock() > until:
                 return
 
     def fitting(
@@ -289,7 +243,7 @@ class Search:
     ) -> Iterator[Candidate]:
         """Those that make these tensors right on every draw, and spoil none."""
         for candidate in candidates:
-            if time.monotonic() > self.deadline:
+            if clock() > self.deadline:
                 return
             if any(count_idle(new) > count_idle(old) for old, new in candidate.edits.items()):
                 continue
@@ -343,11 +297,6 @@ class Search:
         return tuple(dict.fromkeys(found))
 
 
-def in_part(part: Part, node: ast.expr, edits: Iterator[Edit]) -> Iterator[Candidate]:
-    """The edits of an expression as candidates."""
-    return (Candidate(part, {node: new}, cost) for new, cost in edits)
-
-
 class FoundEdits(NamedTuple):
     """edits: of each part, with which everything is right; suspect: the statement that is wrong, if it is known."""
 
@@ -356,7 +305,7 @@ class FoundEdits(NamedTuple):
 
 
 def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, deadline: float) -> FoundEdits:
-    """What was found before the deadline, of the monotonic clock; a candidate that is with the judge is waited for."""
+    """What was found before the deadline, by `clock`; a candidate that is with the judge is waited for."""
     parents = {part: parents_of(part.source.tree) for part in program.parts}
     search = Search(program, draws, confirm, deadline, parents)
     with safely():

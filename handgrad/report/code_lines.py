@@ -11,7 +11,7 @@ from rich.text import Text
 
 from handgrad.mend.change import Change, Place, Replacement
 
-ELSEWHERE = "with another value here every gradient would be right; no small change was found that gives it"
+ELSEWHERE = "with another value here every gradient would be right"
 
 
 @dataclass(frozen=True)

@@ -60,11 +60,7 @@ def show_change(r: Replacement, indent: int = 0) -> Html:
 def show_suspect(place: Place) -> Html:
     """The one line of which another value would make every gradient right, though it is not known what should stand."""
     line = show_line(place.line, place.text.strip(), "wrong", "another value belongs here")
-    words = (
-        place.breaks
-        or place.words
-        or "With another value here every gradient would be right; no small change was found."
-    )
+    words = place.breaks or place.words or "With another value here every gradient would be right."
     return join(show_place(place), element("pre", line, tabindex="0"), element("p", with_code(words)))
 
 

@@ -129,15 +129,19 @@ class Report(Paged):
     def culprit(self) -> StageRow | None:
         """The wrong stage to look at; None if all are right.
 
-        Of a chain the one nearest the loss, where the backward pass goes wrong first; else the first whose mistake has
-        a name, or the first.
+        Of a chain the one nearest the loss, where the backward pass goes wrong first; else the one whose mistake has a
+        name, the first of all, or the one with the fewest numbers.
         """
         wrong = [row for row in self.stages if row.isolated.verdict is Verdict.REFUTED]
         if self.chain:
             return wrong[-1] if wrong else None
-        return min(
-            wrong, key=lambda row: (row.diagnosis is None, not (row.diagnosis and row.diagnosis.known)), default=None
-        )
+
+        def rank(row: StageRow) -> tuple[bool, bool, bool, int]:
+            named = row.diagnosis is not None and row.diagnosis.known
+            size = sum(t.entries for t in row.isolated.tensors)
+            return not named, row.diagnosis is None, row is not self.stages[0], size
+
+        return min(wrong, key=rank, default=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries and lists; values that are not finite as the strings "nan", "inf", "-inf"."""

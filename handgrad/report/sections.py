@@ -12,6 +12,7 @@ from handgrad.report.badges import two_verdicts
 from handgrad.report.certified import proved
 from handgrad.report.ledger_section import show_ledger
 from handgrad.report.listing_section import show_changes, show_suspect, side_by_side
+from handgrad.report.sentence import what_is_judged
 from handgrad.report.stage_sections import show_stages
 from handgrad.report.versions import list_versions
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def heading(report: Report) -> Html:
     """The verdicts and the name."""
-    return join(two_verdicts(report.gradients, report.broken), " ", report.name or "report")
+    return join(two_verdicts(report.gradients, report.broken), " ", what_is_judged(report) or "report")
 
 
 def sections(report: Report, *, level: int = 3, pictures: bool = True) -> list[Html]:

@@ -14,6 +14,23 @@ if TYPE_CHECKING:
     from handgrad.report.stage_rows import StageRow
 
 GRADIENT = "gradient of "
+OF_SIZES = ("batch ", "sizes ", "magnitude ")
+CALLED = {
+    "given": "the inputs given",
+    "ordinary": "ordinary inputs",
+    "between 0 and 1": "inputs between 0 and 1",
+    "positive": "positive inputs",
+    "ties": "inputs with ties",
+    "kinks": "inputs at kinks (0, 1, -1)",
+    "saturated": "inputs that saturate (20 to 800)",
+    "sparse": "inputs that are mostly zero",
+    "one-hot": "one-hot inputs",
+}
+
+
+def what_is_judged(report: Report) -> str:
+    """Its name, and which of its passes raises what."""
+    return next((f"{report.name}: {row.raised}" for row in report.stages if row.raised), report.name)
 
 
 def say_what_is_wrong(report: Report) -> str:
@@ -36,7 +53,7 @@ def say_stages(report: Report) -> str:
 
 def say_results(report: Report) -> str:
     """Of a function: the gradients that are wrong, because of which value, and those that are right."""
-    row = next((row for row in report.stages if row.isolated.verdict is Verdict.REFUTED), None)
+    row = report.culprit
     if row is None or not (wrong := results(row, Verdict.REFUTED)):
         return ""
     if wrong == ["y"]:
@@ -44,7 +61,30 @@ def say_results(report: Report) -> str:
     right = [name for name in results(row, Verdict.CERTIFIED) if not re.fullmatch(r"y\d*", name)]
     words = blame(cause(report), wrong) + (f" {listed(right)} {are(right)} right." if right else "")
     first = report.stages[0]
-    return words if row is first else f"At {row.name}: {words} At {first.name} all is right."
+    at, elsewhere = inputs_named(row.name), inputs_named(first.name)
+    return words if row is first else f"At {at}: {words} At {elsewhere} all is right."
+
+
+def inputs_named(case: str) -> str:
+    """What the inputs of a case are called in a sentence.
+
+    >>> inputs_named("large (1e4)"), inputs_named("where it bends: 0.5"), inputs_named("batch 1: 1x3; 3")
+    ('inputs near 1e4', 'inputs around 0.5, where it bends', 'inputs of batch 1 (1x3; 3)')
+    """
+    if near := re.fullmatch(r"(?:tiny|large) \((.*)\)", case):
+        return f"inputs near {near[1]}"
+    if bends := re.fullmatch(r"where it bends: (.*)", case):
+        return f"inputs around {bends[1]}, where it bends"
+    what, _, sizes = case.partition(": ")
+    return CALLED.get(case, f"inputs of {what}{f' ({sizes})' * bool(sizes)}" if case.startswith(OF_SIZES) else case)
+
+
+def in_full(value: str) -> str:
+    """
+    >>> in_full("h (2 of 3)"), in_full("h")
+    ('h (value 2 of the 3 that it has in turn)', 'h')
+    """
+    return re.sub(r" \((\d+) of (\d+)\)$", r" (value \1 of the \2 that it has in turn)", value)
 
 
 def results(row: StageRow, verdict: Verdict) -> list[str]:
@@ -73,7 +113,7 @@ def blame(row: LedgerRow | None, wrong: Sequence[str]) -> str:
     name = returned if row.variable.startswith("return") else row.variable
     others = [n for n in wrong if n not in (name, result)]
     because = f"; {listed(others)} {are(others)} wrong because of it" if others else ""
-    return f"{name} is not the gradient of {f'the {of} of forward' if name == of else of}{because}."
+    return f"{name} is not the gradient of {f'the {of} of forward' if name == of else in_full(of)}{because}."
 
 
 def listed(names: Sequence[str]) -> str:

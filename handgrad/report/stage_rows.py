@@ -51,6 +51,7 @@ class StageRow:
     """One stage: fed the reference's upstream gradient (isolated) and our own (chained).
 
     entries: of its tensors, for pictures; tags: of their equations in `docs/derivations.md`, where the stage has some.
+    raised: which pass raised what, in a few words ("backward raises ValueError"), where that is why there is no number.
     """
 
     name: str
@@ -59,6 +60,7 @@ class StageRow:
     diagnosis: Diagnosis | None = None
     entries: Mapping[str, Entries] = field(default_factory=dict, repr=False, compare=False)
     tags: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    raised: str = ""
 
 
 @dataclass(frozen=True)

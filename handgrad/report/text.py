@@ -20,7 +20,7 @@ from handgrad.judge.promises import Contract
 from handgrad.judge.verdict import Verdict
 from handgrad.report.certified import certified_lines
 from handgrad.report.code_lines import CodeLines, place_word
-from handgrad.report.sentence import say_what_is_wrong
+from handgrad.report.sentence import inputs_named, say_what_is_wrong, what_is_judged
 from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def headline(report: Report, width: int = 0) -> Text:
 
 def first_words(report: Report) -> Text:
     verdict = two_verdicts(report.gradients, report.broken)
-    return Text.assemble((verdict, STYLES[report.verdict]), f"  {report.name}")
+    return Text.assemble((verdict, STYLES[report.verdict]), f"  {what_is_judged(report)}")
 
 
 def circumstances(report: Report) -> str:
@@ -122,16 +122,30 @@ def numbers(report: Report, *, brief: bool) -> Iterator[RenderableType]:
     if shows_stages(report, brief=brief):
         yield Stages(report.stages)
     told: Callable[[StageRow], str] = partial(before, report) if brief else lambda row: f"{row.name}: "
-    judged = [(row, t) for row in report.stages for t in row.isolated.tensors]
-    wrong = [(row, t) for row, t in judged if t.verdict is not Verdict.CERTIFIED]
+    rows = told_rows(report) if brief else report.stages
+    judged = [(row, t) for row in rows for t in row.isolated.tensors]
+    shown = report.suspect.breaks if report.suspect else ""  # under its line
+    wrong = [(row, t) for row, t in judged if t.verdict is not Verdict.CERTIFIED and not (shown and shown in t.reason)]
     for row, t in wrong[:MOST] if brief else wrong:
         words = reason(t) if shows_stages(report, brief=brief) else worst_entry(t)
         yield Text(f"{told(row)}{words}", STYLES[t.verdict])
     if brief and len(wrong) > MOST:
-        yield Text(f"and {len(wrong) - MOST} more")
-    for row in report.stages:
+        yield Text(f"and {len(wrong) - MOST} more: {', '.join(dict.fromkeys(t.name for _, t in wrong[MOST:]))}")
+    if others := [inputs_named(row.name) for row in report.stages if row not in rows and is_wrong(row)]:
+        more = f" and {len(others) - MOST} more" if len(others) > MOST else ""
+        yield Text(f"wrong as well at {', '.join(others[:MOST])}{more}")
+    for row in rows:
         if row.diagnosis is not None and not (brief and (report.change or says_nothing_new(row))):
             yield Text(f"{told(row)}{row.diagnosis.words}", "bold")
+
+
+def told_rows(report: Report) -> Sequence[StageRow]:
+    """Of a function that is wrong the one set of inputs that tells most: the others say the same once more."""
+    return report.stages if report.chain or report.culprit is None else [report.culprit]
+
+
+def is_wrong(row: StageRow) -> bool:
+    return row.isolated.verdict is Verdict.REFUTED
 
 
 def shows_stages(report: Report, *, brief: bool) -> bool:
@@ -147,8 +161,9 @@ def says_nothing_new(row: StageRow) -> bool:
 
 
 def before(report: Report, row: StageRow) -> str:
-    """Which stage, or which inputs, is told of; of a function's first inputs there is no need to say."""
-    return "" if not report.chain and row is report.stages[0] else f"{row.name}: "
+    """Which stage, or which inputs, is told of; of a function's first inputs, or where a sentence says it, no need."""
+    said = not report.chain and (row is report.stages[0] or (row is report.culprit and bool(report.sentence)))
+    return "" if said else f"{row.name if report.chain else inputs_named(row.name)}: "
 
 
 def rest(report: Report, *, brief: bool) -> Iterator[Text]:

@@ -1,4 +1,4 @@
-"""Shapes in type hints: Float[Array, "n d"] as jaxtyping has them, or a string alone, "n d" or "(n, d)".
+"""Shapes in type hints: Float[Array, "n d"] as jaxtyping has them, or a string alone, "n d", "(n, d)" or "n:int<3".
 
 Hints are read as text, so that it does not matter whether jaxtyping is installed, or whether they stand in quotes.
 """
@@ -7,11 +7,13 @@ import ast
 import builtins
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from handgrad.subjects.file.shapes import Drawn, Kind
 
 AXIS = re.compile(r"\.\.\.|\d+|[#*?]*[^\W\d]\w*(?:=\d+)?|\w+(?:(?:[-+*]|//)\w+)+")
+OF_A_KIND = re.compile(r"(.*):\s*(float|int|bool)(?:<(\w+))?")  # as --inputs has it
 FLOATS = re.compile(r"B?Float(\d*)|Num|Real|Inexact|Shaped|Annotated")
 INTS = re.compile(r"U?Int\d*|Integer")
 
@@ -22,6 +24,9 @@ def read_hint(hint: Any, scope: Mapping[str, Any]) -> Drawn | None:
     scope: the variables of the file, in which a name may stand for a hint.
     """
     text = hint if isinstance(hint, str) else hint.__name__ if isinstance(hint, type) else repr(hint)
+    if isinstance(hint, str) and (kind := OF_A_KIND.fullmatch(text.strip())):
+        below = int(kind[3]) if kind[3] and kind[3].isdigit() else kind[3]
+        return replace(read_axes(kind[1], ""), kind=Kind(kind[2]), below=below)
     try:
         tree: ast.expr = ast.parse(text.strip(), mode="eval").body
     except SyntaxError:  # "n d" is no expression

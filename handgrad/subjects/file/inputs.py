@@ -4,14 +4,14 @@ import ast
 import inspect
 import operator
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, count
 from typing import Any
 
 import numpy as np
 import torch
 
-from handgrad.source.read import read_source
+from handgrad.subjects.file.guess import guess_inputs, keys_of
 from handgrad.subjects.file.hints import read_hint
 from handgrad.subjects.file.instances import is_needed
 from handgrad.subjects.file.pairs import Pair
@@ -34,10 +34,7 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[di
     hints = dict(read_hints(pair.forward, taken, given))
     known: dict[str, Asked] = {**hints, **given}
     if missing := [p for name, p in taken.items() if is_needed(p) and name not in known]:
-        indices = names_in_indices(pair.forward)
-        example = " ".join(f"{p.name}={example_of(p, indices)}" for p in missing)
-        words = "has no type hint with a shape" if len(missing) == 1 else "have no type hints with shapes"
-        raise ValueError(f"{', '.join(p.name for p in missing)} {words}; give --inputs {example}")
+        raise ValueError(say_what_is_missing(pair, missing))
     asked = {
         name: take_number(known[name]) if is_number(p) else known[name] for name, p in taken.items() if name in known
     }
@@ -51,7 +48,8 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[di
     inputs: dict[str, Any] = {}
     for name, a in asked.items():
         if isinstance(a, Drawn):
-            inputs[name] = draw(a, shapes[name], smallest, rng, in_torch=in_torch)
+            below = size_named(a.below, hints, shapes) if isinstance(a.below, str) else a.below
+            inputs[name] = draw(a, shapes[name], below or smallest, rng, in_torch=in_torch)
         elif isinstance(a, Constant):
             inputs[name] = a.value
     usual = "float32" if written_in(pair, "jax") and not sys.modules["jax"].config.jax_enable_x64 else None
@@ -59,19 +57,22 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[di
     return inputs, precisions.pop() if len(precisions) == 1 else usual
 
 
-def names_in_indices(forward: Any) -> set[str]:
-    """The names that stand in an index in its source, as labels do: whole numbers."""
-    source = read_source(inspect.unwrap(function_of(forward)))
-    slices = (n.slice for n in ast.walk(source.tree) if isinstance(n, ast.Subscript)) if source else ()
-    parts = (p for s in slices for p in (s.elts if isinstance(s, ast.Tuple) else [s]))
-    return {p.id for p in parts if isinstance(p, ast.Name)}
-
-
-def example_of(p: inspect.Parameter, indices: Collection[str]) -> str:
-    """How an argument may be asked for."""
-    if is_number(p):
-        return "2"
-    return "4:int<3" if p.name in indices else "4x3"
+def say_what_is_missing(pair: Pair, missing: Sequence[inspect.Parameter]) -> str:
+    """What to give for arguments of which nothing is known; of a dict of arrays, how to write the two passes."""
+    function = inspect.unwrap(function_of(pair.forward))
+    names = [p.name for p in missing]
+    for name in names:
+        if keys := keys_of(function, name):
+            return (
+                f"{name} is a dict of arrays; let a forward pass take them by name and return what is differentiated, "
+                f"def cost(X, {', '.join(keys)}): ... return J, cache, and its backward pass give their gradients, "
+                f"def cost_backward(dJ, cache): ... return {{'{keys[0]}': d{keys[0]}, ...}}"
+            )
+    guessed = guess_inputs(function, names)
+    example = " ".join(f"{p.name}={'2' if is_number(p) else guessed[p.name]}" for p in missing)
+    words = "has no type hint with a shape" if len(missing) == 1 else "have no type hints with shapes"
+    own = "your own shapes; labels y=4:int<3, numbers reg=0.1 or k==2, masks m=4x3:bool"
+    return f"{', '.join(names)} {words}; give --inputs {example} ({own})"
 
 
 def is_number(p: inspect.Parameter) -> bool:
@@ -156,12 +157,18 @@ def argument_names(pairs: Sequence[Pair]) -> list[str]:
     ]
 
 
-def draw(asked: Drawn, shape: Shape, smallest: int, rng: np.random.Generator, *, in_torch: bool) -> Any:
+def size_named(axis: str, hints: Mapping[str, Drawn], shapes: Mapping[str, Shape]) -> int | None:
+    """The size that an axis of this name has; None where no hint names it."""
+    named = (zip(hint.axes, shapes[name], strict=False) for name, hint in hints.items() if name in shapes)
+    return next((size for own, size in chain.from_iterable(named) if own == axis), None)
+
+
+def draw(asked: Drawn, shape: Shape, below: int, rng: np.random.Generator, *, in_torch: bool) -> Any:
     """A shape as it is, for the judge draws from it; whole numbers and booleans are constants, drawn here."""
     if asked.kind is Kind.FLOAT:
         return shape
     if asked.kind is Kind.INT:
-        values = np.asarray(rng.integers(asked.below or smallest, size=shape))
+        values = np.asarray(rng.integers(below, size=shape))
     else:
         values = np.asarray(rng.random(shape) < 0.5)
     return torch.from_numpy(values) if in_torch else values

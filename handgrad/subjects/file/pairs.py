@@ -98,6 +98,18 @@ def forward_names(name: str) -> list[str]:
     return []
 
 
+def list_both_in_one(file: Loaded) -> list[tuple[str, int, str]]:
+    """Functions that return gradients beside their result, loss, dW: name, line, the argument of the first gradient."""
+    found = []
+    for name, node in file.defined.items():
+        if isinstance(node, ast.FunctionDef):
+            arguments = {f"d{a.arg}": a.arg for a in node.args.args}
+            returned = [n.value for n in ast.walk(node) if isinstance(n, ast.Return) and isinstance(n.value, ast.Tuple)]
+            names = (part.id for value in returned for part in value.elts[1:] if isinstance(part, ast.Name))
+            found += [(name, node.lineno, arguments[n]) for n in names if n in arguments][:1]
+    return found
+
+
 def list_lonely(file: Loaded) -> list[tuple[str, int, list[str]]]:
     """Functions that are called a backward pass and have no forward pass: name, line, what that could be called."""
     functions = {n: node.lineno for n, node in file.defined.items() if callable(file.find(n)) and is_clear(n)}

@@ -17,14 +17,15 @@ class Kind(Enum):
 class Drawn:
     """An array to be drawn. axes: sizes, or names of sizes that are the same wherever they stand; () is one number.
 
-    below      whole numbers are 0 or more and below this; below the smallest size of all inputs if None
+    below      whole numbers are 0 or more and below this number, or size of that name; below the smallest size of all
+               inputs if None
     precision  that its type hint asks for: float32
     in_torch   its type hint says that it is a torch tensor
     """
 
     axes: tuple[int | str, ...]
     kind: Kind = Kind.FLOAT
-    below: int | None = None
+    below: int | str | None = None
     precision: str | None = None
     in_torch: bool = False
 

@@ -19,6 +19,7 @@ from handgrad.report.text import ReportText, TwoSides
 from handgrad.report.versions import list_versions
 from handgrad.subjects.file.judge import Judged
 from handgrad.subjects.function.own_forward import OWN
+from handgrad.subjects.function.signatures import parameters
 
 
 def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType:
@@ -40,13 +41,18 @@ def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType
 
 def stopped(report: Report) -> bool:
     """Whether the code raised an exception, which the shapes of its inputs may explain."""
-    return any(" raised " in t.reason for row in report.stages for t in row.isolated.tensors)
+    return any(row.raised for row in report.stages)
 
 
 def untested(judged: Judged) -> str:
     """The arrays of an object, whose gradients the two methods do not hand out."""
-    own = ", ".join(judged.pair.own)
-    return f"not judged: the gradients of {own}, which the object keeps itself" if own else ""
+    taken = parameters(judged.pair.forward) or {}
+    own = ", ".join(name for name in judged.pair.own if name not in taken)
+    arguments = ", ".join((*taken, own))
+    return own and (
+        f"not judged: the gradients of {own}, which the object keeps itself; they are of a forward({arguments}) whose "
+        "backward returns them"
+    )
 
 
 def conclude(found: Sequence[Judged], seed: int, *, verbose: bool = False) -> list[str]:

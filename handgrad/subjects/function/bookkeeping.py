@@ -1,7 +1,6 @@
 """Each value of a backward pass beside what the forward pass says that it should be: right, wrong, or not known."""
 
 import ast
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -10,6 +9,7 @@ import numpy as np
 
 from handgrad.mend.counted import uses_own_counts
 from handgrad.report.ledger import LineVerdict
+from handgrad.source.clock import clock
 from handgrad.source.steps import Entry, Step, Steps
 from handgrad.subjects.function.ledger_draw import LedgerDraw
 from handgrad.subjects.function.ledger_names import Kind, Meaning, is_called, list_meanings, rearranged
@@ -105,7 +105,7 @@ class Bookkeeping:
                 continue
             if entry in self.changed and not now.wrong:
                 self.found[entry] = Finding(LineVerdict.INHERITED, None, now.values[entry], self.changed[entry])
-            elif time.monotonic() < self.runs.deadline:
+            elif clock() < self.runs.deadline:
                 reached = self.runs.reached(entry)
                 early = bool(now.wrong) or bool(wrong and self.runs.order[number] < self.runs.order[wrong[0]])
                 if reached and not (early and reached & self.runs.first.wrong):
@@ -118,7 +118,7 @@ class Bookkeeping:
         for wrong in [e for e in known if self.found[e].verdict is LineVerdict.WRONG]:
             order = self.runs.order
             for entry in [e for e in unknown if order[e[0]] < order[wrong[0]]]:
-                if time.monotonic() < self.runs.deadline and self.runs.goes_into(entry, wrong, known):
+                if clock() < self.runs.deadline and self.runs.goes_into(entry, wrong, known):
                     self.found[wrong] = self.found[wrong]._replace(verdict=LineVerdict.DOUBTED)
                     break
 
@@ -200,7 +200,7 @@ class Bookkeeping:
 def start(draw: LedgerDraw, steps: Steps, deadline: float) -> Bookkeeping:
     """The books of one draw, with every value that was noted."""
     first = run_once(draw, steps, {})
-    end = min(deadline, time.monotonic() + SECONDS)
+    end = min(deadline, clock() + SECONDS)
     return Bookkeeping(draw, Runs(draw, steps, first, first, end), list_meanings(draw.knowns))
 
 

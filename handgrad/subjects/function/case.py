@@ -28,7 +28,7 @@ from handgrad.subjects.function.eager import overflows_as_torch
 from handgrad.subjects.function.failures import raised_words, row_without_numbers, stopped_row
 from handgrad.subjects.function.outputs import Output, Outputs
 from handgrad.subjects.function.reference import Reference
-from handgrad.subjects.function.reference_values import LeftOut, reference_gradients, reference_value
+from handgrad.subjects.function.reference_values import LeftOut, TooSmall, reference_gradients, reference_value
 from handgrad.subjects.function.returned import WrongReturn
 from handgrad.subjects.function.sizes import follows
 
@@ -118,7 +118,8 @@ def try_case(
             return stopped
         if case.optional:
             return Tried(case, None, (f"{case.name}: not judged, {reason}",))
-        raise ValueError(f"inputs: {reason}; {reference.advice}") from reason.__cause__
+        advice = "" if isinstance(reason, TooSmall) else f"; {reference.advice}"
+        raise ValueError(f"inputs: {reason}{advice}") from reason.__cause__
     hand, error, outputs = run(code, case.inputs, dy)
     if "y" not in hand or outputs is None:
         return without_y(case, error)
@@ -156,7 +157,8 @@ def try_case(
         return Tried(case, None, (f"{case.name}: not judged, {trial.dtype} overflows there, {where}",))
     forward_is_wrong = found.evidence["y"].outside.any()
     if error is not None and not forward_is_wrong:
-        return Tried(case, stopped_row(case.name, "backward", error), error=error)
+        surely = not case.optional and code.graph is None
+        return Tried(case, stopped_row(case.name, "backward", error, surely=surely), error=error)
     words = explain(found) if name_it else Explanation(found, found.report, found.notes)
     report = each_result(words.report, found.evidence["y"], outputs) if name_it and outputs.several else words.report
     entries = list_entries(found.evidence, {})

@@ -33,7 +33,7 @@ INSIDE = (
 def keep_ledger(code: Code, tried: Sequence[Tried], seed: int, deadline: float = math.inf) -> Ledger:
     """The ledger on the first case that is not certified, else on the first case.
 
-    deadline: of the monotonic clock, after which it is no longer asked what a wrong value should be.
+    deadline: by `clock`, after which it is no longer asked what a wrong value should be.
     """
     wrong = next((t for t in tried if t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED), None)
     return write_ledger(code, (wrong or tried[0]).case, seed, certified=wrong is None, deadline=deadline)

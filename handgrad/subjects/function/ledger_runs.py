@@ -1,12 +1,12 @@
 """The backward pass run with some of its values replaced: which gradients are right then, and which move at all."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from handgrad.source.clock import clock
 from handgrad.source.steps import Entry, Notes, Step, Steps
 from handgrad.subjects.function.ledger_draw import LedgerDraw
 from handgrad.subjects.function.ledger_names import Kind, Meaning, in_turn, is_called
@@ -80,7 +80,7 @@ class Runs:
             return None
         mending: list[tuple[bool, int, Meaning]] = []
         for strange, meaning in tried:
-            if time.monotonic() > self.deadline:
+            if clock() > self.deadline:
                 break
             still = self.run({entry: meaning.value}).wrong
             if still < self.now.wrong:
@@ -99,7 +99,7 @@ class Runs:
             for first in range(len(turns) - len(entries) + 1):
                 chosen = turns[first : first + len(entries)]
                 for order in (chosen[::-1], chosen):
-                    if time.monotonic() > self.deadline:
+                    if clock() > self.deadline:
                         return {}
                     if self.run({e: m.value for e, m in zip(entries, order, strict=True)}).wrong < self.now.wrong:
                         return dict(zip(entries, order, strict=True))
@@ -108,7 +108,7 @@ class Runs:
     def is_asked(self, entry: Entry) -> bool:
         """Whether it is asked what a value should be: something is wrong, it is complete, and there is time."""
         near = entry[1] < MOST_TIMES or entry == self.lasts[entry[0]]
-        return bool(self.now.wrong) and near and entry not in self.partial and time.monotonic() < self.deadline
+        return bool(self.now.wrong) and near and entry not in self.partial and clock() < self.deadline
 
     @cached_property
     def partial(self) -> frozenset[Entry]:

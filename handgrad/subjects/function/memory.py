@@ -1,7 +1,6 @@
 """The line and the change that no value tells: memory written or read as it must not be, sums that are too narrow."""
 
 import ast
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,6 +16,7 @@ from handgrad.judge.trial import Trial
 from handgrad.mend.change import Change, Place, describe_edits, describe_place
 from handgrad.mend.constants import JUDGE_SECONDS
 from handgrad.mend.memory import read_any_layout, sum_wider, write_elsewhere
+from handgrad.source.clock import clock
 from handgrad.source.limit import TookTooLong, within
 from handgrad.source.program import Part, Program, read_program
 from handgrad.source.safely import only_computes, safely
@@ -47,7 +47,7 @@ def mend_memory(
         wrong, now = again(changed)
         return not wrong and now < broken
 
-    search = start(code, reference, tried, certifies, time.monotonic() + seconds)
+    search = start(code, reference, tried, certifies, clock() + seconds)
     with safely():
         if search is not None and broken & set(OVERWRITES):
             return search.own_arrays()
@@ -113,7 +113,7 @@ class Search:
     def first(self, edits: Iterable[Edits], words: str, fits: Callable[[Code], Any]) -> Change | None:
         """The first edits that fit, and with which the judge certifies the code."""
         for own in edits:
-            if time.monotonic() > self.deadline:
+            if clock() > self.deadline:
                 return None
             mended = self.passes(own)
             if mended is not None and attempt(fits, mended).value and self.confirmed(mended):

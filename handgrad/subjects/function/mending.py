@@ -1,6 +1,5 @@
 """The change that makes a refuted function right: its own source, edited, tried on its own numbers, judged anew."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,13 +11,13 @@ from handgrad.arrays.on_torch.array import OnTorch, following, to_tensor
 from handgrad.arrays.on_torch.copies import on_torch
 from handgrad.arrays.on_torch.methods import CannotFollow
 from handgrad.arrays.precision import dtype_name, like, to64
-from handgrad.explain.change import search_change
+from handgrad.explain.change import Searched, search_change
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.verdict import Verdict
-from handgrad.mend.change import Change, Place
 from handgrad.mend.constants import RIGHT, ROUNDINGS, SMALL
 from handgrad.mend.draw import Draw
 from handgrad.report.ledger import Ledger
+from handgrad.source.clock import clock
 from handgrad.source.program import Passes, Program, read_program
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Tried, draw_upstream
@@ -40,23 +39,23 @@ def find_place(
     keep_ledger: Callable[..., Ledger],
     seconds: float,
     seed: int,
-) -> tuple[Change | Place | None, str]:
+) -> Searched:
     """The change that makes wrong code right and breaks no more; else the line that is wrong, by the search, or by the
     ledger where the search knows none and there is time left. Without either, what is known in words.
     """
-    deadline = time.monotonic() + seconds
+    deadline = clock() + seconds
 
     def certifies(changed: Code) -> bool:
         wrong, now = again(changed)
         return not wrong and now <= broken
 
-    found = find_change(code, reference, tried, certifies, seconds, seed)
+    found, note = find_change(code, reference, tried, certifies, seconds, seed)
     known = ""
-    if found is None and time.monotonic() < deadline:
+    if found is None and clock() < deadline:
         ledger = keep_ledger(deadline=deadline)
         found, known = ledger.suspect, ledger.summary
     found = found or find_telling_line(code, tried) or widen_sum(code, reference, tried, certifies, deadline)
-    return found, "" if found else known
+    return Searched(found, "; ".join(filter(None, ["" if found else known, note])))
 
 
 def find_change(
@@ -66,18 +65,18 @@ def find_change(
     certifies: Callable[[Code], bool],
     seconds: float,
     seed: int,
-) -> Change | Place | None:
+) -> Searched:
     """The smallest change with which the judge certifies the code; else the line that is wrong, if only one can be.
 
-    None where there is no source, where it does more than compute, or where nothing is found in time.
+    Nothing where there is no source, or where it does more than compute.
     """
-    deadline = time.monotonic() + seconds
+    deadline = clock() + seconds
     program = read_program(code.graph or code.forward, None if code.graph else code.backward)
     wrong = next((t for t in tried if t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED), None)
     if program is None or wrong is None or program.is_ours:
-        return None
+        return Searched()
     draws = make_draws(code, reference, program, wrong, np.random.default_rng(seed))
-    left = deadline - time.monotonic()
+    left = deadline - clock()
     return search_change(program, draws, lambda passes: certifies(with_passes(code, passes)), left)
 
 

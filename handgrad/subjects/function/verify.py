@@ -7,6 +7,7 @@ gradient goes through the judge like that of any other stage.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.planted_error import plant_error
 from handgrad.judge.settings import check_seconds, choose_seed
 from handgrad.judge.verdict import Verdict
-from handgrad.mend.change import Change, Place
+from handgrad.mend.change import Change
 from handgrad.report.listing import list_passes
 from handgrad.report.report import Report, StageContracts
 from handgrad.subjects.function.arguments import (
@@ -30,6 +31,7 @@ from handgrad.subjects.function.arguments import (
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, Kind, Tried, try_case
 from handgrad.subjects.function.eager import beside_eager
+from handgrad.subjects.function.failures import raising_line
 from handgrad.subjects.function.fewer_numbers import on_fewer_numbers
 from handgrad.subjects.function.first_run import run_once
 from handgrad.subjects.function.form import arrange
@@ -153,11 +155,12 @@ def verify_function(
         return any_wrong(new.tried), names_broken(new.side)
 
     ledger = partial(keep_ledger, code, tried, seed)
-    found, known = None, ""
+    found, ended = None, ""
     if seconds > 0 and any_wrong(tried) and not any(t.opaque for t in tried):
-        found, known = find_place(code, oracle.on(model), tried, names_broken(side), again, ledger, seconds, seed)
+        found, ended = find_place(code, oracle.on(model), tried, names_broken(side), again, ledger, seconds, seed)
     elif seconds > 0 and not any_wrong(tried) and judged and names_broken(side):
         found = mend_memory(code, oracle.on(model), judged[0], names_broken(side), again, seconds)
+    stopped = next((place for t in tried if (place := raising_line(t.error)) is not None), None)
     return Report(
         name=name,
         dtype=" and ".join(dict.fromkeys(map(dtype_name, tried[0].case.inputs.values()))),
@@ -168,10 +171,10 @@ def verify_function(
         stages=tuple(list_rows(tried)),
         control=plant_error([t.judgement for t in judged[:1] if t.judgement], [{}], rng),
         contracts=side,
-        notes=tuple(dict.fromkeys([*([OWN] if oracle.own else []), *list_notes(tried), *([known] if known else [])])),
+        notes=tuple(dict.fromkeys([*([OWN] if oracle.own else []), *list_notes(tried), *filter(None, [ended])])),
         chain=False,
         change=found if isinstance(found, Change) else None,
-        suspect=found if isinstance(found, Place) else None,
+        suspect=None if isinstance(found, Change) else stopped or found,
         keep_ledger=cache(ledger),
         listings=list_passes(code.graph or code.forward, None if code.graph else code.backward),
     )
@@ -210,7 +213,8 @@ def try_readings(
         return found[0]
     best = next((f for f in found if f.tried[0].error is None), found[0])  # one that runs, before one that raises
     if len(ways) > 1:
-        words = f"wrong in every way to call backward: {'; '.join(way.value for way in ways)}"
+        each = ", and ".join(f"({i}) {way.value}" for i, way in enumerate(ways, 1))
+        words = f"backward may be meant to be called in several ways, and is wrong in each: {each}"
         best.tried[0] = replace(best.tried[0], notes=(*best.tried[0].notes, words))
     return best
 
@@ -224,14 +228,18 @@ def try_models(
     code: Code, reference: Reference, given: Mapping[str, Any], models: Sequence[Any], seed: int, slack: float
 ) -> TriedCases:
     """Every case on arrays like the first model that the code does not refuse; like the first if it refuses all."""
-    found = []
-    for model in models:
+
+    def on(model: Any) -> TriedCases:
         rng, oracle = np.random.default_rng(seed), reference.on(model)
-        tried, side = try_cases(code, oracle, cases(given, code, model, oracle, rng), rng, slack)
-        found.append(TriedCases(code, model, rng, tried, side))
-        if not isinstance(tried[0].error, TypeError | AttributeError):
-            return found[-1]
-    return found[0]
+        return TriedCases(
+            code, model, rng, *try_cases(code, oracle, cases(given, code, model, oracle, rng), rng, slack)
+        )
+
+    first = on(models[0])
+    for found in chain([first], (attempt(on, model).value for model in models[1:])):
+        if found is not None and not isinstance(found.tried[0].error, TypeError | AttributeError):
+            return found
+    return first
 
 
 def try_cases(

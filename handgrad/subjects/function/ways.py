@@ -38,7 +38,7 @@ def list_ways(
 
     That is the one whose first argument has the name of an upstream gradient, or the last behind the cache or the
     inputs; then one that fills exactly the arguments without a default: in mse_grad(y, t, scale=1.0) the last is no
-    room for dy.
+    room for dy. An argument that is called dy gets dy and nothing else; one that is called g may be data.
     """
     n = given
     if (kinds := parameters_of(backward)) is None:
@@ -55,7 +55,8 @@ def list_ways(
         takes = {first: each[first], **each, **every}
     fitting = [way for way, count in takes.items() if needed <= count <= most and not (cached and way is Way.STATE)]
     if upstream[:1] == [True]:
-        return fitting
+        named = len(positional[0].name) > 1
+        return [way for way in fitting if not (named and way is Way.NO_UPSTREAM)]
     if upstream == [False] * n + [True]:
         return [Way.LAST, *fitting]
     return sorted(fitting, key=lambda way: (takes[way] != needed, way is Way.STATE))

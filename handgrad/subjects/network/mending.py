@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.explain.change import search_change
+from handgrad.explain.change import Searched, search_change
 from handgrad.judge.constants import SAMPLES
 from handgrad.judge.isolation import attempt
 from handgrad.judge.stage import Stage
@@ -26,9 +26,10 @@ from manual import Network
 def with_change(report: Report, point: Point, seconds: float) -> Report:
     """The report with the change that makes its culprit right, or with the one line of it that can be wrong."""
     i = next((i for i, row in enumerate(report.stages) if row is report.culprit), None)
-    found = find_change(report, point, i, seconds) if seconds and i is not None else None
+    found, note = find_change(report, point, i, seconds) if seconds and i is not None else Searched()
     return replace(
         report,
+        notes=(*report.notes, *filter(None, [note])),
         change=found if isinstance(found, Change) else None,
         suspect=found if isinstance(found, Place) else None,
         listings=() if i is None else list_stage(list_stages(point)[i]),
@@ -41,17 +42,17 @@ def list_stage(stage: Stage) -> tuple[Listing, ...]:
     return tuple(one for one in found if one.name in ("forward", "backward"))
 
 
-def find_change(report: Report, point: Point, i: int, seconds: float) -> Change | Place | None:
+def find_change(report: Report, point: Point, i: int, seconds: float) -> Searched:
     """The smallest change of stage i with which the judge certifies it; else its line, if only one can be wrong.
 
-    None where there is no source, where it does more than compute, where a few numbers in float64 do not show that it
-    is wrong, or where nothing is found in time.
+    Nothing where there is no source, where it does more than compute, or where a few numbers in float64 do not show
+    that it is wrong.
     """
     stage, rng = list_stages(point)[i], np.random.default_rng(report.seed)
     few = few_of(stage.subject, stage.constants, rng)
     program = read_program(few.subject.forward, few.subject.backward)
     if program is None:
-        return None
+        return Searched()
     if not is_ours(type(stage.subject)):  # what the reader's own class has of manual is not what is wrong
         own = tuple(part for part in program.parts if not is_ours(part.source.function))
         program = replace(program, parts=own)

@@ -1,7 +1,6 @@
 """Lines left out in a loop are put in where they were; a loop that is right gets none."""
 
 import ast
-import time
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from handgrad.mend.change import describe_edits
 from handgrad.mend.draw import Draw
 from handgrad.mend.forgotten import with_readings
 from handgrad.mend.search import Search
+from handgrad.source.clock import clock
 from handgrad.source.program import read_program
 from handgrad.source.tree import located, parents_of
 
@@ -92,7 +92,7 @@ def lines_put_in(backward):
     """With which everything is right on both draws."""
     program, draws = read_program(forward, backward), [draw_for(0), draw_for(1)]
     parents = {part: parents_of(part.source.tree) for part in program.parts}
-    search = Search(program, draws, lambda trees: True, time.monotonic() + 60, parents)
+    search = Search(program, draws, lambda trees: True, clock() + 60, parents)
     wrong = [draw.wrong(draw.outputs(program.passes)) for draw in draws]
     fitting = search.fitting(search.of_forgotten(), wrong[0], wrong)
     return {describe_edits({c.part: c.edits}).diff for c in fitting} if wrong[0] else set()

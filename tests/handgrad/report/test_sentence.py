@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from handgrad import verify, verify_function
+from handgrad import Verdict, verify, verify_function
 from handgrad.mend.change import Change, Replacement
 from handgrad.report.report import Report
+from handgrad.report.sentence import in_full, inputs_named
 from manual import HalfSquaredError, Network, mlp
 
 SHAPES = [(4, 3), (5, 3), (5,), (2, 5)]
@@ -69,8 +70,8 @@ def test_what_is_wrong_at_special_inputs_alone():
     )
     wrong = [row.name for row in report.stages if row.isolated.verdict.value == "REFUTED"]
     if wrong:
-        assert report.sentence.startswith(f"At {wrong[0]}: dx is wrong.")
-        assert report.sentence.endswith(" At ordinary all is right.")
+        assert report.sentence.startswith(f"At {inputs_named(report.culprit.name)}: dx is wrong.")
+        assert report.sentence.endswith(" At ordinary inputs all is right.")
 
 
 def test_of_a_network_the_stage(broken, batch):
@@ -93,3 +94,42 @@ def test_of_several_results_only_the_gradients_are_said_to_be_right():
 
     report = verify_function(forward, backward, inputs=[(4, 3), (4, 3)], seed=1, mend=0)
     assert report.sentence.endswith(" dh is right.")
+
+
+def test_one_set_of_inputs_is_told_of_where_several_say_the_same():
+    """A Huber loss without the sign: beyond its bend at every kind of inputs, of which one says it."""
+
+    def huber(p):
+        return np.where(np.abs(p) <= 1, 0.5 * p**2, np.abs(p) - 0.5), p
+
+    report = verify_function(huber, lambda dy, p: dy * np.where(np.abs(p) <= 1, p, 1.0), inputs=[(3,)], seed=3, mend=0)
+    wrong = [row for row in report.stages if row.isolated.verdict.value == "REFUTED"]
+    assert len(wrong) > 2
+    text = report.text(width=200)
+    assert text.count("outside their bound") <= 1
+    assert text.count("dp[") == 1
+    assert "wrong as well at inputs" in text
+    assert report.text(width=200, verbose=True).count("dp[") >= len(wrong)
+
+
+def test_names_of_inputs_are_nouns():
+    cases = ("zeros", "tiny (1e-30)", "ties", "magnitude 1e-05", "sizes 2x3", "a case of another's")
+    assert list(map(inputs_named, cases)) == [
+        "zeros", "inputs near 1e-30", "inputs with ties", "inputs of magnitude 1e-05", "inputs of sizes 2x3",
+        "a case of another's",
+    ]  # fmt: skip
+    assert in_full("out (1 of 2)") == "out (value 1 of the 2 that it has in turn)"
+
+
+def test_of_what_has_no_name_the_fewest_numbers_are_told():
+    report = verify_function(lambda x: (x * x, x), lambda dy, x: 2 * dy * x, inputs=[(3,)], seed=1)
+
+    def wrong(name, entries):
+        tensor = replace(report.stages[0].isolated.tensors[-1], verdict=Verdict.REFUTED, entries=entries)
+        return replace(report.stages[0], name=name, isolated=replace(report.stages[0].isolated, tensors=(tensor,)))
+
+    rows = (report.stages[0], wrong("ties", 12), wrong("batch 1: 1", 1), wrong("sparse", 12))
+    found = replace(report, stages=rows)
+    assert found.culprit is rows[2]
+    assert found.sentence.startswith("At inputs of batch 1 (1): dx is wrong.")
+    assert "wrong as well at inputs with ties, inputs that are mostly zero" in found.text(width=200)

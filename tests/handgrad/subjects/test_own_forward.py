@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -397,3 +398,13 @@ def test_everyday_functions(name):
 def test_at_least_95_percent_of_them_can_be_followed():
     assert len(FUNCTIONS) >= 150
     assert len(LIMITS) <= len(FUNCTIONS) / 20
+
+
+def test_an_empty_result_tells_which_input_to_make_larger():
+    def pool(x):
+        return x[2:, 4:] * 1.0
+
+    words = "forward gives an empty result, of shape (2, 0); x 4x3 is too small for it; give a larger one: x=4x6 does"
+    with pytest.raises(ValueError, match=re.escape(words)) as said:
+        verify_function(pool, lambda dy, x: dy, inputs=[(4, 3)], seed=0)
+    assert "reference" not in str(said.value)

@@ -187,7 +187,7 @@ def test_it_is_float32_in_jax_that_was_not_told_otherwise() -> None:
     ("arguments", "says"),
     {
         "x": "x has no type hint with a shape; give --inputs x=4x3",
-        "x: 'n', W, b: list": "W, b have no type hints with shapes; give --inputs W=4x3 b=4x3",
+        "x: 'n', W, b: list": "W, b have no type hints with shapes; give --inputs W=4x3 b=4x3 (your own",
         "x, k: int": "x, k have no type hints with shapes; give --inputs x=4x3 k=2",
         "*x": "the names of its arguments are not known",
         "x: 'Float[Array, \"n^2\"]'": "x: the size 'n^2' of its type hint is not understood; give --inputs x=4x3",

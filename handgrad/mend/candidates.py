@@ -1,0 +1,81 @@
+"""Edits that are the same whatever is to be put right: of statements, axes, indices, of one expression everywhere."""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from handgrad.mend.expressions import own_edits
+from handgrad.mend.indices import list_indices, rewrite_indices
+from handgrad.mend.local_edits import Edit, edit_axis
+from handgrad.mend.statements import further_rewrites, rewrites
+from handgrad.source.program import Part
+from handgrad.source.taps import Tapped
+
+Edits = Mapping[Any, Any]  # what stands in the place of a node
+Numbers = Sequence[float]
+HasNumbers = Callable[[ast.AST], bool]  # whether a value of that node is known, by which it is edited
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """Edits of one part, and what they cost."""
+
+    part: Part
+    edits: Edits
+    cost: float
+
+
+def in_part(part: Part, node: ast.expr, edits: Iterator[Edit]) -> Iterator[Candidate]:
+    """The edits of an expression as candidates."""
+    return (Candidate(part, {node: new}, cost) for new, cost in edits)
+
+
+def of_statements(parts: Sequence[Part]) -> Iterator[Candidate]:
+    """Statements left out, exchanged, added for assigned."""
+    for part in parts:
+        for edits, cost in rewrites(part.source.tree, names_of(part)):
+            yield Candidate(part, edits, cost)
+
+
+def of_axes(tapped: Tapped) -> Iterator[Candidate]:
+    """Other axes, wherever one is named: the value that belongs there has another shape, and no value tells it."""
+    for part, node, _ in tapped.places:
+        if isinstance(node, ast.Call):
+            yield from in_part(part, node, edit_axis(node))
+
+
+def of_parts(parts: Sequence[Part], numbers: Numbers, has_numbers: HasNumbers) -> Iterator[Candidate]:
+    """Conditions, indices and ranges, which stand in no expression that gives numbers; statements further away."""
+    for part in parts:
+        for edits, cost in further_rewrites(part.source.tree, names_of(part), numbers, has_numbers):
+            yield Candidate(part, edits, cost)
+
+
+def of_indices(parts: Sequence[Part]) -> Iterator[Candidate]:
+    """Other indices and other bounds of loops, in the backward pass."""
+    known = list_indices([part.source.tree for part in parts])
+    for part in parts:
+        if part.backward:
+            for edits, cost in rewrite_indices(part.source.tree, known, names_of(part)):
+                yield Candidate(part, edits, cost)
+
+
+def of_several(parts: Sequence[Part], tapped: Tapped, numbers: Numbers) -> Iterator[Candidate]:
+    """The same edit wherever the same expression stands."""
+    for part in parts:
+        groups: dict[str, list[ast.expr]] = {}
+        for place in tapped.places:
+            if place.part is part:
+                groups.setdefault(ast.dump(place.node), []).append(place.node)
+        for nodes in groups.values():
+            if len(nodes) > 1:
+                each = [own_edits(n, names_of(part), numbers, tapped.number.__contains__) for n in nodes]
+                for edits in zip(*each, strict=True):
+                    changes = {n: e.node for n, e in zip(nodes, edits, strict=True)}
+                    yield Candidate(part, changes, edits[0].cost + 0.5)
+
+
+def names_of(part: Part) -> tuple[str, ...]:
+    """Its variables."""
+    return part.source.function.__code__.co_varnames

@@ -1,0 +1,85 @@
+"""Shapes that fit together, guessed from the products and sums of a forward pass."""
+
+import ast
+from collections.abc import Sequence
+
+SIZES = (4, 3, 5, 6, 7, 8, 9)
+PRODUCTS = ("dot", "matmul")
+Axes = tuple[str, ...]  # of a matrix or a vector, each by the name of what has it first
+
+
+def guess_shapes(tree: ast.AST, matrices: Sequence[str], vectors: Sequence[str]) -> dict[str, str]:
+    """4x3 for a matrix, 3 for a vector, where no product or sum says more; axes that must be equal are.
+
+    >>> guess_shapes(ast.parse("h = np.tanh(x @ W + b); z = h.dot(V)"), ["x", "W", "b", "V"], ["b"])
+    {'x': '4x3', 'W': '3x5', 'b': '5', 'V': '5x6'}
+    """
+    own: dict[str, Axes] = {n: (f"{n} 1",) if n in vectors else (f"{n} 0", f"{n} 1") for n in matrices}
+    found = Shapes(own)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.Return) and node.value is not None:
+            axes = found.of(node.value)
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and axes:
+                found.known.setdefault(node.targets[0].id, axes)
+    sizes: dict[str, int] = {}
+    words = {}
+    for name, axes in own.items():
+        free = axes if found.is_told(axes) else ("alone 0", "alone 1")[-len(axes) :]
+        each = [sizes.setdefault(found.root(a), SIZES[min(len(sizes), len(SIZES) - 1)]) for a in free]
+        words[name] = "x".join(map(str, each))
+    return words
+
+
+class Shapes:
+    """Which axes are equal, of the variables known so far."""
+
+    def __init__(self, known: dict[str, Axes]) -> None:
+        self.known = dict(known)
+        self.same = {"alone 0": "alone 0", "alone 1": "alone 1"}
+
+    def root(self, axis: str) -> str:
+        """The axis that stands for all that are equal to it."""
+        while self.same.get(axis, axis) != axis:
+            axis = self.same[axis]
+        return axis
+
+    def unite(self, one: str, other: str) -> None:
+        self.same[self.root(other)] = self.root(one)
+        self.same.setdefault(self.root(one), self.root(one))
+
+    def is_told(self, axes: Axes) -> bool:
+        """Whether a product or a sum has told something of them."""
+        return any(axis in self.same for axis in axes)
+
+    def of(self, node: ast.AST) -> Axes:
+        """The axes of an expression; none where they are not known."""
+        if isinstance(node, ast.Name):
+            return self.known.get(node.id, ())
+        if isinstance(node, ast.Attribute):
+            return self.of(node.value)[::-1] if node.attr == "T" else ()
+        if isinstance(node, ast.BinOp):
+            left, right = self.of(node.left), self.of(node.right)
+            return self.product(left, right) if isinstance(node.op, ast.MatMult) else self.sum(left, right)
+        if isinstance(node, ast.Call):
+            return self.of_call(node)
+        return self.of(node.operand) if isinstance(node, ast.UnaryOp) else ()
+
+    def of_call(self, node: ast.Call) -> Axes:
+        """Of a product that product; else of what goes in, unless it is summed."""
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        own = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        each = [axes for arg in (*own, *node.args) if (axes := self.of(arg))]
+        if name in PRODUCTS and len(each) == 2:
+            return self.product(each[0], each[1])
+        return each[0] if len(each) == 1 and name not in ("sum", "mean", "max", "reshape", "transpose") else ()
+
+    def product(self, left: Axes, right: Axes) -> Axes:
+        if left and right:
+            self.unite(left[-1], right[0])
+        return (*left[:-1], *right[1:]) if left and right else ()
+
+    def sum(self, left: Axes, right: Axes) -> Axes:
+        """Of two that are added, or multiplied entry by entry: the last axes are equal."""
+        for one, other in zip(left[::-1], right[::-1], strict=False):
+            self.unite(one, other)
+        return max(left, right, key=len)

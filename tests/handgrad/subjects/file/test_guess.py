@@ -1,0 +1,90 @@
+"""What is advised for arguments of which nothing is known: labels, numbers, masks, shapes that fit together."""
+
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+import pytest
+
+from handgrad.subjects.file.asked import read_inputs
+from handgrad.subjects.file.hints import read_hint
+from handgrad.subjects.file.inputs import choose_inputs
+from handgrad.subjects.file.load import load
+from handgrad.subjects.file.pairs import Pair, list_both_in_one
+from handgrad.subjects.file.shapes import Drawn, Kind
+
+
+def advice(tmp_path: Path, code: str) -> str:
+    """What is said of the arguments of f."""
+    path = tmp_path / "student.py"
+    path.write_text(f"import numpy as np\n\n\n{dedent(code)}")
+    with load(path) as file, pytest.raises(ValueError, match=r"is a dict|type hint") as said:
+        choose_inputs(Pair("f", 1, file.module.f, None), {}, 0)
+    return str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "guessed"),
+    [
+        ("p[np.arange(4), a]", "a=4:int<3"),
+        ("(a[:, None] == np.arange(3)) * 1.0", "a=4:int<3"),
+        ("(a == 1) * 1.0", "a=4:int<3"),
+        ("a * np.sum(np.ones(3))", "a=0.1"),
+        ("1 - np.sum(np.ones(3), axis=0) * a", "a=4x3"),  # no number is summed along an axis
+        ("np.where(~a, 0, 1)", "a=4x3:bool"),
+        ("np.ones(9)[: a]", "a==2"),
+        ("1 if a == 'mean' else 0", "a=mean"),
+        ("a * a", "a=4x3"),
+    ],
+)
+def test_the_use_of_an_argument_tells(line: str, guessed: str, tmp_path: Path) -> None:
+    assert f"give --inputs {guessed} (your own shapes; " in advice(
+        tmp_path, f"p = np.ones((4, 3))\ndef f(a):\n    return {line}"
+    )
+
+
+NET = """
+    def f(X, y, W1, b1, W2, b2, mask, reg):
+        h = np.maximum(0, X.dot(W1) + b1) * mask
+        scores = h @ W2 + b2
+        return -scores[np.arange(len(y)), y].mean() + reg * np.sum(W1 * W1)
+"""
+
+
+def test_what_is_advised_for_a_network_can_be_run(tmp_path: Path) -> None:
+    words = advice(tmp_path, NET)
+    given = "X=4x3 y=4:int<3 W1=3x5 b1=5 W2=5x6 b2=6 mask=4x5:bool reg=0.1"
+    assert f"give --inputs {given} (" in words
+    with load(tmp_path / "student.py") as file:
+        inputs, _ = choose_inputs(Pair("f", 1, file.module.f, None), read_inputs(given.split()), 0)
+        arrays = {n: np.ones(a) if isinstance(a, tuple) else a for n, a in inputs.items()}
+        assert np.isfinite(file.module.f(**arrays))
+
+
+def test_a_dict_of_parameters_is_told_how_to_rewrite(tmp_path: Path) -> None:
+    words = advice(tmp_path, "def f(X, parameters):\n    return parameters['W1'] @ X + parameters['b1']")
+    assert words.startswith("parameters is a dict of arrays; ")
+    assert "def cost(X, W1, b1): ... return J, cache" in words
+
+
+def test_a_loss_with_its_gradient_beside_it_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "student.py"
+    path.write_text("def loss(W, x):\n    dW = x\n    return W @ x, dW\n\ndef other(x):\n    return x, 2 * x\n")
+    with load(path) as file:
+        assert list_both_in_one(file) == [("loss", 1, "W")]
+
+
+def test_a_hint_may_have_the_form_of_inputs() -> None:
+    assert read_hint("n:int<3", {}) == Drawn(("n",), Kind.INT, 3)
+    assert read_hint("n:int<k", {}) == Drawn(("n",), Kind.INT, "k")
+    assert read_hint("n d:bool", {}) == Drawn(("n", "d"), Kind.BOOL)
+
+
+def test_labels_are_below_the_size_that_is_named() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return x[y]
+
+    f.__annotations__ = {"x": "n k", "y": "40:int<k"}
+    inputs, _ = choose_inputs(Pair("f", 1, f, None), {}, 0)
+    assert set(inputs["y"]) == set(range(inputs["x"][1]))
