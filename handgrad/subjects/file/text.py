@@ -50,8 +50,8 @@ def untested(judged: Judged) -> str:
     own = ", ".join(name for name in judged.pair.own if name not in taken)
     arguments = ", ".join((*taken, own))
     return own and (
-        f"not judged: the gradients of {own}, which the object keeps itself; they are of a forward({arguments}) whose "
-        "backward returns them"
+        f"not judged: the gradients of {own}, which the object keeps itself; to have them judged, hand them "
+        f"to forward({arguments}) and return their gradients from backward"
     )
 
 

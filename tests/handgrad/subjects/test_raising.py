@@ -68,8 +68,8 @@ def test_an_operation_that_fails_where_forward_has_a_value_is_a_mistake(backward
     report = judged(backward)
     assert report.verdict is verdict, report.text()
     text = report.text(width=100)
-    assert text.splitlines()[0].startswith(f"{verdict.value}  linear: backward raises {raised}  ")
-    assert "test_raising.py:" in text.splitlines()[0]
+    assert text.splitlines()[0].startswith(f"{verdict.value}  linear: backward raises {raised}")
+    assert "test_raising.py:" in "".join(text.splitlines()[:2])
 
 
 def test_the_right_twin_is_certified():
