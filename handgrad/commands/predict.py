@@ -8,7 +8,8 @@ from typing import Any
 
 from handgrad.commands.arguments import check_seed
 from handgrad.experiment.datasets import load
-from handgrad.experiment.plan import locate, read_checkpoint
+from handgrad.experiment.place import locate
+from handgrad.experiment.plan import read_checkpoint
 from handgrad.experiment.prediction import Prediction, continue_prompt, predict, rows, score, table
 from handgrad.report.console import describe_error, print_lines, wide_console
 from manual.files.atomic_write import check_writable, replacing

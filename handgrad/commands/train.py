@@ -18,12 +18,21 @@ from handgrad.commands.train_checks import check_files, check_options, check_roo
 from handgrad.commands.training_arguments import add_training
 from handgrad.experiment import distributed, plots
 from handgrad.experiment import log as training_log
+from handgrad.experiment.architecture import SCHEDULES, SHAPES
 from handgrad.experiment.backends import ARRAYS, DEVICES, SIDES, Backend, be_deterministic, choose_backend, fit
 from handgrad.experiment.datasets import Data
 from handgrad.experiment.distributed import Ranks
 from handgrad.experiment.pages import show_training
 from handgrad.experiment.plan import VALIDATION, Plan, begin, evaluate, resume_from
-from handgrad.experiment.text import Line, describe_options, describe_preset, describe_result, table
+from handgrad.experiment.text import (
+    Line,
+    describe_data,
+    describe_more,
+    describe_options,
+    describe_preset,
+    describe_result,
+    table,
+)
 from handgrad.report.console import count_of, describe_error, print_lines, wide_console, write_page
 from manual import NonFiniteLossError, Training, loss_and_gradients
 from manual.files.checkpoint import save
@@ -46,6 +55,10 @@ def add_parser(commands: Any) -> None:
     add_training(command)
     option = command.add_argument
     option("--epochs", type=int, metavar="N", help="counted from the beginning, also when resumed (30)")
+    option("--lr-schedule", choices=tuple(SCHEDULES), metavar="NAME", help="of the learning rate, over all epochs: "
+           f"{', '.join(f'{name} ({words})' for name, words in SHAPES.items())} (none)")  # fmt: skip
+    option("--early-stopping", type=int, metavar="N", help="end after N epochs without a lower validation loss, with "
+           "the weights of the best one (never)")  # fmt: skip
     each = "manual (arrays alone), hand (torch with hand-derived gradients), autograd (torch alone)"
     option("--side", choices=SIDES, metavar="NAME", help=f"{each} (manual; in several processes hand)")
     option("--array", choices=ARRAYS, metavar="NAME", help="library of the manual side: numpy, torch, jax (numpy)")
@@ -104,7 +117,8 @@ def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
     options, console, ranks = plan.options, wide_console(), backend.ranks
     console.quiet = ranks.rank > 0  # rank 0 alone prints and writes
     samples, held_back = (part.rows for part in split(plan.x, plan.target, VALIDATION, options.seed))
-    print_lines(console, plan.title, describe_options(options, str(backend), ranks.world), *describe_preset(plan))
+    print_lines(console, plan.title, describe_options(options, str(backend), ranks.world))
+    print_lines(console, *describe_data(plan), *describe_more(options), *describe_preset(plan))
     line, start = Line(plan, len(samples), show=ranks.rank == 0), perf_counter()
     with line, stop_on_sigterm():
         latest, problem, lost = attempt(plan, backend, make_writers(args, plan) if ranks.rank == 0 else [], line)
@@ -116,7 +130,7 @@ def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
         print_lines(errors, f"{problem}; {advise(args, latest, backend)}")
         return 1
     assert latest is not None
-    if latest.epoch < options.epochs:
+    if latest.epoch < options.epochs and not ended_early(plan, latest):
         place = f"step {latest.step}, in epoch {latest.epoch + 1} of {options.epochs}"
         print_lines(console, f"stopped after {place}; {advise(args, latest, backend)}")
         code = INTERRUPTED
@@ -149,11 +163,19 @@ def write_pictures(
 
 def conclude(plan: Plan, latest: Training, held_back: int, seconds: float) -> str:
     """What a whole training reached."""
-    reached = describe_result(latest.history[-1], held_back, plan.form, plan.options)
-    epochs = count_of(latest.epoch, "epoch")
+    reached = describe_result(latest.history[latest.epoch - 1], held_back, plan.form, plan.options)
+    epochs = count_of(len(latest.history), "epoch")
+    if ended_early(plan, latest):
+        return f"{reached} in epoch {latest.epoch}, the best of {epochs} in {seconds:.1f} s; its weights are kept"
     if plan.resume is not None and plan.resume.step == latest.step:
         return f"{reached}; nothing was left to do after {epochs}, give more by --epochs"
     return f"{reached}, after {epochs} in {seconds:.1f} s"
+
+
+def ended_early(plan: Plan, latest: Training) -> bool:
+    """Whether patience has ended the training, or gone back from its last epoch: later ones are in the history."""
+    whole = latest.step == latest.epoch * plan.batches
+    return plan.options.early_stopping is not None and whole and len(latest.history) > latest.epoch
 
 
 def attempt(plan: Plan, backend: Backend, callbacks: list[Callable[[Training], Any]], line: Line) -> Outcome:

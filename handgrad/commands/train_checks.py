@@ -22,6 +22,8 @@ def check_options(args: argparse.Namespace, side: str, ranks: Ranks) -> dict[str
         raise ValueError(
             f"{ranks.world} processes train with --side hand or --side autograd; --side manual runs in one"
         )
+    if args.early_stopping is not None and ranks.world > 1:
+        raise ValueError(f"--early-stopping is for one process, not for {ranks.world}; leave it out")
     if args.resume and args.checkpoint is None:
         raise ValueError("--resume needs --checkpoint FILE, the file to go on from")
     return given

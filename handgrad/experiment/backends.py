@@ -64,12 +64,15 @@ def fit(
         "seed": options.seed,
         "validation": VALIDATION,
         "metrics": () if plan.form.classes is None else ("accuracy",),
+        "schedule": plan.schedule,
         "clip_norm": options.clip_norm,
         "callbacks": callbacks,
         "on_step": on_step,
         "resume": plan.resume,
     }
     how = own | how  # the batch size is one of the options
+    if options.early_stopping is not None:  # several processes have none
+        how["patience"] = options.early_stopping
     with use_one_thread(backend.device == "cpu" and has_small_products(plan)):
         if backend.side == "manual":
             return fit_manual(plan, backend, how)

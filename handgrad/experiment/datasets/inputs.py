@@ -62,23 +62,24 @@ def standardise(
     Raises DataError where the numbers are too large or too small to be squared.
     """
     part = raw if learned is None else raw[learned]
-    least, most = part.min(0), part.max(0)
+    least, most, mean, N = part.min(0), part.max(0), part.mean(0, dtype=np.float64), len(part)
+    del part  # it may be as large as everything else
     same = least == most
-    with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         # the mean of equal numbers is rounded: without the first choice a constant column would not become 0
-        shift = np.where(same, least, part.mean(0, dtype=np.float64))
-        x = np.subtract(part, shift, dtype=np.float64)
-        scale = np.where(same, 1.0, np.sqrt(np.einsum("ij,ij->j", x, x) / len(x)))
-        if learned is not None:
-            x = np.subtract(raw, shift, dtype=np.float64)
-        x /= scale
-        bad = np.flatnonzero(~(np.isfinite(scale) & (scale > 0) & np.isfinite(x).all(0)))
+        shift = np.where(same, least, mean)
+        x = np.subtract(raw, shift, dtype=np.float64)
+        counted = () if learned is None else (np.bincount(learned, minlength=len(x)).astype(np.float64),)
+        squares = np.einsum("ij,ij->j" if learned is None else "ij,ij,i->j", x, x, *counted)
+        scale = np.where(same, 1.0, np.sqrt(squares / N))
+        bad = np.flatnonzero(~(np.isfinite(scale) & (scale > 0)))
     if len(bad):
         j = int(bad[0])
         raise DataError(
             f"{path}, {_name(names, j)!r}: its numbers reach from {raw[:, j].min():g} to {raw[:, j].max():g}, which "
             "cannot be brought to variance 1; write them in other units"
         )
+    x /= scale
     return (
         x,
         Scaling(tuple(shift.tolist()), tuple(scale.tolist())),

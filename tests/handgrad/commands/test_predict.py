@@ -172,7 +172,9 @@ def test_verify_on_other_data_and_where_they_are_missing(
         with pytest.raises(SystemExit) as stop:
             main(["verify", "--checkpoint", str(on_table)])
         assert stop.value.code == 2
-        assert f"--data: there is no {own}; say where the data are, as --data PATH" in capsys.readouterr().err
+        assert (
+            f"--data: there is no {own.name}, neither here nor beside {on_table}; say where" in capsys.readouterr().err
+        )
         assert main(["verify", "--checkpoint", str(on_table), "--data", str(other), "--dtype", "float64"]) == 0
     finally:
         other.rename(own)
