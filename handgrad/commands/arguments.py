@@ -1,6 +1,7 @@
 """Arguments that several commands have, and how they are checked: what is wrong ends the command with exit code 2."""
 
 import argparse
+import os
 from pathlib import Path
 
 from handgrad.judge import settings
@@ -25,7 +26,7 @@ def check_written(args: argparse.Namespace) -> None:
             check_writable(path)
         except OSError as error:
             args.parser.error(f"--{name}: {describe_error(error)}")
-    if len({path.resolve() for path in files.values()}) < len(files):
+    if len(set(map(os.path.realpath, files.values()))) < len(files):
         args.parser.error(f"--json and --html are both {args.html}; give each its own file")
 
 

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -22,7 +23,9 @@ from handgrad.experiment.architecture import SCHEDULES, SHAPES
 from handgrad.experiment.backends import ARRAYS, DEVICES, SIDES, Backend, be_deterministic, choose_backend, fit
 from handgrad.experiment.datasets import Data
 from handgrad.experiment.distributed import Ranks
+from handgrad.experiment.keep import TakenError, keep
 from handgrad.experiment.pages import show_training
+from handgrad.experiment.place import is_found
 from handgrad.experiment.plan import VALIDATION, Plan, begin, evaluate, resume_from
 from handgrad.experiment.text import (
     Line,
@@ -35,7 +38,6 @@ from handgrad.experiment.text import (
 )
 from handgrad.report.console import count_of, describe_error, print_lines, wide_console, write_page
 from manual import NonFiniteLossError, Training, loss_and_gradients
-from manual.files.checkpoint import save
 from manual.training.batches import split
 from manual.training.plan import convert_arrays
 
@@ -63,9 +65,12 @@ def add_parser(commands: Any) -> None:
     option("--side", choices=SIDES, metavar="NAME", help=f"{each} (manual; in several processes hand)")
     option("--array", choices=ARRAYS, metavar="NAME", help="library of the manual side: numpy, torch, jax (numpy)")
     option("--device", choices=DEVICES, default="cpu", metavar="NAME", help="cpu, cuda, or auto: cuda if there (cpu)")
+    option("--threads", type=int, metavar="N", help="of NumPy and torch (one for small networks, else one less than "
+           "there are cores)")  # fmt: skip
     option("--deterministic", action="store_true", help="only algorithms that give the same bits again, on a GPU too")
     option("--checkpoint", type=Path, metavar="FILE", help="written after every epoch and at the end: .safetensors")
-    option("--resume", action="store_true", help="go on from --checkpoint, with the options it began with")
+    option("--resume", action="store_true", help="go on from --checkpoint, with the options it began with; "
+           "where there is none yet, begin")  # fmt: skip
     option("--log", type=Path, metavar="FILE", help="one JSON object per epoch: .jsonl (torchrun takes it for its own "
            "option, unless there is a -- before handgrad)")  # fmt: skip
     option("--tensorboard", type=Path, metavar="FOLDER", help="TensorBoard's files as well, if it is installed")
@@ -80,6 +85,7 @@ class Outcome(NamedTuple):
     latest: Training | None
     problem: str = ""
     lost: bool = False  # another process
+    taken: bool = False  # the checkpoint, by another training
 
 
 def run(args: argparse.Namespace) -> int:
@@ -93,13 +99,13 @@ def run(args: argparse.Namespace) -> int:
             args.parser.error(str(error))
         return 2
     try:
-        backend = choose_backend(side, args.array, args.device, ranks)
+        backend = replace(choose_backend(side, args.array, args.device, ranks), threads=args.threads)
         if args.deterministic:
             be_deterministic()
         if ranks.rank == 0:
             check_files(args)
         with print_warnings(ranks):
-            plan = resume_from(args.checkpoint, given) if args.resume else begin(given)
+            plan = start(args, given)
         if ranks.rank == 0 and args.checkpoint is not None:
             check_room(args.checkpoint, plan)
         with ExitStack() as stack:
@@ -112,6 +118,14 @@ def run(args: argparse.Namespace) -> int:
     return 2  # what error() exits with
 
 
+def start(args: argparse.Namespace, given: dict[str, Any]) -> Plan:
+    """The plan of a new training, or of the one to go on with, where its checkpoint has been written already."""
+    if not args.resume or args.checkpoint.exists():
+        return resume_from(args.checkpoint, given) if args.resume else begin(given)
+    warnings.warn(f"{args.checkpoint} is not there yet: a new training begins", UserWarning, stacklevel=2)
+    return begin(given)
+
+
 def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
     """From the plan to the accuracy reached; the exit code."""
     options, console, ranks = plan.options, wide_console(), backend.ranks
@@ -119,20 +133,20 @@ def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
     samples, held_back = (part.rows for part in split(plan.x, plan.target, VALIDATION, options.seed))
     print_lines(console, plan.title, describe_options(options, str(backend), ranks.world))
     print_lines(console, *describe_data(plan), *describe_more(options), *describe_preset(plan))
-    line, start = Line(plan, len(samples), show=ranks.rank == 0), perf_counter()
+    line, began = Line(plan, len(samples), show=ranks.rank == 0), perf_counter()
     with line, stop_on_sigterm():
-        latest, problem, lost = attempt(plan, backend, make_writers(args, plan) if ranks.rank == 0 else [], line)
-    seconds = perf_counter() - start
+        latest, problem, lost, taken = attempt(plan, backend, make_writers(args, plan) if ranks.rank == 0 else [], line)
+    seconds = perf_counter() - began
     if latest and latest.history:
         console.print(table(latest.history))
     if problem:
         errors = wide_console(stderr=True, quiet=ranks.rank > 0 and not lost)
-        print_lines(errors, f"{problem}; {advise(args, latest, backend)}")
+        print_lines(errors, problem if taken else f"{problem}; {advise(args, plan, latest, backend)}")
         return 1
     assert latest is not None
     if latest.epoch < options.epochs and not ended_early(plan, latest):
         place = f"step {latest.step}, in epoch {latest.epoch + 1} of {options.epochs}"
-        print_lines(console, f"stopped after {place}; {advise(args, latest, backend)}")
+        print_lines(console, f"stopped after {place}; {advise(args, plan, latest, backend)}")
         code = INTERRUPTED
     else:
         print_lines(console, conclude(plan, latest, len(held_back), seconds))
@@ -182,16 +196,16 @@ def attempt(plan: Plan, backend: Backend, callbacks: list[Callable[[Training], A
     """The training, or the last whole epoch of it and what went wrong."""
     latest = plan.resume
 
-    def keep(training: Training) -> None:
+    def remember(training: Training) -> None:
         nonlocal latest
         latest = training
 
     try:
-        return Outcome(fit(plan, backend, (*callbacks, keep), line))
+        return Outcome(fit(plan, backend, (*callbacks, remember), line))
     except NonFiniteLossError as error:
         return Outcome(latest, str(error))
     except OSError as error:
-        return Outcome(latest, describe_error(error))
+        return Outcome(latest, describe_error(error), taken=isinstance(error, TakenError))
     except RuntimeError as error:  # torch raises no other where a process is gone
         if backend.ranks.world == 1:
             raise
@@ -215,8 +229,8 @@ def stop_on_sigterm() -> Iterator[None]:
 def make_writers(args: argparse.Namespace, plan: Plan) -> list[Callable[[Training], Any]]:
     """What is written after every epoch and at the end, as callbacks of the training."""
     found: list[Callable[[Training], Any]] = []
-    if path := args.checkpoint:
-        found.append(lambda t: save(path, plan.network, plan.loss, plan.optimizer, t, plan.extra))
+    if args.checkpoint is not None:
+        found.append(keep(args.checkpoint, plan))
     if args.log is not None:
         found.append(training_log.json_lines(args.log))
     if args.tensorboard is not None:
@@ -224,7 +238,7 @@ def make_writers(args: argparse.Namespace, plan: Plan) -> list[Callable[[Trainin
     return found
 
 
-def advise(args: argparse.Namespace, latest: Training | None, backend: Backend) -> str:
+def advise(args: argparse.Namespace, plan: Plan, latest: Training | None, backend: Backend) -> str:
     """Where a training that ended early can be taken up again, and how."""
     if args.checkpoint is None:
         return "nothing is kept; with --checkpoint FILE it could be resumed"
@@ -236,6 +250,7 @@ def advise(args: argparse.Namespace, latest: Training | None, backend: Backend) 
     words += ["--side", backend.side] if backend.side != "manual" else []
     words += ["--array", args.array] if args.array is not None else []
     words += ["--device", args.device] if args.device != "cpu" else []
+    words += ["--data", args.data] if not is_found(plan.options.data, args.checkpoint) else []
     return f"{args.checkpoint} holds step {latest.step}; go on with: {command} {shlex.join(words)}"
 
 

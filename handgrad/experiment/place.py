@@ -31,3 +31,11 @@ def find(kept: str, checkpoint: str | Path) -> str:
     raise FileNotFoundError(
         f"--data: there is no {kept}, neither here nor beside {checkpoint}; say where the data are, as --data PATH"
     )
+
+
+def is_found(source: str, checkpoint: str | Path) -> bool:
+    """Whether the data are where their checkpoint will look for them."""
+    try:
+        return find(without_folder(source), checkpoint) == source
+    except FileNotFoundError:
+        return False

@@ -4,6 +4,7 @@ Each draws one picture into matplotlib's axes; `save` puts several into one file
 imported when something is saved.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -170,8 +171,9 @@ def check_path(path: str | Path) -> None:
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"plot: {path} is a folder, expected a file such as {path / 'training.png'}")
-    if not path.resolve().parent.is_dir():
-        raise FileNotFoundError(f"plot: there is no folder {path.resolve().parent}; make it first")
+    folder = Path(os.path.realpath(path)).parent  # pathlib raises at a circle of links
+    if not folder.is_dir():
+        raise FileNotFoundError(f"plot: there is no folder {folder}; make it first")
     known = FigureCanvasAgg.get_supported_filetypes()
     if path.suffix.lower().removeprefix(".") not in known:
         raise ValueError(f"plot: {path} ends in {path.suffix!r}, expected one of .{', .'.join(sorted(known))}")
