@@ -5,6 +5,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 
 import handgrad
 
@@ -25,6 +27,9 @@ COMMANDS = (  # files of handgrad/commands, in the order of --help
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `handgrad ...` and return its exit code."""
+    if hidden := find_hidden():
+        print(f"handgrad: {hidden}", file=sys.stderr)
+        return 2
     args = make_parser().parse_args(argv)
     try:
         code: int = args.run(args)
@@ -33,6 +38,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         return 2
     return code
+
+
+def find_hidden() -> str | None:
+    """Which of the packages installed with this one is hidden by another of its name, such as a folder manual here."""
+    installed = Path(handgrad.__file__).parents[1]
+    for name in ("manual", "torch_ref"):
+        own, spec = installed / name, find_spec(name)
+        found = [] if spec is None else list(spec.submodule_search_locations or [str(spec.origin)])
+        if own.is_dir() and own.resolve() not in [Path(place).resolve() for place in found]:
+            return (
+                f"`import {name}` finds {', '.join(found)}, which hides handgrad's own, {own}; rename it, or "
+                "start the command handgrad from another folder"
+            )
+    return None
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -63,6 +63,13 @@ class Network:
             width = n_out or width
         object.__setattr__(self, "spares_dx", takes_needs(self.layers[0]))
 
+    def __eq__(self, other: object) -> bool:
+        """Whether all layers are alike, kind by kind and number by number; parameters are no part of a network."""
+        return self.layers == other.layers if isinstance(other, Network) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(type, self.layers)))
+
     @property
     def param_shapes(self) -> tuple[dict[str, tuple[int, ...]], ...]:
         return tuple(layer.param_shapes for layer in self.layers)

@@ -1,6 +1,7 @@
 """Arguments that several commands have, and how they are checked: what is wrong ends the command with exit code 2."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def check_files(args: argparse.Namespace, options: Sequence[str]) -> None:
             check_writable(path)
         except OSError as error:
             args.parser.error(f"--{name}: {describe_error(error)}")
-        other = taken.setdefault(path.resolve(), name)
+        other = taken.setdefault(Path(os.path.realpath(path)), name)
         if other != name:
             args.parser.error(f"--{other} and --{name} are both {path}; give each its own file")
 

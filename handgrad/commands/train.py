@@ -8,6 +8,7 @@ import warnings
 from argparse import BooleanOptionalAction
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -19,15 +20,25 @@ from handgrad.commands.train_checks import check_files, check_options, check_roo
 from handgrad.commands.training_arguments import add_training
 from handgrad.experiment import distributed, plots
 from handgrad.experiment import log as training_log
+from handgrad.experiment.architecture import SCHEDULES, SHAPES
 from handgrad.experiment.backends import ARRAYS, DEVICES, SIDES, Backend, be_deterministic, choose_backend, fit
 from handgrad.experiment.datasets import Data
 from handgrad.experiment.distributed import Ranks
+from handgrad.experiment.keep import TakenError, keep
 from handgrad.experiment.pages import show_training
+from handgrad.experiment.place import is_found
 from handgrad.experiment.plan import VALIDATION, Plan, begin, evaluate, resume_from
-from handgrad.experiment.text import Line, describe_options, describe_preset, describe_result, table
+from handgrad.experiment.text import (
+    Line,
+    describe_data,
+    describe_more,
+    describe_options,
+    describe_preset,
+    describe_result,
+    table,
+)
 from handgrad.report.console import count_of, describe_error, print_lines, wide_console, write_page
 from manual import NonFiniteLossError, Training, loss_and_gradients
-from manual.files.checkpoint import save
 from manual.training.batches import split
 from manual.training.plan import convert_arrays
 
@@ -47,15 +58,22 @@ def add_parser(commands: Any) -> None:
     add_training(command)
     option = command.add_argument
     option("--epochs", type=int, metavar="N", help="counted from the beginning, also when resumed (30)")
+    option("--lr-schedule", choices=tuple(SCHEDULES), metavar="NAME", help="of the learning rate, over all epochs: "
+           f"{', '.join(f'{name} ({words})' for name, words in SHAPES.items())} (none)")  # fmt: skip
+    option("--early-stopping", type=int, metavar="N", help="end after N epochs without a lower validation loss, with "
+           "the weights of the best one (never)")  # fmt: skip
     each = "manual (arrays alone), hand (torch with hand-derived gradients), autograd (torch alone)"
     option("--side", choices=SIDES, metavar="NAME", help=f"{each} (manual; in several processes hand)")
     option("--array", choices=ARRAYS, metavar="NAME", help="library of the manual side: numpy, torch, jax (numpy)")
     option("--device", choices=DEVICES, default="cpu", metavar="NAME", help="cpu, cuda, or auto: cuda if there (cpu)")
     option("--compile", action=BooleanOptionalAction, help="one program of many steps with JAX (its default), of one "
            "step with torch: the same curve, to rounding")  # fmt: skip
+    option("--threads", type=int, metavar="N", help="of NumPy and torch (one for small networks, else one less than "
+           "there are cores)")  # fmt: skip
     option("--deterministic", action="store_true", help="only algorithms that give the same bits again, on a GPU too")
     option("--checkpoint", type=Path, metavar="FILE", help="written after every epoch and at the end: .safetensors")
-    option("--resume", action="store_true", help="go on from --checkpoint, with the options it began with")
+    option("--resume", action="store_true", help="go on from --checkpoint, with the options it began with; "
+           "where there is none yet, begin")  # fmt: skip
     option("--log", type=Path, metavar="FILE", help="one JSON object per epoch: .jsonl (torchrun takes it for its own "
            "option, unless there is a -- before handgrad)")  # fmt: skip
     option("--tensorboard", type=Path, metavar="FOLDER", help="TensorBoard's files as well, if it is installed")
@@ -70,6 +88,7 @@ class Outcome(NamedTuple):
     latest: Training | None
     problem: str = ""
     lost: bool = False  # another process
+    taken: bool = False  # the checkpoint, by another training
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,12 +103,13 @@ def run(args: argparse.Namespace) -> int:
         return 2
     try:
         backend = choose_backend(side, args.array, args.device, ranks, args.compile)
+        backend = replace(backend, threads=args.threads)
         if args.deterministic:
             be_deterministic()
         if ranks.rank == 0:
             check_files(args)
         with print_warnings(ranks):
-            plan = resume_from(args.checkpoint, given) if args.resume else begin(given)
+            plan = start(args, given)
         if ranks.rank == 0 and args.checkpoint is not None:
             check_room(args.checkpoint, plan)
         with ExitStack() as stack:
@@ -102,27 +122,36 @@ def run(args: argparse.Namespace) -> int:
     return 2  # what error() exits with
 
 
+def start(args: argparse.Namespace, given: dict[str, Any]) -> Plan:
+    """The plan of a new training, or of the one to go on with, where its checkpoint has been written already."""
+    if not args.resume or args.checkpoint.exists():
+        return resume_from(args.checkpoint, given) if args.resume else begin(given)
+    warnings.warn(f"{args.checkpoint} is not there yet: a new training begins", UserWarning, stacklevel=2)
+    return begin(given)
+
+
 def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
     """From the plan to the accuracy reached; the exit code."""
     options, console, ranks = plan.options, wide_console(), backend.ranks
     console.quiet = ranks.rank > 0  # rank 0 alone prints and writes
     samples, held_back = (part.rows for part in split(plan.x, plan.target, VALIDATION, options.seed))
     title = describe_options(options, str(backend), ranks.world)
-    print_lines(console, plan.title, *title, *describe_preset(plan))
-    line, start = Line(plan, len(samples), show=ranks.rank == 0), perf_counter()
+    print_lines(console, plan.title, *title)
+    print_lines(console, *describe_data(plan), *describe_more(options), *describe_preset(plan))
+    line, began = Line(plan, len(samples), show=ranks.rank == 0), perf_counter()
     with line, stop_on_sigterm():
-        latest, problem, lost = attempt(plan, backend, make_writers(args, plan) if ranks.rank == 0 else [], line)
-    seconds = perf_counter() - start
+        latest, problem, lost, taken = attempt(plan, backend, make_writers(args, plan) if ranks.rank == 0 else [], line)
+    seconds = perf_counter() - began
     if latest and latest.history:
         console.print(table(latest.history))
     if problem:
         errors = wide_console(stderr=True, quiet=ranks.rank > 0 and not lost)
-        print_lines(errors, f"{problem};", advise(args, latest, backend))
+        print_lines(errors, *([problem] if taken else [f"{problem};", advise(args, plan, latest, backend)]))
         return 1
     assert latest is not None
-    if latest.epoch < options.epochs:
+    if latest.epoch < options.epochs and not ended_early(plan, latest):
         place = f"step {latest.step}, in epoch {latest.epoch + 1} of {options.epochs}"
-        print_lines(console, f"stopped after {place}; {advise(args, latest, backend)}")
+        print_lines(console, f"stopped after {place}; {advise(args, plan, latest, backend)}")
         code = INTERRUPTED
     else:
         print_lines(console, conclude(plan, latest, len(held_back), seconds))
@@ -153,27 +182,35 @@ def write_pictures(
 
 def conclude(plan: Plan, latest: Training, held_back: int, seconds: float) -> str:
     """What a whole training reached."""
-    reached = describe_result(latest.history[-1], held_back, plan.form, plan.options)
-    epochs = count_of(latest.epoch, "epoch")
+    reached = describe_result(latest.history[latest.epoch - 1], held_back, plan.form, plan.options)
+    epochs = count_of(len(latest.history), "epoch")
+    if ended_early(plan, latest):
+        return f"{reached} in epoch {latest.epoch}, the best of {epochs} in {seconds:.1f} s; its weights are kept"
     if plan.resume is not None and plan.resume.step == latest.step:
         return f"{reached}; nothing was left to do after {epochs}, give more by --epochs"
     return f"{reached}, after {epochs} in {seconds:.1f} s"
+
+
+def ended_early(plan: Plan, latest: Training) -> bool:
+    """Whether patience has ended the training, or gone back from its last epoch: later ones are in the history."""
+    whole = latest.step == latest.epoch * plan.batches
+    return plan.options.early_stopping is not None and whole and len(latest.history) > latest.epoch
 
 
 def attempt(plan: Plan, backend: Backend, callbacks: list[Callable[[Training], Any]], line: Line) -> Outcome:
     """The training, or the last whole epoch of it and what went wrong."""
     latest = plan.resume
 
-    def keep(training: Training) -> None:
+    def remember(training: Training) -> None:
         nonlocal latest
         latest = training
 
     try:
-        return Outcome(fit(plan, backend, (*callbacks, keep), line))
+        return Outcome(fit(plan, backend, (*callbacks, remember), line))
     except NonFiniteLossError as error:
         return Outcome(latest, str(error))
     except OSError as error:
-        return Outcome(latest, describe_error(error))
+        return Outcome(latest, describe_error(error), taken=isinstance(error, TakenError))
     except RuntimeError as error:  # torch raises no other where a process is gone
         if backend.ranks.world == 1:
             raise
@@ -197,8 +234,8 @@ def stop_on_sigterm() -> Iterator[None]:
 def make_writers(args: argparse.Namespace, plan: Plan) -> list[Callable[[Training], Any]]:
     """What is written after every epoch and at the end, as callbacks of the training."""
     found: list[Callable[[Training], Any]] = []
-    if path := args.checkpoint:
-        found.append(lambda t: save(path, plan.network, plan.loss, plan.optimizer, t, plan.extra))
+    if args.checkpoint is not None:
+        found.append(keep(args.checkpoint, plan))
     if args.log is not None:
         found.append(training_log.json_lines(args.log))
     if args.tensorboard is not None:
@@ -206,7 +243,7 @@ def make_writers(args: argparse.Namespace, plan: Plan) -> list[Callable[[Trainin
     return found
 
 
-def advise(args: argparse.Namespace, latest: Training | None, backend: Backend) -> str:
+def advise(args: argparse.Namespace, plan: Plan, latest: Training | None, backend: Backend) -> str:
     """Where a training that ended early can be taken up again, and how."""
     if args.checkpoint is None:
         return "nothing is kept; with --checkpoint FILE it could be resumed"
@@ -218,6 +255,7 @@ def advise(args: argparse.Namespace, latest: Training | None, backend: Backend) 
     words += ["--side", backend.side] if backend.side != "manual" else []
     words += ["--array", args.array] if args.array is not None else []
     words += ["--device", args.device] if args.device != "cpu" else []
+    words += ["--data", args.data] if not is_found(plan.options.data, args.checkpoint) else []
     return f"{args.checkpoint} holds step {latest.step}; go on with: {command} {shlex.join(words)}"
 
 

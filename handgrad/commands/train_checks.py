@@ -1,6 +1,7 @@
 """What is asked of `handgrad train`, checked before anything is done."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,16 @@ from manual.training.plan import begin
 def check_options(args: argparse.Namespace, side: str, ranks: Ranks) -> dict[str, Any]:
     """The options of a plan that were given, None for the others. ValueError for what is not possible."""
     given = read_options(args)
+    if args.threads is not None and args.threads < 1:
+        raise ValueError(f"--threads is {args.threads}, expected 1 or more")
     if args.array is not None and side != "manual":
         raise ValueError(f"--array is {args.array}, but --side {side} runs on torch; leave --array out")
     if side == "manual" and ranks.world > 1:
         raise ValueError(
             f"{ranks.world} processes train with --side hand or --side autograd; --side manual runs in one"
         )
+    if args.early_stopping is not None and ranks.world > 1:
+        raise ValueError(f"--early-stopping is for one process, not for {ranks.world}; leave it out")
     if args.resume and args.checkpoint is None:
         raise ValueError("--resume needs --checkpoint FILE, the file to go on from")
     return given
@@ -30,7 +35,7 @@ def check_options(args: argparse.Namespace, side: str, ranks: Ranks) -> dict[str
 def check_files(args: argparse.Namespace) -> None:
     """Whether everything can be written, before hours of work. Raises OSError and ValueError."""
     files = {f"--{name}": getattr(args, name) for name in ("checkpoint", "log", "plot", "html") if getattr(args, name)}
-    if len({path.resolve() for path in files.values()}) < len(files):
+    if len(set(map(os.path.realpath, files.values()))) < len(files):
         raise ValueError(f"{' and '.join(files)} name the same file; give each its own")
     if args.checkpoint is not None and args.checkpoint.is_file() and not args.resume:
         raise ValueError(

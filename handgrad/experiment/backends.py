@@ -1,5 +1,6 @@
 """One training on any backend: by hand on an array library, by hand or by autograd in torch, in several processes."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 import manual
 import torch_ref
@@ -32,6 +34,7 @@ class Backend:
     device: str  # as its library names it
     ranks: Ranks
     compiled: bool = False
+    threads: int | None = None  # of NumPy and torch; None where the network decides
 
     def __str__(self) -> str:
         words = ", compiled: the first steps take seconds" if self.compiled else ""
@@ -71,6 +74,7 @@ def fit(
         "seed": options.seed,
         "validation": VALIDATION,
         "metrics": () if plan.form.classes is None else ("accuracy",),
+        "schedule": plan.schedule,
         "clip_norm": options.clip_norm,
         "callbacks": callbacks,
         "on_step": on_step,
@@ -78,7 +82,9 @@ def fit(
     }
     how = own | how  # the batch size is one of the options
     how |= {"compile": True} if backend.compiled else {}
-    with use_one_thread(backend.device == "cpu" and has_small_products(plan)):
+    if options.early_stopping is not None:  # several processes have none
+        how["patience"] = options.early_stopping
+    with use_threads(backend.threads or choose_threads(plan)):
         if backend.side == "manual":
             return fit_manual(plan, backend, how)
         fit_torch: Any = torch_ref.fit if backend.ranks.world == 1 else distributed.fit
@@ -98,19 +104,27 @@ def fit_manual(plan: Plan, backend: Backend, how: dict[str, Any]) -> Training:
         return manual.fit(plan.network, params, x, target, plan.loss, plan.optimizer, **how)
 
 
-def has_small_products(plan: Plan) -> bool:
-    """Whether the products of a batch are so small that several threads would only wait for each other."""
-    return plan.options.batch_size * max(n * m for n, m in pairwise(plan.options.layers)) <= SMALL
+def choose_threads(plan: Plan) -> int:
+    """One where the products of a batch are so small that several threads would only wait for each other.
+
+    Else one less than there are cores: where other work takes one of them, every product would wait for the thread that
+    shares it, and take ten times as long.
+    """
+    largest = plan.options.batch_size * max(n * m for n, m in pairwise(plan.options.layers))
+    if largest <= SMALL:
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores - 1, torch.get_num_threads()))
 
 
 @contextmanager
-def use_one_thread(wanted: bool) -> Iterator[None]:
-    """torch with one thread until the block ends: NumPy's OpenBLAS takes one for small products by itself."""
+def use_threads(count: int) -> Iterator[None]:
+    """So many threads for the products of NumPy and torch, until the block ends."""
     before = torch.get_num_threads()
-    if wanted:
-        torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
-        yield
+        with threadpool_limits(count, "blas"):
+            yield
     finally:
         torch.set_num_threads(before)
 
@@ -156,10 +170,12 @@ def find_torch_device(device: str, ranks: Ranks) -> str:
 
 def find_jax_device(device: str) -> str:
     """The device by JAX's name. ValueError where there is none; ModuleNotFoundError, with advice, without JAX."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors alone, of its compiler too
     try:
         import jax
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("--array jax needs JAX: pip install 'handgrad[jax]'") from error
+    logging.getLogger("jax").setLevel(logging.ERROR)  # what it warns of, such as a card unused, is nothing to act on
     if device == "cpu":
         return device
     try:

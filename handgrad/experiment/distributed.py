@@ -20,6 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DistributedSampler
 
 from manual import Array, BatchNorm1d, Grads, Loss, Network, Params, SoftmaxCrossEntropy, Training
+from manual.optimizers.schedules import Schedule
 from manual.training.loop import train
 from manual.training.plan import TrainingPlan, convert_arrays, make_plan
 from manual.training.settings import Settings
@@ -88,6 +89,7 @@ def fit(
     seed: int = 0,
     validation: float | tuple[Array, Array] | None = None,
     metrics: Sequence[str] = (),
+    schedule: Schedule | None = None,
     clip_norm: float | None = None,
     callbacks: Sequence[Callable[[Training], Any]] = (),
     on_step: Callable[[float, int], Any] | None = None,
@@ -107,7 +109,7 @@ def fit(
     if alpha:
         raise ValueError(f"alpha: is {alpha:g}, a penalty, which several processes do not have; use one process")
     settings = Settings(
-        epochs, batch_size, seed, validation, metrics, None, None, clip_norm, callbacks, on_step,
+        epochs, batch_size, seed, validation, metrics, schedule, None, clip_norm, callbacks, on_step,
         shuffle, alpha, train_biases,
     )  # fmt: skip
     here = convert_arrays(tuple(params), empty_on(device))

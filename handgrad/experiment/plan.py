@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,33 +9,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from handgrad.experiment.architecture import OPTIMIZERS, SCHEDULES, build, initial_weights, make_optimizer
 from handgrad.experiment.datasets import Data, Form, load
-from manual import (
-    SGD,
-    Adam,
-    AdamW,
-    Loss,
-    Network,
-    Params,
-    Preset,
-    Running,
-    SoftmaxCrossEntropy,
-    Training,
-    mlp,
-    preset,
-)
+from handgrad.experiment.place import find, locate, without_folder
+from manual import Loss, Network, Params, Preset, Running, SoftmaxCrossEntropy, Training, preset
 from manual.files.checkpoint import Checkpoint, CheckpointError
 from manual.files.checkpoint import load as load_checkpoint
 from manual.losses import NAMED_LOSSES
+from manual.optimizers.schedules import Schedule
+from manual.training.batches import split
 
-OPTIMIZERS: dict[str, Any] = {"sgd": SGD(0.1), "adam": Adam(1e-3), "adamw": AdamW(1e-3)}
 # With He's weights, ReLU and AdamW: a validation accuracy of 97.2 % or more in ten of ten random splits. The products
 # are just small enough for OpenBLAS to keep them in one thread (and torch: backends.py); spread over several they
 # take ten times as long where the processor is busy with other things.
 HIDDEN, BATCH = (256, 64), 16
 VALIDATION = 0.2  # of the samples, never trained on
-SATURATING = ("identity", "sigmoid", "tanh")  # begin with Xavier's weights, all others with He's
-CHANGEABLE = ("data", "lr", "epochs", "clip_norm")  # when a training is resumed; the data only in their place
+CHANGEABLE = ("data", "lr", "epochs", "clip_norm", "lr_schedule", "early_stopping")  # in a training that is resumed;
+# the data only in their place
+AS_GIVEN = ("clip_norm", "preset", "norm", "weight_decay", "lr_schedule", "early_stopping")  # None where they are not
 ROWS = 256  # evaluated at a time
 
 
@@ -55,6 +45,14 @@ class Options(NamedTuple):
     dtype: str
     clip_norm: float | None = None
     preset: str | None = None
+    target: str = ""  # a table's column
+    drop: tuple[str, ...] = ()  # a table's columns left out
+    standardise: bool = True
+    norm: str | None = None
+    dropout: float = 0.0
+    weight_decay: float | None = None  # None: the optimizer's own
+    lr_schedule: str | None = None
+    early_stopping: int | None = None
 
 
 class Plan(NamedTuple):
@@ -76,10 +74,22 @@ class Plan(NamedTuple):
         return loss_of(self.options, self.form)
 
     @property
+    def batches(self) -> int:
+        """Steps of an epoch."""
+        return -(-len(trained_on(len(self.x), self.options.seed)) // self.options.batch_size)
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """The factor on the learning rate at each step, over all epochs."""
+        name = self.options.lr_schedule
+        return None if name is None else SCHEDULES[name](self.options.epochs * self.batches)
+
+    @property
     def extra(self) -> dict[str, str]:
         """What the checkpoint holds besides the training."""
+        options = self.options._replace(data=without_folder(self.options.data))
         return {
-            "options": json.dumps(self.options._asdict()),
+            "options": json.dumps(options._asdict()),
             "form": self.form.to_json(),
             "data_sha256": self.digest,
         }
@@ -100,44 +110,49 @@ def begin(given: Mapping[str, Any]) -> Plan:
     Raises OSError and DataError for data that cannot be read or used, ValueError for options that do not fit them.
     """
     source = locate("digits" if given["data"] is None else given["data"])
-    data = load(source, fit=given["loss"] == "mse")
-    n_in, n_out, classes = data.form.n_in, data.form.n_out, data.classes is not None
+    columns: dict[str, Any] = {"target": given["target"] or "", "drop": given["drop"] or ()}
+    standardise, seed = given["standardise"] is not False, given["seed"] or 0
+    data = load(source, fit=given["loss"] == "mse", standardise=standardise, **columns,
+                learned=lambda N: trained_on(N, seed))  # fmt: skip
+    check_classes(data, seed)
     own = None if given["preset"] is None else preset(given["preset"])
-    loss, sizes = choose_loss(own, given["loss"], classes=classes), given["layers"] or (n_in, *HIDDEN, n_out)
+    classes = data.classes is not None
+    loss, sizes = choose_loss(own, given["loss"], classes=classes), choose_sizes(given["layers"], data.form)
     if loss == "cross_entropy" and not classes:
         raise ValueError("--loss is cross_entropy, but the data have numbers to be fitted and no classes; use mse")
-    if sizes[0] != n_in or sizes[-1] != n_out:
-        what = "classes" if classes else "numbers to be fitted"
-        example = format_option((n_in, *(sizes[1:-1] or HIDDEN), n_out))
-        expected = f"{n_in} (inputs) first and {n_out} ({what}) last, such as {example}"
-        raise ValueError(f"--layers is {format_option(sizes)}, expected {expected}")
     optimizer = given["optimizer"] or ("adamw" if own is None else type(own.optimizer).__name__.lower())
     lr = OPTIMIZERS[optimizer].lr if own is None or given["optimizer"] else own.optimizer.lr
     options = Options(
         data=source,
-        layers=tuple(sizes),
+        layers=sizes,
         activation=given["activation"] or ("relu" if own is None else own.hidden),
         loss=loss,
         optimizer=optimizer,
         lr=given["lr"] or lr,
         epochs=given["epochs"] or 30,
         batch_size=given["batch_size"] or (BATCH if own is None else own.batch_size),
-        seed=given["seed"] or 0,
+        seed=seed,
         dtype=given["dtype"] or "float32",
-        clip_norm=given["clip_norm"],
-        preset=given["preset"],
+        dropout=given["dropout"] or 0.0,
+        standardise=standardise,
+        **columns,
+        **{name: given[name] for name in AS_GIVEN},
     )
-    return make_plan(options, data, *build(options, own, classes=classes), OPTIMIZERS[optimizer])
+    network, params = initial(options, own, classes=classes)
+    return make_plan(options, data, network, params, make_optimizer(optimizer, options.lr, options.weight_decay))
 
 
-def build(options: Options, own: Preset | None, *, classes: bool) -> tuple[Network, tuple[Params, ...]]:
-    """The network and its initial parameters."""
-    if own is not None:
-        how: dict[str, Any] = {"hidden": options.activation, "classes": classes, "dtype": options.dtype}
-        return own.build(options.layers, options.seed, **how)
-    network = mlp(options.layers, options.activation)
-    weights = "xavier_uniform" if options.activation in SATURATING else "he_uniform"
-    return network, network.init(options.seed, weights, dtype=options.dtype)
+def initial(options: Options, own: Preset | None, *, classes: bool) -> tuple[Network, tuple[Params, ...]]:
+    """The network and its first weights. ValueError where a preset and an option both say what it is."""
+    if own is None:
+        network = build(options.layers, options.activation, options.norm, options.dropout)
+        return network, network.init(options.seed, initial_weights(options.activation), dtype=options.dtype)
+    several = options.activation if "," in options.activation else None
+    for name, value in {"norm": options.norm, "dropout": options.dropout, "activation": several}.items():
+        if value:
+            raise ValueError(f"--{name} is {value}, but --preset {own.name} says the network; leave one of them out")
+    how: dict[str, Any] = {"hidden": options.activation, "classes": classes, "dtype": options.dtype}
+    return own.build(options.layers, options.seed, **how)
 
 
 def resume_from(path: str | Path, given: Mapping[str, Any]) -> Plan:
@@ -155,24 +170,37 @@ def resume_from(path: str | Path, given: Mapping[str, Any]) -> Plan:
                 "without --resume"
             )
     options = options._replace(**{name: given[name] for name in CHANGEABLE if given[name] is not None})
-    options = options._replace(data=locate(options.data))
+    options = options._replace(data=find(options.data, path) if given["data"] is None else locate(given["data"]))
     if options.epochs < checkpoint.training.epoch:
         raise ValueError(
             f"--epochs is {options.epochs}, but {path} holds {checkpoint.training.epoch}; they are counted from the "
             "beginning, so give more"
         )
-    data = load(options.data, fit=form.classes is None)
-    plan = make_plan(options, data, checkpoint.network, checkpoint.training.params, checkpoint.optimizer)
+    data = load(options.data, form)
+    optimizer = make_optimizer(options.optimizer, options.lr, options.weight_decay)
+    plan = make_plan(options, data, checkpoint.network, checkpoint.training.params, optimizer)
     if plan.digest != trained_on:
         raise ValueError(f"--data: {options.data} is not what {path} was trained on; resume with the same data")
-    return plan._replace(resume=checkpoint.training)
+    return plan._replace(resume=without_later(checkpoint.training))
+
+
+def without_later(training: Training) -> Training:
+    """The training with the epochs up to its own: patience has made more, and gone back to the best."""
+    later = training.history[training.epoch :]
+    inside = len(later) == 1 and later[0]["step"] == training.step
+    return training if inside else training._replace(history=training.history[: training.epoch])
 
 
 def make_plan(options: Options, data: Data, network: Network, params: tuple[Params, ...], optimizer: Any) -> Plan:
     """The plan with the data in its dtype; they are not kept in another."""
     target = target_for(options, data.form, data.target, options.dtype)
-    x, own = data.x.astype(options.dtype, copy=False), replace(optimizer, lr=options.lr)
-    return Plan(options, data.form, data.title, digest(data), x, target, network, params, own)
+    x = data.x.astype(options.dtype, copy=False)
+    if options.norm == "batch" and len(trained_on(len(x), options.seed)) % options.batch_size == 1:
+        raise ValueError(
+            f"--norm is batch, but of {len(x)} rows in batches of {options.batch_size} the last one of an epoch has a "
+            f"single row, and no variance; give another size, such as --batch-size {options.batch_size + 1}"
+        )
+    return Plan(options, data.form, data.title, digest(data), x, target, network, params, optimizer)
 
 
 def read_checkpoint(path: str | Path) -> Trained:
@@ -180,7 +208,7 @@ def read_checkpoint(path: str | Path) -> Trained:
     found = load_checkpoint(path)
     try:
         plain = json.loads(found.extra["options"])
-        options = Options(**{**plain, "layers": tuple(plain["layers"])})
+        options = Options(**{**plain, "layers": tuple(plain["layers"]), "drop": tuple(plain.get("drop", ()))})
         return Trained(found, options, Form.from_json(found.extra["form"]), found.extra["data_sha256"])
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: is a checkpoint, but none of `handgrad train`: {error!r}") from error
@@ -231,11 +259,33 @@ def digest(data: Data) -> str:
     return found.hexdigest()
 
 
-def locate(source: str) -> str:
-    """The place of the data as it is known from every folder. ValueError where none is named."""
-    if not source:
-        raise ValueError("--data is '', expected digits or the path of a file")
-    return source if source == "digits" else str(Path(source).resolve())
+def trained_on(N: int, seed: int) -> NDArray[np.int64]:
+    """Which of N rows a training with this seed learns from; the others are held back for validation."""
+    rows = np.empty((N, 0))
+    return split(rows, rows, VALIDATION, seed)[0].rows
+
+
+def check_classes(data: Data, seed: int) -> None:
+    """ValueError where all rows trained on are of one class: the others happen to be held back."""
+    if data.classes is None or data.target is None:
+        return
+    found = np.unique(data.target[trained_on(len(data.x), seed)])
+    if len(found) == 1:
+        raise ValueError(
+            f"--data: all rows trained on are of the class {data.classes[found[0]]!r}, those of others are held back "
+            "for validation; give more rows of the others, or another --seed"
+        )
+
+
+def choose_sizes(given: tuple[int, ...] | None, form: Form) -> tuple[int, ...]:
+    """The sizes of all layers. ValueError where they do not fit the data."""
+    sizes = given or (form.n_in, *HIDDEN, form.n_out)
+    if sizes[0] != form.n_in or sizes[-1] != form.n_out:
+        what = "classes" if form.classes is not None else "numbers to be fitted"
+        example = format_option((form.n_in, *(sizes[1:-1] or HIDDEN), form.n_out))
+        expected = f"{form.n_in} (inputs) first and {form.n_out} ({what}) last, such as {example}"
+        raise ValueError(f"--layers is {format_option(sizes)}, expected {expected}")
+    return tuple(sizes)
 
 
 def format_option(value: Any) -> str:

@@ -4,6 +4,7 @@ Each draws one picture into matplotlib's axes; `save` puts several into one file
 imported when something is saved.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -85,7 +86,9 @@ def decision_boundary(
     margin = 0.08 * np.where(high > low, high - low, 1.0)
     sides = [np.linspace(low[j] - margin[j], high[j] + margin[j], GRID) for j in range(2)]
     across, up = np.meshgrid(*sides)
-    regions = pick_classes(predict(np.column_stack([across.ravel(), up.ravel()]))).reshape(across.shape)
+    points = np.column_stack([across.ravel(), up.ravel()])
+    rows = [pick_classes(predict(part)) for part in np.array_split(points, GRID)]  # of many inputs a part at a time
+    regions = np.concatenate(rows).reshape(across.shape)
     names = [str(k) for k in range(int(max(regions.max(), labels.max())) + 1)] if classes is None else classes
     colours = palette(len(names))
     ax.pcolormesh(across, up, 0.65 + 0.35 * colours[regions], rasterized=True)
@@ -98,6 +101,44 @@ def decision_boundary(
     ax.set(xlim=(sides[0][0], sides[0][-1]), ylim=(sides[1][0], sides[1][-1]))
     if len(names) <= 20:
         ax.legend(dots, [escape(name) for name in names], loc="upper right")
+
+
+def boundary_in_plane(
+    ax: "Axes",
+    predict: Predict,
+    x: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+) -> None:
+    """The same for more inputs, x (N, n): in the plane through their mean in which they vary most.
+
+    A sample is drawn where it falls on that plane, whose points alone are predicted: it may lie beyond a boundary that
+    it is not beyond in truth.
+    """
+    mean = x.mean(0)
+    variances, directions = np.linalg.eigh(np.atleast_2d(np.cov(x.T)))  # ascending
+    V = directions[:, :-3:-1]  # (n, 2)
+    V = V * np.sign(V[np.abs(V).argmax(0), [0, 1]])  # of the two signs, one
+    shares = variances[:-3:-1] / max(variances.sum(), np.finfo(float).tiny)
+    names = tuple(f"principal component {k + 1}, {share:.0%} of variance" for k, share in enumerate(shares))
+    decision_boundary(ax, lambda p: predict(mean + p @ V.T), (x - mean) @ V, labels, classes, (names[0], names[1]))
+    ax.set(title="decision boundary in the plane of most variance")
+
+
+def fitted_numbers(
+    ax: "Axes", target: NDArray[np.float64], predicted: NDArray[np.float64], names: Sequence[str] = ("target",)
+) -> None:
+    """Each number predicted (N, k) against the true one (N, k), and the line on which both are equal."""
+    shown = slice(None, None, -(-len(target) // DOTS))
+    for k, name in enumerate(names):
+        ax.scatter(target[shown, k], predicted[shown, k], s=14, alpha=0.6, label=escape(name))
+    low, high = min(target.min(), predicted.min()), max(target.max(), predicted.max())
+    ax.plot([low, high], [low, high], color="black", linewidth=1)
+    error = np.sqrt(np.mean((predicted - target) ** 2, axis=0))
+    ax.set(title=f"off by {', '.join(f'{e:.4g}' for e in error)} on {len(target)} samples", xlabel="true")
+    ax.set(ylabel="predicted")
+    if len(names) > 1 or names[0]:
+        ax.legend(loc="upper left")
 
 
 def confusion_matrix(
@@ -137,23 +178,35 @@ def of_training(
     predict: Predict,
     grads: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> tuple[Plot, ...]:
-    """Every picture that applies: the confusion matrix and the boundary of these data (validation rows) for classes.
+    """Every picture that applies: those of the history, and those of these data (validation rows).
 
     predict takes x as `data` has it; the boundary is drawn in the file's own numbers.
     """
     plots: list[Plot] = [lambda ax: loss_curves(ax, history)]
     if grads:
         plots.append(lambda ax: gradient_norms(ax, grads))
-    classes, labels = data.classes, data.target
-    if classes is not None and labels is not None and len(labels):
-        labels = labels.astype(np.int64)
-        plots.append(lambda ax: confusion_matrix(ax, labels, pick_classes(predict(data.x)), classes))
-        if data.form.n_in == 2:
-            names = data.form.input_name(0), data.form.input_name(1)
-            raw = data.scaling.undo(data.x)
-            plots.append(
-                lambda ax: decision_boundary(ax, lambda p: predict(data.scaling(p)), raw, labels, classes, names)
-            )
+    return (*plots, *of_data(data, predict))
+
+
+def of_data(data: Data, predict: Predict) -> tuple[Plot, ...]:
+    """Confusion matrix and boundary for classes, predicted against true for numbers; nothing without targets."""
+    form, x, found = data.form, data.x, data.target
+    if found is None or not len(found):
+        return ()
+    if form.target_scaling is not None:
+        true, names = form.target_scaling.undo(found), [form.target_name] if form.n_out == 1 else None
+        names = names or [f"number {k + 1}" for k in range(form.n_out)]
+        undo = form.target_scaling.undo
+        return (lambda ax: fitted_numbers(ax, true, undo(predict(x)), names),)
+    classes, labels = form.classes or (), found.astype(np.int64)
+    plots: list[Plot] = [lambda ax: confusion_matrix(ax, labels, pick_classes(predict(x)), classes)]
+    if form.n_in == 2:
+        axes_names, raw = (form.input_name(0), form.input_name(1)), data.scaling.undo(x)
+        plots.append(
+            lambda ax: decision_boundary(ax, lambda p: predict(data.scaling(p)), raw, labels, classes, axes_names)
+        )
+    elif form.n_in > 2 and len(x) > 2 and not form.context:
+        plots.append(lambda ax: boundary_in_plane(ax, predict, x, labels, classes))
     return tuple(plots)
 
 
@@ -170,8 +223,9 @@ def check_path(path: str | Path) -> None:
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"plot: {path} is a folder, expected a file such as {path / 'training.png'}")
-    if not path.resolve().parent.is_dir():
-        raise FileNotFoundError(f"plot: there is no folder {path.resolve().parent}; make it first")
+    folder = Path(os.path.realpath(path)).parent  # pathlib raises at a circle of links
+    if not folder.is_dir():
+        raise FileNotFoundError(f"plot: there is no folder {folder}; make it first")
     known = FigureCanvasAgg.get_supported_filetypes()
     if path.suffix.lower().removeprefix(".") not in known:
         raise ValueError(f"plot: {path} ends in {path.suffix!r}, expected one of .{', .'.join(sorted(known))}")

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
 
+from handgrad.experiment import plots
 from handgrad.experiment.datasets import Data, DataError
 from handgrad.experiment.datasets.text import LETTERS, clean, next_letters
 from handgrad.experiment.plan import VALIDATION, Trained, digest, evaluate
-from handgrad.experiment.plots import escape
 from handgrad.report.console import count_of
 from manual import Softmax
 from manual.training.batches import split
@@ -46,27 +46,38 @@ def predict(trained: Trained, data: Data) -> Prediction:
 
 def probabilities(trained: Trained, x: NDArray[Any]) -> NDArray[Any]:
     """y (N, n_out), after softmax where the network was trained by cross-entropy."""
-    network, training = trained.checkpoint.network, trained.checkpoint.training
-    y = evaluate(network, training.params, training.running, x)
+    y = scores(trained, x)
     p: NDArray[Any] = Softmax().forward({}, y)[0] if trained.options.loss == "cross_entropy" else y
     return p
 
 
-def rows(found: Prediction) -> Iterator[tuple[Any, ...]]:
-    """A header, then per row of the data what is predicted, how surely, and what the data say, if they do."""
+def scores(trained: Trained, x: NDArray[Any]) -> NDArray[Any]:
+    """What comes out of the network for x (N, n_in)."""
+    network, training = trained.checkpoint.network, trained.checkpoint.training
+    return evaluate(network, training.params, training.running, x)
+
+
+def rows(found: Prediction, *, every: bool = False) -> Iterator[tuple[Any, ...]]:
+    """A header, then per row of the data what is predicted, how surely, and what the data say, if they do.
+
+    every: of classes, the probability of each, in columns of their own. DataError for numbers, which have none.
+    """
     form, target = found.trained.form, found.target
     name, known = form.target_name or "label", target is not None
     if form.classes is None:
+        if every:
+            raise DataError("--probabilities: the network was trained on numbers to be fitted, which have none")
         ends = [""] if form.n_out == 1 else [f" {k + 1}" for k in range(form.n_out)]
         yield ("row", *(f"predicted{end}" for end in ends), *(f"{name}{end}" for end in ends if known))
         for i, y in enumerate(found.y.tolist()):
             yield (i + 1, *y, *(() if target is None else target[i].tolist()))
         return
     sure = "probability" if found.trained.options.loss == "cross_entropy" else "score"
-    yield ("row", "predicted", sure, *([name] if known else ()))
+    each = tuple(f"{sure} of {kind}" for kind in form.classes if every)
+    yield ("row", "predicted", sure, *([name] if known else ()), *each)
     for i, k in enumerate(found.y.argmax(1).tolist()):
         own = () if target is None else (form.classes[target[i]],)
-        yield (i + 1, form.classes[k], found.y[i, k].item(), *own)
+        yield (i + 1, form.classes[k], found.y[i, k].item(), *own, *(found.y[i].tolist() if every else ()))
 
 
 def table(found: Prediction) -> Table:
@@ -76,8 +87,26 @@ def table(found: Prediction) -> Table:
     for title in header:
         grid.add_column(title, overflow="fold")
     for row in shown:
-        grid.add_row(*(Text(escape(v) if isinstance(v, str) else f"{v:.4g}") for v in row))
+        grid.add_row(*(Text(show(v) if isinstance(v, str) else f"{v:.4g}") for v in row))
     return grid
+
+
+def show(name: str) -> str:
+    """A name that can be seen.
+
+    >>> show("a"), show(" ")
+    ('a', "' '")
+    """
+    return name if name.strip() else repr(name)
+
+
+def draw(found: Prediction) -> tuple[plots.Plot, ...]:
+    """What the data say against what is predicted. DataError where they say nothing."""
+    trained = found.trained
+    drawn = plots.of_data(found.data, lambda x: scores(trained, x))
+    if not drawn:
+        raise DataError("--plot: the data have no labels to draw the predictions against")
+    return drawn
 
 
 def guesses(found: Prediction) -> Iterator[tuple[str, ...]]:
@@ -87,7 +116,7 @@ def guesses(found: Prediction) -> Iterator[tuple[str, ...]]:
     for i, y in enumerate(found.y):
         x = found.data.x[i]
         before = "".join(LETTERS[int(x[at : at + width].argmax())] for at in range(0, len(x), width))
-        likely = (f"{escape(LETTERS[k])} {100 * y[k]:.1f} %" for k in np.argsort(-y)[:GUESSES])
+        likely = (f"{show(LETTERS[k])} {100 * y[k]:.1f} %" for k in np.argsort(-y)[:GUESSES])
         yield (repr(before), *likely, "" if target is None else LETTERS[target[i]])
 
 

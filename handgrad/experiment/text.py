@@ -12,14 +12,17 @@ from typing import Any, Self
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from handgrad.experiment.architecture import SHAPES, make_optimizer
 from handgrad.experiment.datasets import Form
-from handgrad.experiment.plan import OPTIMIZERS, Options, Plan
-from handgrad.report.console import wide_console
+from handgrad.experiment.plan import Options, Plan, trained_on
+from handgrad.report.console import count_of, wide_console
 from manual import preset
+from manual.optimizers.schedules import constant
 from manual.training.state import Record
 
 ROWS = 12  # epochs in the table
 SECONDS = 10  # at least, between two lines where there is no terminal
+NAMED = 8  # columns in one line
 SMOOTH = 0.98  # of the loss shown stays from one step to the next
 COLUMNS = {
     "epoch": "epoch",
@@ -43,20 +46,27 @@ class Line:
         self.show, self.last = show, perf_counter()
         self.samples, self.batches = samples, -(-samples // plan.options.batch_size)
         self.start, self.loss = plan.resume.step if plan.resume else 0, 0.0
-        self.epochs, self.lr = plan.options.epochs, plan.options.lr
+        self.epochs, self.schedule = plan.options.epochs, plan.schedule or constant(1)
+        self.base = plan.options.lr
         console = wide_console(stderr=True)
-        text = f"loss {{task.fields[loss]:.4g}}  learning rate {self.lr:g}  {{task.fields[speed]:,.0f}} samples/s  "
+        numbers = "loss {task.fields[loss]:.4g}  learning rate {task.fields[lr]:.4g}"
         self.progress = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
-            TextColumn(text),
+            TextColumn(numbers + "  {task.fields[speed]:,.0f} samples/s  "),
             TimeRemainingColumn(),
             TextColumn("left"),
             console=console,
             transient=True,
             disable=not (show and console.is_terminal),
         )
-        fields: dict[str, Any] = {"epoch": 0, "epochs": self.epochs, "loss": float("nan"), "speed": 0.0}
+        fields: dict[str, Any] = {
+            "epoch": 0,
+            "epochs": self.epochs,
+            "loss": float("nan"),
+            "speed": 0.0,
+            "lr": self.base,
+        }
         self.task = self.progress.add_task("", total=self.epochs * self.batches, completed=self.start, **fields)
 
     def __call__(self, E: float, step: int) -> None:
@@ -66,15 +76,15 @@ class Line:
         self.loss = keep * self.loss + (1 - keep) * E
         elapsed = self.progress.tasks[0].elapsed or float("inf")
         speed = done * self.samples / self.batches / elapsed
-        epoch = -(-step // self.batches)
+        epoch, lr = -(-step // self.batches), self.base * self.schedule(step - 1)
         if self.progress.disable:
             if self.show and step % self.batches == 0 and perf_counter() >= self.last + SECONDS:
                 self.last = perf_counter()
                 left = timedelta(seconds=round(elapsed / done * (self.epochs * self.batches - step)))
-                line = f"epoch {epoch}/{self.epochs}  loss {self.loss:.4g}  learning rate {self.lr:g}"
+                line = f"epoch {epoch}/{self.epochs}  loss {self.loss:.4g}  learning rate {lr:.4g}"
                 print(f"{line}  {speed:,.0f} samples/s  {left} left", file=sys.stderr, flush=True)
             return
-        self.progress.update(self.task, completed=step, epoch=epoch, loss=self.loss, speed=speed)
+        self.progress.update(self.task, completed=step, epoch=epoch, loss=self.loss, speed=speed, lr=lr)
 
     def __enter__(self) -> Self:
         self.progress.start()
@@ -95,12 +105,43 @@ def describe_options(options: Options, where: str, processes: int) -> list[str]:
     ]
 
 
+def describe_data(plan: Plan) -> list[str]:
+    """What is learned from what, and how the inputs were brought to the network's numbers, where that is a choice."""
+    form, lines = plan.form, list[str]()
+    if form.columns:
+        names = [f"{name} ({count_of(len(own), 'word')})" if own else name
+                 for name, own in zip(form.columns, form.words or [()] * form.n_columns, strict=True)]  # fmt: skip
+        shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+        lines.append(f"learns {form.target_name} from {shown}")
+    scaled = len(form.scaling.shift) > 1 or form.scaling.shift != (0.0,)
+    if scaled:
+        rows = len(trained_on(len(plan.x), plan.options.seed))
+        lines.append(f"inputs: mean 0 and variance 1 over the {count_of(rows, 'row')} trained on")
+    elif not form.context and form.scaling.scale == (1.0,):
+        lines.append("inputs: as they stand in the file")
+    return lines
+
+
+def describe_more(options: Options) -> list[str]:
+    """What is asked for beyond the usual, in one line."""
+    asked = {
+        f"{options.norm} norm": options.norm,
+        f"dropout {options.dropout:g}": options.dropout,
+        f"weight decay {options.weight_decay or 0:g}": options.weight_decay is not None,
+        f"learning rate {SHAPES.get(options.lr_schedule or '')}": options.lr_schedule,
+        f"ends after {count_of(options.early_stopping or 0, 'epoch')} without a lower validation loss":
+            options.early_stopping,
+    }  # fmt: skip
+    words = ", ".join(text for text, value in asked.items() if value)
+    return [words] if words else []
+
+
 def describe_preset(plan: Plan) -> list[str]:
     """What the preset stands for, a line each; of what options say besides, what is done."""
     name, options = plan.options.preset, plan.options
     if name is None:
         return []
-    steps = replace(OPTIMIZERS[options.optimizer], lr=options.lr)
+    steps = make_optimizer(options.optimizer, options.lr, options.weight_decay)
     own = replace(preset(name), hidden=options.activation, optimizer=steps, batch_size=options.batch_size)
     lines = own.lines(classes=plan.form.classes is not None)
     return [f"--preset {name} stands for", *(f"  {line}" for line in lines)]

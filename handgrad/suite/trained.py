@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from handgrad.experiment.datasets import load
-from handgrad.experiment.plan import locate, loss_of, read_checkpoint, target_for
+from handgrad.experiment.place import find, locate
+from handgrad.experiment.plan import loss_of, read_checkpoint, target_for
 from handgrad.report.report import Report
 from handgrad.subjects.network.verify import verify
 from handgrad.suite.run import BATCH, SuiteResult
@@ -28,11 +29,7 @@ def judge_checkpoint(
     """
     trained = read_checkpoint(path)
     options, form, (network, _, _, training, _) = trained.options, trained.form, trained.checkpoint
-    source = options.data if source is None else locate(source)
-    try:
-        data = load(source, form)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"--data: there is no {source}; say where the data are, as --data PATH") from error
+    data = load(find(options.data, path) if source is None else locate(source), form)
     rows = np.random.default_rng(seed).permutation(len(data.x))[:BATCH]
 
     def judge() -> Iterator[SuiteResult]:

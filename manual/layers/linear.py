@@ -55,6 +55,16 @@ class Linear:
                 raise ValueError("Linear: mask has entries other than 0 and 1; 1 keeps a connection, 0 leaves it out")
             object.__setattr__(self, "mask", mask)
 
+    def __eq__(self, other: object) -> bool:
+        """The same sizes, with a bias or without, and the same connections."""
+        if not isinstance(other, Linear):
+            return NotImplemented
+        same = (self.n_in, self.n_out, self.bias) == (other.n_in, other.n_out, other.bias)
+        return same and type(self) is type(other) and np.array_equal(self.mask, other.mask)
+
+    def __hash__(self) -> int:
+        return hash((self.n_in, self.n_out, self.bias))
+
     @property
     def param_shapes(self) -> dict[str, tuple[int, ...]]:
         bias = {"b": (self.n_out,)} if self.bias else {}

@@ -7,25 +7,28 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from manual.lent import borrow
 from manual.network import Network
-from manual.sklearn.fit import Watch, as_params, perceptron, print_epoch
+from manual.sklearn.fit import Watch, as_params, falling_rate, perceptron, print_epoch
+from manual.sklearn.lbfgs import minimise
 from manual.sklearn.parameters import check_parameters, hidden_layers, optimizer
+from manual.sklearn.weights import Weighted, WeightedHand, with_weights
 from manual.training.hand import Hand
 from manual.training.loop import train
-from manual.training.metrics import Metric
 from manual.training.plan import make_plan
 from manual.training.settings import Settings
 from manual.training.state import Training
 from manual.tree import shapes
 from manual.types import Array, Loss, Params
 
+SPARSE = ("csr", "csc")
 FLOATS = (np.float64, np.float32)  # both stay what they are, anything else becomes float64
 
 
@@ -43,6 +46,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
     """Arguments and training. A subclass turns (X, y) into a Problem, and outputs into predictions."""
 
     t_: int
+    _optimizer_state: Any
     _seed: int  # of the last training; the next one that goes on from it takes the next number
 
     def __init__(
@@ -53,8 +57,11 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         solver: str = "adam",
         alpha: float = 0.0001,
         batch_size: Any = "auto",
+        learning_rate: str = "constant",
         learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
         max_iter: int = 200,
+        shuffle: bool = True,
         dropout: Any = 0.0,
         random_state: Any = None,
         tol: float = 1e-4,
@@ -68,6 +75,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
+        max_fun: int = 15000,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -75,6 +83,10 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         self.alpha = alpha
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.power_t = power_t
+        self.shuffle = shuffle
+        self.max_fun = max_fun
         self.max_iter = max_iter
         self.dropout = dropout
         self.random_state = random_state
@@ -105,18 +117,19 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         check_is_fitted(self)
         return borrow("to_module", "to_torch makes a module of PyTorch")(self.network_, self.params_)
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Trains for max_iter epochs, or until nothing improves. With warm_start, from the weights there are.
 
-        Shapes: X (N, n_in), y (N,), for a regressor also (N, n_out). Raises ValueError for arguments and data that do
-        not fit, NonFiniteLossError where training diverges; warns (ConvergenceWarning) where max_iter ends it.
+        Shapes: X (N, n_in), also sparse, y (N,) or (N, n_out), sample_weight (N,). Raises ValueError for arguments and
+        data that do not fit, NonFiniteLossError where training diverges; warns (ConvergenceWarning) where max_iter ends
+        it.
         """
-        return self._train(X, y, go_on=self.warm_start and hasattr(self, "coefs_"))
+        return self._train(X, y, sample_weight, go_on=self.warm_start and hasattr(self, "coefs_"))
 
     def _output(self, X: Any) -> NDArray[Any]:
         """The last linear layer's output (N, n_out)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=FLOATS, reset=False)
+        X = dense(validate_data(self, X, accept_sparse=SPARSE, dtype=FLOATS, reset=False))
         return np.asarray(self.network_.forward(self.params_, X)[0])
 
     @abstractmethod
@@ -124,45 +137,95 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         """What y asks for, after scikit-learn's own checks."""
 
     @abstractmethod
-    def _metric(self, loss: Loss) -> Metric:
+    def _score(self, y: Array, target: Array, weights: Array | None) -> float:
         """The score early_stopping goes by: higher is better."""
 
-    def _train(self, X: Any, y: Any, *, go_on: bool, once: bool = False) -> Self:
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _train(self, X: Any, y: Any, sample_weight: Any, *, go_on: bool, once: bool = False) -> Self:
         """From new weights, or from those there are; `once` makes one pass and keeps the optimizer's state for more."""
         if once and self.early_stopping:
             raise ValueError("early_stopping: partial_fit makes one pass and holds nothing back; set it to False")
         check_parameters(self)
-        hidden, descent = hidden_layers(self), optimizer(self)
-        x, target, n_out, loss, strata = self._problem(X, y, go_on=go_on, once=once)
+        hidden = hidden_layers(self)
+        problem = self._problem(X, y, go_on=go_on, once=once)
         self._seed = self._seed + 1 if go_on else int(check_random_state(self.random_state).randint(2**31 - 1))
-        network = perceptron(x.shape[1], hidden, n_out)
-        params = network.init(self._seed, dtype=x.dtype.name)
+        network = perceptron(problem.x.shape[1], hidden, problem.n_out)
+        params = network.init(self._seed, dtype=problem.x.dtype.name)
         if go_on:
             params = as_params(network, self.coefs_, self.intercepts_)
-            x = x.astype(self.coefs_[0].dtype, copy=False)
-        target = target if target.ndim == 1 else target.astype(x.dtype, copy=False)
-        watch = Watch(self.tol, self.n_iter_no_change)
+            problem = problem._replace(x=problem.x.astype(self.coefs_[0].dtype, copy=False))
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, problem.x)
+            loss, target = with_weights(problem.loss, problem.target, problem.n_out, weights)
+            problem = problem._replace(loss=loss, target=target)
+        if problem.target.ndim > 1:
+            problem = problem._replace(target=problem.target.astype(problem.x.dtype, copy=False))
+        train = self._minimise if self.solver == "lbfgs" else self._descend
+        train(network, params, problem, go_on=go_on, once=once)
+        return self
+
+    def _descend(self, network: Network, params: Any, problem: Problem, *, go_on: bool, once: bool) -> None:
+        """Steps along the gradients of batches, for max_iter epochs at most."""
+        descent, (x, target, _, loss, strata) = optimizer(self), problem
+        watch = Watch(self.tol, self.n_iter_no_change, descent.lr, falls=self._rate("adaptive"))
         if self.early_stopping:
             x, target, watch.measure = self._split(x, target, strata, network, loss)
         epochs = 1 if once else int(self.max_iter)
         batch_size = min(200, len(x)) if self.batch_size == "auto" else self.batch_size
+        power = self.power_t if self._rate("invscaling") else 0.0
+        before = self.t_ if go_on else 0
+        schedule = falling_rate(watch, power, before, len(x), -(-len(x) // int(batch_size)), once=once)
         callbacks = (print_epoch, watch) if self.verbose else (watch,)
-        settings = Settings(epochs, batch_size, self._seed, None, (), None, None, None, callbacks, None)
+        settings = Settings(
+            epochs, batch_size, self._seed, None, (), schedule, None, None, callbacks, None, bool(self.shuffle)
+        )
         state = descent.initial(params)
         if once and go_on and shapes(self._optimizer_state) == shapes(state):  # else another solver, or other dropout
             state = self._optimizer_state
         start = Training(params, (None,) * len(params), state, (), 0, 0, self._seed)
         plan = make_plan(network, params, x, target, loss, descent, settings, start)
-        training = train(Hand(network, loss, descent, plan.start, alpha=self.alpha), plan)
-        self._keep(network, training, watch, [] if not go_on else self.loss_curve_)
-        self.t_ = (self.t_ if go_on else 0) + self.n_iter_ * len(x)  # samples seen
+        training = train(self._side(network, loss, descent, plan.start), plan)
+        curve = [record["loss"] for record in training.history]
+        self._keep(network, watch.best or training.params, curve, [] if not go_on else self.loss_curve_)
+        self._optimizer_state = training.optimizer_state
+        if watch.scores:
+            self.validation_scores_, self.best_validation_score_ = watch.scores, max(watch.scores)
+        self.t_ = before + self.n_iter_ * len(x)  # samples seen
         if training.epoch < epochs and not watch.ended:
-            warnings.warn("fit: interrupted, the weights are those of the last step", stacklevel=3)
+            warnings.warn("fit: interrupted, the weights are those of the last step", stacklevel=4)
         elif not (once or watch.ended):
             warnings.warn(
-                f"max_iter: {epochs} epochs were made before the loss settled; raise it, or tol", ConvergenceWarning, 3
+                f"max_iter: {epochs} epochs were made before the loss settled; raise it, or tol", ConvergenceWarning, 4
             )
-        return self
+
+    def _minimise(self, network: Network, params: Any, problem: Problem, *, go_on: bool, once: bool) -> None:
+        """L-BFGS on all samples at once; nothing is held back."""
+        x, target, _, loss, _ = problem
+        start = Training(params, (None,) * len(params), (), (), 0, 0, self._seed)
+        limits: dict[str, Any] = {"max_iter": int(self.max_iter), "max_fun": int(self.max_fun), "tol": float(self.tol)}
+        found = minimise(self._side(network, loss, None, start), x, target, **limits, verbose=bool(self.verbose))
+        self._keep(network, found.params, found.curve, [] if not go_on else self.loss_curve_)
+        self.t_ = (self.t_ if go_on else 0) + self.n_iter_ * len(x)
+        self._optimizer_state = ()
+        if not found.settled:
+            warnings.warn(
+                f"max_iter: lbfgs ended after {self.n_iter_} iterations, before the loss settled ({found.words}); "
+                "raise it, or tol",
+                ConvergenceWarning,
+                4,
+            )
+
+    def _rate(self, kind: str) -> bool:
+        """Whether that is how the learning rate of plain descent changes; Adam has its own."""
+        return self.solver == "sgd" and self.learning_rate == kind
+
+    def _side(self, network: Network, loss: Loss, descent: Any, start: Training) -> Hand:
+        kind = WeightedHand if isinstance(loss, Weighted) else Hand
+        return kind(network, loss, descent, start, alpha=self.alpha)
 
     def _split(
         self, x: Array, target: Array, strata: Array, network: Network, loss: Loss
@@ -175,19 +238,22 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
             raise ValueError(
                 f"validation_fraction: {self.validation_fraction} holds one sample back, expected two or more"
             )
-        score = self._metric(loss)
-        return x, target, lambda params: score(network.forward(params, x_val)[0], target_val)
+        weights = None
+        if isinstance(loss, Weighted):
+            target_val, weights = target_val[:, :-1], target_val[:, -1]
+        return x, target, lambda params: self._score(network.forward(params, x_val)[0], target_val, weights)
 
-    def _keep(self, network: Network, training: Training, watch: Watch, before: list[float]) -> None:
+    def _keep(self, network: Network, params: Sequence[Params], curve: list[float], before: list[float]) -> None:
         """The attributes that scikit-learn's users look for, and what training goes on from."""
-        curve = [record["loss"] for record in training.history]
-        weights = [p for p in watch.best or training.params if p]
+        weights = [p for p in params if p]
         self.network_ = network
         self.coefs_ = [p["W"].T for p in weights]  # (n_in, n_out)
         self.intercepts_ = [p["b"] for p in weights]
         self.n_layers_, self.n_outputs_ = len(weights) + 1, len(weights[-1]["b"])
         self.n_iter_, self.loss_, self.loss_curve_ = len(curve), curve[-1], before + curve
         self.best_loss_ = None if self.early_stopping else min(self.loss_curve_)
-        if watch.scores:
-            self.validation_scores_, self.best_validation_score_ = watch.scores, max(watch.scores)
-        self._optimizer_state = training.optimizer_state
+
+
+def dense(X: Any) -> Any:
+    """X (N, n_in) with its zeros written out: layers take no others."""
+    return X.toarray() if issparse(X) else X

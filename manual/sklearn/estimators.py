@@ -9,15 +9,17 @@ dropout       the probability to drop a hidden unit in training, or a list with 
 to_torch      the trained network as an nn.Module, once torch_ref is imported
 network_, params_   the trained network as every other part of `manual` takes it
 
-hidden_layer_sizes, solver ("adam", "sgd"), alpha (L2 penalty of the weights), batch_size, learning_rate_init, max_iter,
-random_state, tol, n_iter_no_change, verbose, warm_start, momentum, nesterovs_momentum, early_stopping,
-validation_fraction, beta_1, beta_2 and epsilon are as there. There is no lbfgs, no learning-rate schedule, no sparse X,
-no sample_weight and no multilabel y; samples are always shuffled. Different on purpose:
+hidden_layer_sizes, solver ("adam", "sgd", "lbfgs"), alpha (L2 penalty of the weights), batch_size, learning_rate
+("constant", "invscaling", "adaptive", for sgd), learning_rate_init, power_t, max_iter, max_fun, shuffle, random_state,
+tol, n_iter_no_change, verbose, warm_start, momentum, nesterovs_momentum, early_stopping, validation_fraction, beta_1,
+beta_2 and epsilon are as there, and so are sample_weight, rows with several labels, and sparse X, which is written out.
+Different on purpose:
 
 - a start weight is uniform in +-sqrt(6 / (n_in + n_out)) as there, a start bias is 0;
 - the loss of several outputs is half the sum of their squared errors, the one whose gradient is followed (there
   loss_curve_ shows their mean, and the gradient is the sum's);
 - Adam's epsilon is added to the root of the corrected mean square, as torch has it;
+- lbfgs has a loss_curve_ too, of its iterations;
 - a training that diverges raises NonFiniteLossError at that step, with the likely reason.
 
 >>> import numpy as np
@@ -33,17 +35,23 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from manual.layers.sigmoid import sigmoid
 from manual.layers.softmax import Softmax
+from manual.layers.softplus import softplus
 from manual.losses.binary_cross_entropy import BinaryCrossEntropy
 from manual.losses.softmax_cross_entropy import SoftmaxCrossEntropy
 from manual.losses.squared_error import HalfSquaredError
-from manual.sklearn.base import FLOATS, MultilayerPerceptron, Problem
-from manual.training.metrics import Metric, accuracy
-from manual.types import Loss
+from manual.sklearn.base import FLOATS, SPARSE, MultilayerPerceptron, Problem, dense
+from manual.types import Array
+
+
+def takes_steps(model: Any) -> bool:
+    """Whether a training can go on by one pass: lbfgs goes its own way, over all samples."""
+    return bool(model.solver != "lbfgs")
 
 
 class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc]  # scikit-learn has no types
@@ -54,7 +62,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
     validation_scores_ (accuracy).
     """
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+    @available_if(takes_steps)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One pass over these samples. The first call must name all classes there will be.
 
         The optimizer's state lives on from call to call, while solver and dropout stay what they are.
@@ -66,16 +75,23 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
             self.classes_ = np.unique(classes)
         elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
             raise ValueError(f"classes: are {np.unique(classes)}, but they were {self.classes_} in an earlier call")
-        return self._train(X, y, go_on=go_on, once=True)
+        return self._train(X, y, sample_weight, go_on=go_on, once=True)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable class of every row, (N,). Raises NotFittedError before fit."""
+        """The most probable class of every row, (N,); of several labels (N, C), which are there: 1, else 0.
+
+        Raises NotFittedError before fit.
+        """
         p = self.predict_proba(X)
+        if self._has_labels():
+            return np.asarray(p > 0.5, dtype=np.int64)
         return np.asarray(self.classes_[np.argmax(p, axis=1)])
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
-        """The probability of every class, (N, C), in the order of classes_. Raises NotFittedError before fit."""
+        """The probability of every class or label, (N, C), as classes_ lists them. Raises NotFittedError before fit."""
         z = self._output(X)
+        if self._has_labels():
+            return np.asarray(sigmoid(z))
         if z.shape[1] == 1:
             return np.hstack([sigmoid(-z), sigmoid(z)])
         return np.asarray(Softmax().forward({}, z)[0])
@@ -83,13 +99,23 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Their logarithms, (N, C), finite also where a probability is 0. Raises NotFittedError before fit."""
         z = self._output(X)
+        if self._has_labels():
+            return np.asarray(-softplus(-z))
         z = np.hstack([np.zeros_like(z), z]) if z.shape[1] == 1 else z
         z = z - z.max(axis=1, keepdims=True)
         return np.asarray(z - np.log(np.exp(z).sum(axis=1, keepdims=True)))
 
+    def _has_labels(self) -> bool:
+        """Whether a row may have several labels, or none."""
+        return bool(self.out_activation_ == "logistic" and self.n_outputs_ > 1)
+
     def _problem(self, X: Any, y: Any, *, go_on: bool, once: bool) -> Problem:
-        X, y = validate_data(self, X, y, dtype=FLOATS, reset=not go_on)
+        how: dict[str, Any] = {"accept_sparse": SPARSE, "multi_output": True, "dtype": FLOATS, "reset": not go_on}
+        X, y = map(dense, validate_data(self, X, y, **how))
         check_classification_targets(y)
+        if y.ndim == 2 and y.shape[1] > 1:
+            return self._labels(X, y, go_on=go_on or once)
+        y = column_or_1d(y, warn=True)
         if not (go_on or once):
             self.classes_ = np.unique(y)
         unknown = np.setdiff1d(y, self.classes_)
@@ -103,8 +129,29 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
             return Problem(X, codes[:, None], 1, BinaryCrossEntropy("batch mean"), codes)
         return Problem(X, codes, C, SoftmaxCrossEntropy(), codes)
 
-    def _metric(self, loss: Loss) -> Metric:
-        return accuracy(loss)
+    def _labels(self, X: Any, y: NDArray[Any], *, go_on: bool) -> Problem:
+        """Rows with several labels or none: y (N, C), 1 where label k is there, else 0."""
+        C = y.shape[1]
+        if not go_on:
+            self.classes_ = np.arange(C)
+        if type_of_target(y) != "multilabel-indicator":
+            raise ValueError(f"y: has {C} columns with more than two values, expected 0 and 1: which labels a row has")
+        if len(self.classes_) != C:
+            raise ValueError(f"y: has {C} labels, expected {len(self.classes_)}, those of the first call")
+        self.out_activation_ = "logistic"
+        return Problem(X, y, C, BinaryCrossEntropy("batch mean"), None)
+
+    def _score(self, y: Array, target: Array, weights: Array | None) -> float:
+        if target.ndim == 2 and self.out_activation_ == "logistic":
+            right = ((y > 0) == (target > 0)).all(axis=1)
+        else:
+            right = y.argmax(1) == (target if target.ndim == 1 else target.argmax(1))
+        return float(np.average(right, weights=weights))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
 
 class MLPRegressor(RegressorMixin, MultilayerPerceptron):  # type: ignore[misc]  # scikit-learn has no types
@@ -117,12 +164,13 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):  # type: ignore[misc] 
 
     out_activation_ = "identity"
 
-    def partial_fit(self, X: Any, y: Any) -> Self:
+    @available_if(takes_steps)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """One pass over these samples, X (N, n_in), y (N,) or (N, n_out).
 
         The optimizer's state lives on from call to call, while solver and dropout stay what they are.
         """
-        return self._train(X, y, go_on=hasattr(self, "coefs_"), once=True)
+        return self._train(X, y, sample_weight, go_on=hasattr(self, "coefs_"), once=True)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The outputs, (N,) where there is one, else (N, n_out). Raises NotFittedError before fit."""
@@ -130,12 +178,13 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):  # type: ignore[misc] 
         return y[:, 0] if y.shape[1] == 1 else y
 
     def _problem(self, X: Any, y: Any, *, go_on: bool, once: bool) -> Problem:
-        X, y = validate_data(self, X, y, dtype=FLOATS, multi_output=True, y_numeric=True, reset=not go_on)
+        how: dict[str, Any] = {"accept_sparse": SPARSE, "multi_output": True, "dtype": FLOATS, "reset": not go_on}
+        X, y = map(dense, validate_data(self, X, y, y_numeric=True, **how))
         target = column_or_1d(y, warn=True)[:, None] if y.ndim == 1 or y.shape[1] == 1 else y
         return Problem(X, target, target.shape[1], HalfSquaredError("batch mean"), None)
 
-    def _metric(self, loss: Loss) -> Metric:
-        return lambda y, target: float(r2_score(target, y))
+    def _score(self, y: Array, target: Array, weights: Array | None) -> float:
+        return float(r2_score(target, y, sample_weight=weights))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -6,18 +6,23 @@ from math import inf
 from manual.layers.dropout import Dropout
 from manual.layers.linear import Linear
 from manual.network import Network
+from manual.optimizers.schedules import Schedule
 from manual.training.state import Training
 from manual.types import Array, Layer, Params
+
+LEAST = 1e-6  # a learning rate that falls no further
 
 
 class Watch:
     """A callback that ends a training once `patience` epochs have not bettered its loss, or its score, by tol.
 
     measure: the score of parameters on validation samples; if it is set, the parameters with the best score are kept.
+    falls: where the training would end, the learning rate falls to a fifth of itself instead, while it is above LEAST.
     """
 
-    def __init__(self, tol: float, patience: float) -> None:
+    def __init__(self, tol: float, patience: float, lr: float = 0.0, *, falls: bool = False) -> None:
         self.tol, self.patience = tol, patience
+        self.lr, self.factor, self.falls, self.since = lr, 1.0, falls, 0
         self.measure: Callable[[Sequence[Params]], float] | None = None
         self.scores: list[float] = []
         self.best: tuple[Params, ...] = ()
@@ -30,8 +35,26 @@ class Watch:
             self.best = training.params if score > highest or not self.best else self.best
             self.scores.append(score)
             costs = [-score for score in self.scores]
-        self.ended = epochs_without_gain(costs, self.tol) > self.patience
+        settled = min(epochs_without_gain(costs, self.tol), len(costs) - self.since) > self.patience
+        if settled and self.falls and self.lr * self.factor > LEAST:
+            self.factor, self.since = self.factor / 5, len(costs)
+            return False
+        self.ended = settled
         return self.ended
+
+
+def falling_rate(watch: Watch, power: float, before: int, samples: int, batches: int, *, once: bool) -> Schedule:
+    """The factor on the learning rate that `learning_rate` says, for the step of a training.
+
+    invscaling: 1 / (t + 1)^power after t samples, those of trainings before among them; the first epoch of a fit has
+    the whole rate. adaptive: as the watch says. power 0 is a constant rate.
+    """
+
+    def factor(step: int) -> float:
+        seen: int = (before if step >= batches or once else 0) + step // batches * samples
+        return watch.factor / float(seen + 1) ** power
+
+    return factor
 
 
 def print_epoch(training: Training) -> None:

@@ -12,6 +12,7 @@ from manual.optimizers.sgd import SGD
 from manual.types import Layer
 
 NAMES = {**ACTIVATIONS, "logistic": ACTIVATIONS["sigmoid"]}  # scikit-learn's name beside ours
+RATES = ("constant", "invscaling", "adaptive")
 TRAINABLE = ", ".join(name for name, layer in NAMES.items() if not isinstance(layer, NOT_DIFFERENTIABLE))
 
 
@@ -19,7 +20,11 @@ def check_parameters(model: Any) -> None:
     """ValueError for the first argument that does not fit, with what was expected."""
     patience, fraction = model.n_iter_no_change, model.validation_fraction
     for name, fits, expected in (
-        ("solver", model.solver in ("adam", "sgd"), "'adam' or 'sgd'"),
+        ("solver", model.solver in ("adam", "sgd", "lbfgs"), "'adam', 'sgd' or 'lbfgs'"),
+        ("learning_rate", model.learning_rate in RATES, "'constant', 'invscaling' or 'adaptive'"),
+        ("power_t", _number(model.power_t), "a finite number, 0 or more"),
+        ("max_fun", _whole(model.max_fun), "an integer, 1 or more"),
+        ("shuffle", isinstance(model.shuffle, bool | np.bool_), "True or False"),
         ("alpha", _number(model.alpha), "a finite number, 0 or more"),
         ("batch_size", model.batch_size == "auto" or _whole(model.batch_size), "'auto' or an integer, 1 or more"),
         ("learning_rate_init", _number(model.learning_rate_init, above=True), "a finite number above 0"),
@@ -31,6 +36,8 @@ def check_parameters(model: Any) -> None:
     ):
         if not fits:
             raise ValueError(f"{name}: is {getattr(model, name)!r}, expected {expected}")
+    if model.solver == "lbfgs" and np.any(model.dropout):
+        raise ValueError(f"dropout: is {model.dropout!r}, but lbfgs needs the same loss at every step; set it to 0")
 
 
 def hidden_layers(model: Any) -> list[tuple[int, Layer, float]]:

@@ -219,3 +219,20 @@ def test_a_loss_of_the_users_own_takes_what_target_it_likes():
     net, x = manual.mlp([3, 2]), np.ones((4, 3))
     found = manual.gradients(net, net.init(0), x, np.array([0, 1, 1, 1]), Picked())
     assert found["db1"].tolist() == [-1.0, -3.0]
+
+
+def test_networks_are_compared_by_their_layers() -> None:
+    mask = np.array([[1, 0, 1], [0, 1, 1]])
+    net = manual.Network(
+        (manual.Linear(3, 2, mask=mask), manual.LeakyReLU(0.2), manual.BatchNorm1d(2), manual.Linear(2, 1))
+    )
+    same = manual.Network((manual.Linear(3, 2, mask=mask.tolist()), *net.layers[1:3], manual.Linear(2, 1)))
+    assert net == same
+    assert hash(net) == hash(same)
+    others = manual.Linear(3, 2), manual.LeakyReLU(0.1), manual.BatchNorm1d(2, 1e-3), manual.Linear(2, 1, bias=False)
+    for k, layer in enumerate(others):
+        layers: list[Any] = list(net.layers)
+        layers[k] = layer
+        assert net != manual.Network(tuple(layers))
+    assert net != manual.Network(net.layers[:3])
+    assert net != net.layers

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Float: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
+Words: TypeAlias = tuple[str, ...]  # of one column, each an input of its own; () for a column of numbers
 
 
 class DataError(ValueError):
@@ -46,20 +47,27 @@ class Form(NamedTuple):
     """How a file's numbers and labels became arrays."""
 
     n_in: int  # inputs
-    columns: tuple[str, ...]  # their names, or () where the file has none
+    columns: tuple[str, ...]  # names of the columns they come from, or () where the file has none
     target_name: str  # the target's, or ""
     classes: tuple[str, ...] | None  # target k means classes[k]; None for regression
     scaling: Scaling  # of the inputs
     target_scaling: Scaling | None  # for regression: of the targets
     context: int = 0  # for text: the letters that one sample looks back
+    words: tuple[Words, ...] = ()  # per column its words; () where all columns are numbers
 
     @property
     def n_out(self) -> int:
         """The classes, or the numbers to be fitted."""
         return len(self.target_scaling.shift if self.target_scaling else self.classes or ())
 
+    @property
+    def n_columns(self) -> int:
+        """The columns of a file that the inputs come from."""
+        return len(self.words) or self.n_in
+
     def input_name(self, j: int) -> str:
-        return self.columns[j] if self.columns else f"input {j + 1}"
+        names = input_names(self.columns, self.words)
+        return names[j] if names else f"input {j + 1}"
 
     def to_json(self) -> str:
         """All of it as text, every digit kept."""
@@ -79,14 +87,31 @@ class Form(NamedTuple):
                 _scaling(plain["scaling"], int(plain["n_in"])),
                 None if own is None else _scaling(own, len(own[0])),
                 int(plain["context"]),
+                tuple(tuple(map(str, words)) for words in plain.get("words", ())),
             )
-            if (classes is None) == (own is None) or len(form.columns) not in (0, form.n_in) or form.context < 0:
+            if (classes is None) == (own is None) or len(form.columns) not in (0, form.n_columns) or form.context < 0:
                 raise ValueError("its parts contradict each other")
+            if form.words and sum(len(words) or 1 for words in form.words) != form.n_in:
+                raise ValueError("n_in does not fit the words")
             if form.context and form.n_in != form.context * len(form.classes or ()):
                 raise ValueError("n_in does not fit the context")
             return form
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"form: got {text[:60]!r}, expected what Form.to_json writes ({error!r})") from error
+
+
+def input_names(columns: tuple[str, ...], words: tuple[Words, ...]) -> tuple[str, ...]:
+    """A name for each input, () where the file has none.
+
+    >>> input_names(("age", "sex"), ((), ("f", "m")))
+    ('age', 'sex = f', 'sex = m')
+    """
+    if not words:
+        return columns
+    named = columns or tuple(f"column {j + 1}" for j in range(len(words)))
+    return tuple(
+        f"{name} = {word}" if own else name for name, own in zip(named, words, strict=True) for word in own or ("",)
+    )
 
 
 def _scaling(plain: Any, n: int) -> Scaling:
@@ -122,3 +147,4 @@ class Raw(NamedTuple):
     where: Callable[[int, int | None], str]  # the place of sample i's input j, or of its target
     columns: tuple[str, ...] = ()
     target_name: str = ""
+    words: tuple[Words, ...] = ()  # per column its words, as in a Form; x has an input for each of them

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handgrad.experiment.datasets.form import DataError, Float, Form, Raw, Scaling
+from handgrad.experiment.datasets.form import DataError, Float, Form, Ints, Raw, Scaling, input_names
 from handgrad.report.console import count_of
 
 NAMED = 8  # columns that one warning names
@@ -29,41 +29,55 @@ def check(path: str, raw: Raw, fewest: int) -> None:
         raise DataError(f"{path}, {raw.where(i, j)}: {what}, expected a finite number; fill it in or leave the row out")
 
 
-def scale(path: str, raw: Raw) -> tuple[Float, Scaling]:
-    """The inputs as a network takes them, and what brought them there. Warns of constant columns."""
+def scale(path: str, raw: Raw, learned: Ints | None = None) -> tuple[Float, Scaling]:
+    """The inputs as a network takes them, and what brought them there: learned from these rows, or from all.
+
+    Words stay 0 and 1. Warns of constant columns.
+    """
     if raw.x.dtype == np.uint8:
         scaling = Scaling((0.0,), (float(raw.x.max()) or 1.0,))
         return scaling(raw.x), scaling
-    x, scaling, constant = standardise(path, raw.x, raw)
+    x, scaling, constant = standardise(path, raw.x, raw, learned)
+    if raw.words:
+        of_words = np.concatenate([np.full(len(own) or 1, bool(own)) for own in raw.words])
+        x[:, of_words] = raw.x[:, of_words]
+        shift, deviation = np.where(of_words, 0.0, scaling.shift), np.where(of_words, 1.0, scaling.scale)
+        scaling = Scaling(tuple(shift.tolist()), tuple(deviation.tolist()))
     if constant:
         names = ", ".join(map(repr, constant[:NAMED])) + (", ..." if len(constant) > NAMED else "")
         warnings.warn(
-            f"{path}: {count_of(len(constant), 'input')} the same in every row: {names}; kept, but nothing can be "
-            "learned from them",
+            f"{path}: {count_of(len(constant), 'input')} the same in every row"
+            f"{'' if learned is None else ' trained on'}: {names}; kept, but nothing can be learned from them",
             UserWarning,
             stacklevel=4,
         )
     return x, scaling
 
 
-def standardise(path: str, raw: NDArray[Any], names: Raw) -> tuple[Float, Scaling, list[str]]:
-    """(raw - mean) / standard deviation per column, and the constant columns, which become 0.
+def standardise(
+    path: str, raw: NDArray[Any], names: Raw, learned: Ints | None = None
+) -> tuple[Float, Scaling, list[str]]:
+    """(raw - mean) / standard deviation per column, both over the rows learned from; and the columns constant there.
 
     Raises DataError where the numbers are too large or too small to be squared.
     """
-    least, most = raw.min(0), raw.max(0)
+    part = raw if learned is None else raw[learned]
+    least, most, mean, N = part.min(0), part.max(0), part.mean(0, dtype=np.float64), len(part)
+    del part  # it may be as large as everything else
     same = least == most
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         # the mean of equal numbers is rounded: without the first choice a constant column would not become 0
-        shift = np.where(same, least, raw.mean(0, dtype=np.float64))
+        shift = np.where(same, least, mean)
         x = np.subtract(raw, shift, dtype=np.float64)
-        scale = np.where(same, 1.0, np.sqrt(np.einsum("ij,ij->j", x, x) / len(x)))
+        counted = () if learned is None else (np.bincount(learned, minlength=len(x)).astype(np.float64),)
+        squares = np.einsum("ij,ij->j" if learned is None else "ij,ij,i->j", x, x, *counted)
+        scale = np.where(same, 1.0, np.sqrt(squares / N))
         bad = np.flatnonzero(~(np.isfinite(scale) & (scale > 0)))
     if len(bad):
         j = int(bad[0])
         raise DataError(
-            f"{path}, {_name(names, j)!r}: its numbers reach from {least[j]:g} to {most[j]:g}, which cannot be brought "
-            "to variance 1; write them in other units"
+            f"{path}, {_name(names, j)!r}: its numbers reach from {raw[:, j].min():g} to {raw[:, j].max():g}, which "
+            "cannot be brought to variance 1; write them in other units"
         )
     x /= scale
     return (
@@ -90,4 +104,5 @@ def as_form(path: str, raw: Raw, form: Form) -> Float:
 
 
 def _name(raw: Raw, j: int) -> str:
-    return raw.columns[j] if raw.columns else f"input {j + 1}"
+    named = input_names(raw.columns, raw.words)
+    return named[j] if named else f"input {j + 1}"

@@ -1,55 +1,79 @@
 """A file of any kind that is understood, as data to train on; with the form of a training, as data to predict from."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import NamedTuple
 
 from handgrad.experiment.datasets import arrays, idx, inputs, table, targets, text
-from handgrad.experiment.datasets.form import Data, DataError, Form, Raw, Scaling
+from handgrad.experiment.datasets.form import Data, DataError, Form, Ints, Raw, Scaling
+from handgrad.experiment.datasets.layout import Choice
 
 FEWEST = 4  # rows to learn from
 CONTEXT = 5  # letters of a text that the next one is guessed from
 FEWEST_LETTERS, MOST_LETTERS = 1_000, 100_000  # of a text: needed, and used (each is 140 numbers)
 FOREIGN = 0.1  # of a text's letters may be none of a to z without a word about it
-READERS: dict[str, Callable[[Path, Form | None], Raw]] = {".npz": arrays.read, ".csv": table.read, ".tsv": table.read}
-TEXTS = (".txt", ".text", ".md")
+TABLES, TEXTS = (".csv", ".tsv"), (".txt", ".text", ".md")
 
 
-def load(source: str | Path, form: Form | None = None, *, fit: bool = False) -> Data:
+def load(
+    source: str | Path,
+    form: Form | None = None,
+    *,
+    fit: bool = False,
+    target: str = "",
+    drop: Sequence[str] = (),
+    standardise: bool = True,
+    learned: Callable[[int], Ints] | None = None,
+) -> Data:
     """The data of "digits" (bundled), of an .npz, .csv, .tsv or idx file, of a folder with idx files, or of a text.
 
-    Inputs: bytes are divided by the largest, other numbers brought per column to mean 0 and variance 1 over all rows.
-    Targets: words and few whole numbers are classes 0 .. K-1, other numbers are brought to mean 0 and variance 1;
-    with `fit` all numbers of a table or an .npz are, while the labels of images stay classes, and words too. With
-    the form of the data that a network learned from: its columns, scaling and classes, and the target may be missing.
+    Inputs: bytes are divided by the largest, other numbers brought per column to mean 0 and variance 1, words of a
+    table are inputs of 0 and 1. Targets: words and few whole numbers are classes 0 .. K-1, other numbers are brought
+    to mean 0 and variance 1; with `fit` all numbers of a table or an .npz are, while the labels of images stay
+    classes, and words too.
+
+    form         of the data that a network learned from: its columns, scaling and classes; the target may be missing
+    target       a table's column to be learned, by name or by number from 1
+    drop         a table's columns to be left out
+    standardise  False: inputs as they stand in the file
+    learned      which of N rows mean and variance are taken over (all): those trained on
+
     Raises OSError where the file cannot be read, DataError (a ValueError) where it cannot be used.
 
     >>> digits = load("digits")
     >>> digits.x.shape, digits.target.shape, digits.title
     ((1797, 64), (1797,), 'digits: 1797 rows, 64 inputs, 10 classes (0, 1, 2, 3, 4, 5, 6, 7, ...)')
     """
+    how, choice = How(fit, standardise, learned), Choice(target, tuple(drop))
+    if choice != Choice() and Path(source).suffix.lower() not in TABLES:
+        raise DataError(f"{source}: has no columns to choose from; --target and --drop are for {', '.join(TABLES)}")
     if source == "digits":
         with as_file(files("handgrad.experiment.datasets") / "data/digits.npz") as path:
-            return _numbers("digits", "digits", arrays.read(path, form), form)
+            return _numbers("digits", "digits", arrays.read(path, form), form, how._replace(fit=False))
     path = Path(source)
     if path.suffix.lower() in TEXTS:
         return _letters(path, form)
-    reader = _reader(path)
-    return _numbers(str(path), path.name, reader(path, form), form, fit=fit and reader is not idx.read)
-
-
-def _reader(path: Path) -> Callable[[Path, Form | None], Raw]:
-    known = READERS.get(path.suffix.lower())
-    if known is not None:
-        return known
+    if path.suffix.lower() in TABLES:
+        return _numbers(str(path), path.name, table.read(path, form, choice), form, how)
+    if path.suffix.lower() == ".npz":
+        return _numbers(str(path), path.name, arrays.read(path, form), form, how)
     if path.is_dir() or idx.is_idx(path):
-        return idx.read
-    endings = ", ".join((*READERS, *TEXTS))
+        return _numbers(str(path), path.name, idx.read(path, form), form, how._replace(fit=False))
+    endings = ", ".join((".npz", *TABLES, *TEXTS))
     raise DataError(f"{path}: the ending {path.suffix!r} is not known; expected {endings}, or MNIST's idx files")
 
 
-def _numbers(path: str, name: str, raw: Raw, form: Form | None, *, fit: bool = False) -> Data:
+class How(NamedTuple):
+    """How numbers are taken; see load."""
+
+    fit: bool
+    standardise: bool
+    learned: Callable[[int], Ints] | None
+
+
+def _numbers(path: str, name: str, raw: Raw, form: Form | None, how: How) -> Data:
     inputs.check(path, raw, 1 if form else FEWEST)
     rows = f"{name}: {len(raw.x)} row{'s' if len(raw.x) > 1 else ''}"
     if form is not None:
@@ -60,9 +84,10 @@ def _numbers(path: str, name: str, raw: Raw, form: Form | None, *, fit: bool = F
         return Data(x, target, form, f"{rows}, {_outputs(form)}")
     if raw.target is None:
         raise DataError(f"{path}: has no target, expected a label in every row")
-    found = targets.target_of(path, raw, fit=fit)
-    x, scaling = inputs.scale(path, raw)
-    form = Form(x.shape[1], raw.columns, raw.target_name, found.classes, scaling, found.scaling)
+    learned = None if how.learned is None else how.learned(len(raw.x))
+    found = targets.target_of(path, raw, fit=how.fit, learned=learned)
+    x, scaling = inputs.scale(path, raw, learned) if how.standardise else (Scaling()(raw.x), Scaling())
+    form = Form(x.shape[1], raw.columns, raw.target_name, found.classes, scaling, found.scaling, words=raw.words)
     return Data(x, found.values, form, f"{rows}, {form.n_in} input{'s' if form.n_in > 1 else ''}, {_outputs(form)}")
 
 
@@ -76,7 +101,9 @@ def _outputs(form: Form) -> str:
 def _letters(path: Path, form: Form | None) -> Data:
     """The next letter from those before it; the first letters of a long text."""
     if form is not None and not form.context:
-        raise DataError(f"{path}: text, but the network was trained on numbers; expected {', '.join(READERS)} or idx")
+        raise DataError(
+            f"{path}: text, but the network was trained on numbers; expected .npz, {', '.join(TABLES)} or idx"
+        )
     written = text.read(path)
     letters, foreign = text.clean(written), text.foreign(written)
     others = f"{path}: {100 * foreign:.0f} % of its letters are not a to z, and each of those becomes an underscore"

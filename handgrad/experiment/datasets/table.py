@@ -1,11 +1,11 @@
 """A table as text (.csv, .tsv): columns parted by comma, semicolon or tab, one of them the target.
 
 A first row without any number, or with a column named label, target, class or y, is a header. The target is the column
-of that name (the earlier of these first), or else the last.
+that is chosen, or the one of such a name (the earlier of these first), or else the last. A column of words is an input
+for each of its words.
 """
 
 import csv
-import re
 import warnings
 from array import array
 from collections.abc import Iterator, Sequence
@@ -15,37 +15,26 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from handgrad.experiment.datasets.form import DataError, Float, Form, Raw
+from handgrad.experiment.datasets.cells import is_grouped, is_missing, is_number, is_word
+from handgrad.experiment.datasets.form import DataError, Float, Form, Raw, Words
+from handgrad.experiment.datasets.layout import SHOWN, TARGETS, Choice, Layout, choose, is_header
 from handgrad.experiment.datasets.text import no_utf8
+from handgrad.experiment.datasets.words import check_count, in_order, one_hot
 
-TARGETS = ("label", "target", "class", "y")
-MISSING = ("", "?", "na", "n/a", "#n/a", "nan", "null")
 LOOKED_AT = 20  # lines that tell the delimiter
-GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")  # 1,000
 
 
-class Layout(NamedTuple):
-    """Which columns of the file are what."""
-
-    width: int
-    names: tuple[str, ...]  # of all columns; () without a header
-    inputs: tuple[int, ...]
-    target: int | None
-
-    def place(self, line: int, j: int) -> str:
-        return f"row {line}, column {j + 1}" + (f" ({self.names[j]})" if self.names else "")
-
-
-def read(path: Path, form: Form | None = None) -> Raw:
+def read(path: Path, form: Form | None = None, choice: Choice = Choice()) -> Raw:  # noqa: B008  a tuple
     """The rows of a table in UTF-8. With a form: its inputs, by name where both have names, and no target needed.
 
-    Raises OSError if the file cannot be read, DataError for what is no table of numbers with one column of labels.
+    Raises OSError if the file cannot be read, DataError for what is no table with one column of labels, and for a
+    choice of columns that it does not have.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             delimiter = _delimiter(file)
             file.seek(0)
-            return _read(path, _rows(path, file, delimiter), form)
+            return _read(path, _rows(path, file, delimiter), form, choice)
     except UnicodeDecodeError as error:
         raise no_utf8(path) from error
 
@@ -76,37 +65,89 @@ def _rows(path: Path, file: TextIO, delimiter: str) -> Iterator[tuple[int, list[
         ) from error
 
 
-def _read(path: Path, rows: Iterator[tuple[int, list[str]]], form: Form | None) -> Raw:
+def _read(path: Path, rows: Iterator[tuple[int, list[str]]], form: Form | None, choice: Choice) -> Raw:
     first = next(rows, None)
     if first is None:
         raise DataError(f"{path}: is empty, expected rows of numbers with a label in each")
-    header = _is_header(first[1])
-    layout = _layout(path, first[1], header, form)
-    values, lines, kept = array("d"), array("q"), dict[str, str]()
-    labels: list[str] = []
-    for line, row in rows if header else chain([first], rows):
-        if len(row) != layout.width:
-            raise DataError(f"{path}, row {line}: {len(row)} columns, expected {layout.width} as in row {first[0]}")
-        if layout.target is not None:
-            word = row[layout.target].strip()
-            if word.casefold() in MISSING:
-                raise _bad_cell(path, line, layout, row, layout.target)
-            labels.append(kept.setdefault(word, word))  # one string per class, not one per row
-        try:
-            values.extend([float(row[j]) for j in layout.inputs])
-        except ValueError as error:
-            raise _bad_cell(path, line, layout, row, *layout.inputs) from error
-        lines.append(line)
-    x = np.frombuffer(values, dtype=np.float64).reshape(len(lines), len(layout.inputs))
+    header = is_header(first[1], choice)
+    layout = choose(path, first[1], header, form, choice)
+    body = rows if header else chain([first], rows)
+    found = _cells(path, layout, body, first[0], form)
+    x, words = _with_words(path, layout, found, form)
     if form is None:
         _note_index(path, layout, first[1], x)
+    of_columns = tuple(layout.names[j] for j in layout.inputs) if layout.names else ()
+    origin = [j for j, own in zip(layout.inputs, words or [()] * len(layout.inputs), strict=True) for _ in own or (0,)]
     return Raw(
-        x,
-        None if layout.target is None else labels,
-        lambda i, j: layout.place(lines[i], layout.inputs[j] if j is not None else layout.target or 0),
-        tuple(layout.names[j] for j in layout.inputs) if layout.names else (),
+        one_hot(x, words) if words else x,
+        None if layout.target is None else found.labels,
+        lambda i, j: layout.place(found.lines[i], origin[j] if j is not None else layout.target or 0),
+        of_columns,
         layout.names[layout.target] if layout.names and layout.target is not None else "",
+        words,
     )
+
+
+class Cells(NamedTuple):
+    """The rows as they were read; a word is its place among those of its column."""
+
+    x: Float  # (N, columns)
+    labels: list[str]
+    lines: Sequence[int]  # of the file
+    codes: dict[int, dict[str, int]]  # per column of words
+
+
+def _cells(path: Path, layout: Layout, rows: Iterator[tuple[int, list[str]]], first: int, form: Form | None) -> Cells:
+    """Every row's inputs and label. The first row tells which columns hold words; with a form, the form does."""
+    values, lines, kept = array("d"), array("q"), dict[str, str]()
+    labels: list[str] = []
+    codes: dict[int, dict[str, int]] | None = None if form is None else _known(layout, form)
+    for line, row in rows:
+        if len(row) != layout.width:
+            raise DataError(f"{path}, row {line}: {len(row)} columns, expected {layout.width} as in row {first}")
+        if layout.target is not None:
+            word = row[layout.target].strip()
+            if is_missing(word):
+                raise _bad_cell(path, line, layout, row, (layout.target,))
+            labels.append(kept.setdefault(word, word))  # one string per class, not one per row
+        if codes is None:
+            codes = {j: {} for j in layout.inputs if is_word(row[j])}
+        try:
+            values.extend([_code(codes[j], row[j], form) if j in codes else float(row[j]) for j in layout.inputs])
+        except ValueError as error:
+            raise _bad_cell(path, line, layout, row, layout.inputs, codes) from error
+        lines.append(line)
+    x = np.frombuffer(values, dtype=np.float64).reshape(len(lines), len(layout.inputs))
+    return Cells(x, labels, lines, codes or {})
+
+
+def _known(layout: Layout, form: Form) -> dict[int, dict[str, int]]:
+    """The words of a form's columns, by their place in the file."""
+    pairs = zip(layout.inputs, form.words or [()] * form.n_columns, strict=True)
+    return {j: {word: k for k, word in enumerate(own)} for j, own in pairs if own}
+
+
+def _code(known: dict[str, int], cell: str, form: Form | None) -> int:
+    """A word's place. ValueError for what is no word, and for one that the form does not know."""
+    word = cell.strip()
+    if word in known:
+        return known[word]
+    if form is not None or not is_word(word):
+        raise ValueError(word)
+    return known.setdefault(word, len(known))
+
+
+def _with_words(path: Path, layout: Layout, found: Cells, form: Form | None) -> tuple[Float, tuple[Words, ...]]:
+    """The columns with each word as its place in the alphabet, and the words per column; () where there are none."""
+    if form is not None or not found.codes:
+        return found.x, () if form is None else form.words
+    x, words = found.x.copy(), list[Words]([()] * len(layout.inputs))
+    for k, j in enumerate(layout.inputs):
+        if j in found.codes:
+            x[:, k], words[k] = in_order(x[:, k], list(found.codes[j]))
+            named = layout.names[j] if layout.names else f"{j + 1}"
+            check_count(f"{path}, column {j + 1}" + f" ({named})" * bool(layout.names), named, words[k], len(x))
+    return x, tuple(words)
 
 
 def _note_index(path: Path, layout: Layout, header: Sequence[str], x: Float) -> None:
@@ -121,54 +162,33 @@ def _note_index(path: Path, layout: Layout, header: Sequence[str], x: Float) -> 
             )
 
 
-def _is_header(row: Sequence[str]) -> bool:
-    return any(cell.strip().casefold() in TARGETS for cell in row) or not any(map(_is_number, row))
-
-
-def _layout(path: Path, first: Sequence[str], header: bool, form: Form | None) -> Layout:
-    """Where the inputs and the target stand. DataError for too few columns, names given twice and names missing."""
-    width = len(first)
-    names = tuple(cell.strip() or f"column {j + 1}" for j, cell in enumerate(first)) if header else ()
-    for j, name in enumerate(names):
-        if name in names[:j]:
-            raise DataError(f"{path}: columns {names.index(name) + 1} and {j + 1} are both called {name!r}; rename one")
-    if form is not None and names and form.columns:
-        absent = [name for name in form.columns if name not in names]
-        if absent:
-            raise DataError(f"{path}: no column {', '.join(map(repr, absent[:8]))}, which the network was trained on")
-        target = names.index(form.target_name) if form.target_name in names else None
-        return Layout(width, names, tuple(map(names.index, form.columns)), target)
-    if form is not None and width == form.n_in:
-        return Layout(width, names, tuple(range(width)), None)
-    if form is not None and width != form.n_in + 1:
-        raise DataError(f"{path}: {width} columns, expected {form.n_in} as in the data learned from, or the target too")
-    if width < 2:
-        raise DataError(f"{path}: one column, expected two or more, parted by comma, semicolon or tab")
-    folded = [name.casefold() for name in names]
-    target = next((folded.index(name) for name in TARGETS if name in folded), width - 1)
-    return Layout(width, names, tuple(j for j in range(width) if j != target), target)
-
-
-def _bad_cell(path: Path, line: int, layout: Layout, row: Sequence[str], *columns: int) -> DataError:
-    """The error for the first of these columns where no number stands."""
-    j = next(j for j in columns if row[j].strip().casefold() in MISSING or not _is_number(row[j]))
+def _bad_cell(
+    path: Path,
+    line: int,
+    layout: Layout,
+    row: Sequence[str],
+    columns: Sequence[int],
+    codes: dict[int, dict[str, int]] | None = None,
+) -> DataError:
+    """The error for the first of these columns where no number stands, or no word in a column of words."""
+    of_words = codes or {}
+    j = next(
+        j
+        for j in columns
+        if is_missing(row[j]) or (not is_number(row[j]) if j not in of_words else row[j].strip() not in of_words[j])
+    )
     cell, place = row[j].strip(), f"{path}, {layout.place(line, j)}"
-    if cell.casefold() in MISSING:
+    if is_missing(cell):
         shown = f" ({cell!r})" if cell else ""
-        return DataError(f"{place}: a missing value{shown}; fill it in or leave the row out")
-    advice = "write it as columns of 0 and 1, or leave the column out"
-    if GROUPED.fullmatch(cell):
+        return DataError(f"{place}: a missing value{shown}; fill it in, or leave the row out, or the column (--drop)")
+    if j in of_words:
+        known = ", ".join(list(of_words[j])[:SHOWN]) + (", ..." if len(of_words[j]) > SHOWN else "")
+        return DataError(f"{place}: {cell!r}, expected a word as in the rows before or learned from: {known}")
+    advice = "write numbers in every row, or words in every row, or leave the column out (--drop)"
+    if is_grouped(cell):
         advice = "leave the thousands separator out, or write a decimal point in place of the comma"
-    elif _is_number(cell.replace(",", ".", 1)):
+    elif is_number(cell.replace(",", ".", 1)):
         advice = "write a decimal point in place of the comma"
     elif not layout.names:
         advice += f"; a header has no numbers in it, or a column named {', '.join(TARGETS)}"
     return DataError(f"{place}: {cell!r}, expected a number; {advice}")
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

@@ -21,8 +21,10 @@ class Target(NamedTuple):
     scaling: Scaling | None
 
 
-def target_of(path: str, raw: Raw, *, fit: bool = False) -> Target:
+def target_of(path: str, raw: Raw, *, fit: bool = False, learned: Ints | None = None) -> Target:
     """The targets of data to learn from; with `fit`, numbers are fitted even where they could be classes.
+
+    Numbers are scaled as the rows learned from are, all by default.
 
     Raises DataError for numbers among words, values not finite, negative classes, one class only, labels that are no
     classes (nearly every row has its own), and a number to be fitted that is always the same.
@@ -45,7 +47,7 @@ def target_of(path: str, raw: Raw, *, fit: bool = False) -> Target:
                     f"-1 and 1, or as numbers from 0; the labels are {_some([f'{value:g}' for value in found])}; {FIT}"
                 )
             return _classes(path, found, at, _whole)
-    return _scale_numbers(path, given, raw)
+    return _scale_numbers(path, given, raw, learned)
 
 
 def _classes(path: str, found: NDArray[Any], at: NDArray[Any], name: Callable[[Any], str]) -> Target:
@@ -60,12 +62,15 @@ def _classes(path: str, found: NDArray[Any], at: NDArray[Any], name: Callable[[A
     return Target(at.astype(np.int64).ravel(), names, None)
 
 
-def _scale_numbers(path: str, given: NDArray[Any], raw: Raw) -> Target:
-    names = raw._replace(columns=(raw.target_name,) if raw.target_name and given.shape[1] == 1 else ())
-    values, scaling, constant = standardise(f"{path}: the target", given, names)
+def _scale_numbers(path: str, given: NDArray[Any], raw: Raw, learned: Ints | None) -> Target:
+    names = raw._replace(columns=(raw.target_name,) if raw.target_name and given.shape[1] == 1 else (), words=())
+    values, scaling, constant = standardise(f"{path}: the target", given, names, learned)
     if constant:
-        same = given[0, int((given == given[0]).all(0).argmax())]
-        raise DataError(f"{path}: every target is {same:g}, expected numbers that differ, or two classes or more")
+        part = given if learned is None else given[learned]
+        same, where = part[0, int((part == part[0]).all(0).argmax())], "" if learned is None else " that is trained on"
+        raise DataError(
+            f"{path}: every target{where} is {same:g}, expected numbers that differ, or two classes or more"
+        )
     return Target(values, None, scaling)
 
 

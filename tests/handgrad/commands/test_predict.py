@@ -79,6 +79,38 @@ def test_rows_without_labels_in_other_columns_order(
     assert "accuracy" not in capsys.readouterr().out
 
 
+def test_every_class_has_its_probability(on_digits: Path, on_table: Path, tmp_path: Path) -> None:
+    out, plot = tmp_path / "out.csv", tmp_path / "out.png"
+    asked = ["predict", "--checkpoint", str(on_digits), "--data", "digits", "--probabilities", "--out", str(out)]
+    assert main([*asked, "--plot", str(plot)]) == 0
+    header, rows = table(out)
+    assert header == ["row", "predicted", "probability", "label", *(f"probability of {k}" for k in range(10))]
+    p = np.array([row[4:] for row in rows], dtype=float)
+    np.testing.assert_allclose(p.sum(1), 1, rtol=1e-5)
+    assert [row[1] for row in rows] == [str(k) for k in p.argmax(1)]
+    assert [row[2] for row in rows] == [max(row[4:], key=float) for row in rows]
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    for data in ("own", "bare"):  # as it was learned from, and inputs alone without names
+        lines = on_table.with_name("table.csv").read_text().splitlines()
+        text = lines if data == "own" else [line.rpartition(",")[0] for line in lines[1:]]
+        (tmp_path / "data.csv").write_text("\n".join(text))
+        asked = ["predict", "--checkpoint", str(on_table), "--data", str(tmp_path / "data.csv"), "--out", str(out)]
+        assert main([*asked, "--probabilities"]) == 0
+        assert table(out)[0][-2:] == ["probability of ja", "probability of nein"]
+        assert len(table(out)[1]) == 80
+
+
+def test_a_name_with_a_dollar_is_shown_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = (f"{i},{i * i % 7},{'$a' if i % 2 else 'b'}" for i in range(20))
+    (tmp_path / "own.csv").write_text("\n".join(rows))
+    file = trained(tmp_path, "--data", tmp_path / "own.csv", "--epochs", 1, "--layers", "2,2")
+    capsys.readouterr()
+    assert main(["predict", "--checkpoint", str(file), "--data", str(tmp_path / "own.csv")]) == 0
+    said = capsys.readouterr().out
+    assert "$a" in said
+    assert "\\" not in said
+
+
 def test_numbers_come_in_the_files_own_units(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     x = np.random.default_rng(0).normal(size=(80, 3))
     y = 1000 + 50 * x[:, 0] + 0.5
@@ -172,7 +204,9 @@ def test_verify_on_other_data_and_where_they_are_missing(
         with pytest.raises(SystemExit) as stop:
             main(["verify", "--checkpoint", str(on_table)])
         assert stop.value.code == 2
-        assert f"--data: there is no {own}; say where the data are, as --data PATH" in capsys.readouterr().err
+        assert (
+            f"--data: there is no {own.name}, neither here nor beside {on_table}; say where" in capsys.readouterr().err
+        )
         assert main(["verify", "--checkpoint", str(on_table), "--data", str(other), "--dtype", "float64"]) == 0
     finally:
         other.rename(own)
@@ -191,6 +225,10 @@ BAD = {
     "predict --checkpoint TEXT --prompt the": "--prompt: 3 letters after cleaning, expected 5 or more",
     "predict --checkpoint TEXT --prompt hello --seed -1": "--seed is -1, expected a whole number, 0 or more",
     "predict --checkpoint TEXT --prompt hello --out x.csv": "--out is for the predictions of --data",
+    "predict --checkpoint TEXT --prompt hello --plot x.png": "--plot is for the predictions of --data",
+    "predict --checkpoint TABLE --data x --probabilities": "--probabilities go to --out FILE, which is missing",
+    "predict --checkpoint TABLE --data x --plot x.doc": "ends in '.doc', expected one of",
+    "predict --checkpoint TABLE --data BARE --plot x.png": "--plot: the data have no labels to draw the predictions",
     "verify --checkpoint FOREIGN": "is no safetensors file; handgrad's checkpoints are",
     "verify --checkpoint TABLE --loss mse": "--checkpoint says which network and loss",
     "verify --data digits": "--data is for --checkpoint",
@@ -208,7 +246,8 @@ def test_bad_usage(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("foreign").write_text("no checkpoint")
-    names = {"TABLE": str(on_table), "TEXT": str(on_text), "FOREIGN": "foreign"}
+    Path("bare.csv").write_text("1,2,3\n")
+    names = {"TABLE": str(on_table), "TEXT": str(on_text), "FOREIGN": "foreign", "BARE": "bare.csv"}
     with pytest.raises(SystemExit) as stop:
         main([names.get(word, word) for word in arguments.split()])
     assert stop.value.code == 2

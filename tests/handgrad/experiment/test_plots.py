@@ -1,5 +1,6 @@
 """What is drawn is what was measured; files and faults. Nothing here looks at pixels beyond the file's kind."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -171,10 +172,14 @@ def spirals(folder: Path, columns: int = 2, fitted: bool = False) -> Path:
     return path
 
 
+PLANE = "decision boundary in the plane of most variance"
+
+
 @pytest.mark.parametrize(("columns", "fitted", "titles"), [
     (2, False, ["loss", "gradient norm per layer", "accuracy 100.00% on 40 samples", "decision boundary"]),
-    (3, False, ["loss", "gradient norm per layer", "accuracy 100.00% on 40 samples"]),
-    (2, True, ["loss", "gradient norm per layer"]),
+    (3, False, ["loss", "gradient norm per layer", "accuracy 100.00% on 40 samples", PLANE]),
+    (1, False, ["loss", "gradient norm per layer", "accuracy 100.00% on 40 samples"]),
+    (2, True, ["loss", "gradient norm per layer", "off by NUMBER on 40 samples"]),
 ])  # fmt: skip
 def test_what_applies_is_drawn_into_one_file(tmp_path: Path, columns: int, fitted: bool, titles: list[str]) -> None:
     data = load(spirals(tmp_path, columns, fitted))
@@ -185,7 +190,7 @@ def test_what_applies_is_drawn_into_one_file(tmp_path: Path, columns: int, fitte
         axes = Figure().add_subplot()
         plot(axes)
         found.append(axes)
-    assert [axes.get_title() for axes in found] == titles
+    assert [re.sub(r"off by [\d.]+", "off by NUMBER", axes.get_title()) for axes in found] == titles
     if titles[-1] == "decision boundary":  # in the file's own numbers and names
         assert (found[-1].get_xlabel(), found[-1].get_ylabel()) == ("a", "b")
         mesh = np.asarray(found[-1].collections[0].get_array())
@@ -197,6 +202,27 @@ def test_what_applies_is_drawn_into_one_file(tmp_path: Path, columns: int, fitte
     plots.save(tmp_path / "all.png", *drawn)
     assert (tmp_path / "all.png").read_bytes().startswith(b"\x89PNG")
     assert len(plots.of_training(HISTORY, replace(data, target=None), right)) == 1
+
+
+def test_a_boundary_of_many_inputs_lies_in_the_plane_of_most_variance(ax: Axes) -> None:
+    """Three inputs, the first two of which vary: the class is told by the first, so the boundary is upright."""
+    x = np.random.default_rng(0).normal(size=(300, 3)) * [5.0, 2.0, 0.01] + [10, 20, 30]
+    plots.boundary_in_plane(ax, lambda p: (p[:, :1] > 10) * 1.0, x, (x[:, 0] > 10).astype(np.int64), ("no", "yes"))
+    assert re.fullmatch(r"principal component 1, 8\d% of variance", ax.get_xlabel())
+    dots = np.concatenate([np.asarray(dots.get_offsets()) for dots in ax.collections[1:]])
+    assert np.allclose(np.sort(np.abs(dots[:, 0])), np.sort(np.abs(x[:, 0] - x[:, 0].mean())), atol=0.3)
+    mesh = np.asarray(ax.collections[0].get_array())
+    assert 0.4 < (mesh[0] == mesh[0, 0]).all(1).mean() < 0.6
+    assert (mesh == mesh[:1]).all(2).mean() > 0.95  # but for a slant of rounding and chance
+
+
+def test_numbers_predicted_against_true_ones(ax: Axes) -> None:
+    true = RNG.normal(size=(30, 2))
+    plots.fitted_numbers(ax, true, true + np.array([0.5, 0.0]), ("price", "$"))
+    assert ax.get_title() == "off by 0.5, 0 on 30 samples"
+    assert np.allclose(np.asarray(ax.collections[0].get_offsets()), np.column_stack([true[:, 0], true[:, 0] + 0.5]))
+    assert legend(ax) == ["price", r"\$"]
+    assert ax.lines[0].get_xdata()[0] == ax.lines[0].get_ydata()[0] == true.min()  # type: ignore[index]
 
 
 def test_paths_that_cannot_be_saved_to(tmp_path: Path) -> None:

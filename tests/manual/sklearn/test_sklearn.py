@@ -29,13 +29,19 @@ QUICK = {"learning_rate_init": 0.01, "max_iter": 50}
 NEW = {"hidden_layer_sizes": (30, 20), "activation": ["leaky_relu", "silu"], "dropout": [0.0, 0.1]}
 
 
+WEIGHTS = [f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense", "sparse")]
+
+
 @parametrize_with_checks(
     [
         MLPClassifier(**QUICK),
         MLPRegressor(**QUICK),
         MLPClassifier(**QUICK, **NEW, solver="sgd"),
         MLPRegressor(**QUICK, **NEW),
-    ]
+        MLPClassifier(solver="lbfgs"),
+        MLPRegressor(solver="lbfgs"),
+    ],
+    expected_failed_checks=lambda model: dict.fromkeys(WEIGHTS if np.any(model.dropout) else (), "a mask for each row"),
 )
 def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
     check(estimator)

@@ -190,7 +190,12 @@ def test_pipelines_searches_and_pickles() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"solver": "lbfgs"}, "solver: is 'lbfgs', expected 'adam' or 'sgd'"),
+        ({"solver": "newton"}, "solver: is 'newton', expected 'adam', 'sgd' or 'lbfgs'"),
+        ({"learning_rate": "cosine"}, "learning_rate: is 'cosine', expected 'constant', 'invscaling' or 'adaptive'"),
+        ({"power_t": -1}, "power_t: is -1"),
+        ({"max_fun": 0}, "max_fun: is 0"),
+        ({"shuffle": 2}, "shuffle: is 2, expected True or False"),
+        ({"solver": "lbfgs", "dropout": 0.5}, "dropout: is 0.5, but lbfgs needs the same loss at every step"),
         ({"alpha": -1}, "alpha: is -1"),
         ({"batch_size": 0}, "batch_size: is 0"),
         ({"learning_rate_init": 0}, "learning_rate_init: is 0"),

@@ -66,7 +66,7 @@ def test_columns_have_mean_0_and_variance_1_and_can_be_undone(tmp_path: Path) ->
         ("a,TARGET,y", "TARGET", ("a", "y")),
         ("Class,a,b", "Class", ("a", "b")),
         ("y,class,a", "class", ("y", "a")),
-        ("a,y,b", "y", ("a", "b")),
+        ("a,b,y", "y", ("a", "b")),
         (",a,b", "b", ("column 1", "a")),
     ],
 )
@@ -95,7 +95,7 @@ FAULTS = {
     "NA": (table("1,2,NA,setosa"), CELL.format(13, 3) + r"a missing value \('NA'\)"),
     "nan": (table("nan,2,3,setosa"), r"row 13, column 1: a missing value \(nan\)"),
     "missing label": (table("\n1,2,3,"), CELL.format(14, 4) + "a missing value"),
-    "text": (table("1,2,red,setosa"), CELL.format(13, 3) + "'red', expected a number; write it as columns of 0 and 1"),
+    "text": (table("1,2,red,setosa"), CELL.format(13, 3) + "'red', expected a number; write numbers in every row"),
     "text, named": (HEADER + table("big,2,3,setosa"), r"row 14, column 1 \(Größe\): 'big', expected a number"),
     "decimal comma": (table().replace(",", ";").replace(".", ","), "'5,00', expected a number; write a decimal point"),
     "thousands": (table('"1,000",2,3,setosa'), "'1,000', expected a number; leave the thousands separator out"),
