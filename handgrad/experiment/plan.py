@@ -181,25 +181,13 @@ def resume_from(path: str | Path, given: Mapping[str, Any]) -> Plan:
     plan = make_plan(options, data, checkpoint.network, checkpoint.training.params, optimizer)
     if plan.digest != trained_on:
         raise ValueError(f"--data: {options.data} is not what {path} was trained on; resume with the same data")
-    return plan._replace(resume=without_later(checkpoint.training))
-
-
-def without_later(training: Training) -> Training:
-    """The training with the epochs up to its own: patience has made more, and gone back to the best."""
-    later = training.history[training.epoch :]
-    inside = len(later) == 1 and later[0]["step"] == training.step
-    return training if inside else training._replace(history=training.history[: training.epoch])
+    return plan._replace(resume=checkpoint.training)
 
 
 def make_plan(options: Options, data: Data, network: Network, params: tuple[Params, ...], optimizer: Any) -> Plan:
     """The plan with the data in its dtype; they are not kept in another."""
     target = target_for(options, data.form, data.target, options.dtype)
     x = data.x.astype(options.dtype, copy=False)
-    if options.norm == "batch" and len(trained_on(len(x), options.seed)) % options.batch_size == 1:
-        raise ValueError(
-            f"--norm is batch, but of {len(x)} rows in batches of {options.batch_size} the last one of an epoch has a "
-            f"single row, and no variance; give another size, such as --batch-size {options.batch_size + 1}"
-        )
     return Plan(options, data.form, data.title, digest(data), x, target, network, params, optimizer)
 
 

@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from manual.lent import borrow
 from manual.network import Network
-from manual.sklearn.fit import Watch, as_params, falling_rate, perceptron, print_epoch
+from manual.sklearn.fit import SteadyHand, Watch, as_params, falling_rate, perceptron, print_epoch
 from manual.sklearn.lbfgs import minimise
 from manual.sklearn.parameters import check_parameters, hidden_layers, optimizer
 from manual.sklearn.weights import Weighted, WeightedHand, with_weights
@@ -172,6 +172,8 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         """Steps along the gradients of batches, for max_iter epochs at most."""
         descent, (x, target, _, loss, strata) = optimizer(self), problem
         watch = Watch(self.tol, self.n_iter_no_change, descent.lr, falls=self._rate("adaptive"))
+        if go_on and self.loss_curve_:
+            watch.lowest = min(self.loss_curve_)
         if self.early_stopping:
             x, target, watch.measure = self._split(x, target, strata, network, loss)
         epochs = 1 if once else int(self.max_iter)
@@ -224,7 +226,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         return self.solver == "sgd" and self.learning_rate == kind
 
     def _side(self, network: Network, loss: Loss, descent: Any, start: Training) -> Hand:
-        kind = WeightedHand if isinstance(loss, Weighted) else Hand
+        kind = WeightedHand if isinstance(loss, Weighted) else SteadyHand
         return kind(network, loss, descent, start, alpha=self.alpha)
 
     def _split(

@@ -7,8 +7,9 @@ from manual.layers.dropout import Dropout
 from manual.layers.linear import Linear
 from manual.network import Network
 from manual.optimizers.schedules import Schedule
+from manual.training.hand import Hand
 from manual.training.state import Training
-from manual.types import Array, Layer, Params
+from manual.types import Array, Grads, Layer, Params
 
 LEAST = 1e-6  # a learning rate that falls no further
 
@@ -17,11 +18,12 @@ class Watch:
     """A callback that ends a training once `patience` epochs have not bettered its loss, or its score, by tol.
 
     measure: the score of parameters on validation samples; if it is set, the parameters with the best score are kept.
+    lowest: the loss of trainings before that this one goes on from.
     falls: where the training would end, the learning rate falls to a fifth of itself instead, while it is above LEAST.
     """
 
     def __init__(self, tol: float, patience: float, lr: float = 0.0, *, falls: bool = False) -> None:
-        self.tol, self.patience = tol, patience
+        self.tol, self.patience, self.lowest = tol, patience, inf
         self.lr, self.factor, self.falls, self.since = lr, 1.0, falls, 0
         self.measure: Callable[[Sequence[Params]], float] | None = None
         self.scores: list[float] = []
@@ -29,15 +31,15 @@ class Watch:
         self.ended = False
 
     def __call__(self, training: Training) -> bool:
-        costs = [record["loss"] for record in training.history]
+        costs = [self.lowest, *(record["loss"] for record in training.history)]
         if self.measure:
             score, highest = self.measure(training.params), max(self.scores, default=-inf)
             self.best = training.params if score > highest or not self.best else self.best
             self.scores.append(score)
             costs = [-score for score in self.scores]
-        settled = min(epochs_without_gain(costs, self.tol), len(costs) - self.since) > self.patience
+        settled = min(epochs_without_gain(costs, self.tol), training.epoch - self.since) > self.patience
         if settled and self.falls and self.lr * self.factor > LEAST:
-            self.factor, self.since = self.factor / 5, len(costs)
+            self.factor, self.since = self.factor / 5, training.epoch
             return False
         self.ended = settled
         return self.ended
@@ -52,9 +54,20 @@ def falling_rate(watch: Watch, power: float, before: int, samples: int, batches:
 
     def factor(step: int) -> float:
         seen: int = (before if step >= batches or once else 0) + step // batches * samples
-        return watch.factor / float(seen + 1) ** power
+        return float(watch.factor / (seen + 1) ** power)
 
     return factor
+
+
+class SteadyHand(Hand):
+    """The hand-derived side with a momentum of steps, not of gradients: one made at a higher rate keeps its length."""
+
+    def step(self, dparams: Sequence[Grads], lr: float) -> None:
+        # scikit-learn: v <- m v - lr dW, W <- W + v; ours: buf <- m buf + dW, W <- W - lr buf
+        # so:           both are the same at one rate L, with lr / L dW for the gradient
+        factor = lr / self.optimizer.lr
+        scaled = dparams if factor == 1 else [{name: factor * d for name, d in layer.items()} for layer in dparams]
+        super().step(scaled, self.optimizer.lr)
 
 
 def print_epoch(training: Training) -> None:

@@ -11,7 +11,8 @@ from manual.losses.binary_cross_entropy import BinaryCrossEntropy
 from manual.losses.softmax_cross_entropy import SoftmaxCrossEntropy
 from manual.losses.squared_error import HalfSquaredError
 from manual.network import Network
-from manual.training.hand import Hand, penalise
+from manual.sklearn.fit import SteadyHand
+from manual.training.hand import penalise
 from manual.training.state import Training
 from manual.types import Array, Grads, Loss
 
@@ -59,7 +60,7 @@ def with_weights(loss: Any, target: Array, C: int, weights: Array) -> tuple[Weig
     return Weighted(type(loss)("sum")), np.column_stack([target, weights])
 
 
-class WeightedHand(Hand):
+class WeightedHand(SteadyHand):
     """The hand-derived side whose penalty is that of the weights: alpha / (2 sum w) sum W^2."""
 
     def __init__(self, network: Network, loss: Loss, optimizer: Any, start: Training, *, alpha: float) -> None:

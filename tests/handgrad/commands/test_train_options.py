@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from handgrad.cli import main
-from handgrad.experiment.plan import Options, begin, read_checkpoint, resume_from, trained_on
+from handgrad.experiment.plan import Options, begin, read_checkpoint, trained_on
 from manual import BatchNorm1d, Dropout, LayerNorm
 
 RNG = np.random.default_rng(1)
@@ -151,9 +151,9 @@ def test_early_stopping_ends_with_the_best_epoch(tmp_path: Path, capsys: pytest.
     last = said.splitlines()[-1]
     assert last.startswith(f"validation accuracy {100 * reached:.2f} % (")
     assert f"in epoch {training.epoch}, the best of {len(losses)} epochs in " in last
-    plan = resume_from(file, given())
-    assert plan.resume is not None
-    assert len(plan.resume.history) == plan.resume.epoch
+    assert run("--resume", "--checkpoint", file, "--epochs", training.epoch + 1, "--early-stopping", 1) == 0
+    again = read_checkpoint(file).checkpoint.training  # of one more epoch, which is no better
+    assert (again.epoch, len(again.history)) == (training.epoch, training.epoch + 1)
 
 
 BAD = {
@@ -163,7 +163,7 @@ BAD = {
     "--dropout -0.1": "--dropout is -0.1, expected a number, 0 or more",
     "--weight-decay -1": "--weight-decay is -1, expected a number, 0 or more",
     "--norm group": "invalid choice: 'group'",
-    "--norm batch --batch-size 3": "--norm is batch, but of 1797 rows in batches of 3 the last one of an epoch has",
+    "--norm batch --batch-size 3": "batch_size: 3 leaves a batch of one of the 1438 samples, and batch norm needs two",
     "--lr-schedule linear": "invalid choice: 'linear'",
     "--early-stopping 0": "--early-stopping is 0, expected 1 or more",
     "--preset torch --dropout 0.5": "--dropout is 0.5, but --preset torch says the network; leave one of them out",

@@ -38,8 +38,8 @@ WEIGHTS = [f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense
         MLPRegressor(**QUICK),
         MLPClassifier(**QUICK, **NEW, solver="sgd"),
         MLPRegressor(**QUICK, **NEW),
-        MLPClassifier(solver="lbfgs"),
-        MLPRegressor(solver="lbfgs"),
+        MLPClassifier((10,), solver="lbfgs", max_iter=30),
+        MLPRegressor((10,), solver="lbfgs", max_iter=30),
     ],
     expected_failed_checks=lambda model: dict.fromkeys(WEIGHTS if np.any(model.dropout) else (), "a mask for each row"),
 )
