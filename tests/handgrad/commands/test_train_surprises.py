@@ -83,14 +83,14 @@ def test_where_the_data_are_not_found_again_the_advice_names_them(
 
     monkeypatch.setattr(Line, "__call__", press)
     assert run("--data", "../data/own.npz", "--checkpoint", "net.safetensors") == 1
-    assert capsys.readouterr().err == "stopped here; net.safetensors was not written yet\n"
+    assert capsys.readouterr().err == "stopped here;\nnet.safetensors was not written yet\n"
     monkeypatch.setattr(Line, "__call__", shown)
     assert run("--data", "../data/own.npz", "--checkpoint", "net.safetensors", "--epochs", 1) == 0
     monkeypatch.setattr(Line, "__call__", press)
     go_on = ["--resume", "--checkpoint", "net.safetensors", "--data", "../data/own.npz"]
     assert run(*go_on, "--epochs", 2) == 1
     assert capsys.readouterr().err.endswith(
-        "; go on with: handgrad train --resume --checkpoint net.safetensors --data ../data/own.npz\n"
+        "go on with: handgrad train --resume --checkpoint net.safetensors --data ../data/own.npz\n"
     )
 
 
