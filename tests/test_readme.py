@@ -13,7 +13,7 @@ README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
 RIGHT, WRONG = "return dh * (s + z * s * (1 - s))", "return s + z * s * (1 - s)"
 
 
-BLOCK = r"```python\n((?:(?!```).)*)```\n\n```console\n\$ handgrad (check student.py)\n(.*?)```"
+BLOCK = r"```python\n((?:(?!```).)*)```\n\n```console\n\$ handgrad (check student.py --seed 1)\n(.*?)```"
 EXAMPLE = re.compile(BLOCK, re.DOTALL)
 
 
@@ -21,7 +21,7 @@ def report_of(example):
     """What the README's first command prints of the file above it, but for its last line, which has the seed."""
     with TemporaryDirectory() as folder:
         Path(folder, "student.py").write_text(example[1])
-        command = [sys.executable, "-m", "handgrad", *example[2].split(), "--seed", "1", "--mend", "300"]
+        command = [sys.executable, "-m", "handgrad", *example[2].split(), "--mend", "300"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return done.stdout.rpartition("\n\n")[0] + "\n"
 
