@@ -46,12 +46,19 @@ def find_hidden() -> str | None:
     for name in ("manual", "torch_ref"):
         own, spec = installed / name, find_spec(name)
         found = [] if spec is None else list(spec.submodule_search_locations or [str(spec.origin)])
-        if own.is_dir() and own.resolve() not in [Path(place).resolve() for place in found]:
+        if own.is_dir() and not any(is_copy(Path(place), own) for place in found):
             return (
                 f"`import {name}` finds {', '.join(found)}, which hides handgrad's own, {own}; rename it, or "
                 "start the command handgrad from another folder"
             )
     return None
+
+
+def is_copy(found: Path, own: Path) -> bool:
+    """Whether it is the package itself, or somebody's working copy with the same modules."""
+    return found.resolve() == own.resolve() or {f.name for f in own.glob("*.py")} <= {
+        f.name for f in found.glob("*.py")
+    }
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 import signal
 
+import setuptools  # noqa: F401  # torch's compiler imports it, and then it must be before distutils
 from hypothesis import settings
 
 # The same examples on every machine, and no deadline on a slow one.
