@@ -119,8 +119,7 @@ def check_target(network: Network, params: Sequence[Params], x: Array, target: A
             check_alike("target", target, x, "x")
             if tuple(target.shape) != (N,):
                 raise ValueError(f"target: class indices have shape {tuple(target.shape)}, expected ({N},)")
-            labels = xp.astype(target, xp.int64)
-            low, high = int(xp.min(labels)), int(xp.max(labels))
+            low, high = int(xp.min(target)), int(xp.max(target))
             if low < 0 or high >= C:
                 raise ValueError(f"target: labels run from {low} to {high}, expected 0 to {C - 1} for {C} classes")
             if weights is not None and loss.reduction == "mean" and not any(weights[int(label)] for label in target):

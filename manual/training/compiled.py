@@ -2,7 +2,8 @@
 
 import copy
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import cache, partial
 from math import isfinite
 from typing import Any
 
@@ -11,6 +12,7 @@ from array_api_compat import is_jax_array, is_torch_array
 from numpy.typing import NDArray
 
 from manual.namespace import array_namespace
+from manual.network import Network
 from manual.optimizers.clipping import clip_by, squared_norm
 from manual.training.batches import Samples
 from manual.training.hand import Hand, Statistics
@@ -28,9 +30,10 @@ class Compiled(Hand):
         if is_jax_array(self.like):
             import jax
 
+            scan, forward = jax_programs()
             self.counter: Any = jax.numpy.int32
-            self.steps: Any = jax.jit(self.scan, static_argnames="most")
-            self.forward: Any = jax.jit(lambda params, x, running: self.network.forward(params, x, running)[0])
+            self.steps: Any = partial(scan, self.without_arrays())
+            self.forward: Any = partial(forward, self.network)
         elif is_torch_array(self.like):
             import torch
 
@@ -38,6 +41,23 @@ class Compiled(Hand):
             self.steps, self.forward, self.counter = self.loop, None, torch.float64  # else a product is of float32
         else:
             raise ValueError("compile: the parameters are NumPy's arrays, which nothing compiles; use JAX or torch")
+
+    def without_arrays(self) -> "Compiled":
+        """A copy that says what is computed: JAX keeps it, and compiles nothing again for an equal one."""
+        new = copy.copy(self)
+        new.params, new.running, new.next_running, new.state, new.like = (), (), (), None, None
+        return new
+
+    @property
+    def says(self) -> tuple[Any, ...]:
+        """All that decides the program."""
+        return self.network, self.function, self.optimizer, self.alpha, self.train_biases
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Compiled) and self.says == other.says
+
+    def __hash__(self) -> int:
+        return hash(self.says) if all(isinstance(part, Hashable) for part in self.says) else id(self)
 
     def run(
         self, samples: Samples, rows: NDArray[np.int64], lrs: Sequence[float], states: Sequence[Any], most: float | None
@@ -101,6 +121,17 @@ class Compiled(Hand):
 
     def output(self, x: Array) -> Array:
         return super().output(x) if self.forward is None else self.forward(self.params, x, self.running)
+
+
+@cache
+def jax_programs() -> tuple[Any, Any]:
+    """Compiled.scan and the forward pass as JAX compiles them: once for all trainings of a process that are equal."""
+    import jax
+
+    def forward(network: Network, params: Any, x: Array, running: Any) -> Array:
+        return network.forward(params, x, running)[0]
+
+    return jax.jit(Compiled.scan, static_argnums=0, static_argnames="most"), jax.jit(forward, static_argnums=0)
 
 
 def at_rate(optimizer: Any, lr: Array) -> Any:

@@ -13,6 +13,7 @@ import torch_ref
 from handgrad.experiment.datasets.digits import digits
 from manual.optimizers import schedules
 from manual.training import loop
+from manual.training.compiled import jax_programs
 
 D = digits()
 X, LABELS = D.x[:150], D.labels[:150]
@@ -86,6 +87,20 @@ def test_a_loss_that_is_not_finite_ends_it_before_the_step() -> None:
     assert compiled.value.training.step == by_numpy.value.training.step
     last = numbers(compiled.value.training.params)
     np.testing.assert_allclose(last, numbers(by_numpy.value.training.params), rtol=1e-6)
+
+
+def test_an_equal_training_compiles_nothing_again() -> None:
+    def seen() -> int:
+        scan, _ = jax_programs()
+        found: int = scan._cache_size()
+        return found
+
+    train(jnp.asarray, manual.SGD(0.1), epochs=1, compile=True)
+    before = seen()
+    train(jnp.asarray, manual.SGD(0.1), epochs=2, compile=True)
+    assert seen() == before
+    train(jnp.asarray, manual.SGD(0.2), epochs=1, compile=True)
+    assert seen() > before
 
 
 def test_numpy_is_refused() -> None:
