@@ -14,7 +14,7 @@ from handgrad.course.page import show_errata, show_systems
 from handgrad.course.text import ErrataLines, SystemLines, cores, errata_line, run_all, show, summarise, systems_line
 from handgrad.html.page import Shown
 from handgrad.judge.verdict import together
-from handgrad.report.console import wide_console, write_json, write_page
+from handgrad.report.console import report_console, write_json, write_page
 from handgrad.report.versions import list_versions
 
 LECTURES = ("lee", "ando_ki", "banerjee", "eum", "selker")
@@ -40,7 +40,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """`handgrad lectures [NAME] [--errata] [--json FILE] [--html FILE]`."""
-    console = wide_console()
+    console = report_console()
     names = NAMES if args.name is None else (args.name,)
     if args.errata and args.name in WORKED:
         args.parser.error(

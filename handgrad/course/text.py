@@ -23,7 +23,7 @@ from rich.text import Text
 from handgrad.arrays.precision import to64
 from handgrad.course.lecture import Erratum, Number, System, half_unit, run_erratum, run_system
 from handgrad.judge.verdict import Verdict, together
-from handgrad.report.console import show_progress, wide_console
+from handgrad.report.console import report_console, show_progress
 from handgrad.report.stage_rows import STYLES
 
 Item = TypeVar("Item")
@@ -43,7 +43,7 @@ def main(systems: Sequence[Callable[[], System]], plots: Mapping[str, Callable[[
             prepare_folder(args.plots)
         except (ModuleNotFoundError, OSError) as error:
             top.error(f"--plots: {error}")
-    console = wide_console()
+    console = report_console()
     found = []
     for system in run_all([partial(run_system, run) for run in systems], "running"):
         found.append(system)
@@ -56,7 +56,7 @@ def main(systems: Sequence[Callable[[], System]], plots: Mapping[str, Callable[[
 def errata_main(errata: Sequence[Callable[[], Erratum]]) -> int:
     """A script of mistakes in print: every one refuted, with the judge's whole report; 0 if all are."""
     argparse.ArgumentParser(description="A lecture's mistakes in print, each as the judge sees it.").parse_args()
-    console = wide_console()
+    console = report_console()
     found = []
     for erratum in run_all([partial(run_erratum, run) for run in errata], "judging"):
         found.append(erratum)

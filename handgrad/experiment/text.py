@@ -15,7 +15,7 @@ from rich.table import Table
 from handgrad.experiment.architecture import SHAPES, make_optimizer
 from handgrad.experiment.datasets import Form
 from handgrad.experiment.plan import Options, Plan, trained_on
-from handgrad.report.console import count_of, wide_console
+from handgrad.report.console import count_of, report_console
 from manual import preset
 from manual.optimizers.schedules import constant
 from manual.training.state import Record
@@ -48,7 +48,7 @@ class Line:
         self.start, self.loss = plan.resume.step if plan.resume else 0, 0.0
         self.epochs, self.schedule = plan.options.epochs, plan.schedule or constant(1)
         self.base = plan.options.lr
-        console = wide_console(stderr=True)
+        console = report_console(stderr=True)
         numbers = "loss {task.fields[loss]:.4g}  learning rate {task.fields[lr]:.4g}"
         self.progress = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from handgrad.judge.constants import FEWER_NUMBERS
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.stage import Arrays
-from handgrad.report.console import print_lines, wide_console
+from handgrad.report.console import print_lines, report_console
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.reference import Float, Reference
 
@@ -27,7 +27,7 @@ GIVEN, LARGE, SHAPES = Runs(45, 60), Runs(8, 30), Runs(200, 500)
 
 def tell_cost(code: Code, reference: Reference, inputs: Arrays, exact: dict[str, Float], *, drawn: bool) -> None:
     """A line on the terminal that says how long it will take. drawn: whether there will be cases of many sizes."""
-    console = wide_console(stderr=True)
+    console = report_console(stderr=True)
     if not console.is_terminal:
         return
     args, copied = code.arguments(duplicate(inputs)), code.copy_object()

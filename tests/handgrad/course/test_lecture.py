@@ -182,7 +182,7 @@ def test_several_processes_give_what_one_gives_in_order() -> None:
 def test_progress_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(run_all([lambda: 1, lambda: 2], "counting")) == [1, 2]
     assert capsys.readouterr() == ("", "")
-    monkeypatch.setattr(console, "wide_console", partial(Console, force_terminal=True))
+    monkeypatch.setattr(console, "report_console", partial(Console, force_terminal=True))
     assert list(run_all([lambda: 1, lambda: 2], "counting")) == [1, 2]
     out, err = capsys.readouterr()
     assert "counting" in err
