@@ -23,12 +23,14 @@ from rich.text import Text
 from handgrad.arrays.precision import to64
 from handgrad.course.lecture import Erratum, Number, System, half_unit, run_erratum, run_system
 from handgrad.judge.verdict import Verdict, together
+from handgrad.report.columns import share_width
 from handgrad.report.console import report_console, show_progress
 from handgrad.report.stage_rows import STYLES
 
 Item = TypeVar("Item")
 
 WIDE = 110  # columns for numbers side by side
+NAME = 16  # columns that a name is left, at least
 SHOWN, ALL = 3, 64  # entries of one quantity in the table of all systems, and of one lecture
 
 
@@ -193,14 +195,6 @@ def show(system: System) -> RenderableType:
     head = Text.assemble(verdict_word(system.verdict), f"  {system.id}  {system.title}")
     if system.raised:
         return Group(head, Padding(Text(system.raised, "bold red"), (0, 0, 0, 2)), "")
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    found = [cells(n, ALL) for n in system.numbers]
-    for i, title in enumerate(("", "printed", "ours", "autograd", "print", "apart")):
-        words = [word for row in found for word in row[i - 1].plain.split()] if 0 < i < 4 else []
-        grid.add_column(title, overflow="fold", min_width=max(map(len, words), default=None))  # no number is cut in two
-    for n, row in zip(system.numbers, found, strict=True):
-        apart = "-" if n.autograd is None else distance_word(n.difference)
-        grid.add_row(n.name, *row, print_word(n), Text(apart, "" if n.agrees else "bold red"))
     below: list[RenderableType] = [
         Text.assemble(verdict_word(r.verdict), f"  the judge on {r.name or 'the gradients'} ({r.dtype})")
         if r.verdict is Verdict.CERTIFIED
@@ -208,7 +202,28 @@ def show(system: System) -> RenderableType:
         for r in system.reports
     ]
     below += [Text(f"note: {note}") for note in system.notes]
-    return Group(head, *(Padding(part, (0, 0, 0, 2)) for part in (grid, *below)), "")
+    return Group(head, *(Padding(part, (0, 0, 0, 2)) for part in (Numbers(system.numbers), *below)), "")
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """For a rich console: every number of a system, of which a narrow one folds the names and cuts no number in two."""
+
+    numbers: Sequence[Number]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        titles = ("", "printed", "ours", "autograd", "print", "apart")
+        rows = [(n.name, *cells(n, ALL), print_word(n), apart_word(n)) for n in self.numbers]
+        columns = [[title, *map(str, texts)] for title, *texts in zip(titles, *rows, strict=True)]
+        words = [max(len(word) for text in column for word in ["", *text.split()]) for column in columns]
+        least = [min(words[0], NAME), *words[1:]]
+        grid = Table(box=None, pad_edge=False, header_style="bold")
+        widths = share_width(options.max_width, least, [max(map(len, column)) for column in columns])
+        for title, width in zip(titles, widths, strict=True):
+            grid.add_column(title, overflow="fold", width=width)
+        for name, *found in rows:
+            grid.add_row(Text(name), *found)
+        yield grid
 
 
 def errata_line(errata: Sequence[Erratum]) -> str:
@@ -221,6 +236,11 @@ def errata_line(errata: Sequence[Erratum]) -> str:
     ]
     line = f"{refuted} of {len(errata)} mistakes in print refuted"
     return line + ("; not as it should be: " + ", ".join(bad) if bad else "")
+
+
+def apart_word(n: Number) -> Text:
+    """How far ours is from autograd's; in red where that is too far."""
+    return Text("-" if n.autograd is None else distance_word(n.difference), "" if n.agrees else "bold red")
 
 
 def print_word(n: Number) -> Text:

@@ -104,6 +104,9 @@ def test_80_columns_have_a_line_for_each_system_and_no_number_cut_in_two() -> No
     one = System("X", "", [Number("a name of a quantity", [4.5439105e-05] * 9, [-0.0034793241] * 9, within=9.0)])
     narrow = render(show(one), color=False, width=60)
     assert narrow.count("4.5439105e-05") == narrow.count("-0.0034793241") == 9
+    both = Number("a name of a quantity", [4.5439105e-05] * 9, [4.54391051e-05] * 9, ["0.00002"] * 9, "K-E2", 9.0)
+    rows = render(show(System("X", "", [both])), color=False, width=80).splitlines()[1:3]
+    assert [row.split()[-1] for row in rows] == ["apart", "2e-09"]
 
 
 def test_the_summary_counts_what_agrees() -> None:
