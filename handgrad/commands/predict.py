@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 def check_asked(args: argparse.Namespace) -> None:
     """ValueError for arguments that do not go together, OSError where nothing can be written."""
     if (args.data is None) == (args.prompt is None):
-        raise ValueError("expected one of --data PATH and --prompt TEXT (for a network trained on text)")
+        raise ValueError("expected one of --data digits, --data PATH, --prompt TEXT (for a network trained on text)")
     for name, path in {"--out": args.out, "--plot": args.plot}.items():
         if path is not None and args.prompt is not None:
             raise ValueError(f"{name} is for the predictions of --data; a prompt's continuation is printed")
