@@ -58,7 +58,7 @@ def test_the_text_is_the_same_in_a_notebook(made: Callable[[], object], monkeypa
 def test_a_command_prints_to_stdout_in_a_notebook(capsys: pytest.CaptureFixture[str]) -> None:
     report_console().print("CERTIFIED")
     assert capsys.readouterr().out == "CERTIFIED\n"
-    assert render("CERTIFIED", color=False, width=80) == "CERTIFIED\n"
+    assert render("CERTIFIED", color=False, width=80) == "CERTIFIED"
 
 
 @pytest.mark.parametrize("made", PRINTED.values(), ids=PRINTED)
