@@ -23,7 +23,7 @@ from rich.text import Text
 from handgrad.arrays.precision import to64
 from handgrad.course.lecture import Erratum, Number, System, half_unit, run_erratum, run_system
 from handgrad.judge.verdict import Verdict, together
-from handgrad.report.columns import share_width
+from handgrad.report.columns import GAP, share_width
 from handgrad.report.console import report_console, show_progress
 from handgrad.report.stage_rows import STYLES
 
@@ -62,7 +62,7 @@ def errata_main(errata: Sequence[Callable[[], Erratum]]) -> int:
     found = []
     for erratum in run_all([partial(run_erratum, run) for run in errata], "judging"):
         found.append(erratum)
-        console.print(ErrataLines([erratum]), str(erratum.finding))
+        console.print(show_erratum(erratum), str(erratum.finding))
     return together(erratum.verdict for erratum in found).exit_code
 
 
@@ -207,7 +207,7 @@ def show(system: System) -> RenderableType:
 
 @dataclass(frozen=True)
 class Numbers:
-    """For a rich console: every number of a system, of which a narrow one folds the names and cuts no number in two."""
+    """For a rich console: every number of a system, in a table, or below each other where no number fits."""
 
     numbers: Sequence[Number]
 
@@ -217,6 +217,13 @@ class Numbers:
         columns = [[title, *map(str, texts)] for title, *texts in zip(titles, *rows, strict=True)]
         words = [max(len(word) for text in column for word in ["", *text.split()]) for column in columns]
         least = [min(words[0], NAME), *words[1:]]
+        if sum(least) + GAP * (len(least) - 1) > options.max_width:
+            for name, *found in rows:
+                block = Table.grid(padding=(0, GAP))
+                for title, text in zip(titles[1:], found, strict=True):
+                    block.add_row(title, text)
+                yield from (Text(name), Padding(block, (0, 0, 0, 2)))
+            return
         grid = Table(box=None, pad_edge=False, header_style="bold")
         widths = share_width(options.max_width, least, [max(map(len, column)) for column in columns])
         for title, width in zip(titles, widths, strict=True):
@@ -252,34 +259,15 @@ def print_word(n: Number) -> Text:
     return Text("agrees" if n.as_printed else f"differs, see {n.erratum}")
 
 
-@dataclass(frozen=True)
-class ErrataLines:
-    """For a rich console, every mistake as printed, what the judge says, what is right: a table where it fits."""
-
-    errata: Sequence[Erratum]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if options.max_width >= WIDE:
-            yield errata_table(self.errata)
-            return
-        for e in self.errata:
-            yield Padding(Text(f"{e.id}  {e.printed}", "bold"), (0, 0, 0, 0))
-            yield Padding(Text.assemble(refuted_word(e), f": {e.words}"), (0, 0, 0, 6))
-            yield Padding(Text(f"right: {e.right}"), (0, 0, 1, 6))
+def show_erratum(e: Erratum) -> RenderableType:
+    """A mistake as printed, what the judge says of it, what is right."""
+    says = Text.assemble(refuted_word(e), f": {e.words}")
+    below = (Padding(part, (0, 0, 0, 6)) for part in (says, Text(f"right: {e.right}")))
+    return Group(Text(f"{e.id}  {e.printed}", "bold"), *below, "")
 
 
 def refuted_word(e: Erratum) -> Text:
     return Text(e.finding.verdict.value, "green" if e.verdict is Verdict.CERTIFIED else "bold red")
-
-
-def errata_table(errata: Sequence[Erratum]) -> Table:
-    """One line a mistake: as printed, what the judge says, what is right."""
-    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 1, 0))
-    for title in ("lecture", "as printed", "the judge", "says", "what is right"):
-        grid.add_column(title, overflow="fold", no_wrap=title == "lecture")
-    for e in errata:
-        grid.add_row(e.id, Text(e.printed), refuted_word(e), Text(e.words), Text(e.right))
-    return grid
 
 
 def cells(n: Number, most: int = SHOWN) -> tuple[Text, Text, Text]:
