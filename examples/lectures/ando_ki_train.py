@@ -160,9 +160,9 @@ def main() -> int:
 def plot(losses: Float, path: Path) -> None:
     """The loss curve as a picture."""
     from handgrad.course.text import draw
-    from handgrad.report.console import wide_console
+    from handgrad.report.console import report_console
 
-    draw({path.stem: lambda ax: curve(ax, losses)}, path.parent, wide_console())
+    draw({path.stem: lambda ax: curve(ax, losses)}, path.parent, report_console())
 
 
 def curve(ax: Any, losses: Float, label: str = "") -> None:

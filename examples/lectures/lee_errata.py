@@ -37,7 +37,8 @@ class Digits:
     def words(self) -> str:
         steps = len(self.run.steps)
         which = f"steps 1 to {steps} are iterations {self.before} to {self.before + steps - 1}, counted from 0"
-        return f"{which}: {self.run.words}"
+        refuted = "the digits in print are wrong, though no gradient is: " if self.run.chaotic else ""
+        return f"{refuted}{which}: {self.run.words}"
 
     def __str__(self) -> str:
         return f"{self.verdict.value}  the printed digits: {self.words}\n{self.run}"

@@ -21,7 +21,7 @@ from handgrad import verify
 from handgrad.course.lecture import Number, System, torch_twin
 from handgrad.experiment.datasets.text import LETTERS, clean, indices, read
 from handgrad.lectures.selker_network import HALF, Float, Ints, one_by_one, train, train_by_torch
-from handgrad.report.console import show_progress, wide_console
+from handgrad.report.console import report_console, show_progress
 from manual import SGD, Network, Params, mlp
 
 USED, FEWEST = 100_000, 1_000  # letters of a text that are used, and needed
@@ -179,7 +179,7 @@ def main() -> int:
         top.error(str(error))
     if len(text) < FEWEST:
         top.error(f"{args.text}: {len(text)} letters after cleaning, expected {FEWEST} or more to learn from")
-    show(text[:USED], wide_console())
+    show(text[:USED], report_console())
     return 0
 
 

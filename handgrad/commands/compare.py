@@ -12,7 +12,7 @@ from handgrad.experiment.compare_pass import Comparison, compare_pass
 from handgrad.experiment.compare_training import Trajectory, compare_training
 from handgrad.experiment.datasets.digits import digits
 from handgrad.judge.verdict import together
-from handgrad.report.console import report_console, wide_console, write_json, write_page
+from handgrad.report.console import report_console, write_json, write_page
 from handgrad.subjects.file.judge import Options
 from handgrad.subjects.file.side_by_side import show_ledger
 from handgrad.suite.run import DTYPES
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error("--inputs are those of a FILE, and there is none")
     sizes = sizes_of(args)
     network, loss, rng = mlp(sizes, args.activation), NAMED_LOSSES[args.loss], np.random.default_rng(args.seed)
-    params, data, console = network.init(rng, dtype=args.dtype), digits(), wide_console()
+    params, data, console = network.init(rng, dtype=args.dtype), digits(), report_console()
     target = data.labels if args.loss == "cross_entropy" else data.one_hot.astype(args.dtype)
     picks = [rng.permutation(len(data.x))[: args.batch_size] for _ in range(args.steps or 1)]
     batches = [(data.x[pick].astype(args.dtype), target[pick]) for pick in picks]

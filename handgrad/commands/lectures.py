@@ -4,17 +4,19 @@ import argparse
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
+from itertools import accumulate
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from handgrad.commands.arguments import add_html, add_json, check_written
 from handgrad.course.lecture import Erratum, System, run_erratum, run_system
 from handgrad.course.page import show_errata, show_systems
-from handgrad.course.text import ErrataLines, SystemLines, cores, errata_line, run_all, show, summarise, systems_line
+from handgrad.course.text import SystemLines, cores, errata_line, run_all, show, show_erratum, summarise, systems_line
 from handgrad.html.page import Shown
 from handgrad.judge.verdict import together
-from handgrad.report.console import wide_console, write_json, write_page
+from handgrad.report.console import report_console, write_json, write_page
 from handgrad.report.versions import list_versions
 
 LECTURES = ("lee", "ando_ki", "banerjee", "eum", "selker")
@@ -40,7 +42,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """`handgrad lectures [NAME] [--errata] [--json FILE] [--html FILE]`."""
-    console = wide_console()
+    console = report_console()
     names = NAMES if args.name is None else (args.name,)
     if args.errata and args.name in WORKED:
         args.parser.error(
@@ -66,27 +68,34 @@ def write(args: argparse.Namespace, key: str, found: Sequence[Any], show_page: C
 
 
 def systems(names: Sequence[str], console: Console) -> list[System]:
-    """Run and print them: of several lectures a line each, of one every number."""
+    """Run and print them as they come: of several lectures a line each, a lecture at a time; of one every number."""
     todo = {name: script(name).SYSTEMS for name in names}
     runs = [partial(run_system, run) for name in names for run in todo[name]]
     # Of one lecture in this process, which begins at once; loading torch in each other takes seconds.
-    found: list[System] = list(run_all(runs, "running", 1 if len(names) == 1 else min(cores(), MOST)))
-    worked = sum(len(todo[name]) for name in names if name in WORKED)  # they come last
+    found: list[System] = []
+    ends = dict(zip(accumulate(len(todo[name]) for name in names), names, strict=True))
+    for system in run_all(runs, "running", 1 if len(names) == 1 else min(cores(), MOST)):
+        found.append(system)
+        if len(names) == 1:
+            console.print(show(system))
+        elif name := ends.get(len(found)):
+            title = f"{name}, worked by hand elsewhere" if name in WORKED else name
+            console.print(Text(title, "bold"), SystemLines(found[-len(todo[name]) :]), "", sep="\n")
+    worked = sum(len(todo[name]) for name in names if name in WORKED)
     count = len(found) - worked
-    if len(names) == 1:
-        console.print(*map(show, found))
-    else:
-        console.print(SystemLines(found[:count]), "\nworked by hand elsewhere", SystemLines(found[count:]), "")
     parts = [f"{count} systems of the lectures"] * (count > 0) + [f"{worked} worked examples"] * (worked > 0)
     console.print(*summarise(found), systems_line(found, ", ".join(parts)), sep="\n")
     return found
 
 
 def mistakes(names: Sequence[str], console: Console) -> list[Erratum]:
-    """Judge and print them, a line each."""
+    """Judge and print them, each when it is judged."""
     todo = [partial(run_erratum, run) for name in names for run in errata(name)]
-    found: list[Erratum] = list(run_all(todo, "judging"))
-    console.print(ErrataLines(found), errata_line(found))
+    found: list[Erratum] = []
+    for erratum in run_all(todo, "judging"):
+        found.append(erratum)
+        console.print(show_erratum(erratum))
+    console.print(errata_line(found))
     return found
 
 

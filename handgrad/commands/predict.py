@@ -12,7 +12,7 @@ from handgrad.experiment.datasets import load
 from handgrad.experiment.place import locate
 from handgrad.experiment.plan import read_checkpoint
 from handgrad.experiment.prediction import Prediction, continue_prompt, draw, predict, rows, score, table
-from handgrad.report.console import describe_error, print_lines, wide_console
+from handgrad.report.console import describe_error, print_lines, report_console
 from manual.files.atomic_write import check_writable, replacing
 
 
@@ -40,7 +40,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """`handgrad predict`."""
-    console = wide_console()
+    console = report_console()
     try:
         check_asked(args)
         trained = read_checkpoint(args.checkpoint)
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             plots.save(args.plot, *drawn)
             print_lines(console, f"drew {args.plot}")
     except OSError as error:
-        print_lines(wide_console(stderr=True), describe_error(error))
+        print_lines(report_console(stderr=True), describe_error(error))
         return 1
     return 0
 
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 def check_asked(args: argparse.Namespace) -> None:
     """ValueError for arguments that do not go together, OSError where nothing can be written."""
     if (args.data is None) == (args.prompt is None):
-        raise ValueError("expected one of --data PATH and --prompt TEXT (for a network trained on text)")
+        raise ValueError("expected one of --data digits, --data PATH, --prompt TEXT (for a network trained on text)")
     for name, path in {"--out": args.out, "--plot": args.plot}.items():
         if path is not None and args.prompt is not None:
             raise ValueError(f"{name} is for the predictions of --data; a prompt's continuation is printed")

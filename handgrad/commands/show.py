@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from handgrad.commands.arguments import add_html, check_files
-from handgrad.report.console import describe_error, print_lines, wide_console, write_json, write_page
+from handgrad.report.console import describe_error, print_lines, report_console, write_json, write_page
 from handgrad.worked.example import (
     ACTIVATIONS,
     FROM_LOGITS,
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         solution = solve(choose_example(args))
     except (OSError, ValueError) as error:
         args.parser.error(describe_error(error))
-    print_lines(wide_console(), show_text(solution, blanks=args.blanks).rstrip("\n"))
+    print_lines(report_console(), show_text(solution, blanks=args.blanks).rstrip("\n"))
     write_files(args, solution)
     return 0
 

@@ -37,7 +37,7 @@ from handgrad.experiment.text import (
     describe_result,
     table,
 )
-from handgrad.report.console import count_of, describe_error, print_lines, wide_console, write_page
+from handgrad.report.console import count_of, describe_error, print_lines, report_console, write_page
 from manual import NonFiniteLossError, Training, loss_and_gradients
 from manual.training.batches import split
 from manual.training.plan import convert_arrays
@@ -132,7 +132,7 @@ def start(args: argparse.Namespace, given: dict[str, Any]) -> Plan:
 
 def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
     """From the plan to the accuracy reached; the exit code."""
-    options, console, ranks = plan.options, wide_console(), backend.ranks
+    options, console, ranks = plan.options, report_console(), backend.ranks
     console.quiet = ranks.rank > 0  # rank 0 alone prints and writes
     samples, held_back = (part.rows for part in split(plan.x, plan.target, VALIDATION, options.seed))
     title = describe_options(options, str(backend), ranks.world)
@@ -145,7 +145,7 @@ def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
     if latest and latest.history:
         console.print(table(latest.history))
     if problem:
-        errors = wide_console(stderr=True, quiet=ranks.rank > 0 and not lost)
+        errors = report_console(stderr=True, quiet=ranks.rank > 0 and not lost)
         print_lines(errors, *([problem] if taken else [f"{problem};", advise(args, plan, latest, backend)]))
         return 1
     assert latest is not None
@@ -161,7 +161,7 @@ def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
             for path in write_pictures(args, plan, latest, held_back, seconds):
                 print_lines(console, f"drew {path}")
         except OSError as error:
-            print_lines(wide_console(stderr=True), describe_error(error))
+            print_lines(report_console(stderr=True), describe_error(error))
             return 1
     return code
 
@@ -280,4 +280,4 @@ def print_warnings(ranks: Ranks) -> Iterator[None]:
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always", UserWarning)
         yield
-    print_lines(wide_console(stderr=True, quiet=ranks.rank > 0), *(f"note: {warning.message}" for warning in found))
+    print_lines(report_console(stderr=True, quiet=ranks.rank > 0), *(f"note: {warning.message}" for warning in found))

@@ -8,7 +8,7 @@ from typing import Any
 
 from handgrad.commands.arguments import add_html, add_json, add_mend, check_mend, check_seed, check_slack, check_written
 from handgrad.judge.verdict import Verdict, together
-from handgrad.report.console import describe_error, show_progress, wide_console, write_json, write_page
+from handgrad.report.console import describe_error, report_console, show_progress, write_json, write_page
 from handgrad.report.versions import list_versions
 from handgrad.suite.page import show_suite
 from handgrad.suite.problems import combine, other_layers_and_losses
@@ -51,7 +51,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """`handgrad verify`."""
-    console = wide_console()
+    console = report_console()
     check_slack(args)
     check_mend(args)
     check_written(args)

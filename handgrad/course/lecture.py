@@ -1,11 +1,14 @@
 """What a lecture's script gives: systems, whose numbers stand beside autograd's, and mistakes in print, refuted."""
 
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from traceback import extract_tb
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,8 @@ from handgrad.judge.verdict import Verdict, together
 from handgrad.report.report import Report, as_plain
 from manual import Network, Params
 from torch_ref import gradients, to_torch, twin
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,7 +253,7 @@ class Raised:
 def run_system(run: Callable[[], System]) -> System:
     """What `run` gives; where it raises, a refuted system under the name of the function."""
     try:
-        return run()
+        return run_quietly(run)
     except Exception as error:
         return System(*name_and_title(run), (), raised=locate_error(error))
 
@@ -256,10 +261,20 @@ def run_system(run: Callable[[], System]) -> System:
 def run_erratum(run: Callable[[], Erratum]) -> Erratum:
     """The same for a mistake in print."""
     try:
-        return run()
+        return run_quietly(run)
     except Exception as error:
         raised = Raised(locate_error(error))
         return Erratum(*name_and_title(run), "", raised, raised)
+
+
+def run_quietly(run: Callable[[], Result]) -> Result:
+    """What `run` gives; what it writes to stderr comes after it, for a progress line of its caller is there."""
+    said = StringIO()
+    try:
+        with redirect_stderr(said):
+            return run()
+    finally:
+        sys.stderr.write(said.getvalue())
 
 
 def name_and_title(run: Callable[[], Any]) -> tuple[str, str]:

@@ -23,12 +23,14 @@ from rich.text import Text
 from handgrad.arrays.precision import to64
 from handgrad.course.lecture import Erratum, Number, System, half_unit, run_erratum, run_system
 from handgrad.judge.verdict import Verdict, together
-from handgrad.report.console import show_progress, wide_console
+from handgrad.report.columns import GAP, share_width
+from handgrad.report.console import report_console, show_progress
 from handgrad.report.stage_rows import STYLES
 
 Item = TypeVar("Item")
 
 WIDE = 110  # columns for numbers side by side
+NAME = 16  # columns that a name is left, at least
 SHOWN, ALL = 3, 64  # entries of one quantity in the table of all systems, and of one lecture
 
 
@@ -43,7 +45,7 @@ def main(systems: Sequence[Callable[[], System]], plots: Mapping[str, Callable[[
             prepare_folder(args.plots)
         except (ModuleNotFoundError, OSError) as error:
             top.error(f"--plots: {error}")
-    console = wide_console()
+    console = report_console()
     found = []
     for system in run_all([partial(run_system, run) for run in systems], "running"):
         found.append(system)
@@ -56,11 +58,11 @@ def main(systems: Sequence[Callable[[], System]], plots: Mapping[str, Callable[[
 def errata_main(errata: Sequence[Callable[[], Erratum]]) -> int:
     """A script of mistakes in print: every one refuted, with the judge's whole report; 0 if all are."""
     argparse.ArgumentParser(description="A lecture's mistakes in print, each as the judge sees it.").parse_args()
-    console = wide_console()
+    console = report_console()
     found = []
     for erratum in run_all([partial(run_erratum, run) for run in errata], "judging"):
         found.append(erratum)
-        console.print(ErrataLines([erratum]), str(erratum.finding))
+        console.print(show_erratum(erratum), str(erratum.finding))
     return together(erratum.verdict for erratum in found).exit_code
 
 
@@ -193,14 +195,6 @@ def show(system: System) -> RenderableType:
     head = Text.assemble(verdict_word(system.verdict), f"  {system.id}  {system.title}")
     if system.raised:
         return Group(head, Padding(Text(system.raised, "bold red"), (0, 0, 0, 2)), "")
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    found = [cells(n, ALL) for n in system.numbers]
-    for i, title in enumerate(("", "printed", "ours", "autograd", "print", "apart")):
-        words = [word for row in found for word in row[i - 1].plain.split()] if 0 < i < 4 else []
-        grid.add_column(title, overflow="fold", min_width=max(map(len, words), default=None))  # no number is cut in two
-    for n, row in zip(system.numbers, found, strict=True):
-        apart = "-" if n.autograd is None else distance_word(n.difference)
-        grid.add_row(n.name, *row, print_word(n), Text(apart, "" if n.agrees else "bold red"))
     below: list[RenderableType] = [
         Text.assemble(verdict_word(r.verdict), f"  the judge on {r.name or 'the gradients'} ({r.dtype})")
         if r.verdict is Verdict.CERTIFIED
@@ -208,7 +202,35 @@ def show(system: System) -> RenderableType:
         for r in system.reports
     ]
     below += [Text(f"note: {note}") for note in system.notes]
-    return Group(head, *(Padding(part, (0, 0, 0, 2)) for part in (grid, *below)), "")
+    return Group(head, *(Padding(part, (0, 0, 0, 2)) for part in (Numbers(system.numbers), *below)), "")
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """For a rich console: every number of a system, in a table, or below each other where no number fits."""
+
+    numbers: Sequence[Number]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        titles = ("", "printed", "ours", "autograd", "print", "apart")
+        rows = [(n.name, *cells(n, ALL), print_word(n), apart_word(n)) for n in self.numbers]
+        columns = [[title, *map(str, texts)] for title, *texts in zip(titles, *rows, strict=True)]
+        words = [max(len(word) for text in column for word in ["", *text.split()]) for column in columns]
+        least = [min(words[0], NAME), *words[1:]]
+        if sum(least) + GAP * (len(least) - 1) > options.max_width:
+            for name, *found in rows:
+                block = Table.grid(padding=(0, GAP))
+                for title, text in zip(titles[1:], found, strict=True):
+                    block.add_row(title, text)
+                yield from (Text(name), Padding(block, (0, 0, 0, 2)))
+            return
+        grid = Table(box=None, pad_edge=False, header_style="bold")
+        widths = share_width(options.max_width, least, [max(map(len, column)) for column in columns])
+        for title, width in zip(titles, widths, strict=True):
+            grid.add_column(title, overflow="fold", width=width)
+        for name, *found in rows:
+            grid.add_row(Text(name), *found)
+        yield grid
 
 
 def errata_line(errata: Sequence[Erratum]) -> str:
@@ -223,6 +245,11 @@ def errata_line(errata: Sequence[Erratum]) -> str:
     return line + ("; not as it should be: " + ", ".join(bad) if bad else "")
 
 
+def apart_word(n: Number) -> Text:
+    """How far ours is from autograd's; in red where that is too far."""
+    return Text("-" if n.autograd is None else distance_word(n.difference), "" if n.agrees else "bold red")
+
+
 def print_word(n: Number) -> Text:
     """Whether print and ours agree; in capitals where that is not as it should be."""
     if n.as_printed is None:
@@ -232,34 +259,15 @@ def print_word(n: Number) -> Text:
     return Text("agrees" if n.as_printed else f"differs, see {n.erratum}")
 
 
-@dataclass(frozen=True)
-class ErrataLines:
-    """For a rich console, every mistake as printed, what the judge says, what is right: a table where it fits."""
-
-    errata: Sequence[Erratum]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if options.max_width >= WIDE:
-            yield errata_table(self.errata)
-            return
-        for e in self.errata:
-            yield Padding(Text(f"{e.id}  {e.printed}", "bold"), (0, 0, 0, 0))
-            yield Padding(Text.assemble(refuted_word(e), f": {e.words}"), (0, 0, 0, 6))
-            yield Padding(Text(f"right: {e.right}"), (0, 0, 1, 6))
+def show_erratum(e: Erratum) -> RenderableType:
+    """A mistake as printed, what the judge says of it, what is right."""
+    says = Text.assemble(refuted_word(e), f": {e.words}")
+    below = (Padding(part, (0, 0, 0, 6)) for part in (says, Text(f"right: {e.right}")))
+    return Group(Text(f"{e.id}  {e.printed}", "bold"), *below, "")
 
 
 def refuted_word(e: Erratum) -> Text:
     return Text(e.finding.verdict.value, "green" if e.verdict is Verdict.CERTIFIED else "bold red")
-
-
-def errata_table(errata: Sequence[Erratum]) -> Table:
-    """One line a mistake: as printed, what the judge says, what is right."""
-    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 1, 0))
-    for title in ("lecture", "as printed", "the judge", "says", "what is right"):
-        grid.add_column(title, overflow="fold", no_wrap=title == "lecture")
-    for e in errata:
-        grid.add_row(e.id, Text(e.printed), refuted_word(e), Text(e.words), Text(e.right))
-    return grid
 
 
 def cells(n: Number, most: int = SHOWN) -> tuple[Text, Text, Text]:

@@ -15,7 +15,7 @@ from rich.table import Table
 from handgrad.experiment.architecture import SHAPES, make_optimizer
 from handgrad.experiment.datasets import Form
 from handgrad.experiment.plan import Options, Plan, trained_on
-from handgrad.report.console import count_of, wide_console
+from handgrad.report.console import count_of, report_console
 from manual import preset
 from manual.optimizers.schedules import constant
 from manual.training.state import Record
@@ -48,25 +48,18 @@ class Line:
         self.start, self.loss = plan.resume.step if plan.resume else 0, 0.0
         self.epochs, self.schedule = plan.options.epochs, plan.schedule or constant(1)
         self.base = plan.options.lr
-        console = wide_console(stderr=True)
-        numbers = "loss {task.fields[loss]:.4g}  learning rate {task.fields[lr]:.4g}"
+        console = report_console(stderr=True)
         self.progress = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
-            TextColumn(numbers + "  {task.fields[speed]:,.0f} samples/s  "),
+            TextColumn("{task.fields[numbers]}  "),
             TimeRemainingColumn(),
             TextColumn("left"),
             console=console,
             transient=True,
             disable=not (show and console.is_terminal),
         )
-        fields: dict[str, Any] = {
-            "epoch": 0,
-            "epochs": self.epochs,
-            "loss": float("nan"),
-            "speed": 0.0,
-            "lr": self.base,
-        }
+        fields: dict[str, Any] = {"epoch": 0, "epochs": self.epochs, "numbers": "first step"}
         self.task = self.progress.add_task("", total=self.epochs * self.batches, completed=self.start, **fields)
 
     def __call__(self, E: float, step: int) -> None:
@@ -77,14 +70,14 @@ class Line:
         elapsed = self.progress.tasks[0].elapsed or float("inf")
         speed = done * self.samples / self.batches / elapsed
         epoch, lr = -(-step // self.batches), self.base * self.schedule(step - 1)
+        numbers = f"loss {self.loss:.4g}  learning rate {lr:.4g}  {speed:,.0f} samples/s"
         if self.progress.disable:
             if self.show and step % self.batches == 0 and perf_counter() >= self.last + SECONDS:
                 self.last = perf_counter()
                 left = timedelta(seconds=round(elapsed / done * (self.epochs * self.batches - step)))
-                line = f"epoch {epoch}/{self.epochs}  loss {self.loss:.4g}  learning rate {lr:.4g}"
-                print(f"{line}  {speed:,.0f} samples/s  {left} left", file=sys.stderr, flush=True)
+                print(f"epoch {epoch}/{self.epochs}  {numbers}  {left} left", file=sys.stderr, flush=True)
             return
-        self.progress.update(self.task, completed=step, epoch=epoch, loss=self.loss, speed=speed, lr=lr)
+        self.progress.update(self.task, completed=step, epoch=epoch, numbers=numbers)
 
     def __enter__(self) -> Self:
         self.progress.start()

@@ -11,7 +11,7 @@ class Promise(StrEnum):
     PRECISION = "dtype and device are kept"
     INPUTS_UNCHANGED = "nothing passed in is changed"
     CACHE_UNCHANGED = "the cache is not changed"
-    NO_ALIASES = "no output aliases an input"
+    NO_ALIASES = "every result has memory of its own"
     RESULTS_STAY = "what was returned stays as it is"
     REPEATABLE = "repeatable bit for bit"
     OWN_CACHE = "the backward pass uses its own cache"

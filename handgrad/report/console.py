@@ -19,7 +19,6 @@ from manual.files.atomic_write import replacing
 Item = TypeVar("Item")
 
 WIDTH = 80  # columns of a report where there is no terminal
-WIDE = 160  # of a wide table there
 
 
 class Lines(Console):
@@ -41,26 +40,24 @@ class Lines(Console):
         raise SystemExit(2)
 
 
-def wide_console(*, stderr: bool = False, quiet: bool = False, width: int = WIDE) -> Console:
-    """The terminal; plain lines for a file or a pipe, of this width, and where NO_COLOR is set."""
-    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+def report_console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """The terminal; plain lines for a file or a pipe, of 80 columns or as many as COLUMNS says, and for NO_COLOR."""
+    fitted = (sys.stderr if stderr else sys.stdout).isatty() or os.environ.get("COLUMNS", "").isdigit()
     return Lines(
         highlight=False,
         stderr=stderr,
         quiet=quiet,
-        width=None if terminal else width,
+        width=None if fitted else WIDTH,
         force_jupyter=False,
         force_terminal=False if os.environ.get("NO_COLOR") else None,
     )
 
 
-def report_console(*, stderr: bool = False) -> Console:
-    """The same for reports, which 80 columns are enough for."""
-    return wide_console(stderr=stderr, width=WIDTH)
-
-
 def render(what: RenderableType, *, color: bool, width: int) -> str:
-    """A rich renderable as a string, in a notebook too, where rich would show it at once and leave the string empty."""
+    """A rich renderable as a string, in a notebook too, where rich would show it at once and leave the string empty.
+
+    print() ends its last line.
+    """
     console = Console(
         file=StringIO(),
         width=width,
@@ -72,7 +69,7 @@ def render(what: RenderableType, *, color: bool, width: int) -> str:
     console.print(what)
     file = console.file
     assert isinstance(file, StringIO)
-    return without_blanks(file.getvalue())
+    return without_blanks(file.getvalue()).removesuffix("\n")
 
 
 def without_blanks(text: str) -> str:
@@ -107,14 +104,14 @@ def count_of(n: int, noun: str) -> str:
 
 def show_progress(items: Iterable[Item], what: str, count: int) -> Iterable[Item]:
     """The items one after the other, with a line that moves while they come, where there is a terminal."""
-    console = wide_console(stderr=True)
+    console = report_console(stderr=True)
     return track(items, what, count, console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextmanager
 def show_waiting(what: str) -> Iterator[None]:
     """A line that moves until the work is done, where there is a terminal."""
-    console = wide_console(stderr=True)
+    console = report_console(stderr=True)
     if not console.is_terminal:
         yield
         return

@@ -33,7 +33,7 @@ def cmp(name: str, dt: Any, t: torch.Tensor) -> None:
     >>> cmp("z", h.grad * (1 + h**2), z)
     z               | WRONG           | maxdiff: 3.58367 at [0]
     >>> cmp("h", -2 * h, h)
-    h               | WRONG           | maxdiff: 3.85611 at [0]; every entry is -1 times the right one (-1)
+    h               | WRONG           | maxdiff: 3.85611 at [0]; every entry is -1 times the right one
     """
     if not isinstance(t, torch.Tensor):
         raise TypeError(f"t: got {type(t).__name__}, expected the torch tensor whose gradient {name} is")

@@ -16,7 +16,7 @@ from handgrad.report.text import two_verdicts
 from handgrad.suite.run import DTYPES, SuiteResult
 
 SENTENCES = {
-    Verdict.CERTIFIED: "Every gradient is right: where it differs from autograd's, rounding explains the difference.",
+    Verdict.CERTIFIED: "Every gradient is right: rounding explains where it differs from autograd's.",
     Verdict.REFUTED: "At least one backward pass is wrong; the lines above say where and why.",
     Verdict.UNRESOLVED: "Nothing was proved wrong, but not everything was proved right; the lines above say why.",
 }
@@ -24,7 +24,7 @@ SENTENCES = {
 MEANING = """worst: the tensor nearest its rounding bound, and at which share of it
 below a precision: from which relative error on a mistake would be seen"""
 
-VERDICT, TITLE = 11, 40  # columns
+VERDICT, TITLE = 11, 41  # columns
 
 BROKEN = "Every gradient is right, but at least one backward pass breaks a promise; the lines above say which."
 
@@ -125,9 +125,9 @@ def count_checks(reports: Sequence[Report]) -> str:
     if along:
         agree, total = sum(c.directions - c.outside for c in along), sum(c.directions for c in along)
         miss = max(c.miss_probability for c in along)
-        words.append(f"{agree} of {total} directions agree (each run misses an error with p = {miss:.0e})")
-    words += [f"{sum(kept)} of {len(kept)} contracts kept"] if kept else []
-    words += [f"{sum(caught)} of {len(caught)} planted errors caught"] if caught else []
+        words.append(f"{agree} of {total} directions agree (an error escapes a run with probability {miss:.0e})")
+    words += [f"{sum(kept)} of {len(kept)} promises kept (on shapes, dtypes and memory)"] if kept else []
+    words += [f"{sum(caught)} of {len(caught)} errors planted as a test caught"] if caught else []
     return ", ".join(words)
 
 

@@ -312,7 +312,9 @@ def test_lost_digits(errata: dict[str, Any]) -> None:
     assert lost.chaotic
     assert lost.edge == 792 - 750 + 1  # steps are counted from 1, iterations from 0
     assert "so the run is chaotic: rounding decides which way it goes" in errata["U-E0"].words
-    assert errata["U-E0"].words.startswith("steps 1 to 250 are iterations 750 to 999, counted from 0: every gradient")
+    assert errata["U-E0"].words.startswith(
+        "the digits in print are wrong, though no gradient is: steps 1 to 250 are iterations 750 to 999, counted from 0"
+    )
     assert not kept.chaotic
     assert kept.edge is None
     assert kept.steps[-1].nudged < 1e-12

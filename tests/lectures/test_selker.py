@@ -425,7 +425,7 @@ def test_networks_beat_what_is_to_beat() -> None:
 def test_learning_letters_shows_progress_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(console, "wide_console", partial(Console, force_terminal=True))
+    monkeypatch.setattr(console, "report_console", partial(Console, force_terminal=True))
     selker_letters.show(selker_letters.SHORT * 5, Console(width=100))
     out, err = capsys.readouterr()
     assert "140-80-28, 5 letters before" in err

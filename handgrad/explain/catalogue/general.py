@@ -80,7 +80,8 @@ def scale(trial: FailedTrial) -> Iterator[Mistake]:
             tried.add(value)
             which = [f for f in near if f.value == value]
             labels, why = ", or ".join(f.name for f in which), " Or: ".join(f.why for f in which)
-            yield times(trial, value, f"every entry is {number(value)} times the right one ({labels})", why)
+            said = "" if labels == number(value) else f" ({labels})"
+            yield times(trial, value, f"every entry is {number(value)} times the right one{said}", why)
         if slop < abs(c) / 16:  # where rounding is as large as c, no number can be read off
             typed = next((s for s in decimals(c, slop) if s not in tried), None)
             if typed is not None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from handgrad.judge.constants import FEWER_NUMBERS
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.stage import Arrays
-from handgrad.report.console import print_lines, wide_console
+from handgrad.report.console import print_lines, report_console
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.reference import Float, Reference
 
@@ -27,7 +27,7 @@ GIVEN, LARGE, SHAPES = Runs(45, 60), Runs(8, 30), Runs(200, 500)
 
 def tell_cost(code: Code, reference: Reference, inputs: Arrays, exact: dict[str, Float], *, drawn: bool) -> None:
     """A line on the terminal that says how long it will take. drawn: whether there will be cases of many sizes."""
-    console = wide_console(stderr=True)
+    console = report_console(stderr=True)
     if not console.is_terminal:
         return
     args, copied = code.arguments(duplicate(inputs)), code.copy_object()
@@ -44,19 +44,15 @@ def cost_words(code: float, reference: float, runs: Runs) -> str:
     """In words: the expected time, from the seconds of one forward pass of each. Empty for a few seconds.
 
     >>> cost_words(0.5, 0.01, GIVEN)
-    'this will take about a minute: 45 runs of the code and 60 of its reference, 1.5 s and 0.03 s each'
+    'this will take about a minute: 45 runs of the code, 60 of its reference'
     >>> cost_words(0.01, 0.01, GIVEN)
     ''
     """
-    each, theirs = BOTH_PASSES * code, BOTH_PASSES * reference
-    seconds = runs.code * each + runs.reference * theirs
+    seconds = BOTH_PASSES * (runs.code * code + runs.reference * reference)
     if seconds < FEW_SECONDS:
         return ""
     about = f"{float(f'{seconds:.1g}'):g} seconds" if seconds < 45 else about_minutes(seconds / 60)
-    return (
-        f"this will take about {about}: {runs.code} runs of the code and {runs.reference} of its reference, "
-        f"{each:.2g} s and {theirs:.2g} s each"
-    )
+    return f"this will take about {about}: {runs.code} runs of the code, {runs.reference} of its reference"
 
 
 def about_minutes(minutes: float) -> str:

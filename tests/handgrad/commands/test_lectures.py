@@ -13,7 +13,7 @@ import manual
 from handgrad.cli import main
 from handgrad.commands import lectures
 from handgrad.course.lecture import Number, System
-from handgrad.course.text import ErrataLines
+from handgrad.course.text import show_erratum
 from handgrad.lectures import scikit_learn
 from handgrad.report.console import render
 from manual.files import atomic_write
@@ -65,7 +65,7 @@ def test_the_table_of_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_mistakes_in_80_columns_stand_below_each_other() -> None:
     found = [erratum() for erratum in lectures.errata("lee")[-1:]]
-    lines = render(ErrataLines(found), color=False, width=80).splitlines()
+    lines = render(show_erratum(found[0]), color=False, width=80).splitlines()
     assert " ".join(" ".join(lines).split()).startswith(
         f"{found[0].id} {found[0].printed} REFUTED: {found[0].words} right: "
     )
@@ -85,7 +85,13 @@ def wrong_digit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scikit_learn, "SYSTEMS", (planted, scikit_learn.one_step))
 
 
-@pytest.mark.usefixtures("wrong_digit")
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no name of a number is folded."""
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+@pytest.mark.usefixtures("wrong_digit", "wide")
 def test_one_wrong_digit_exits_with_1_and_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["lectures", "scikit_learn", "--json", str(tmp_path / "found.json")]) == 1
     out = capsys.readouterr().out
@@ -96,6 +102,7 @@ def test_one_wrong_digit_exits_with_1_and_is_named(capsys: pytest.CaptureFixture
     assert (first["verdict"], first["reason"], second["verdict"]) == ("REFUTED", "d12: print differs", "CERTIFIED")
 
 
+@pytest.mark.usefixtures("wide")
 def test_json_has_every_number(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["lectures", "scikit_learn", "--json", str(tmp_path / "found.json")]) == 0
     out = capsys.readouterr().out

@@ -104,6 +104,13 @@ def test_80_columns_have_a_line_for_each_system_and_no_number_cut_in_two() -> No
     one = System("X", "", [Number("a name of a quantity", [4.5439105e-05] * 9, [-0.0034793241] * 9, within=9.0)])
     narrow = render(show(one), color=False, width=60)
     assert narrow.count("4.5439105e-05") == narrow.count("-0.0034793241") == 9
+    both = Number("a name of a quantity", [4.5439105e-05] * 9, [4.54391051e-05] * 9, ["0.00002"] * 9, "K-E2", 9.0)
+    rows = render(show(System("X", "", [both])), color=False, width=80).splitlines()[1:3]
+    assert [row.split()[-1] for row in rows] == ["apart", "2e-09"]
+    below = render(show(System("X", "", [both])), color=False, width=55).splitlines()[1:]
+    assert [line.split()[0] for line in below if line.startswith("    ") and line[4] != " "] == [
+        "printed", "ours", "autograd", "print", "apart",
+    ]  # fmt: skip
 
 
 def test_the_summary_counts_what_agrees() -> None:
@@ -172,6 +179,19 @@ def test_a_mistake_counts_only_where_it_is_refuted_and_the_right_formula_is_not(
     assert good == [(Verdict.REFUTED, Verdict.CERTIFIED)]
 
 
+def test_what_a_system_says_comes_after_it_and_on_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+
+    def talks() -> System:
+        print("on a terminal" if console.report_console(stderr=True).is_terminal else "unseen", file=sys.stderr)
+        return RIGHT
+
+    assert run_system(talks) is RIGHT
+    assert capsys.readouterr().err == "unseen\n"
+
+
 def test_several_processes_give_what_one_gives_in_order() -> None:
     todo = [partial(run_system, run) for run in (lee.unit, banerjee.perceptron, lee.unknown_function)]
     alone, together = (list(run_all(todo, "", processes)) for processes in (1, 2))
@@ -182,7 +202,7 @@ def test_several_processes_give_what_one_gives_in_order() -> None:
 def test_progress_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(run_all([lambda: 1, lambda: 2], "counting")) == [1, 2]
     assert capsys.readouterr() == ("", "")
-    monkeypatch.setattr(console, "wide_console", partial(Console, force_terminal=True))
+    monkeypatch.setattr(console, "report_console", partial(Console, force_terminal=True))
     assert list(run_all([lambda: 1, lambda: 2], "counting")) == [1, 2]
     out, err = capsys.readouterr()
     assert "counting" in err

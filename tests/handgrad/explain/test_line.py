@@ -23,7 +23,7 @@ def said(change: Callable[[Float], Float], shape: tuple[int, ...] = (7, 5)) -> s
     [
         (lambda v: 0.37 * v, "every entry is 0.37 times the right one"),
         (lambda v: v / 5, "every entry is 0.2 times the right one (1 over the length of the last axis)"),
-        (lambda v: -v, "every entry is -1 times the right one (-1)"),
+        (lambda v: -v, "every entry is -1 times the right one"),
         (lambda v: v[:, PLACES], "the columns are permuted"),
         (lambda v: v * (np.arange(7) != 4)[:, None], "all in rows 4; the error has rank 1 of 5; all of them are zero"),
         (lambda v: np.abs(v), "the sign is lost"),

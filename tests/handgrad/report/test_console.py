@@ -7,7 +7,7 @@ import pytest
 from rich.padding import Padding
 from rich.table import Table
 
-from handgrad.report.console import WIDE, WIDTH, print_lines, report_console, show_waiting, wide_console
+from handgrad.report.console import WIDTH, print_lines, report_console, show_waiting
 
 
 class Terminal(StringIO):
@@ -15,16 +15,25 @@ class Terminal(StringIO):
         return True
 
 
+@pytest.mark.parametrize(("columns", "width"), [(None, WIDTH), ("111", 111), ("many", WIDTH)])
+def test_a_pipe_has_80_columns_or_as_many_as_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, columns: str | None, width: int
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert report_console().width == report_console(stderr=True).width == width
+
+
 def test_no_blanks_at_the_ends_of_lines_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     table = Table(box=None)
     table.add_column("name", min_width=20)
     table.add_row("a  ")
-    for console, width in ((report_console(), WIDTH), (wide_console(), WIDE)):
-        assert console.width == width
-        console.print(Padding("one", (0, 0, 0, 2)))
-        console.print(table)
-        print_lines(console, "x" * 200 + " ")
-    assert capsys.readouterr().out == f"  one\n name\n a\n{'x' * 200} \n" * 2
+    console = report_console()
+    console.print(Padding("one", (0, 0, 0, 2)))
+    console.print(table)
+    print_lines(console, "x" * 200 + " ")
+    assert capsys.readouterr().out == f"  one\n name\n a\n{'x' * 200} \n"
 
 
 def test_waiting_is_shown_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 import handgrad
 from handgrad.experiment.compare_pass import compare_pass
 from handgrad.experiment.compare_training import compare_training
-from handgrad.report.console import render, wide_console
+from handgrad.report.console import render, report_console
 from manual import HalfSquaredError, mlp
 
 
@@ -56,9 +56,9 @@ def test_the_text_is_the_same_in_a_notebook(made: Callable[[], object], monkeypa
 
 @pytest.mark.usefixtures("notebook")
 def test_a_command_prints_to_stdout_in_a_notebook(capsys: pytest.CaptureFixture[str]) -> None:
-    wide_console().print("CERTIFIED")
+    report_console().print("CERTIFIED")
     assert capsys.readouterr().out == "CERTIFIED\n"
-    assert render("CERTIFIED", color=False, width=80) == "CERTIFIED\n"
+    assert render("CERTIFIED", color=False, width=80) == "CERTIFIED"
 
 
 @pytest.mark.parametrize("made", PRINTED.values(), ids=PRINTED)

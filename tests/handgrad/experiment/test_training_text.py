@@ -1,0 +1,25 @@
+"""The line that moves while a training runs."""
+
+import sys
+from io import StringIO
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from handgrad.experiment.text import Line
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_line_shows_a_loss_after_the_first_step_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    plan: Any = SimpleNamespace(options=SimpleNamespace(batch_size=5, epochs=2, lr=0.1), resume=None, schedule=None)
+    line = Line(plan, 10, show=True)
+    (task,) = line.progress.tasks
+    assert task.fields == {"epoch": 0, "epochs": 2, "numbers": "first step"}
+    line(0.5, 1)
+    assert (task.fields["epoch"], task.fields["numbers"][:23]) == (1, "loss 0.5  learning rate")
