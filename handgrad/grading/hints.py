@@ -12,10 +12,10 @@ from typing import Any
 
 from handgrad.grading.change import find_change
 from handgrad.grading.exercise import LEVELS, Exercise
-from handgrad.grading.process import Submission
+from handgrad.grading.process import Submission, at_line
 from handgrad.grading.questions import ask
 from handgrad.grading.right import Right
-from handgrad.grading.row import Row, Slip, at_line
+from handgrad.grading.row import Row, Slip
 from handgrad.grading.stage import find_way, name_mistake
 from handgrad.judge.compare import Float, TensorReport, compare, index_words
 from handgrad.judge.verdict import Verdict

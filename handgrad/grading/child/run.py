@@ -52,15 +52,19 @@ def main() -> None:
 
 
 def load(start: dict[str, Any], source: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The names of the file, run once, and what is to be said of that: nothing, or the exception that it raised."""
-    space: dict[str, Any] = {"__name__": "submission", "__file__": FILE, "__builtins__": __builtins__}
+    """The names of the file, run once, and what is said of that: why it cannot be run, or the statements left out.
+
+    A statement that raises an exception is left out: functions that do without it are asked all the same.
+    """
+    own = Isolated("", {})
+    space: dict[str, Any] = {"__name__": "submission", "__file__": FILE, "__builtins__": __builtins__, ISOLATED: own}
     try:
         tree = ast.parse(source, FILE)
         isolate(tree, start["functions"], start["names"])
         exec(compile(tree, FILE, "exec", dont_inherit=True), space)
     except BaseException as error:  # SystemExit too
         return space, describe(error)
-    return space, {}
+    return space, {"left out": [describe(error) for error in own.left_out[:MOST_TOLD]]}
 
 
 def take_streams() -> tuple[BinaryIO, BinaryIO]:

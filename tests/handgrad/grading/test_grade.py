@@ -150,6 +150,42 @@ def test_forbidden_names_are_told_before_anything_runs() -> None:
     assert find_forbidden("def f(:", ["f"]) == []
 
 
+AROUND = """
+import numpy as np
+import matplotlib.pyplot as plt
+import logging
+jax = 1
+RIGHT
+x = W1 = W2 = np.ones((2, 2))
+b1 = b2 = np.zeros(2)
+print(forward(x, W1, b1, W2, b2, x)[3])
+assert backward(x, W1, b1, W2, b2, x, x, x, x + 1)[0].shape == (2, 2)
+plt.show()
+"""
+
+
+def test_what_stands_around_the_functions_costs_nothing() -> None:
+    """Imports that are not there, a variable that is called as a library, and a test of the student's own."""
+    found = graded("two_layer", AROUND.replace("RIGHT", right_source("two_layer")))
+    assert lost(found) == {}
+    assert type(found.earned) is int
+    assert [words.partition(":")[0] for words in found.left_out] == ["ImportError", "ImportError", "NameError"]
+    assert find_forbidden("jax = 1\nimport jax", ["jax"]) == [("jax", 2)]
+
+
+def test_a_name_that_is_not_there_costs_what_uses_it() -> None:
+    source = "import scipy.special\n" + right_source("two_layer", ("dz2.sum(0)", "scipy.special.nothing(dz2)"))
+    hints = lost(graded("two_layer", source))
+    assert list(hints) == ["db2"]
+    assert hints["db2"].startswith("NameError: name 'scipy' is not defined")
+
+
+def test_a_process_that_ends_costs_its_function_alone() -> None:
+    hints = lost(graded("two_layer", right_source("two_layer", ("dz2 = z2 - t", "import os; os._exit(0)")), "stage"))
+    assert set(hints) == {"dz2", "dW2", "db2", "dh1", "dz1", "dW1", "db1"}
+    assert "its process ended 3 times" in hints["db1"]
+
+
 def test_results_of_gradescope_add_up() -> None:
     found = graded("two_layer", right_source("two_layer", ("1 - h1**2", "1 - h1")))
     results = as_results(found)
