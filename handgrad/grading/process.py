@@ -22,7 +22,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from handgrad.grading.child.run import MOST_TOLD
+from handgrad.grading.child.locked import folders_of, own_folders
+from handgrad.grading.child.run import LIBRARIES, MOST_TOLD
 from handgrad.grading.child.wire import from_wire, to_wire
 from handgrad.grading.exercise import Exercise, base
 from handgrad.judge.compare import Float
@@ -37,6 +38,7 @@ START_SECONDS = 15.0  # for Python and NumPy to start, and the file to be run
 MOST_ENDS = 3  # of the process in one function
 LONGEST_LINE = 24 << 20  # bytes of an answer
 LONGEST_WORDS = 300
+FOLDERS = (*folders_of(LIBRARIES), *own_folders(), str(ROOT), tempfile.gettempdir())  # not shown to students
 LAST_LINE = 1_000_000
 
 
@@ -46,11 +48,15 @@ class CannotAsk(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """The numbers, or None and why there are none, with the line where that is known."""
+    """The numbers, or None and why there are none, with the line where that is known.
+
+    raised: how many exceptions other statements of the function raised.
+    """
 
     value: Float | None
     problem: str = ""
     line: int | None = None
+    raised: int = 0
 
 
 class Submission:
@@ -141,7 +147,7 @@ class Submission:
         value = from_wire(reply["value"]) if "value" in reply else None
         if value is not None and not isinstance(value, np.ndarray):
             raise TypeError("a list is no quantity")
-        return Answer(value)
+        return Answer(value, raised=int(reply.get("raised", 0)))
 
     def end(self) -> None:
         """End the process, and what it may have started."""
@@ -231,6 +237,8 @@ def at_line(problem: str, line: int | None) -> str:
 
 
 def clean(words: Any) -> str:
-    """What a submission says, as one line without control characters, not longer than a sentence."""
+    """What a submission says, as one line without control characters and our folders, not longer than a sentence."""
     text = "".join(c if c.isprintable() else " " for c in str(words))
+    for folder in FOLDERS:
+        text = text.replace(f"{folder}{os.sep}", "")
     return " ".join(text.split())[:LONGEST_WORDS]

@@ -28,6 +28,7 @@ class Isolated:
         self.asked, self.given = asked, given
         self.noted: Any = MISSING
         self.held: Any = MISSING  # the list that the asked quantity is an entry of
+        self.raised = 0  # exceptions excused
         self.left_out: list[BaseException] = []  # what statements of the file itself raised
 
     def name(self, name: str, value: Any) -> Any:
@@ -55,6 +56,7 @@ class Isolated:
         """
         if self.asked in ("", name, full_name(name, index)):
             raise
+        self.raised += 1
 
     def leave_out(self, error: BaseException) -> None:
         """A statement of the file itself costs no more than what it would have set, as an import does."""

@@ -1,8 +1,10 @@
 """Grading: each quantity alone, one slip costs one quantity, any consistent formula passes, and hints by level."""
 
+import os
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from handgrad.grading import process
@@ -10,7 +12,8 @@ from handgrad.grading.exercise import Exercise, find_exercise, list_exercises
 from handgrad.grading.grade import Grade, draw_rights, grade
 from handgrad.grading.gradescope import as_results
 from handgrad.grading.names import find_forbidden
-from handgrad.grading.questions import given_for
+from handgrad.grading.process import Submission, clean
+from handgrad.grading.questions import ask, given_for
 from handgrad.grading.right import Right
 
 RIGHT = Path(__file__).parent / "right"
@@ -137,6 +140,29 @@ def test_a_loop_that_does_not_end_costs_what_comes_after_it(monkeypatch: pytest.
     assert "(line 18)" in hints["db1"] or "(line 19)" in hints["db1"]
 
 
+def test_a_function_that_sleeps_costs_what_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "CALL_SECONDS", 0.04)
+    hints = lost(graded("two_layer", right_source("two_layer", ("dW1 = dz1.T @ x", "import time; time.sleep(90)"))))
+    assert list(hints) == ["dW1", "db1"]
+    assert "it took too long" in hints["dW1"]
+
+
+def test_an_answer_counts_what_was_raised_beside_it() -> None:
+    """By a statement that was excused, or after the quantity was set: a change must not raise more than there was."""
+    found, rights = exercise("two_layer")
+    source = right_source(
+        "two_layer", ("dW2 = dz2.T @ h1", "dW2 = h1.amax()"), ("return dW1, db1", "1 / 0; return dW1")
+    )
+    with Submission(source, found) as submission:
+        answer = ask(submission, "backward", "dW1", rights[0].values)
+    assert (answer.value is not None, answer.raised) == (True, 2)
+
+
+def test_words_of_a_submission_have_no_folder_of_ours() -> None:
+    words = f"{process.__file__}, {np.__file__}, {Path(os.__file__)}, /etc/passwd"
+    assert clean(words) == "handgrad/grading/process.py, __init__.py, os.py, /etc/passwd"
+
+
 def test_a_file_that_is_no_python_says_where() -> None:
     found = graded("two_layer", "def forward(x:\n")
     assert (found.earned, found.problem) == (0, "the file cannot be run: SyntaxError: '(' was never closed (line 1)")
@@ -197,6 +223,7 @@ def test_results_of_gradescope_add_up() -> None:
 
 
 CHANGES = {
+    ("softmax_cross_entropy", "z = x @ W.T + b\n", "z = x @ W.T + b\n    z -= z.max(axis=1, keepdims=True)\n"): "",
     ("two_layer", "1 - h1**2", "1 - h1"): "Line 17: `dz1 = dh1 * (1 - h1)` should be `dz1 = dh1 * (1 - h1 ** 2)`.",
     ("layers", "dz[i] @ W[i]", "dh[i] @ W[i]"): "should be `dh[i - 1] = dz[i] @ W[i]`.",
     ("batch_norm", "** -1.5", "** -0.5"): "Line 19: `dvar =",
