@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from handgrad.commands.arguments import add_json, check_seed, check_written
+from handgrad.grading.child.locked import what_is_open
+from handgrad.grading.child.run import LIBRARIES
 from handgrad.grading.exercise import LEVELS, BadExercise, Exercise, find_exercise, list_exercises
 from handgrad.grading.grade import Grade, draw_rights, grade
 from handgrad.grading.gradescope import as_results
 from handgrad.grading.text import as_dict, show
 from handgrad.judge.verdict import together
-from handgrad.report.console import report_console, show_waiting, write_json
+from handgrad.report.console import print_lines, report_console, show_waiting, write_json
 
 
 def add_parser(commands: Any) -> None:
@@ -40,14 +42,15 @@ def run(args: argparse.Namespace) -> int:
     seed = check_seed(args)
     exercise, sources = check_exercise(args), check_submissions(args)
     console, level = report_console(), args.hints or exercise.hints
-    rights = draw_rights(exercise, seed)
+    rights, open_to_them = draw_rights(exercise, seed), what_is_open(LIBRARIES)
+    print_lines(report_console(stderr=True), *(f"warning: {what}" for what in open_to_them))
     grades: list[Grade] = []
-    for name, source in sources.items():
-        with show_waiting(f"grading {name}"):
+    for i, (name, source) in enumerate(sources.items(), 1):
+        with show_waiting(f"grading {name}, {i} of {len(sources)}"):
             grades.append(grade(name, source, exercise, rights, level))
         console.print(show(grades[-1]))
     if args.json is not None:
-        write_json(args.json, {"seed": seed, "grades": [as_dict(found) for found in grades]})
+        write_json(args.json, {"seed": seed, "open": open_to_them, "grades": [as_dict(found) for found in grades]})
     if args.gradescope is not None:
         write_json(args.gradescope, as_results(grades[0]))
     return together(found.verdict for found in grades).exit_code

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from handgrad.grading.exercise import Exercise
 from handgrad.grading.hints import give_hints
 from handgrad.grading.names import find_forbidden
-from handgrad.grading.process import ALL_SECONDS, Submission
+from handgrad.grading.process import ALL_SECONDS, Submission, at_line
 from handgrad.grading.questions import ask, asked_at, entries
 from handgrad.grading.right import Right, draw_right
-from handgrad.grading.row import Row, Slip, at_line
+from handgrad.grading.row import Row, Slip
 from handgrad.judge.compare import compare
 from handgrad.judge.verdict import Verdict
 
@@ -22,13 +22,17 @@ DRAWS = 2  # of each exercise; the sizes differ
 
 @dataclass(frozen=True, eq=False)
 class Grade:
-    """All rows; problem: why the submission as a whole has no points; tried: what it was refused."""
+    """All rows; problem: why the submission as a whole has no points; tried: what it was refused.
+
+    left_out: what statements outside the functions raised.
+    """
 
     name: str
     exercise: Exercise
     rows: tuple[Row, ...]
     problem: str
     tried: tuple[str, ...]
+    left_out: tuple[str, ...]
     seconds: float
 
     @property
@@ -51,16 +55,17 @@ def grade(
     """The grade of one submission. level: one of LEVELS, of the hints; seconds: that the submission may take."""
     began = time.monotonic()
     rows, problem, tried = list[Row](), describe_forbidden(source, exercise), list[str]()
+    left_out = list[str]()
     if not problem:
         with Submission(source, exercise, seconds) as submission:
             if submission.problem is None:
                 rows = [*judge_all(submission, rights)]
             else:
                 problem = f"the file cannot be run: {at_line(submission.problem.problem, submission.problem.line)}"
-            tried = submission.tried
+            tried, left_out = submission.tried, submission.left_out
         rows = give_hints(rows, source, exercise, rights, level)
     rows = rows or [*without_points(exercise, rights[0])]
-    return Grade(name, exercise, tuple(rows), problem, tuple(tried), time.monotonic() - began)
+    return Grade(name, exercise, tuple(rows), problem, tuple(tried), tuple(left_out), time.monotonic() - began)
 
 
 def describe_forbidden(source: str, exercise: Exercise) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 
 from handgrad.grading.change import find_change
 from handgrad.grading.exercise import LEVELS, Exercise
-from handgrad.grading.process import Submission
+from handgrad.grading.process import Submission, at_line
 from handgrad.grading.questions import ask
 from handgrad.grading.right import Right
-from handgrad.grading.row import Row, Slip, at_line
+from handgrad.grading.row import Row, Slip
 from handgrad.grading.stage import find_way, name_mistake
 from handgrad.judge.compare import Float, TensorReport, compare, index_words
 from handgrad.judge.verdict import Verdict
@@ -97,19 +97,24 @@ def is_blank(slip: Slip) -> bool:
 
 
 def change_words(row: Row, slip: Slip, submission: Submission, rights: Sequence[Right]) -> str:
-    """The line and what belongs there, if a small change makes the quantity right on all draws."""
+    """The line and what belongs there, if a small change makes the quantity right on all draws.
+
+    A change with which more statements raise an exception than before is none: the value is then from before them.
+    """
+
+    source = str(submission.first["source"])
+    raised = ask(submission, row.function, slip.name, slip.right.values, source).raised
 
     def is_right(source: str) -> bool:
         for right in (slip.right, *(other for other in rights if other is not slip.right)):
-            value = ask(submission, row.function, slip.name, right.values, source).value
-            if value is None:
+            answer = ask(submission, row.function, slip.name, right.values, source)
+            if answer.value is None or answer.raised > raised:
                 return False
-            report = compare(slip.name, value, right.values[slip.name], right.bounds[slip.name])
+            report = compare(slip.name, answer.value, right.values[slip.name], right.bounds[slip.name])
             if report.verdict is not Verdict.CERTIFIED:
                 return False
         return True
 
-    source = str(submission.first["source"])
     others = [quantity for quantity in submission.exercise.points[row.function] if quantity != row.name]
     found = find_change(source, row.function, slip.name, others, is_right, CHANGE_SECONDS)
     ask(submission, row.function, slip.name, slip.right.values, source)  # from here on without a change again

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 def find_forbidden(source: str, forbidden: Collection[str]) -> list[tuple[str, int]]:
     """Each forbidden name with the line where it stands first. Nothing for what does not parse.
 
+    A variable of that name, which the file itself sets, is none of them: what it stands for must be imported first.
     A number such as 1j counts as the name complex: a complex step differentiates as autograd does.
 
     >>> find_forbidden("import torch.nn as nn", ["torch"]), find_forbidden("h = f(x + 1e-20j)", ["complex"])
@@ -17,9 +18,10 @@ def find_forbidden(source: str, forbidden: Collection[str]) -> list[tuple[str, i
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     found: dict[str, int] = {}
+    own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     for node in ast.walk(tree):
         for name in names_of(node):
-            if name in forbidden:
+            if name in forbidden and not (isinstance(node, ast.Name) and name in own):
                 found[name] = min(found.get(name, node.lineno), node.lineno)  # type: ignore[attr-defined]
     return sorted(found.items(), key=lambda item: item[1])
 

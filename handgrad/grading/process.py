@@ -22,7 +22,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from handgrad.grading.child.run import MOST_TOLD
+from handgrad.grading.child.locked import folders_of, own_folders
+from handgrad.grading.child.run import LIBRARIES, MOST_TOLD
 from handgrad.grading.child.wire import from_wire, to_wire
 from handgrad.grading.exercise import Exercise, base
 from handgrad.judge.compare import Float
@@ -34,9 +35,10 @@ ALL_SECONDS = 60.0  # for one submission
 CALL_SECONDS = 0.3  # of processor time, for one quantity on one draw; then the process stops the call itself
 DEAD_SECONDS = 10.0  # for an answer; then the process is ended
 START_SECONDS = 15.0  # for Python and NumPy to start, and the file to be run
-MOST_STARTS = 3  # of the process of one submission
+MOST_ENDS = 3  # of the process in one function
 LONGEST_LINE = 24 << 20  # bytes of an answer
 LONGEST_WORDS = 300
+FOLDERS = (*folders_of(LIBRARIES), *own_folders(), str(ROOT), tempfile.gettempdir())  # not shown to students
 LAST_LINE = 1_000_000
 
 
@@ -46,25 +48,33 @@ class CannotAsk(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """The numbers, or None and why there are none, with the line where that is known."""
+    """The numbers, or None and why there are none, with the line where that is known.
+
+    raised: how many exceptions other statements of the function raised.
+    """
 
     value: Float | None
     problem: str = ""
     line: int | None = None
+    raised: int = 0
 
 
 class Submission:
     """The source of a submission, to be asked between `with` and its end.
 
-    If the process ends, or does not answer in time, the next question starts it anew, until its time is used up.
-    tried: what it was refused; problem: why the file as a whole cannot be run.
+    If the process ends, or does not answer in time, the next question starts it anew, until its time is used up. A
+    function in which it ends again and again is not asked any more; the others are.
+    tried: what it was refused; left_out: what its own statements raised, each with its line; problem: why the file
+    as a whole cannot be run.
     """
 
     def __init__(self, source: str, exercise: Exercise, seconds: float = ALL_SECONDS) -> None:
         names = sorted(all_names(exercise))
-        self.exercise, self.left, self.starts = exercise, seconds, 0
+        self.exercise, self.left = exercise, seconds
+        self.ends = dict.fromkeys(exercise.points, 0)  # of the process, by the function that was asked
         self.first = {"source": source, "functions": list(exercise.points), "names": names, "seconds": int(seconds) + 1}
         self.tried: list[str] = []
+        self.left_out: list[str] = []
         self.problem: Answer | None = None
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -86,8 +96,8 @@ class Submission:
         """
         if self.left <= 0:
             return Answer(None, "not asked any more: the submission has used up its time")
-        if self.process is None and self.starts == MOST_STARTS:
-            return Answer(None, f"not asked any more: its process ended {MOST_STARTS} times")
+        if self.ends[function] == MOST_ENDS:
+            return Answer(None, f"not asked any more: its process ended {MOST_ENDS} times")
         if self.process is None and (problem := self.start()) is not None:
             return problem
         question = {
@@ -95,11 +105,12 @@ class Submission:
             "arguments": [to_wire(gather(name, values)) for name in self.exercise.arguments(function)],
             "given": {name: to_wire(value) for name, value in given.items()}, "seconds": CALL_SECONDS, "source": source,
         }  # fmt: skip
-        return self.exchange(question, DEAD_SECONDS)
+        answer = self.exchange(question, DEAD_SECONDS)
+        self.ends[function] += self.process is None
+        return answer
 
     def start(self) -> Answer | None:
         """Start the process; None if the file could be run, else why not."""
-        self.starts += 1
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-B", "-X", "utf8", "-c", START],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=self.folder.name,
@@ -119,7 +130,7 @@ class Submission:
         except CannotAsk as error:
             self.end()
             return Answer(None, str(error))
-        except (ValueError, KeyError, TypeError, RecursionError):  # no numbers, or no JSON
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # no numbers, or no JSON
             self.end()
             return Answer(None, "what came back is no array of numbers: the submission interferes with its process")
         finally:
@@ -130,12 +141,13 @@ class Submission:
         told = [clean(what) for what in reply["tried"][:MOST_TOLD]]
         self.tried = list(dict.fromkeys([*self.tried, *told]))[:MOST_TOLD]
         if "problem" in reply:
-            line = reply.get("line")
-            return Answer(None, clean(reply["problem"]), line if type(line) is int and 0 < line < LAST_LINE else None)
+            return why_none(reply)
+        if left_out := reply.get("left out"):
+            self.left_out = [at_line(found.problem, found.line) for found in map(why_none, left_out[:MOST_TOLD])]
         value = from_wire(reply["value"]) if "value" in reply else None
         if value is not None and not isinstance(value, np.ndarray):
             raise TypeError("a list is no quantity")
-        return Answer(value)
+        return Answer(value, raised=int(reply.get("raised", 0)))
 
     def end(self) -> None:
         """End the process, and what it may have started."""
@@ -214,7 +226,19 @@ def how_it_ended(process: subprocess.Popen[bytes]) -> str:
     return f"it ended its process (exit code {code}) and gave no number; that does not count as an answer"
 
 
+def why_none(reply: Any) -> Answer:
+    """An answer without numbers as it came. Raises ValueError, KeyError or TypeError for anything else."""
+    line = reply.get("line")
+    return Answer(None, clean(reply["problem"]), line if type(line) is int and 0 < line < LAST_LINE else None)
+
+
+def at_line(problem: str, line: int | None) -> str:
+    return f"{problem} (line {line})" if line else problem
+
+
 def clean(words: Any) -> str:
-    """What a submission says, as one line without control characters, not longer than a sentence."""
+    """What a submission says, as one line without control characters and our folders, not longer than a sentence."""
     text = "".join(c if c.isprintable() else " " for c in str(words))
+    for folder in FOLDERS:
+        text = text.replace(f"{folder}{os.sep}", "")
     return " ".join(text.split())[:LONGEST_WORDS]

@@ -29,8 +29,4 @@ class Row:
 
     @property
     def earned(self) -> float:
-        return 0.0 if self.slip else self.points
-
-
-def at_line(problem: str, line: int | None) -> str:
-    return f"{problem} (line {line})" if line else problem
+        return 0 if self.slip else self.points

@@ -41,6 +41,8 @@ def remarks(grade: Grade) -> Iterator[str]:
     """What is said of the submission as a whole."""
     if grade.problem:
         yield f"No points: {grade.problem}."
+    if grade.left_out:
+        yield f"Left out, for it cannot be run here: {'; '.join(grade.left_out)}."
     if grade.tried:
         yield f"Refused, and without any influence on the points: {', '.join(grade.tried)}."
 
@@ -62,6 +64,7 @@ def as_dict(grade: Grade) -> dict[str, Any]:
         "of": grade.exercise.total,
         "problem": grade.problem,
         "refused": list(grade.tried),
+        "left out": list(grade.left_out),
         "quantities": [row_dict(row) for row in grade.rows],
     }
 

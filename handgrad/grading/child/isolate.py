@@ -28,6 +28,8 @@ class Isolated:
         self.asked, self.given = asked, given
         self.noted: Any = MISSING
         self.held: Any = MISSING  # the list that the asked quantity is an entry of
+        self.raised = 0  # exceptions excused
+        self.left_out: list[BaseException] = []  # what statements of the file itself raised
 
     def name(self, name: str, value: Any) -> Any:
         """What a name is to be after it was set to this value."""
@@ -48,9 +50,17 @@ class Isolated:
             holder[...] = self.given[name]
 
     def excuse(self, name: str, index: Any = ...) -> None:
-        """An exception goes on if it is about the quantity asked for; None stands for any other until it is given."""
-        if self.asked in (name, full_name(name, index)):
+        """An exception goes on if it is about the quantity asked for; None stands for any other until it is given.
+
+        Nothing is asked for while the file itself is run: then all go on.
+        """
+        if self.asked in ("", name, full_name(name, index)):
             raise
+        self.raised += 1
+
+    def leave_out(self, error: BaseException) -> None:
+        """A statement of the file itself costs no more than what it would have set, as an import does."""
+        self.left_out.append(error)
 
     def result(self, returned: Any, names: Collection[str]) -> Any:
         """The asked quantity: as the function returned it, else as it was set last; MISSING if it never was."""
@@ -88,7 +98,23 @@ def isolate(tree: ast.Module, functions: Collection[str], names: Collection[str]
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name in functions:
             node.body = list(rewrite(node.body, names))
+    tree.body = [node if must_be_first(node) else ast.copy_location(left_out(node), node) for node in tree.body]
     ast.fix_missing_locations(tree)
+
+
+def must_be_first(statement: ast.stmt) -> bool:
+    """Whether Python wants it at the top, so that nothing may be put around it."""
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+
+
+def left_out(statement: ast.stmt) -> ast.stmt:
+    """try: statement; except BaseException as error: leave_out(error), under a name that no file has."""
+    error = "__left_out__"
+    call = ast.Call(
+        ast.Attribute(ast.Name(ISOLATED, ast.Load()), "leave_out", ast.Load()), [ast.Name(error, ast.Load())], []
+    )
+    handler = ast.ExceptHandler(ast.Name("BaseException", ast.Load()), error, [ast.Expr(call)])
+    return ast.Try([statement], [handler], [], [])
 
 
 def rewrite(body: list[ast.stmt], names: Collection[str]) -> Iterator[ast.stmt]:

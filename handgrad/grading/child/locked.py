@@ -1,8 +1,8 @@
 """Takes away from this process what an exercise does not need: files, network, other processes, time, memory.
 
-Limits of the operating system (where it has them), and a hook of the interpreter that refuses. The hook cannot be taken
-off, but it is no wall: who gets machine code into this process gets around it. There is nothing to be had here, though:
-no right value of what is asked, and nothing that decides a grade.
+Limits of the operating system and a filter of its calls (where it has them), and a hook of the interpreter that
+refuses. The hook cannot be taken off, but it is no wall: who gets machine code into this process gets around it. There
+is nothing to be had here, though: no right value of what is asked, and nothing that decides a grade.
 """
 
 import os
@@ -13,6 +13,8 @@ from contextlib import suppress
 from importlib import import_module
 from importlib.machinery import PathFinder
 from typing import Any
+
+from handgrad.grading.child.system_calls import can_refuse_calls, refuse_calls
 
 REFUSED = (  # events of the interpreter, by how they begin
     *("socket.", "subprocess.", "ctypes.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.kill"),
@@ -25,9 +27,14 @@ OFFERED = (  # of the standard library and NumPy, beside what they have loaded t
     *("statistics", "string", "textwrap", "time", "types", "typing", "numpy.fft", "numpy.linalg", "numpy.random"),
 )
 DROPPED = (  # of what they have loaded
-    *("_ctypes", "_posixsubprocess", "_socket", "ctypes", "multiprocessing", "resource", "signal", "socket"),
+    *("_ctypes", "_posixsubprocess", "_signal", "_socket", "ctypes", "multiprocessing", "resource", "signal", "socket"),
     *("subprocess", "handgrad"),
 )
+REMOVED = {  # of modules that are still to be had by a frame, or as "posix": what the hook does not hear of
+    "os posix": ("pidfd_open", "setpriority", "sched_setaffinity", "sched_setparam", "sched_setscheduler"),
+    "signal _signal": ("pidfd_send_signal", "pthread_kill", "raise_signal"),
+    "_imp": ("create_builtin", "create_dynamic"),  # would load what was dropped once more
+}
 MEMORY = 2 << 30  # bytes of addresses; NumPy's own libraries take up to one half
 FILES = 32
 NOBODY = 65534
@@ -39,18 +46,47 @@ def lock(seconds: int, libraries: Collection[str], tell: Callable[[str], None]) 
 
     Imports are not told: their exception says it.
     """
-    own = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
-    others = [os.path.dirname(str(sys.modules[name].__file__)) for name in libraries]
+    own, others = own_folders(), folders_of(libraries)
     for name in OFFERED:
         import_module(name)
     leave_root([*own, *others])
     limit(seconds)
     sys.path[:] = [*own, *(os.path.join(folder, "lib-dynload") for folder in own)]
     sys.meta_path[:] = [finder for finder in sys.meta_path if finder is PathFinder]
+    refuse_calls()
+    remove()
     for name in [*sys.modules]:
         if name.partition(".")[0] in DROPPED:
             del sys.modules[name]
     sys.addaudithook(make_hook(own, others, {name.partition(".")[0] for name in sys.modules}, tell))
+
+
+def own_folders() -> list[str]:
+    """Of Python's own library."""
+    return [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
+
+
+def folders_of(libraries: Iterable[str]) -> list[str]:
+    """Of libraries that are loaded."""
+    return [os.path.dirname(str(sys.modules[name].__file__)) for name in libraries]
+
+
+def remove() -> None:
+    """Take the functions of REMOVED out of their modules."""
+    for modules, names in REMOVED.items():
+        for module in modules.split():
+            for name in names:
+                vars(sys.modules[module]).pop(name, None)
+
+
+def what_is_open(libraries: Collection[str]) -> list[str]:
+    """What this system does not take away from a submission that may import these libraries, in words for a teacher."""
+    found = []
+    if os.getuid() == 0 and not all(map(is_open_to_all, [*own_folders(), *folders_of(libraries)])):
+        found.append("submissions run as root, for nobody may read Python's libraries: install them where all may")
+    if not can_refuse_calls():
+        found.append("this system has no filter of system calls: a submission may start threads, and end its grader")
+    return found
 
 
 def leave_root(libraries: Iterable[str]) -> None:

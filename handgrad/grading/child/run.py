@@ -20,7 +20,9 @@ from handgrad.grading.child.wire import MOST_NUMBERS, from_wire, to_wire
 FILE = "submission.py"
 LONGEST = 300  # characters of an exception
 MOST_TOLD = 3  # of what was refused
+WAITING = 10  # times the processor time that a function may take may go by, for one that waits
 HURRY = 5  # so much shorter a function is waited for that took too long before
+LIBRARIES = ("numpy",)  # that a submission may import
 NUMBERS = "numbers are expected"
 
 
@@ -34,8 +36,9 @@ def main() -> None:
     start = json.loads(questions.readline())
     tried: list[str] = []
     patience: dict[str, float] = {}
-    signal.signal(signal.SIGPROF, stop)
-    lock(start["seconds"], ["numpy"], lambda what: None if FILE in what else tried.append(what))  # Python looks for it
+    for kind in (signal.SIGPROF, signal.SIGALRM):
+        signal.signal(kind, stop)
+    lock(start["seconds"], LIBRARIES, lambda what: None if FILE in what else tried.append(what))  # Python looks for it
     with np.errstate(all="ignore"):
         space, reply = load(start, start["source"])
         while True:
@@ -51,15 +54,19 @@ def main() -> None:
 
 
 def load(start: dict[str, Any], source: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The names of the file, run once, and what is to be said of that: nothing, or the exception that it raised."""
-    space: dict[str, Any] = {"__name__": "submission", "__file__": FILE, "__builtins__": __builtins__}
+    """The names of the file, run once, and what is said of that: why it cannot be run, or the statements left out.
+
+    A statement that raises an exception is left out: functions that do without it are asked all the same.
+    """
+    own = Isolated("", {})
+    space: dict[str, Any] = {"__name__": "submission", "__file__": FILE, "__builtins__": __builtins__, ISOLATED: own}
     try:
         tree = ast.parse(source, FILE)
         isolate(tree, start["functions"], start["names"])
         exec(compile(tree, FILE, "exec", dont_inherit=True), space)
     except BaseException as error:  # SystemExit too
         return space, describe(error)
-    return space, {}
+    return space, {"left out": [describe(error) for error in own.left_out[:MOST_TOLD]]}
 
 
 def take_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -72,7 +79,7 @@ def take_streams() -> tuple[BinaryIO, BinaryIO]:
 
 
 def answer(question: dict[str, Any], space: dict[str, Any], patience: dict[str, float]) -> dict[str, Any]:
-    """{"value": numbers}, or {"problem": why there are none, "line": where}.
+    """{"value": numbers, "raised": how many exceptions}, or {"problem": why there are none, "line": where}.
 
     A quantity that was set before an exception, or before the time was up, counts. patience: the time of a function
     that took too long before, which is not waited for as long again.
@@ -85,20 +92,26 @@ def answer(question: dict[str, Any], space: dict[str, Any], patience: dict[str, 
         return {"problem": f"there is no function {name}"}
     returned, failed = None, None
     try:
-        signal.setitimer(signal.ITIMER_PROF, patience.get(name, question["seconds"]))
+        set_alarm(patience.get(name, question["seconds"]))
         returned = function(*(from_wire(a) for a in question["arguments"]))
     except BaseException as error:
         failed = describe(error)
         if isinstance(error, TookTooLong):
             patience[name] = question["seconds"] / HURRY
     try:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        set_alarm(0)
         found = isolated.result(returned, question["returned"])
         if found is MISSING or found is None or found is ...:
             return failed or {"problem": f"{question['asked']} is not there: it is a blank, or has another name"}
-        return {"value": numbers(found)}
+        return {"value": numbers(found), "raised": isolated.raised + (failed is not None)}
     except BaseException as error:
         return describe(error)
+
+
+def set_alarm(seconds: float) -> None:
+    """After this processor time, or where the function sleeps; 0: not any more."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, WAITING * seconds)
 
 
 def stop(*_: Any) -> None:

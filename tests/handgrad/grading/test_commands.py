@@ -18,7 +18,7 @@ from tests.handgrad.grading.test_grade import graded as graded_as
 
 CLASS = sorted((Path(__file__).parent / "submissions").glob("*.txt"))  # not .py: nothing else is to run them
 EXPECTED: dict[str, tuple[float, dict[str, str]]] = {  # points, and a part of each hint
-    "cheats": (0, {"z1": "it ended its process (exit code 0) and gave no number", "dz1": "its process ended 3 times"}),
+    "cheats": (0, {"z1": "it ended its process (exit code 0) and gave no number", "db1": "its process ended 3 times"}),
     "does_not_parse": (0, dict.fromkeys(["dz1"], "not judged")),
     "empty": (0, {"z1": "there is no function forward", "dz1": "there is no function backward"}),
     "half_done": (9, dict.fromkeys(["dh1", "dz1", "dW1", "db1"], "it is a blank")),

@@ -1,6 +1,7 @@
 """A submission is foreign code: what it tries, and the sentence that the teacher then reads. It never has a point."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from handgrad.grading.child import locked
+from handgrad.grading.child.system_calls import can_refuse_calls
 from handgrad.grading.child.wire import from_wire, to_wire
 from handgrad.grading.grade import judge_all
 from handgrad.grading.process import ALL_SECONDS, Submission
@@ -26,8 +29,16 @@ TRIED = {  # what a function of the submission does, what the teacher reads
     "import readline": "ImportError: readline cannot be imported",
     "import scipy": "ImportError: scipy cannot be imported",
     "__import__('tor' + 'ch')": "ImportError: torch cannot be imported",
-    "from importlib import import_module; import_module('_ctypes').dlopen(None, 0)": "may not do this: ctypes.dlopen",
+    "from importlib import import_module; import_module('_ctypes').dlopen(None, 0)": "no attribute 'create_dynamic'",
     "from importlib import import_module; import_module('handgrad.' + 'judge')": "No module named 'handgrad'",
+    "import sys; sys.modules['_signal'].pidfd_send_signal(os.pidfd_open(os.getppid()), 9)": "KeyError: '_signal'",
+    "import os; os.pidfd_open(os.getppid())": "has no attribute 'pidfd_open'",
+    "import sys; sys.modules['posix'].kill(1, 9)": "PermissionError: a submission may not do this: os.kill",
+    "import sys; sys._getframe(2).f_globals['signal'].pidfd_send_signal(3, 9)": "no attribute 'pidfd_send_signal'",
+    "import os; os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)": "has no attribute 'setpriority'",
+    "import os; open(f'/proc/{os.getppid()}/mem', 'wb')": "PermissionError: a submission has no files",
+    "BUILTIN.load_module('_signal')": "'_imp' has no attribute 'create_builtin'",
+    "import sys; sys.modules['_thread'].start_new_thread(print, ())": "can't start new thread",
     "from numpy import ctypeslib; ctypeslib.ctypes.CDLL(None)": "'NoneType' object has no attribute 'CDLL'",
     "x = bytearray(1 << 40)": "MemoryError:",
     "import sys; sys.exit(0)": "SystemExit: 0",
@@ -36,10 +47,12 @@ TRIED = {  # what a function of the submission does, what the teacher reads
     "import dataclasses, math, random, numpy.fft; return math.pi": "",
 }
 
+BUILTIN = "(BUILTIN,) = (c for c in object.__subclasses__() if c.__name__ == 'BuiltinImporter')\nimport os\n"
+
 
 def test_what_a_submission_tries_is_refused_and_told() -> None:
     """All in one process; each is a function of its own."""
-    source = "".join(f"def f{i}():\n    {body}\n" for i, body in enumerate(TRIED))
+    source = BUILTIN + "".join(f"def f{i}():\n    {body}\n" for i, body in enumerate(TRIED))
     with Submission(source, exercise("two_layer")[0]) as submission:
         for i, words in enumerate(TRIED.values()):
             question = {"function": f"f{i}", "asked": "E", "returned": ["E"], "arguments": [], "given": {}}
@@ -126,6 +139,43 @@ def test_root_becomes_nobody_where_nobody_can_read_the_libraries(tmp_path: Path)
     for folder, user in ((tmp_path, "0"), ("/usr", "65534")):
         ran = subprocess.run([sys.executable, "-c", code.format(folder)], capture_output=True, text=True, check=True)
         assert ran.stdout.split() == [user]
+
+
+CALLED = """
+import os, signal, threading
+from handgrad.grading.child.system_calls import refuse_calls
+refuse_calls()
+def fails(call):
+    try:
+        call()
+    except (OSError, RuntimeError):
+        return True
+calls = [
+    lambda: os.kill(os.getppid(), 0),
+    lambda: signal.pidfd_send_signal(0, 0),
+    lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 0),
+    os.fork,
+    threading.Thread(target=print).start,
+]
+print(*map(fails, calls), flush=True)
+os.abort()
+"""
+
+
+@pytest.mark.skipif(not can_refuse_calls(), reason="no filter of system calls here")
+def test_the_kernel_refuses_what_reaches_another_process() -> None:
+    ran = subprocess.run([sys.executable, "-c", CALLED], capture_output=True, text=True, check=False)
+    assert (ran.stdout.split(), ran.returncode) == (["True"] * 5, -signal.SIGABRT)
+
+
+def test_what_a_system_leaves_open_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locked, "is_open_to_all", lambda folder: False)
+    monkeypatch.setattr(locked, "can_refuse_calls", lambda: False)
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    assert [words.partition(",")[0] for words in locked.what_is_open(["numpy"])] == [
+        "submissions run as root",
+        "this system has no filter of system calls: a submission may start threads",
+    ]
 
 
 NO_NUMBERS = """

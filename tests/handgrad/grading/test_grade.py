@@ -1,8 +1,10 @@
 """Grading: each quantity alone, one slip costs one quantity, any consistent formula passes, and hints by level."""
 
+import os
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from handgrad.grading import process
@@ -10,7 +12,8 @@ from handgrad.grading.exercise import Exercise, find_exercise, list_exercises
 from handgrad.grading.grade import Grade, draw_rights, grade
 from handgrad.grading.gradescope import as_results
 from handgrad.grading.names import find_forbidden
-from handgrad.grading.questions import given_for
+from handgrad.grading.process import Submission, clean
+from handgrad.grading.questions import ask, given_for
 from handgrad.grading.right import Right
 
 RIGHT = Path(__file__).parent / "right"
@@ -137,6 +140,29 @@ def test_a_loop_that_does_not_end_costs_what_comes_after_it(monkeypatch: pytest.
     assert "(line 18)" in hints["db1"] or "(line 19)" in hints["db1"]
 
 
+def test_a_function_that_sleeps_costs_what_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "CALL_SECONDS", 0.04)
+    hints = lost(graded("two_layer", right_source("two_layer", ("dW1 = dz1.T @ x", "import time; time.sleep(90)"))))
+    assert list(hints) == ["dW1", "db1"]
+    assert "it took too long" in hints["dW1"]
+
+
+def test_an_answer_counts_what_was_raised_beside_it() -> None:
+    """By a statement that was excused, or after the quantity was set: a change must not raise more than there was."""
+    found, rights = exercise("two_layer")
+    source = right_source(
+        "two_layer", ("dW2 = dz2.T @ h1", "dW2 = h1.amax()"), ("return dW1, db1", "1 / 0; return dW1")
+    )
+    with Submission(source, found) as submission:
+        answer = ask(submission, "backward", "dW1", rights[0].values)
+    assert (answer.value is not None, answer.raised) == (True, 2)
+
+
+def test_words_of_a_submission_have_no_folder_of_ours() -> None:
+    words = f"{process.__file__}, {np.__file__}, {Path(os.__file__)}, /etc/passwd"
+    assert clean(words) == "handgrad/grading/process.py, __init__.py, os.py, /etc/passwd"
+
+
 def test_a_file_that_is_no_python_says_where() -> None:
     found = graded("two_layer", "def forward(x:\n")
     assert (found.earned, found.problem) == (0, "the file cannot be run: SyntaxError: '(' was never closed (line 1)")
@@ -150,6 +176,42 @@ def test_forbidden_names_are_told_before_anything_runs() -> None:
     assert find_forbidden("def f(:", ["f"]) == []
 
 
+AROUND = """
+import numpy as np
+import matplotlib.pyplot as plt
+import logging
+jax = 1
+RIGHT
+x = W1 = W2 = np.ones((2, 2))
+b1 = b2 = np.zeros(2)
+print(forward(x, W1, b1, W2, b2, x)[3])
+assert backward(x, W1, b1, W2, b2, x, x, x, x + 1)[0].shape == (2, 2)
+plt.show()
+"""
+
+
+def test_what_stands_around_the_functions_costs_nothing() -> None:
+    """Imports that are not there, a variable that is called as a library, and a test of the student's own."""
+    found = graded("two_layer", AROUND.replace("RIGHT", right_source("two_layer")))
+    assert lost(found) == {}
+    assert type(found.earned) is int
+    assert [words.partition(":")[0] for words in found.left_out] == ["ImportError", "ImportError", "NameError"]
+    assert find_forbidden("jax = 1\nimport jax", ["jax"]) == [("jax", 2)]
+
+
+def test_a_name_that_is_not_there_costs_what_uses_it() -> None:
+    source = "import scipy.special\n" + right_source("two_layer", ("dz2.sum(0)", "scipy.special.nothing(dz2)"))
+    hints = lost(graded("two_layer", source))
+    assert list(hints) == ["db2"]
+    assert hints["db2"].startswith("NameError: name 'scipy' is not defined")
+
+
+def test_a_process_that_ends_costs_its_function_alone() -> None:
+    hints = lost(graded("two_layer", right_source("two_layer", ("dz2 = z2 - t", "import os; os._exit(0)")), "stage"))
+    assert set(hints) == {"dz2", "dW2", "db2", "dh1", "dz1", "dW1", "db1"}
+    assert "its process ended 3 times" in hints["db1"]
+
+
 def test_results_of_gradescope_add_up() -> None:
     found = graded("two_layer", right_source("two_layer", ("1 - h1**2", "1 - h1")))
     results = as_results(found)
@@ -161,6 +223,7 @@ def test_results_of_gradescope_add_up() -> None:
 
 
 CHANGES = {
+    ("softmax_cross_entropy", "z = x @ W.T + b\n", "z = x @ W.T + b\n    z -= z.max(axis=1, keepdims=True)\n"): "",
     ("two_layer", "1 - h1**2", "1 - h1"): "Line 17: `dz1 = dh1 * (1 - h1)` should be `dz1 = dh1 * (1 - h1 ** 2)`.",
     ("layers", "dz[i] @ W[i]", "dh[i] @ W[i]"): "should be `dh[i - 1] = dz[i] @ W[i]`.",
     ("batch_norm", "** -1.5", "** -0.5"): "Line 19: `dvar =",
