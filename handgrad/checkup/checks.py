@@ -3,17 +3,24 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
+from statistics import mean
 
 from handgrad.checkup.measure import Units
 from handgrad.checkup.numbers import Numbers
 
-START_LOGITS, START_SQUARES = 2, 10  # times chance, the most for a loss before the first step
+START_LOGITS, START_SQUARES = 3, 10  # above chance, and times chance: the most for a loss before the first step
+LARGE = 3  # the root mean square of x, from where on it is too large
 LEARNED = 0.1  # of chance, the most that may be left on a few samples
-BETTER = 0.99  # of chance, the most after the first steps
+KNOWN = 0.8  # of the best constant output, the most of the batches where they are known and others are not
+BETTER = 0.99  # of the best constant output, the most after the first steps
 SLOW, FAST = 1e-4, 5e-2  # |change of W| / |W| of a step
 SPREAD = 1_000  # between the norms of the layers' gradients
 MOSTLY = 0.5  # of a layer's units: more are too many dead, or alike
 SATURATED = 0.7  # of a hidden layer's outputs
+
+# START_LOGITS is measured: 17 networks (2 to 64 inputs, 1 to 5 layers, 2 to 10 classes, twice in shares of 97 and 3 %;
+# he_uniform, he_normal, xavier_uniform; x normal or digits), each with 60 seeds. The largest loss was 2.8 above chance,
+# so none of the 1,020 is called wrong; twice chance, which is 0.69 above it with two classes, would call 64 wrong.
 
 
 @dataclass(frozen=True)
@@ -33,11 +40,15 @@ def check_start(found: Numbers) -> Check:
     what = f"the loss is {found.start:.4g} on {found.samples} samples; {constant} would give {found.chance:.4g}."
     if found.trained:
         what = f"after {found.trained} steps of training {what}"
-    advice = "Initial weights are too large: the network is sure of what it cannot know. Take he_uniform or "
-    advice += "xavier_uniform, and scale x to about -1 to 1."
-    if not found.logits:
-        advice = "Scale the targets to mean 0 and variance 1 and x to about -1 to 1; or the weights are too large."
-    normal = f"A network that knows nothing is near chance: at most {most(found)} times that."
+    if found.size > LARGE:
+        advice = scale_x(found) + " Where that does not help, take smaller initial weights."
+    elif found.logits:
+        advice = "Initial weights are too large: the network is sure of what it cannot know. Take he_uniform or "
+        advice += "xavier_uniform, which give the outputs the size of x."
+    else:
+        advice = "Scale the targets to mean 0 and variance 1; or the weights are too large."
+    normal = "A network that knows nothing is near chance: at most "
+    normal += f"{START_LOGITS} above it." if found.logits else f"{START_SQUARES} times that."
     return answer("loss at the start", not starts_badly(found), what, normal, advice)
 
 
@@ -47,8 +58,12 @@ def check_by_heart(found: Numbers) -> Check:
     few = f"{found.few} samples" if found.few > 1 else "one sample"
     what = f"{few} alone, {steps} steps of Adam: the loss went from {found.by_heart[0]:.4g} to {last:.4g}"
     what += f", the least possible being {found.least:.4g}." if found.least > 0 else "."
-    advice = "Where this fails nothing else can work. Judge the gradients (handgrad verify); see that the last "
-    advice += "activation reaches the targets, that all layers move, and that units are neither dead nor alike."
+    if learns(found):
+        advice = "The first steps do learn, so it is slow rather than wrong: by units that are dead, saturated or "
+        advice += "alike, or by an output that begins far from the targets."
+    else:
+        advice = "Where this fails nothing else can work. Judge the gradients (handgrad verify); see that the last "
+        advice += "activation reaches the targets, that all layers move, and that units are neither dead nor alike."
     normal = f"Every network can learn so few by heart: to {100 * LEARNED:.0f} % of chance."
     return answer(
         "one batch by heart", last - found.least <= LEARNED * (found.chance - found.least), what, normal, advice
@@ -56,29 +71,29 @@ def check_by_heart(found: Numbers) -> Check:
 
 
 def check_first_steps(found: Numbers) -> Check:
-    """The loss after the first steps, on samples held back from them, against chance and against the start."""
+    """The loss after the first steps, on samples held back from them, against the best constant output."""
     where = f"{found.samples} samples held back" if found.held_back else f"the {found.samples} samples"
     what = f"{len(found.losses)} steps at learning rate {found.lr:g}: the loss on {where} went from {found.start:.4g} "
-    what += f"to {found.after:.4g}; chance is {found.chance:.4g}."
-    healthy = found.after <= BETTER * found.chance and not found.broke
+    what += f"to {found.after:.4g}; the best constant gives {found.constant:.4g}."
     if found.broke:
         what = f"the loss or its gradient was not finite at step {len(found.losses)}, at learning rate {found.lr:g}."
     ratios = [w.ratio for w in found.weights]
     if silent(found):
         advice = "No gradient arrives: mend what the checks of gradients and units say."
+    elif starts_badly(found) and (harmed(found) or not found.after <= most(found)):
+        advice = "It starts too far away: mend what the check of the loss at the start says, before anything else."
+    elif memorised(found):
+        advice = "It learns its samples, and nothing of the others. Are x and the targets in the same order, does x "
+        advice += "say anything of the target, and are there more samples?"
     elif found.broke or max(ratios) > FAST or harmed(found) or not found.after <= max(found.start, found.chance):
         advice = f"Lower the learning rate {found.lr:g}, or clip the gradient (--clip-norm)."
-    elif starts_badly(found):
-        advice = "It starts too far away: mend what the check of the loss at the start says."
     elif min(ratios) < SLOW:
         advice = f"The weights hardly move: raise the learning rate {found.lr:g}."
     else:
-        advice = (
-            "The weights move and it does not help. Where other checks fail, mend those first. Else: are x and the "
-        )
-        advice += "targets in the same order, and does x say anything of the target?"
+        advice = "The weights move and it does not help. Where other checks fail, mend those first. Else: are x and "
+        advice += "the targets in the same order, and does x say anything of the target?"
     normal = "By then the network is better than a constant."
-    return answer("first steps", healthy, what, normal, advice)
+    return answer("first steps", learns(found), what, normal, advice)
 
 
 def check_ratios(found: Numbers) -> Check:
@@ -91,10 +106,13 @@ def check_ratios(found: Numbers) -> Check:
         advice = "A W that is all zero: draw it at random."
     elif silent(found):
         advice = f"No gradient reaches {silent(found)}, so nothing but a decay can move it: see the gradient norms."
+    elif starts_badly(found):
+        advice = "The steps say little while x, weights or targets are too large: mend the loss at the start first."
+    elif harmed(found) and low < SLOW:
+        advice = f"Lower the learning rate {found.lr:g}: units died or saturated in the first steps, and since "
+        advice += "then nothing moves."
     elif harmed(found) or not high <= FAST:
         advice = f"Lower the learning rate {found.lr:g}."
-    elif starts_badly(found):
-        advice = "The steps are small beside weights that are too large: see the loss at the start."
     else:
         advice = f"Raise the learning rate {found.lr:g}; if one layer alone is slow, see its gradient."
     normal = f"About 1e-3; between {SLOW:.0e} and {FAST:.0e}."
@@ -122,8 +140,10 @@ def check_dead(found: Numbers) -> Check:
     """Units that let no gradient through, at any sample."""
     what = f"units without slope at every sample: {before_and_after(found, lambda u: f'{u.dead} of {u.n}')}."
     advice = "A dead unit never learns again. "
-    if many_dead(found.units):
-        advice += "Look at its bias and the scale of x; smaller weights, or leaky_relu."
+    if found.size > LARGE:
+        advice += scale_x(found)
+    elif many_dead(found.units) or began(found, lambda u: u.dead / u.n):
+        advice += "Look at its bias and the scale of x; smaller initial weights, or leaky_relu."
     else:
         advice += f"These died in the first steps: lower the learning rate {found.lr:g}, or take leaky_relu."
     healthy = not many_dead(found.units) and not many_dead(found.units_after)
@@ -137,8 +157,10 @@ def check_saturation(found: Numbers) -> Check:
     else:
         listed = before_and_after(found, lambda u: "" if u.saturated is None else f"{100 * u.saturated:.0f} %")
         what = f"outputs where the slope is below a twentieth of the steepest: {listed}."
-    if much_saturated(found.units):
-        advice = "Smaller initial weights (xavier_uniform), and x scaled to about -1 to 1."
+    if found.size > LARGE:
+        advice = scale_x(found)
+    elif much_saturated(found.units) or began(found, flat):
+        advice = "Most of them are flat from the start: smaller initial weights (xavier_uniform)."
     else:
         advice = f"They saturated in the first steps: lower the learning rate {found.lr:g}."
     healthy = not much_saturated(found.units) and not much_saturated(found.units_after)
@@ -168,13 +190,29 @@ CHECKS: tuple[Callable[[Numbers], Check], ...] = (
 
 
 def most(found: Numbers) -> float:
-    """How many times chance the loss at the start may be."""
-    return START_LOGITS if found.logits else START_SQUARES
+    """The largest loss at the start that is normal."""
+    return found.chance + START_LOGITS if found.logits else found.chance * START_SQUARES
 
 
 def starts_badly(found: Numbers) -> bool:
     """Whether the loss at the start is far above chance, or no number."""
-    return not found.start <= most(found) * found.chance
+    return not found.start <= most(found)
+
+
+def learns(found: Numbers) -> bool:
+    """Whether the first steps came below the best constant output."""
+    return found.after <= BETTER * found.constant and not found.broke
+
+
+def memorised(found: Numbers) -> bool:
+    """Whether the first steps learned the samples they saw, and not those held back."""
+    last = found.losses[-len(found.losses) // 4 :]  # rounded up
+    return found.held_back and not learns(found) and not found.broke and mean(last) <= KNOWN * found.constant
+
+
+def scale_x(found: Numbers) -> str:
+    """The advice where x is too large."""
+    return f"x is too large, its root mean square is {found.size:.3g}: scale it to mean 0 and variance 1."
 
 
 def silent(found: Numbers) -> str:
@@ -189,7 +227,21 @@ def many_dead(units: Sequence[Units]) -> bool:
 
 def much_saturated(units: Sequence[Units]) -> bool:
     """Whether most of a hidden layer's outputs are."""
-    return any(u.hidden and u.saturated is not None and u.saturated > SATURATED for u in units)
+    return any(u.hidden and flat(u) > SATURATED for u in units)
+
+
+def flat(units: Units) -> float:
+    """The share of saturated outputs; 0 where the activation has no flat ends."""
+    return units.saturated or 0.0
+
+
+def began(found: Numbers, share: Callable[[Units], float]) -> bool:
+    """Whether half of it was there before the first step, in the layer where there is most of it in the end."""
+    both = [pair for pair in zip(found.units, found.units_after, strict=True) if pair[0].hidden]
+    if not both:
+        return False
+    before, after = max(both, key=lambda pair: share(pair[1]))
+    return share(before) >= share(after) / 2
 
 
 def harmed(found: Numbers) -> bool:

@@ -53,6 +53,27 @@ def chance(loss: Loss, y: Array, target: Array) -> float:
     return mean_loss(loss, constant, target)
 
 
+def best_constant(loss: Loss, y: Array, target: Array, seen: Array) -> float:
+    """The loss of the best output that is one for all samples: to logits it says how frequent each class is.
+
+    seen: all targets, whose frequencies they are, for a few samples may have a rare class or not. Where all of them are
+    one the output would be right; then it is chance. y: any output, for its shape.
+    """
+    if not np.ptp(seen, axis=0).any():
+        return chance(loss, y, target)
+    tiny = np.finfo(y.dtype).tiny
+    constant = np.zeros_like(y)
+    if isinstance(loss, SoftmaxCrossEntropy):
+        like = np.broadcast_to(y[:1], (len(seen), y.shape[1]))
+        constant += np.log(np.maximum(loss.weighted(like, seen)[0].mean(axis=0), tiny))
+    elif isinstance(loss, BinaryCrossEntropy):
+        rate = seen.mean(axis=0)
+        constant += np.log(np.maximum(rate, tiny)) - np.log(np.maximum(1 - rate, tiny))
+    else:
+        return chance(loss, y, target)
+    return mean_loss(loss, constant, target)
+
+
 def least(loss: Loss, y: Array, target: Array) -> float:
     """The loss of an output that says the target: not zero where targets are probabilities."""
     tiny = np.finfo(y.dtype).tiny

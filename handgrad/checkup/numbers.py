@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.checkup.measure import Units, chance, gradient_norms, least, mean_loss, measure_units, weight_names
+from handgrad.checkup.measure import (
+    Units,
+    best_constant,
+    chance,
+    gradient_norms,
+    least,
+    mean_loss,
+    measure_units,
+    norm,
+    weight_names,
+)
 from handgrad.checkup.runs import learn_by_heart, train_first_steps
 from manual import Array, Loss, Network, Params, SquaredError, Training
 from manual.training.plan import TrainingPlan, convert_arrays, make_plan
@@ -37,10 +47,12 @@ class Numbers:
     """Losses are those of one sample on average."""
 
     samples: int  # measured on
+    size: float  # of their x, the root mean square
     held_back: bool  # whether those are never trained on
     trained: int  # steps made before the check-up
     start: float  # the loss
-    chance: float  # of the best constant output
+    chance: float  # the loss of even logits, or of the mean target
+    constant: float  # the loss of the best constant output: of logits, one that knows how frequent each class is
     logits: bool  # whether the network's output are logits, not numbers near the targets
     after: float  # after the first steps
     least: float  # the loss of a right output, on the few samples
@@ -85,10 +97,12 @@ def measure(plan: TrainingPlan, loss: Loss, optimizer: Any) -> Numbers:
         gradients = gradient_norms(network, params, x_probe, t_probe, loss)
         return Numbers(
             samples=len(x_probe),
+            size=norm(x_probe) / x_probe.size**0.5,
             held_back=plan.validation is not None,
             trained=start.step,
             start=mean_loss(loss, y, t_probe),
             chance=guess,
+            constant=best_constant(loss, y, t_probe, plan.samples.target),
             logits=not isinstance(loss, SquaredError),
             after=mean_loss(loss, first.end.output(x_probe), t_probe),
             least=least(loss, network.forward(params, few)[0], t_few),

@@ -34,10 +34,10 @@ def show_check(check: Check) -> list[Html]:
 def runs(found: Numbers) -> list[Html]:
     """The losses of both short trainings, step by step."""
     first = [float(step) for step in range(1, len(found.losses) + 1)]
-    chance = [found.chance] * len(first)
+    constant = [found.constant] * len(first)
     heart = [float(step) for step in range(len(found.by_heart))]
     return [
-        draw_curves("loss in the first steps", first, {"each batch": found.losses, "chance": chance}, "step"),
+        draw_curves("loss in the first steps", first, {"each batch": found.losses, "best constant": constant}, "step"),
         draw_curves(f"loss, {found.few} samples by heart", heart, {"these samples": found.by_heart}, "step"),
     ]
 

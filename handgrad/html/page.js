@@ -1,7 +1,7 @@
 "use strict";
 // Search: what does not have the words is hidden, what has them is unfolded. Printing: everything is unfolded.
 const box = document.querySelector("input[type=search]");
-const found = document.querySelector("output");
+const found = document.querySelector("search output");
 const folds = [...document.querySelectorAll("main details")];
 const rows = [...document.querySelectorAll("main tbody tr")];
 const before = new Map(folds.map((fold) => [fold, fold.open]));
@@ -15,6 +15,8 @@ const search = (words) => {
   found.textContent = words ? `${[...folds, ...rows].filter((part) => !part.hidden).length} places` : "";
 };
 
-box.hidden = false;
-box.addEventListener("input", () => search(box.value.trim().toLowerCase()));
+if (box) { // only where something is folded
+  box.hidden = false;
+  box.addEventListener("input", () => search(box.value.trim().toLowerCase()));
+}
 addEventListener("beforeprint", () => folds.forEach((fold) => { fold.open = true; }));

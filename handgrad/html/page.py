@@ -54,7 +54,10 @@ class Paged:
 
 
 def page(shown: Shown) -> str:
-    """The file: head, heading, a box to search in, the body."""
+    """The file: head, heading, the body, and before it a box to search in where something in it is folded away.
+
+    What is not folded away the browser's own search finds.
+    """
     script = "".join(read(f"{name}.js") for name in ("page", *shown.parts))
     allowed = b64encode(sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'"
@@ -66,12 +69,16 @@ def page(shown: Shown) -> str:
         element("title", shown.title),
         element("style", style(shown)),
     ]
-    box = element("input", type="search", placeholder=SEARCH, aria_label=SEARCH, hidden=True)
-    found = element("output", aria_live="polite")
-    search = element("search", box, " ", found)
-    main = element("main", element("h1", shown.heading), search, *shown.body, class_="handgrad")
+    search = [search_box()] if any("<details" in part for part in shown.body) else []
+    main = element("main", element("h1", shown.heading), *search, *shown.body, class_="handgrad")
     whole = element("html", element("head", *head), element("body", main, element("script", Html(script))), lang="en")
     return f"<!doctype html>\n{whole}\n"
+
+
+def search_box() -> Html:
+    """A line to type in, and how many places have the words; the script brings it to life."""
+    box = element("input", type="search", placeholder=SEARCH, aria_label=SEARCH, hidden=True)
+    return element("search", box, " ", element("output", aria_live="polite"))
 
 
 def fragment(shown: Shown) -> str:

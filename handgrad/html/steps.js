@@ -38,4 +38,11 @@
     stepper.hidden = false;
     show(0);
   }
+
+  const picture = document.querySelector(".worked .scroll");
+  const sayWide = () => {
+    document.querySelector(".worked .wide").hidden = picture.scrollWidth <= picture.clientWidth;
+  };
+  addEventListener("resize", sayWide);
+  sayWide();
 }

@@ -30,10 +30,15 @@ class Shown:
         return len(self.number.as_tuple().digits)
 
     @property
+    def asked(self) -> int:
+        """How many digits an answer must have: of an exact one DIGITS at least, so 0.6 is 0.60000 and 0 is 0.00000."""
+        return max(self.digits, DIGITS) if self.exact else self.digits
+
+    @property
     def half_unit(self) -> Decimal:
-        """Half a unit of its last digit, of an exact one of digit DIGITS or its last: what is nearer rounds to it."""
-        digits = max(self.digits, DIGITS) if self.exact else self.digits
-        return Decimal(5).scaleb(self.number.adjusted() - digits) if self.number else Decimal(0)
+        """Half a unit of the last digit asked for: what is nearer rounds to it."""
+        leading = self.number.adjusted() if self.number else -1
+        return Decimal(5).scaleb(leading - self.asked)
 
 
 def choose_digits(

@@ -11,8 +11,8 @@ def grading_key(solution: Solution) -> dict[str, Any]:
 
     Each quantity has its name, the tensor it stands in and its index there (counted from 0), its value, and the
     tolerance: an answer is right where |answer - value| <= tolerance. That is half a unit of the last digit that was
-    asked for, so that exactly what rounds to the shown number is right. digits says how many were asked for, and
-    exact that the value ends there.
+    asked for, so that exactly what rounds to the shown number is right. digits says how many were asked for (of a zero,
+    after the point), and exact that the value ends: then they are five at least.
     """
     asked = []
     for name in solution.formulas:
@@ -24,7 +24,7 @@ def grading_key(solution: Solution) -> dict[str, Any]:
                 "index": list(index_of(name)),
                 "value": float(shown.number) if shown.exact else solution.values[name].number,
                 "tolerance": float(shown.half_unit),
-                "digits": shown.digits,
+                "digits": shown.asked,
                 "exact": shown.exact,
             }
         )

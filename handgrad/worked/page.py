@@ -21,6 +21,7 @@ WHOLE = (
     "the factor of the loss, D what it is divided by."
 )
 ROUNDED = "A gradient stands below its value. In the picture they are rounded to four significant digits."
+WIDE = "The picture is wider than the page: scroll it sideways \u2192"
 
 
 def show_page(solution: Solution, *, blanks: bool = False) -> Shown:
@@ -49,14 +50,15 @@ def with_names(text: str) -> Html:
 
 
 def figure(solution: Solution, blanks: bool) -> Html:
-    """The picture under its legend; it scrolls by itself where the page is narrow."""
+    """The picture over its legend; it scrolls by itself where the page is narrow, and the script says so."""
     legend = (element("span", words, class_=name) for name, words in COLOURS.items())
     drawn = element(
         "div", draw_network(solution, blanks=blanks), class_="scroll", tabindex="0", role="region",
         aria_label="the picture",
     )  # fmt: skip
+    wide = element("p", WIDE, class_="wide aside", hidden=True)
     caption = element("figcaption", *legend, "" if blanks else ROUNDED)
-    return element("figure", drawn, caption, class_="worked")
+    return element("figure", wide, drawn, caption, class_="worked")
 
 
 def stepper(count: int) -> Html:

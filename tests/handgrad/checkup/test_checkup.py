@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import handgrad
-from handgrad.checkup.checks import check_gradients
+from handgrad.checkup.checks import check_dead, check_gradients, check_saturation
 from handgrad.checkup.checkup import Checkup, examine
-from handgrad.checkup.measure import chance, count_alike, least, measure_units
+from handgrad.checkup.measure import best_constant, chance, count_alike, least, measure_units
 from handgrad.experiment.datasets.digits import digits
 from manual import (
     SGD,
@@ -61,6 +61,7 @@ class Case(NamedTuple):
     target: Any = LABELS
     loss: Any = CE
     layers: Callable[[Any], Any] = tuple  # the layers as they are
+    x: Any = X
 
 
 class Frozen(Linear):
@@ -84,6 +85,10 @@ def frozen(layers: Any) -> Any:
 
 SHUFFLED = np.random.default_rng(0).permutation(LABELS)
 FAR = ONE_HOT * 1000 + 50_000
+POINTS = np.random.default_rng(1).normal(size=(1_500, 8)).astype(np.float32)
+RARE = (POINTS[:, 0] > 1.5).astype(int)  # 7 % of them
+HALF = (POINTS[:, 0] + POINTS[:, 1] > 0).astype(int)
+SMALL: dict[str, Any] = {"sizes": (8, 20, 20, 2), "optimizer": SGD(0.1), "x": POINTS, "target": HALF}
 CASES = {
     "relu": Case(set()),
     "tanh": Case(set(), "tanh", "xavier_uniform"),
@@ -92,7 +97,15 @@ CASES = {
     "squared error": Case(set(), target=ONE_HOT, loss=MeanSquaredError(), optimizer=AdamW(3e-3)),
     "binary": Case(set(), target=ONE_HOT, loss=BinaryCrossEntropy()),
     "one layer": Case(set(), sizes=(64, 10), optimizer=AdamW(1e-2)),
+    "two classes": Case(set(), **SMALL),  # seed 0 of he_uniform starts at 1.8, above twice chance
+    "a rare class": Case(set(), **(SMALL | {"target": RARE})),
     # each is one of those above with one thing wrong
+    "rare shuffled": Case({STEPS}, **(SMALL | {"target": np.random.default_rng(0).permutation(RARE)})),
+    "learned by heart": Case(
+        {STEPS}, **(SMALL | {"x": POINTS[:60], "target": np.random.default_rng(0).permutation(HALF[:60])})
+    ),
+    "bytes": Case({START, STEPS, RATIO, DEAD}, **(SMALL | {"x": 100 * POINTS})),
+    "all died": Case({STEPS, RATIO, DEAD}, **(SMALL | {"optimizer": SGD(10.0)})),
     "zero": Case({HEART, STEPS, RATIO, NORMS, ALIKE}, "tanh", "zeros"),
     "equal": Case({HEART, NORMS, ALIKE}, "tanh", constant(0.01)),
     "huge": Case({START, STEPS, RATIO, FLAT}, "tanh", normal(3.0)),
@@ -115,7 +128,7 @@ def found(name: str) -> Checkup:
     net = mlp(case.sizes, case.hidden)
     net = Network(case.layers(net.layers))
     params = net.init(0, case.weights, case.biases, dtype="float32")
-    return examine(net, params, X, case.target, case.loss, case.optimizer, batch_size=16, name=name)
+    return examine(net, params, case.x, case.target, case.loss, case.optimizer, batch_size=16, name=name)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -165,14 +178,42 @@ def test_the_text_has_80_columns_and_the_advice_is_for_what_is_wrong(name: str) 
         ("shuffled labels", STEPS, "in the same order"),
         ("far targets", START, "Scale the targets"),
         ("far targets", STEPS, "the loss at the start"),
-        ("huge", RATIO, "weights that are too large"),
+        ("huge", RATIO, "mend the loss at the start first"),
         ("huge", START, "Initial weights are too large"),
-        ("huge", FLAT, "Smaller initial weights"),
+        ("huge", FLAT, "smaller initial weights"),
         ("deep", NORMS, "vanish on the way back"),
+        ("deep", HEART, "nothing else can work"),
+        ("equal", HEART, "slow rather than wrong"),
+        ("rare shuffled", STEPS, "in the same order"),
+        ("learned by heart", STEPS, "It learns its samples, and nothing of the others"),
+        ("bytes", START, "x is too large, its root mean square is 10"),
+        ("bytes", STEPS, "the loss at the start"),
+        ("bytes", RATIO, "mend the loss at the start first"),
+        ("bytes", DEAD, "x is too large"),
+        ("all died", RATIO, "Lower the learning rate 10: units died or saturated in the first steps"),
     ],
 )
 def test_the_advice_fits_the_cause(case: str, check: str, words: str) -> None:
     assert words in found(case)[check].advice
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ((30.0, 59.0), (31.0, 79.0), "smaller initial weights"),
+        ((0.0, 0.0), (90.0, 79.0), "lower the learning rate 0.001"),
+    ],
+)
+def test_what_was_there_from_the_start_is_no_fault_of_the_learning_rate(before: Any, after: Any, words: str) -> None:
+    def units(percents: Any) -> Any:
+        return tuple(
+            u._replace(dead=int(p / 100 * u.n), saturated=p / 100) for u, p in zip(numbers.units, percents, strict=True)
+        )
+
+    numbers = found("tanh").numbers
+    numbers = replace(numbers, units=units(before), units_after=units(after))
+    for check in (check_saturation(numbers), check_dead(numbers)):
+        assert words in check.advice
 
 
 def test_gradients_may_grow_on_the_way_back() -> None:
@@ -254,6 +295,28 @@ def test_chance_and_the_least_loss(loss: Any, target: Any, expected: float, lowe
     y = np.random.default_rng(0).normal(size=(3, 3))
     assert chance(loss, y, target) == pytest.approx(expected, rel=1e-12)
     assert least(loss, y, target) == pytest.approx(lowest, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("loss", "target"),
+    [
+        (CE, np.array([0, 0, 0, 1])),
+        (BinaryCrossEntropy(), np.array([[0.0], [0.0], [0.0], [1.0]])),
+        (MeanSquaredError(), np.array([[0.0], [0.0], [0.0], [1.0]])),
+    ],
+)
+def test_the_best_constant_knows_how_frequent_a_class_is(loss: Any, target: Any) -> None:
+    y = np.zeros((4, 2 if loss is CE else 1))
+    entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    expected = 3 / 16 if isinstance(loss, MeanSquaredError) else entropy
+    assert best_constant(loss, y, target, target) == pytest.approx(expected, rel=1e-12)
+    same = np.zeros_like(target)
+    assert best_constant(loss, y, same, same) == chance(loss, y, same)
+
+
+def test_a_rare_class_that_is_not_among_the_samples_is_counted_all_the_same() -> None:
+    found = best_constant(CE, np.zeros((3, 2)), np.array([0, 0, 0]), np.array([0, 0, 0, 1]))
+    assert found == pytest.approx(-np.log(0.75), rel=1e-12)
 
 
 def test_soft_targets_can_be_learned_by_heart_though_their_loss_is_not_zero() -> None:

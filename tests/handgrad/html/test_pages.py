@@ -117,6 +117,18 @@ def test_search_hides_what_does_not_have_the_words(browser: Any, written: dict[s
     assert browser.evaluate("document.querySelector('output').textContent") == "0 places"
 
 
+def test_a_page_with_nothing_folded_has_no_search(written: dict[str, Path]) -> None:
+    for name, has in (("worked", False), ("checkup", False), ("network", True), ("suite", True)):
+        assert ("<search" in written[name].read_text("utf-8")) is has, name
+
+
+def test_a_picture_that_is_cut_off_says_that_it_scrolls(browser: Any, written: dict[str, Path]) -> None:
+    for width, seen in ((390, True), (1200, False)):
+        browser.open(written["worked"], width=width, height=800)
+        hint = "document.querySelector('.worked .wide')"
+        assert browser.evaluate(f"getComputedStyle({hint}).display !== 'none'") is seen, width
+
+
 def test_the_slider_shows_one_step(browser: Any, written: dict[str, Path]) -> None:
     seen = "filter((e) => getComputedStyle(e).display !== 'none')"
     shown = f"[...document.querySelectorAll('[data-step]')].{seen}.map((e) => e.dataset.step)"

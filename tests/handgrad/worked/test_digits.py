@@ -161,11 +161,27 @@ def test_whoever_goes_on_with_rounded_answers_is_right() -> None:
 def test_an_exact_answer_is_asked_for_to_five_digits_at_least() -> None:
     key = {q["name"]: q for q in grading_key(mazur())["quantities"]}
     assert key["z1_1"] == {
-        "name": "z1_1", "tensor": "z1", "index": [0, 0], "value": 0.3775, "tolerance": 5e-6, "digits": 4, "exact": True,
+        "name": "z1_1", "tensor": "z1", "index": [0, 0], "value": 0.3775, "tolerance": 5e-6, "digits": 5, "exact": True,
     }  # fmt: skip
     assert key["dW1_21"]["tensor"] == "dW1"
     assert key["dW1_21"]["index"] == [1, 0]
     assert key["E"]["tensor"] == "loss"
+
+
+@pytest.mark.parametrize(
+    ("number", "exact", "asked", "half"),
+    [
+        ("-0.6", True, 5, "0.000005"),
+        ("0", True, 5, "0.000005"),
+        ("0.1234567", True, 7, "0.00000005"),
+        ("-0.60", False, 2, "0.005"),
+    ],
+)
+def test_the_tolerance_is_half_a_unit_of_the_last_digit_asked_for(
+    number: str, exact: bool, asked: int, half: str
+) -> None:
+    shown = Shown(Decimal(number), exact)
+    assert (shown.asked, shown.half_unit) == (asked, Decimal(half))
 
 
 def test_no_result_stands_on_the_question_sheet() -> None:
