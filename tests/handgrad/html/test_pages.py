@@ -209,7 +209,9 @@ def test_of_a_wrong_layer_both_passes_are_shown(written: dict[str, Path]) -> Non
 
 def test_a_function_is_shown_line_by_line(written: dict[str, Path]) -> None:
     text = written["function"].read_text("utf-8")
-    assert "<del>h</del><ins>h ** 2</ins>)  # &quot;&lt;b&gt;&quot; &amp; &#x27;&lt;/pre&gt;&#x27; are text" in text
+    code = "dz = dh * (1 - {})  # &quot;&lt;b&gt;&quot; &amp; &#x27;&lt;/pre&gt;&#x27; are text"
+    assert code.format("<del>h</del>") in text
+    assert code.format("<ins>h ** 2</ins>") in text  # on a line of its own
     assert "\u2190 wrong because of line" in text
     assert "\u2190 the gradient of " not in text.partition("def backward")[0]
     assert "<code>1 - h</code> &amp; <code>1 - h ** 2</code>" in text
