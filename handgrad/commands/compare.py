@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.commands.arguments import add_html, add_json, check_seed, check_written
+from handgrad.commands.arguments import add_html, add_json, add_mend, check_mend, check_seed, check_written
 from handgrad.commands.judge_file import add_inputs, check_file, judge_file
 from handgrad.experiment.compare_pass import Comparison, compare_pass
 from handgrad.experiment.compare_training import Trajectory, compare_training
@@ -27,13 +27,15 @@ def add_parser(commands: Any) -> None:
         "compare",
         help="by hand and by autograd side by side: every value of a file's backward passes, or one network",
         description="With FILE, lay every value that a backward pass of it computes beside autograd's, line by line: "
-        "the gradient of which variable it is, and whether it is right, or wrong because of an earlier line. FILE is "
-        "imported, and its pairs and inputs are found as `handgrad check` does. Without, lay one network's pass by "
-        "hand and by autograd side by side on a batch of handwritten digits: the worst entry of every tensor, how far "
-        "apart in units in the last place, and why. With --steps K, train both.",
+        "the gradient of which variable it is, and whether it is right, or wrong because of an earlier line; then the "
+        "wrong line with the change that makes it right. FILE is imported, and its pairs and inputs are found as "
+        "`handgrad check` does. Without, lay one network's pass by hand and by autograd side by side on a batch of "
+        "handwritten digits: the worst entry of every tensor, how far apart in units in the last place, and why. With "
+        "--steps K, train both.",
     )
     command.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a Python file with backward passes")
     add_inputs(command)
+    add_mend(command)
     command.add_argument("--layers", default="64,32,10", help="sizes, the first 64, the last 10 (64,32,10)")
     command.add_argument("--activation", choices=DIFFERENTIABLE, default="tanh", metavar="NAME",
                          help=f"between the layers: {', '.join(DIFFERENTIABLE)} (tanh)")  # fmt: skip
@@ -58,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
         return compare_file(args)
     if args.inputs:
         args.parser.error("--inputs are those of a FILE, and there is none")
+    if args.mend is not None:
+        args.parser.error("--mend is of the code in a FILE, and there is none")
     sizes = sizes_of(args)
     network, loss, rng = mlp(sizes, args.activation), NAMED_LOSSES[args.loss], np.random.default_rng(args.seed)
     params, data, console = network.init(rng, dtype=args.dtype), digits(), report_console()
@@ -81,14 +85,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def compare_file(args: argparse.Namespace) -> int:
-    """Every backward pass of the file, value by value."""
+    """Every backward pass of the file, value by value, with the same report as `handgrad check`."""
     of_network = ("layers", "activation", "loss", "dtype", "batch_size", "steps", "lr")
     for name in of_network:
         if getattr(args, name) != args.parser.get_default(name):
             args.parser.error(f"--{name.replace('_', '-')} is of the network on the digits, and FILE is given")
     check_written(args)
+    check_mend(args)
     check_file(args)
-    found = judge_file(args, report_console(), Options(args.asked, check_seed(args), mend=0), show_ledger)
+    found = judge_file(args, report_console(), Options(args.asked, check_seed(args), mend=args.mend), show_ledger)
     return 2 if found is None else together(judged.verdict for judged in found).exit_code
 
 

@@ -21,7 +21,7 @@ def show_systems(found: Sequence[System]) -> Shown:
     right = sum(system.verdict is Verdict.CERTIFIED for system in found)
     body = [element("p", f"{right} of {len(found)} systems certified."), element("h2", "All systems")]
     rows = [summarise(system) for system in found]
-    body += [table(("system", "title", "number", *NUMBERS, "verdict"), rows), element("h2", "Each system")]
+    body += [table(("system", "verdict", "title", "number", *NUMBERS), rows), element("h2", "Each system")]
     body += [show_system(system) for system in found]
     return Shown(f"{verdict.value}: lectures", join(verdict_badge(verdict), " lectures, number by number"), body)
 
@@ -30,15 +30,15 @@ def summarise(system: System) -> list[str]:
     """One row: the number for the table."""
     shown = system.shown
     number = [shown.name, *(text.plain for text in cells(shown))] if shown else ["-", "-", "-", "-"]
-    return [system.id, system.title, *number, verdict_badge(system.verdict)]
+    return [system.id, verdict_badge(system.verdict), system.title, *number]
 
 
 def show_system(system: System) -> Html:
     """Every number, the judge's reports, and what else must be known."""
     words = join(verdict_badge(system.verdict), f" {system.id}: {system.title}")
-    rows = [(n.name, *(text.plain for text in cells(n, ALL)), number_badge(n)) for n in system.numbers]
+    rows = [(n.name, number_badge(n), *(text.plain for text in cells(n, ALL))) for n in system.numbers]
     parts = [element("p", system.reason)] if system.reason else []
-    parts += [table(("number", *NUMBERS, "verdict"), rows)] if rows else []
+    parts += [table(("number", "verdict", *NUMBERS), rows)] if rows else []
     parts += [element("p", note, class_="aside") for note in system.notes]
     parts += [show_report(report) for report in system.reports]
     return fold(words, *parts, open=system.verdict is not Verdict.CERTIFIED)
@@ -60,11 +60,11 @@ def show_errata(found: Sequence[Erratum]) -> Shown:
     verdict = together(erratum.verdict for erratum in found)
     refuted = sum(erratum.verdict is Verdict.CERTIFIED for erratum in found)
     rows = [
-        (e.id, e.printed, badge("refuted", "bad") if e.finding.verdict is Verdict.REFUTED else "-", e.words, e.right)
+        (e.id, badge("refuted", "bad") if e.finding.verdict is Verdict.REFUTED else "-", e.printed, e.words, e.right)
         for e in found
     ]
     words = f"{refuted} of {len(found)} formulas are refuted as printed, and certified as they should be."
-    titles = ("mistake", "as printed", "is", "the judge says", "right")
+    titles = ("mistake", "is", "as printed", "the judge says", "right")
     body = [element("p", words)]
     body += [element("h2", "All mistakes"), table(titles, rows), element("h2", "As the judge sees them")]
     for e in found:

@@ -28,7 +28,7 @@ def show_comparison(found: Comparison) -> Shown:
     body = [element("h2", "By hand and by autograd")]
     for title, lines in (("Forward", found.lines[:loss]), ("Backward", found.lines[loss:])):
         rows = [show_tensor(line, digits) for line in lines]
-        titles = ("tensor", "shape", "worst at", *NUMBERS, "is", "why")
+        titles = ("tensor", "is", "shape", "worst at", *NUMBERS, "why")
         body += [element("h3", title), table(titles, rows, numbers=NUMBERS)]
     terms = "Worst at: the largest difference. Ulps: that one, in units in the last place of autograd's value there."
     body += [element("p", terms, class_="aside"), element("h2", "As the judge sees it"), *sections(found.report)]
@@ -39,7 +39,7 @@ def show_tensor(line: Line, digits: int) -> list[str]:
     """One row: the entry at which both sides are furthest apart."""
     shape, index = "x".join(map(str, line.shape)) or "scalar", ",".join(map(str, line.index)) or "-"
     values = (f"{line.hand:.{digits}g}", f"{line.autograd:.{digits}g}", f"{line.ulps:.3g}")
-    return [line.name, shape, index, *values, badge(line.status, KINDS[line.status]), line.why]
+    return [line.name, badge(line.status, KINDS[line.status]), shape, index, *values, line.why]
 
 
 def show_trajectory(found: Trajectory) -> Shown:

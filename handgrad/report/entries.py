@@ -17,11 +17,14 @@ class Entries:
     ratio: inf where by hand is no number, nan where the right value or the bound is none.
 
     block: how many rows and columns of the tensor one entry stands for; all axes but the last are its rows.
+
+    shape: the tensor's own.
     """
 
     hand: Float
     reference: Float
     ratio: Float
+    shape: tuple[int, ...]
     block: tuple[int, int] = (1, 1)
 
 
@@ -43,10 +46,10 @@ def pick_entries(e: Evidence) -> Entries | None:
         ratio = np.where(np.isfinite(right) & np.isfinite(bound), ratio, np.nan)
     block = (-(-hand.shape[0] // MOST), -(-columns // MOST))
     if block == (1, 1):
-        return Entries(hand.copy(), right.copy(), ratio)
+        return Entries(hand.copy(), right.copy(), ratio, e.hand.shape)
     worst = np.argmax(in_blocks(np.where(np.isnan(ratio), -1.0, ratio), block), axis=-1, keepdims=True)
     hand, right, ratio = (np.take_along_axis(in_blocks(a, block), worst, -1)[..., 0] for a in (hand, right, ratio))
-    return Entries(hand, right, ratio, block)
+    return Entries(hand, right, ratio, e.hand.shape, block)
 
 
 def in_blocks(a: Float, block: tuple[int, int]) -> Float:

@@ -34,13 +34,16 @@ def show_entries(name: str, e: Entries) -> Html:
 
 
 def worst_entries(e: Entries) -> Html:
-    """The entries that are furthest off, as text; of blocks, at which row and column of the picture."""
+    """The entries that are furthest off, as text: where in the tensor; of blocks, where in the picture."""
+    whole = e.block == (1, 1)
     rows = []
     for flat in np.argsort(np.where(np.isnan(e.ratio), -1.0, e.ratio), axis=None)[::-1][:WORST]:
         i, j = (int(k) for k in np.unravel_index(int(flat), e.ratio.shape))
         hand, right = float(e.hand[i, j]), float(e.reference[i, j])
-        rows.append((f"{i}, {j}", f"{hand:.9g}", f"{right:.9g}", f"{distance(e, i, j):.2g}", f"{e.ratio[i, j]:.2g}"))
-    titles = ("row, column", "by hand", "autograd", "difference", "of bound")
+        at = np.unravel_index(int(flat), e.shape if whole else e.ratio.shape)
+        where = ",".join(str(int(k)) for k in at) or "-"
+        rows.append((where, f"{hand:.9g}", f"{right:.9g}", f"{distance(e, i, j):.2g}", f"{e.ratio[i, j]:.2g}"))
+    titles = ("at" if whole else "row, column", "by hand", "autograd", "difference", "of bound")
     return table(titles, rows, numbers=titles[1:])
 
 

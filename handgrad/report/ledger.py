@@ -109,7 +109,7 @@ class Ledger(Paged):
         return Shown("ledger", "The backward pass, value by value", list(show_ledger(self)))
 
     def __str__(self) -> str:
-        return render(ledger_table(self), color=False, width=WIDTH)
+        return render(Group(ledger_table(self), *quote_wrong(self)), color=False, width=WIDTH)
 
 
 STYLES = {
@@ -127,7 +127,7 @@ MEANINGS = {
 
 
 def ledger_table(ledger: Ledger) -> RenderableType:
-    """One line a row, the lines that are wrong, and the terms; the reason where there are no rows."""
+    """One line a row, and the terms; the reason where there are no rows."""
     if ledger.problem:
         return Text(f"no ledger: {ledger.problem}")
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
@@ -137,9 +137,13 @@ def ledger_table(ledger: Ledger) -> RenderableType:
     first = ledger.rows[0].file if ledger.rows else ""
     for row in ledger:
         table.add_row(*cells(row, first))
+    return Group(table, *(Text(line, "dim") for line in terms(ledger)))
+
+
+def quote_wrong(ledger: Ledger) -> list[Text]:
+    """The lines that are wrong, as they stand in the code."""
     wrong = {row.line: row for row in ledger if row.verdict.is_wrong}
-    lines = [Text(f"{row.words}: {line} | {row.code}", "bold") for line, row in wrong.items()]
-    return Group(table, *lines, *(Text(line, "dim") for line in terms(ledger)))
+    return [Text(f"{row.words}: {line} | {row.code}", "bold") for line, row in wrong.items()]
 
 
 def cells(row: LedgerRow, file: str) -> Iterator[str | Text]:

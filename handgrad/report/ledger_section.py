@@ -21,7 +21,7 @@ def show_ledger(ledger: Ledger) -> Iterator[Html]:
     if ledger.problem:
         yield element("p", f"The values of the backward pass are not shown: {ledger.problem}.", class_="aside")
         return
-    titles = ("line", "code", "variable", "is the", *NUMBERS, "verdict")
+    titles = ("line", "verdict", "variable", "is the", *NUMBERS, "code")
     yield table(titles, [show_row(row) for row in ledger], numbers=NUMBERS)
     yield element("p", "By hand and by autograd: the entry where the two are furthest apart.", class_="aside")
 
@@ -32,8 +32,8 @@ def show_row(row: LedgerRow) -> list[str]:
     if row.true is not None and row.true.shape != row.shape:
         values = [size(row.shape), size(row.true.shape), "shape"]
     times = f" ({row.times} times)" if row.times != 1 else ""
-    what = [element("code", row.code), row.variable + times, row.what or "-"]
-    return [str(row.line), *what, *values, badge(row.words, KINDS.get(row.verdict.name, ""))]
+    what = [badge(row.words, KINDS.get(row.verdict.name, "")), row.variable + times, row.what or "-"]
+    return [str(row.line), *what, *values, element("code", row.code)]
 
 
 def number(value: float, digits: int) -> str:

@@ -1,6 +1,6 @@
 """Somebody's forward and backward pass beside each other: what is known of every line, and the wrong one changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from handgrad.html.element import Html, element, join, with_code
 from handgrad.mend.change import Change, Place, Replacement
@@ -25,41 +25,44 @@ def show_listing(
 ) -> Html:
     """One function, its lines numbered as in its file."""
     indent = min((len(t) - len(t.lstrip()) for t in listing.text.splitlines() if t.strip()), default=0)
-    lines = []
+    lines: list[Html] = []
     for number, text in enumerate(listing.text.splitlines(), listing.line):
         at = (listing.file, number)
         kind, note = notes.get(at, ("", ""))
         kind, note = ("wrong", note or "wrong") if at == doubt else (kind, note)
-        code: Html | str = text[indent:]
         if at in changes:
-            kind, code = "wrong", show_change(changes[at], indent)
-        lines.append(show_line(number, code, kind, note))
+            lines += show_change(changes[at], indent, note)
+        else:
+            lines.append(show_line(str(number), text[indent:], kind, note))
     place = f"{shown(listing.file)}:{listing.line}"
     title = element("p", element("strong", listing.name), " ", element("span", place, class_="aside"))
     return element("div", title, element("pre", *lines, tabindex="0"))
 
 
-def show_line(number: int, code: str, kind: str = "", note: str = "") -> Html:
-    """A line with its number, a border by what is known of it, and that in words."""
+def show_line(number: str, code: str, kind: str = "", note: str = "") -> Html:
+    """A line with its number, or a sign, a border by what is known of it, and that in words."""
     words = element("span", f"\u2190 {note}", class_="note") if note else Html("")
-    return element("span", element("b", str(number)), code, words, class_=f"line {kind}".strip())
+    return element("span", element("b", number), code, words, class_=f"line {kind}".strip())
 
 
-def show_change(r: Replacement, indent: int = 0) -> Html:
-    """The line with what should not stand there struck out, and what should stand there behind it."""
+def show_change(r: Replacement, indent: int, note: str = "") -> Iterator[Html]:
+    """The line with what should not stand there struck out; below it the line as it should be, if it should be."""
     text, (start, end) = r.place.text, r.place.columns
     if start == end and not r.before:
         start = end = len(text)
     after = r.after.strip("\n")
     if "\n" in r.before.strip() or (start, end) == (0, 0):
         start, end = len(text) - len(text.lstrip()), len(text)
-    new = element("ins", after) if after.strip() else Html("")
-    return join(text[min(indent, start) : start], element("del", text[start:end]), new, text[end:])
+    before, behind = text[min(indent, start) : start], text[end:]
+    old = element("del", text[start:end]) if start < end else Html("")
+    yield show_line(f"{r.place.line} -", join(before, old, behind), "wrong", note)
+    if after.strip():
+        yield show_line(f"{'':{len(str(r.place.line))}} +", join(before, element("ins", after), behind), "mended")
 
 
 def show_suspect(place: Place) -> Html:
     """The one line of which another value would make every gradient right, though it is not known what should stand."""
-    line = show_line(place.line, place.text.strip(), "wrong", "another value belongs here")
+    line = show_line(str(place.line), place.text.strip(), "wrong", "another value belongs here")
     words = place.breaks or place.words or "With another value here every gradient would be right."
     return join(show_place(place), element("pre", line, tabindex="0"), element("p", with_code(words)))
 
@@ -73,8 +76,7 @@ def show_changes(change: Change) -> Html:
     found = []
     for r in change.replacements:
         indent = len(r.place.text) - len(r.place.text.lstrip())
-        line = show_line(r.place.line, show_change(r, indent), "wrong")
-        found.append(join(show_place(r.place), element("pre", line, tabindex="0")))
+        found.append(join(show_place(r.place), element("pre", *show_change(r, indent), tabindex="0")))
     return join(*found, *([element("p", with_code(change.words))] if change.words else []))
 
 

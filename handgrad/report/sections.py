@@ -46,13 +46,14 @@ def sentence(report: Report) -> str:
         return "No gradient was judged."
     proof = f" {proved(report)}" if report.verdict is Verdict.CERTIFIED else ""
     right = sum(row.isolated.verdict is Verdict.CERTIFIED for row in report.stages)
-    what = "stages" if report.chain else "sets of inputs"
+    one, some = ("stage agrees", "stages agree") if report.chain else ("set of inputs agrees", "sets of inputs agree")
+    what = one if len(report.stages) == 1 else some
     row = max(report.stages, key=lambda row: row.isolated.worst.ratio)
     worst = row.isolated.worst
     where = f"{worst.name}{index_words(worst.index)} ({row.name})"
     how = f": {worst.reason}" if worst.reason else f", at {worst.ratio:.2g} of its bound"
     broken = f"; contract broken: {', '.join(report.broken)}" if report.broken else ""
-    return f"{right} of {len(report.stages)} {what} agree; worst is {where}{how}{broken}.{proof}"
+    return f"{right} of {len(report.stages)} {what}; worst is {where}{how}{broken}.{proof}"
 
 
 def show_mistake(report: Report, below: str) -> Iterator[Html]:

@@ -6,7 +6,7 @@ from handgrad.html.element import Html, element, fold, join, table
 from handgrad.html.equations import find_equation
 from handgrad.judge.compare import TensorReport
 from handgrad.judge.verdict import Verdict
-from handgrad.report.badges import KINDS, badge, verdict_badge
+from handgrad.report.badges import badge, verdict_badge
 from handgrad.report.heat_map import LEGEND, show_entries
 from handgrad.report.stage_rows import MEANINGS, StageRow, Status, index_word, shape_word
 
@@ -21,7 +21,7 @@ def show_stages(rows: Sequence[StageRow], *, chain: bool, pictures: bool) -> Ite
     """
     chained = any(row.chained for row in rows)
     last = ["isolated", "chained"] if chained else ["verdict"]
-    titles = ["stage" if chain else "inputs", "tensor", "shape", "worst at", *NUMBERS, *last]
+    titles = ["stage" if chain else "inputs", *last, "tensor", "shape", "worst at", *NUMBERS]
     ordered = rows[::-1] if chain else rows
     yield table(titles, [summary_row(row, chained=chained) for row in ordered], numbers=NUMBERS)
     yield from terms(rows)
@@ -35,12 +35,12 @@ def show_stages(rows: Sequence[StageRow], *, chain: bool, pictures: bool) -> Ite
 
 
 def summary_row(row: StageRow, *, chained: bool) -> list[str]:
+    """Its name, its verdicts, where a telephone shows them too, and its worst tensor."""
     t = row.isolated.worst
     found = {c.status for c in row.chained}
     word = next((status for status in (Status.WRONG, Status.INHERITED, Status.DRIFT) if status in found), Status.OK)
     last = [badge(word, STATUS_KINDS[word])] if chained else []
-    isolated = badge({"CERTIFIED": "ok", "REFUTED": "WRONG"}.get(t.verdict.value, "unresolved"), KINDS[t.verdict])
-    return [row.name, t.name, shape_word(t), index_word(t), *values(t), isolated, *last]
+    return [row.name, verdict_badge(t.verdict), *last, t.name, shape_word(t), index_word(t), *values(t)]
 
 
 def values(t: TensorReport) -> list[str]:
@@ -58,26 +58,30 @@ def terms(rows: Sequence[StageRow]) -> Iterator[Html]:
 
 def show_stage(row: StageRow, *, pictures: bool) -> Iterator[Html]:
     """Its equations, every tensor at its worst entry, and all entries of each."""
-    names = [t.name for t in row.isolated.tensors]  # y first
-    passes = ["forward", *["backward"] * len(names)]
-    known = [(name, which) for name, which in zip(names, passes, strict=False) if name in row.tags]
-    equations = [show_equation(name, which, row.tags[name]) for name, which in known]
-    if any(equations):
-        yield element("div", *equations, class_="pair")
+    yield from stage_equations(row)
     statuses = {c.name: c for c in row.chained}
     last = ["chained"] if statuses else []
-    titles = ["tensor", "shape", "worst at", *NUMBERS, "outside", "verdict", *last]
+    titles = ["tensor", "verdict", *last, "shape", "worst at", *NUMBERS, "outside"]
     rows = []
     for t in row.isolated.tensors:
         status = statuses[t.name].status if t.name in statuses else None
         outside = t.reason or f"{t.outside} of {t.entries}"
         word = [badge(status, STATUS_KINDS[status]) if status else "-"] * bool(statuses)
-        rows.append([t.name, shape_word(t), index_word(t), *values(t), outside, verdict_badge(t.verdict), *word])
+        rows.append([t.name, verdict_badge(t.verdict), *word, shape_word(t), index_word(t), *values(t), outside])
     yield table(titles, rows, numbers=NUMBERS)
     shown = [t.name for t in row.isolated.tensors if pictures or t.verdict is not Verdict.CERTIFIED]
     maps = [show_entries(name, row.entries[name]) for name in shown if name in row.entries]
     if maps:
         yield element("div", *maps, class_="pair")
+
+
+def stage_equations(row: StageRow) -> list[Html]:
+    """The equations of its forward and backward pass side by side; none where none is known."""
+    names = [t.name for t in row.isolated.tensors]  # y first
+    passes = ["forward", *["backward"] * len(names)]
+    known = [(name, which) for name, which in zip(names, passes, strict=False) if name in row.tags]
+    equations = [show_equation(name, which, row.tags[name]) for name, which in known]
+    return [element("div", *equations, class_="pair")] if any(equations) else []
 
 
 def show_equation(name: str, which: str, tag: str) -> Html:

@@ -86,6 +86,21 @@ def test_what_is_wrong_and_what_follows_from_it(capsys: pytest.CaptureFixture[st
     assert f"{rows['dz']['hand']:.4g}" in next(line for line in lines if " dz " in line)
 
 
+@pytest.mark.mends
+def test_the_wrong_line_comes_with_its_change_on_the_page_too(capsys: pytest.CaptureFixture[str]) -> None:
+    _, lines = compare(WRONG, capsys, "--html", "found.html")
+    change = ["12 |     dz = dh * (1 - h)", "   |                    ^ should be h ** 2"]
+    assert lines[lines.index(change[0]) + 1] == change[1]
+    assert not any(line.startswith("wrong: 12") for line in lines)  # it is quoted once
+    assert "<ins>h ** 2</ins>" in Path("found.html").read_text()
+
+
+def test_no_time_for_a_change(capsys: pytest.CaptureFixture[str]) -> None:
+    _, lines = compare(WRONG, capsys, "--mend", "0")
+    assert "wrong: 12 | dz = dh * (1 - h)" in lines
+    assert not any("should be" in line for line in lines)
+
+
 def test_the_table_is_80_columns_wide_and_plain(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +143,8 @@ def test_a_pair_without_inputs_and_a_file_without_pairs(capsys: pytest.CaptureFi
         (["student.py", "--steps", "3"], "--steps is of the network on the digits, and FILE is given"),
         (["student.py", "--batch-size", "3"], "--batch-size is of the network on the digits, and FILE is given"),
         (["nothing.py"], "nothing.py: there is no such file; expected a file such as student.py"),
+        (["--mend", "3"], "--mend is of the code in a FILE, and there is none"),
+        (["student.py", "--mend", "-1"], "--mend is -1, expected a number of seconds"),
         (["--inputs", "x=3"], "--inputs are those of a FILE, and there is none"),
         (["student.py", "--inputs", "y=3"], "no function in student.py has an argument y"),
         (["student.py", "--json", "no/where.json"], "--json: "),

@@ -219,9 +219,30 @@ def test_of_a_wrong_layer_both_passes_are_shown(written: dict[str, Path]) -> Non
     assert "side by side" not in written["network"].read_text("utf-8")
 
 
+def test_the_suite_has_equations_and_the_worst_tensor_of_what_is_right() -> None:
+    right = pages.SuiteResult("right", (pages.network_report(wrong=False),))
+    text = page(pages.show_suite([right], pages.Verdict.CERTIFIED, 1))
+    assert text.count("<math") == 12  # of two linear layers four each, of tanh two, of the loss two
+    assert text.count("forward and backward</summary>") == 4
+    assert text.count("<figure>") == 1
+    assert "<details open>" not in text
+
+
+def test_verdicts_stand_where_a_telephone_shows_them(browser: Any, written: dict[str, Path]) -> None:
+    outside = (
+        "[...document.querySelectorAll('td .verdict')].filter((b) => b.getBoundingClientRect().right > 390).length"
+    )
+    for name in ("function", "network", "suite", "comparison", "errata", "systems"):
+        browser.open(written[name], width=390)
+        browser.evaluate(UNFOLD)
+        assert browser.evaluate(outside) == 0, name
+
+
 def test_a_function_is_shown_line_by_line(written: dict[str, Path]) -> None:
     text = written["function"].read_text("utf-8")
-    assert "<del>h</del><ins>h ** 2</ins>)  # &quot;&lt;b&gt;&quot; &amp; &#x27;&lt;/pre&gt;&#x27; are text" in text
+    code = "dz = dh * (1 - {})  # &quot;&lt;b&gt;&quot; &amp; &#x27;&lt;/pre&gt;&#x27; are text"
+    assert code.format("<del>h</del>") in text
+    assert code.format("<ins>h ** 2</ins>") in text  # on a line of its own
     assert "\u2190 wrong because of line" in text
     assert "\u2190 the gradient of " not in text.partition("def backward")[0]
     assert "<code>1 - h</code> &amp; <code>1 - h ** 2</code>" in text

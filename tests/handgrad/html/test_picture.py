@@ -89,10 +89,13 @@ def test_what_is_no_number_and_what_has_no_bound():
 def test_the_worst_entries_are_written_out():
     html = show_entries("dW", pick_entries(evidence((4, 3), (2, 1))))
     rows = re.findall(r"<tr>(.*?)</tr>", html)
-    assert ">2, 1<" in rows[1]
+    assert ">2,1<" in rows[1]
     assert ">1e+03<" in rows[1]
     assert html.count("<img") == 4
     assert show_entries("dW", pick_entries(evidence((4, 3)))).count("<img") == 3
+    assert 'scope="row">2<' in show_entries("db", pick_entries(evidence((4,), (2,))))  # as "worst at" has it
+    assert '<th scope="col">at<' in html
+    assert "row, column" in show_entries("dW", pick_entries(evidence((65, 130), (64, 129))))
 
 
 def test_curves_take_a_logarithmic_scale_where_they_need_one():
