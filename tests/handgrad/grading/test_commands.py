@@ -186,7 +186,7 @@ def test_the_page_for_teachers_shows_what_is_printed() -> None:
     page = (Path(__file__).parents[3] / "docs" / "teaching.md").read_text("utf-8")
     shown = page.partition("<!-- grade -->\n```console\n")[2].partition("```\n<!-- end grade -->")[0]
     source = right_source("two_layer", ("1 - h1**2", "1 - h1"), ("dz1.sum(0)", "dz1.sum(1)"))
-    assert render(show(graded_as("two_layer", source, "name")), color=False, width=80) == shown
+    assert render(show(graded_as("two_layer", source, "name")), color=False, width=80).strip() == shown.strip()
 
 
 def test_the_page_for_teachers_lists_the_exercises(capsys: pytest.CaptureFixture[str]) -> None:
