@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from handgrad.grading.change import find_change
-from handgrad.grading.exercise import LEVELS, Exercise
+from handgrad.grading.exercise import LEVELS, Exercise, base
 from handgrad.grading.process import Submission, at_line
 from handgrad.grading.questions import ask
 from handgrad.grading.right import Right
@@ -55,8 +55,17 @@ def stage_words(slip: Slip, exercise: Exercise) -> str:
     """That it is wrong by itself, and from which right values."""
     if slip.report is None:
         return f"{at_line(slip.problem, slip.line)}."
-    used = " and ".join(comes_from(exercise, slip.name))
+    sources = comes_from(exercise, slip.name)
+    used = " and ".join(sources)
+    there = {*slip.put, *next(map(exercise.arguments, functions_of(exercise, slip.name)))}
+    if not {*sources, *map(base, sources)} & there and used:
+        return f"{slip.name} is wrong, from your own {used}: the function itself does not set {used} by name."
     return f"{slip.name} is wrong, even from the right {used}." if used else f"{slip.name} is wrong."
+
+
+def functions_of(exercise: Exercise, name: str) -> list[str]:
+    """The function that has points for a quantity, or for the list that it is in."""
+    return [function for function, points in exercise.points.items() if {name, base(name)} & points.keys()]
 
 
 def comes_from(exercise: Exercise, name: str) -> list[str]:

@@ -8,13 +8,17 @@ from handgrad.judge.compare import TensorReport
 
 @dataclass(frozen=True, eq=False)
 class Slip:
-    """Why a quantity is wrong: how far its entry of that name is off in a draw, or why that has no value."""
+    """Why a quantity is wrong: how far its entry of that name is off in a draw, or why that has no value.
+
+    put: the right values that stood in the function where this was computed.
+    """
 
     name: str
     right: Right
     report: TensorReport | None = None
     problem: str = ""
     line: int | None = None
+    put: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
