@@ -16,6 +16,7 @@ from handgrad.grading.process import Submission, at_line
 from handgrad.grading.questions import ask
 from handgrad.grading.right import Right
 from handgrad.grading.row import Row, Slip
+from handgrad.grading.shapes import name_shape
 from handgrad.grading.stage import find_way, name_mistake
 from handgrad.judge.compare import Float, TensorReport, compare, index_words
 from handgrad.judge.verdict import Verdict
@@ -84,9 +85,10 @@ def shape_words(report: TensorReport) -> str:
 
 
 def name_words(row: Row, slip: Slip, report: TensorReport, submission: Submission) -> str:
-    """What the mistake is; of a value of the forward pass one number; nothing where the shape is wrong."""
+    """What the mistake is; of a value of the forward pass one number; of a wrong shape what it is."""
     if report.reason.startswith("shape"):
-        return ""
+        named = "" if slip.value is None else name_shape(slip.name, slip.value, slip.right.values)
+        return f"{shape_words(report)} {named}" if named else ""
     if slip.name in {step.name for step in submission.exercise.forward}:
         place = f"{slip.name}{index_words(report.index)}"
         return f"{place} is {report.hand:.6g}, and {report.reference:.6g} is right there."

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from handgrad.grading.right import Right
-from handgrad.judge.compare import TensorReport
+from handgrad.judge.compare import Float, TensorReport
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +19,7 @@ class Slip:
     problem: str = ""
     line: int | None = None
     put: frozenset[str] = frozenset()
+    value: Float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from handgrad.grading.names import find_forbidden
 from handgrad.grading.process import Submission, clean
 from handgrad.grading.questions import ask, given_for
 from handgrad.grading.right import Right
+from handgrad.grading.shapes import name_shape
 
 RIGHT = Path(__file__).parent / "right"
 
@@ -181,6 +182,14 @@ STEPS = {
 def test_numbers_that_differentiate_by_themselves_are_found_where_a_variable_holds_them(line: str) -> None:
     source = right_source("units", ("dz2 = dh2 * (1 - h2 * h2)", line)) + "\n\n" + STEPS[line]
     assert "a: it computes with complex numbers, or with more than 64 bits" in lost(graded("units", source))["dz2"]
+
+
+def test_a_wrong_shape_is_named_where_the_numbers_prove_it() -> None:
+    values = exercise("two_layer")[1][0].values
+    assert "the transpose of the right dW1" in name_shape("dW1", values["dW1"].T, values)
+    assert "dz1 summed over axis 1" in name_shape("db1", values["dz1"].sum(1), values)
+    assert "the right dW2: is the order" in name_shape("dW1", values["dW2"], values)
+    assert name_shape("dW1", values["dW1"].T + 1, values) == ""
 
 
 def test_a_file_that_is_no_python_says_where() -> None:
