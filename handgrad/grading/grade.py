@@ -106,4 +106,6 @@ def judge(submission: Submission, function: str, name: str, right: Right) -> Sli
     if answer.value is None:
         return Slip(name, right, None, answer.problem, answer.line)
     report = compare(name, answer.value, right.values[name], right.bounds[name])
-    return None if report.verdict is Verdict.CERTIFIED else Slip(name, right, report)
+    return (
+        None if report.verdict is Verdict.CERTIFIED else Slip(name, right, report, put=answer.put, value=answer.value)
+    )

@@ -10,6 +10,7 @@ from typing import Any
 
 from handgrad.grading.exercise import FOLDER, Exercise
 
+RULES = "Set each named quantity inside the function itself, by its name: in a helper or a method it is not seen."
 CHECK = "from handgrad.grading.notebook import check"
 
 
@@ -42,7 +43,7 @@ def called(exercise: Exercise) -> str:
 
 def write_skeleton(exercise: Exercise) -> str:
     """A file to fill in: the text, then the functions."""
-    return f'"""{exercise.text.strip()}\n"""\n\n{exercise.skeleton.strip()}\n'
+    return f'"""{exercise.text.strip()}\n\n{RULES}\n"""\n\n{exercise.skeleton.strip()}\n'
 
 
 def write_otter_test(exercise: Exercise, function: str, quantity: str, worth: float) -> str:
@@ -61,7 +62,7 @@ def make_notebook(exercise: Exercise) -> dict[str, Any]:
 
 def cells(exercise: Exercise) -> Iterator[dict[str, Any]]:
     before, *functions = re.split(r"^(?=def )", exercise.skeleton.strip(), flags=re.MULTILINE)
-    yield cell("markdown", "text", exercise.text.strip(), locked=True)
+    yield cell("markdown", "text", f"{exercise.text.strip()}\n\n{RULES}", locked=True)
     yield cell("code", "start", before.strip(), locked=True)
     for source in functions:
         function = source[4:].partition("(")[0]

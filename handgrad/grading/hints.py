@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from handgrad.grading.change import find_change
-from handgrad.grading.exercise import LEVELS, Exercise
+from handgrad.grading.exercise import LEVELS, Exercise, base
 from handgrad.grading.process import Submission, at_line
 from handgrad.grading.questions import ask
 from handgrad.grading.right import Right
 from handgrad.grading.row import Row, Slip
+from handgrad.grading.shapes import name_shape
 from handgrad.grading.stage import find_way, name_mistake
 from handgrad.judge.compare import Float, TensorReport, compare, index_words
 from handgrad.judge.verdict import Verdict
@@ -55,8 +56,17 @@ def stage_words(slip: Slip, exercise: Exercise) -> str:
     """That it is wrong by itself, and from which right values."""
     if slip.report is None:
         return f"{at_line(slip.problem, slip.line)}."
-    used = " and ".join(comes_from(exercise, slip.name))
+    sources = comes_from(exercise, slip.name)
+    used = " and ".join(sources)
+    there = {*slip.put, *next(map(exercise.arguments, functions_of(exercise, slip.name)))}
+    if not {*sources, *map(base, sources)} & there and used:
+        return f"{slip.name} is wrong, from your own {used}: the function itself does not set {used} by name."
     return f"{slip.name} is wrong, even from the right {used}." if used else f"{slip.name} is wrong."
+
+
+def functions_of(exercise: Exercise, name: str) -> list[str]:
+    """The function that has points for a quantity, or for the list that it is in."""
+    return [function for function, points in exercise.points.items() if {name, base(name)} & points.keys()]
 
 
 def comes_from(exercise: Exercise, name: str) -> list[str]:
@@ -75,9 +85,10 @@ def shape_words(report: TensorReport) -> str:
 
 
 def name_words(row: Row, slip: Slip, report: TensorReport, submission: Submission) -> str:
-    """What the mistake is; of a value of the forward pass one number; nothing where the shape is wrong."""
+    """What the mistake is; of a value of the forward pass one number; of a wrong shape what it is."""
     if report.reason.startswith("shape"):
-        return ""
+        named = "" if slip.value is None else name_shape(slip.name, slip.value, slip.right.values)
+        return f"{shape_words(report)} {named}" if named else ""
     if slip.name in {step.name for step in submission.exercise.forward}:
         place = f"{slip.name}{index_words(report.index)}"
         return f"{place} is {report.hand:.6g}, and {report.reference:.6g} is right there."

@@ -50,13 +50,14 @@ class CannotAsk(Exception):
 class Answer:
     """The numbers, or None and why there are none, with the line where that is known.
 
-    raised: how many exceptions other statements of the function raised.
+    raised: how many exceptions other statements of the function raised; put: what stood in it as it was given.
     """
 
     value: Float | None
     problem: str = ""
     line: int | None = None
     raised: int = 0
+    put: frozenset[str] = frozenset()
 
 
 class Submission:
@@ -73,6 +74,7 @@ class Submission:
         self.exercise, self.left = exercise, seconds
         self.ends = dict.fromkeys(exercise.points, 0)  # of the process, by the function that was asked
         self.first = {"source": source, "functions": list(exercise.points), "names": names, "seconds": int(seconds) + 1}
+        self.first["by_hand"] = "complex" in exercise.forbidden
         self.tried: list[str] = []
         self.left_out: list[str] = []
         self.problem: Answer | None = None
@@ -147,7 +149,7 @@ class Submission:
         value = from_wire(reply["value"]) if "value" in reply else None
         if value is not None and not isinstance(value, np.ndarray):
             raise TypeError("a list is no quantity")
-        return Answer(value, raised=int(reply.get("raised", 0)))
+        return Answer(value, raised=int(reply.get("raised", 0)), put=frozenset(map(str, reply.get("put", ()))))
 
     def end(self) -> None:
         """End the process, and what it may have started."""

@@ -3,18 +3,23 @@
 from dataclasses import dataclass
 
 from handgrad.grading.right import Right
-from handgrad.judge.compare import TensorReport
+from handgrad.judge.compare import Float, TensorReport
 
 
 @dataclass(frozen=True, eq=False)
 class Slip:
-    """Why a quantity is wrong: how far its entry of that name is off in a draw, or why that has no value."""
+    """Why a quantity is wrong: how far its entry of that name is off in a draw, or why that has no value.
+
+    put: the right values that stood in the function where this was computed.
+    """
 
     name: str
     right: Right
     report: TensorReport | None = None
     problem: str = ""
     line: int | None = None
+    put: frozenset[str] = frozenset()
+    value: Float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,5 +2,5 @@
 
 Only NumPy is imported here. wire.py writes and reads numbers, isolate.py puts right values in the place of what the
 submission computed before, locked.py takes away what an exercise does not need, system_calls.py what the kernel can
-refuse; run.py answers the questions.
+refuse; precise.py looks for complex steps, run.py answers the questions.
 """

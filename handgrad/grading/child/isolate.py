@@ -28,6 +28,7 @@ class Isolated:
         self.asked, self.given = asked, given
         self.noted: Any = MISSING
         self.held: Any = MISSING  # the list that the asked quantity is an entry of
+        self.put: set[str] = set()  # what was given, and stands in its place
         self.raised = 0  # exceptions excused
         self.left_out: list[BaseException] = []  # what statements of the file itself raised
 
@@ -37,13 +38,17 @@ class Isolated:
             self.noted = value
         if name == self.asked.partition("[")[0]:
             self.held = value
-        return self.given[name].copy() if name in self.given else value
+        if name not in self.given:
+            return value
+        self.put.add(name)
+        return self.given[name].copy()
 
     def item(self, name: str, holder: Any, index: Any = ...) -> None:
         """The same of an entry: of a list dz, of a dict with the key "dz1", or of an array dz, changed in place."""
         full = full_name(name, index)
         if full == self.asked:
             self.noted = holder[index]
+        self.put |= {full, name} & self.given.keys()
         if full in self.given:
             holder[index] = self.given[full].copy()
         elif name in self.given:

@@ -9,12 +9,14 @@ import json
 import os
 import signal
 import traceback
+from contextlib import nullcontext
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from handgrad.grading.child.isolate import ISOLATED, MISSING, Isolated, isolate
 from handgrad.grading.child.locked import lock
+from handgrad.grading.child.precise import WORDS, watched
 from handgrad.grading.child.wire import MOST_NUMBERS, from_wire, to_wire
 
 FILE = "submission.py"
@@ -50,7 +52,7 @@ def main() -> None:
             asked = json.loads(question)
             if asked["source"] is not None:  # the submission with a change
                 space, reply = load(start, asked["source"])
-            reply = answer(asked, space, patience)
+            reply = answer(asked, space, patience, start["by_hand"])
 
 
 def load(start: dict[str, Any], source: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -78,11 +80,13 @@ def take_streams() -> tuple[BinaryIO, BinaryIO]:
     return questions, answers
 
 
-def answer(question: dict[str, Any], space: dict[str, Any], patience: dict[str, float]) -> dict[str, Any]:
-    """{"value": numbers, "raised": how many exceptions}, or {"problem": why there are none, "line": where}.
+def answer(
+    question: dict[str, Any], space: dict[str, Any], patience: dict[str, float], by_hand: bool
+) -> dict[str, Any]:
+    """{"value": numbers, ...}, or {"problem": why there are none, "line": where}.
 
     A quantity that was set before an exception, or before the time was up, counts. patience: the time of a function
-    that took too long before, which is not waited for as long again.
+    that took too long before, which is not waited for as long again; by_hand: no complex step, and the like, counts.
     """
     given = {name: from_wire(value) for name, value in question["given"].items()}
     space[ISOLATED] = isolated = Isolated(question["asked"], given)
@@ -90,20 +94,23 @@ def answer(question: dict[str, Any], space: dict[str, Any], patience: dict[str, 
     function = space.get(name)
     if not callable(function):
         return {"problem": f"there is no function {name}"}
-    returned, failed = None, None
+    returned, failed, found_precise = None, None, list[str]()
     try:
         set_alarm(patience.get(name, question["seconds"]))
-        returned = function(*(from_wire(a) for a in question["arguments"]))
+        with watched(FILE) if by_hand else nullcontext(found_precise) as found_precise:
+            returned = function(*(from_wire(a) for a in question["arguments"]))
     except BaseException as error:
         failed = describe(error)
         if isinstance(error, TookTooLong):
             patience[name] = question["seconds"] / HURRY
     try:
         set_alarm(0)
+        if found_precise:
+            return {"problem": f"{found_precise[0]}: {WORDS}"}
         found = isolated.result(returned, question["returned"])
         if found is MISSING or found is None or found is ...:
             return failed or {"problem": f"{question['asked']} is not there: it is a blank, or has another name"}
-        return {"value": numbers(found), "raised": isolated.raised + (failed is not None)}
+        return {"value": numbers(found), "raised": isolated.raised + (failed is not None), "put": sorted(isolated.put)}
     except BaseException as error:
         return describe(error)
 

@@ -11,10 +11,12 @@ from handgrad.grading import process
 from handgrad.grading.exercise import Exercise, find_exercise, list_exercises
 from handgrad.grading.grade import Grade, draw_rights, grade
 from handgrad.grading.gradescope import as_results
+from handgrad.grading.handout import write_skeleton
 from handgrad.grading.names import find_forbidden
 from handgrad.grading.process import Submission, clean
 from handgrad.grading.questions import ask, given_for
 from handgrad.grading.right import Right
+from handgrad.grading.shapes import name_shape
 
 RIGHT = Path(__file__).parent / "right"
 
@@ -163,6 +165,33 @@ def test_words_of_a_submission_have_no_folder_of_ours() -> None:
     assert clean(words) == "handgrad/grading/process.py, __init__.py, os.py, /etc/passwd"
 
 
+def test_a_right_value_that_did_not_stand_there_is_not_said_to() -> None:
+    source = right_source("two_layer", ("1 - h1**2", "1 - h1"), ("def backward(", "def own(")) + "\nbackward = own\n"
+    hints = lost(graded("two_layer", source, "stage"))
+    assert hints["dW1"] == "dW1 is wrong, from your own dz1: the function itself does not set dz1 by name."
+    assert "by its name" in write_skeleton(exercise("two_layer")[0])
+
+
+STEPS = {
+    "dz2 = dh2 * np.imag(s(z2))": "def s(z):\n    a = z + np.roots([1, 0, 1])[0] * 1e-9\n    return np.tanh(a) * 1e9\n",
+    "dz2 = dh2 * s(z2)": "def s(z):\n    a = np.asarray(z, 'g')\n    return np.float64(1 - np.tanh(a) ** 2)\n",
+}
+
+
+@pytest.mark.parametrize("line", STEPS)
+def test_numbers_that_differentiate_by_themselves_are_found_where_a_variable_holds_them(line: str) -> None:
+    source = right_source("units", ("dz2 = dh2 * (1 - h2 * h2)", line)) + "\n\n" + STEPS[line]
+    assert "a: it computes with complex numbers, or with more than 64 bits" in lost(graded("units", source))["dz2"]
+
+
+def test_a_wrong_shape_is_named_where_the_numbers_prove_it() -> None:
+    values = exercise("two_layer")[1][0].values
+    assert "the transpose of the right dW1" in name_shape("dW1", values["dW1"].T, values)
+    assert "dz1 summed over axis 1" in name_shape("db1", values["dz1"].sum(1), values)
+    assert "the right dW2: is the order" in name_shape("dW1", values["dW2"], values)
+    assert name_shape("dW1", values["dW1"].T + 1, values) == ""
+
+
 def test_a_file_that_is_no_python_says_where() -> None:
     found = graded("two_layer", "def forward(x:\n")
     assert (found.earned, found.problem) == (0, "the file cannot be run: SyntaxError: '(' was never closed (line 1)")
@@ -237,6 +266,7 @@ def test_the_change_is_told_where_the_level_allows(slip: tuple[str, str, str]) -
     hints = lost(graded(name, right_source(name, (old, new)), "change"))
     assert len(hints) == 1
     assert CHANGES[slip] in next(iter(hints.values()))
+    assert "amax" not in next(iter(hints.values()))  # arrays have none: the line would raise, and z be as it was before
 
 
 def test_a_blank_is_never_filled_in() -> None:
