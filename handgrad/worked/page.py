@@ -28,7 +28,11 @@ def show_page(solution: Solution, *, blanks: bool = False) -> Shown:
     """The whole. blanks: every result is left out, and so is its formula."""
     example = solution.example
     steps = [show_step(i, step, solution, blanks) for i, step in enumerate(solution.steps, 1)]
-    body = [element("p", " ".join(describe(example))), figure(solution, blanks), element("h2", "Step by step")]
+    body = [
+        element("p", with_names(" ".join(describe(example)))),
+        figure(solution, blanks),
+        element("h2", "Step by step"),
+    ]
     body += [] if blanks else [stepper(len(steps))]
     body.append(element("ol", *steps, class_="steps"))
     if not blanks:

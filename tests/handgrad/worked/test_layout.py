@@ -6,8 +6,10 @@ from itertools import combinations
 import pytest
 
 from handgrad.worked.example import draw_example
+from handgrad.worked.latex import show_latex
 from handgrad.worked.layout import Plan, boxes, lay_out, lines, wires
 from handgrad.worked.lectures import SOURCES, load_lecture
+from handgrad.worked.page import show_page
 from handgrad.worked.picture import draw_network
 from handgrad.worked.solution import Solution, solve
 from handgrad.worked.tikz import draw
@@ -73,3 +75,15 @@ def test_the_picture_says_its_numbers_where_the_plan_has_them(solution: Solution
         for name, y in lines(box):
             line = svg.partition(f'data-name="{name}"')[0].rpartition("<text")[2]
             assert f'y="{y:g}"' in line
+
+
+def test_a_number_is_called_the_same_in_picture_and_formula() -> None:
+    """W with its layer above and its index below, on the page, in its sentences and in LaTeX."""
+    solution = solve(load_lecture("mazur"))
+    label = '>W<tspan dy="-5" class="index">(1)</tspan><tspan dy="8" class="index">11</tspan></text>'
+    assert label in draw_network(solution)
+    assert "{$W^{(1)}_{11}$}" in "\n".join(draw(solution))
+    assert "$W^{(1)}$" in show_latex(solution)
+    words, *_ = show_page(solution).body
+    assert "<msup><mi>W</mi><mtext>(1)</mtext></msup>" in words
+    assert "W1" not in words
