@@ -21,7 +21,7 @@ WHOLE = (
     "the factor of the loss, D what it is divided by."
 )
 ROUNDED = "A gradient stands below its value. In the picture they are rounded to four significant digits."
-WIDE = "The picture is wider than the page: scroll it sideways \u2192"
+WIDE = "There is more of the picture: scroll it sideways\u00a0\u2192"
 
 
 def show_page(solution: Solution, *, blanks: bool = False) -> Shown:

@@ -6,7 +6,7 @@ from handgrad.worked.layout import EDGE, PAD, Box, boxes, in_picture, lay_out, l
 from handgrad.worked.notation import latex_number, latex_parts
 from handgrad.worked.solution import Solution
 
-LINE, PAGE = 470, 640  # points: what a line of the document holds, and a page
+LINE, PAGE = 510, 640  # points: what a line of the document holds, and a page
 LARGEST = 0.85  # points for a unit of the layout
 LETTERS = 13  # of these units: the size of what is written
 

@@ -65,7 +65,7 @@ def test_an_edge_leads_from_its_unit_to_its_weight(solution: Solution, plan: Pla
 
 def test_the_tikz_picture_fits_a_page(solution: Solution, plan: Plan) -> None:
     scale = float(re.search(r"x=([\d.]+)pt", "\n".join(draw(solution)))[1])  # type: ignore[index]
-    assert plan.width * scale < 471
+    assert plan.width * scale < 511
     assert plan.height * scale < 641
 
 
@@ -87,3 +87,10 @@ def test_a_number_is_called_the_same_in_picture_and_formula() -> None:
     words, *_ = show_page(solution).body
     assert "<msup><mi>W</mi><mtext>(1)</mtext></msup>" in words
     assert "W1" not in words
+
+
+def test_the_tikz_picture_of_two_layers_can_be_read() -> None:
+    """Seven points at least, where 5.8 were too small."""
+    font = re.search(r"fontsize\{([\d.]+)\}", "\n".join(draw(solve(load_lecture("mazur")))))
+    assert font is not None
+    assert float(font[1]) >= 7
