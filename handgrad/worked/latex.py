@@ -11,7 +11,7 @@ from handgrad.worked.tikz import draw
 
 DOCUMENT = r"""\documentclass[11pt]{article}
 \usepackage[T1]{fontenc}
-\usepackage[margin=2.2cm]{geometry}
+\usepackage[margin=1.5cm]{geometry}
 \usepackage{amsmath}
 \usepackage{tikz}
 \setlength{\parindent}{0pt}

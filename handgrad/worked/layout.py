@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 
 from handgrad.worked.digits import round_to
-from handgrad.worked.notation import name_parts
+from handgrad.worked.notation import NameParts, name_parts
 from handgrad.worked.quantities import layers_of, numbered, output_letter, units, weight
 from handgrad.worked.solution import Solution
 
@@ -166,14 +166,14 @@ def lines(box: Box) -> Iterator[tuple[str, float]]:
         top += pair_height(name)
 
 
-def short_name(name: str) -> tuple[str, str]:
-    """How a number is called in the picture, and its index; a gradient stands below the number it belongs to.
+def short_name(name: str) -> NameParts:
+    """The parts of what a number is called in the picture; a gradient stands below the number it belongs to.
 
-    >>> short_name("W1_21"), short_name("dW1_21")
-    (('W1', '21'), ('dW', ''))
+    >>> "".join(short_name("W1_21")), "".join(short_name("dW1_21"))
+    ('W121', 'dW')
     """
-    d, letter, layer, place = name_parts(name)
-    return (d + letter, "") if d else (letter + layer, place)
+    found = name_parts(name)
+    return found._replace(layer="", place="") if found.d else found
 
 
 def in_picture(solution: Solution, name: str) -> Decimal:

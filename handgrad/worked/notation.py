@@ -188,8 +188,13 @@ def latex_name(name: str) -> Written:
     >>> latex_name("dW1_21").markup
     'dW^{(1)}_{21}'
     """
-    d, letter, layer, place = name_parts(name)
-    return Written(d + letter + (f"^{{({layer})}}" if layer else "") + (f"_{{{place}}}" if place else ""))
+    return Written(latex_parts(name_parts(name)))
+
+
+def latex_parts(parts: NameParts) -> str:
+    """The layer above, the index below."""
+    d, letter, layer, place = parts
+    return d + letter + (f"^{{({layer})}}" if layer else "") + (f"_{{{place}}}" if place else "")
 
 
 # MathML.
@@ -257,7 +262,9 @@ def math_name(name: str, kind: str = "") -> Written:
         base = element("msubsup", base, below, above)
     elif place:
         base = element("msub", base, below)
+    elif layer:
+        base = element("msup", base, above)
     return Written(element("mrow", base, class_=kind or False))
 
 
-IN_TEXT = re.compile(r"\b(d?[A-Za-z]\d*_\d+)\b")  # in a sentence
+IN_TEXT = re.compile(r"\b(d?[A-Za-z]\d*_\d+|d?[Wbzh]\d+)\b")  # in a sentence: one number, or a whole layer's

@@ -21,14 +21,18 @@ WHOLE = (
     "the factor of the loss, D what it is divided by."
 )
 ROUNDED = "A gradient stands below its value. In the picture they are rounded to four significant digits."
-WIDE = "The picture is wider than the page: scroll it sideways \u2192"
+WIDE = "There is more of the picture: scroll it sideways\u00a0\u2192"
 
 
 def show_page(solution: Solution, *, blanks: bool = False) -> Shown:
     """The whole. blanks: every result is left out, and so is its formula."""
     example = solution.example
     steps = [show_step(i, step, solution, blanks) for i, step in enumerate(solution.steps, 1)]
-    body = [element("p", " ".join(describe(example))), figure(solution, blanks), element("h2", "Step by step")]
+    body = [
+        element("p", with_names(" ".join(describe(example)))),
+        figure(solution, blanks),
+        element("h2", "Step by step"),
+    ]
     body += [] if blanks else [stepper(len(steps))]
     body.append(element("ol", *steps, class_="steps"))
     if not blanks:

@@ -12,6 +12,7 @@ from handgrad.worked.solution import Solution, kind
 
 BLANK = "____"
 INSET = 3  # from a pill to the next
+RAISED, LOWERED = 5, 3  # a layer above the line, an index below it
 
 
 def draw_network(solution: Solution, *, blanks: bool = False) -> Html:
@@ -62,9 +63,12 @@ def draw_number(name: str, box: Box, y: float, solution: Solution, steps: Mappin
 
 
 def label_of(name: str) -> Html:
-    """Its short name, with the index below."""
-    base, place = short_name(name)
-    return join(base, element("tspan", place, dy="3", class_="index")) if place else join(base)
+    """Its short name as in the formulas: the layer above, the index below."""
+    d, letter, layer, place = short_name(name)
+    above = [element("tspan", f"({layer})", dy=f"-{RAISED}", class_="index")] if layer else []
+    drop = LOWERED + (RAISED if layer else 0)
+    below = [element("tspan", place, dy=str(drop), class_="index")] if place else []
+    return join(d + letter, *above, *below)
 
 
 def steps_of(solution: Solution) -> dict[str, int]:

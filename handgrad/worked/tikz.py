@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from handgrad.worked.layout import EDGE, PAD, Box, boxes, in_picture, lay_out, lines, short_name, wires
-from handgrad.worked.notation import latex_number
+from handgrad.worked.notation import latex_number, latex_parts
 from handgrad.worked.solution import Solution
 
-LINE, PAGE = 470, 640  # points: what a line of the document holds, and a page
-LARGEST = 0.62  # points for a unit of the layout
-LETTERS = 11.5  # of these units: the size of what is written
+LINE, PAGE = 510, 640  # points: what a line of the document holds, and a page
+LARGEST = 0.85  # points for a unit of the layout
+LETTERS = 13  # of these units: the size of what is written
 
 
 def draw(solution: Solution, *, blanks: bool = False) -> Iterator[str]:
@@ -40,6 +40,6 @@ def draw_lines(box: Box, solution: Solution, blanks: bool) -> Iterator[str]:
     for name, y in lines(box):
         hidden = blanks and name not in solution.given
         number = r"\_\_\_\_" if hidden else f"${latex_number(in_picture(solution, name)).markup}$"
-        base, place = short_name(name)
-        yield rf"\node[anchor=base west] at ({box.x + PAD:g},{y:g}) {{${base}_{{{place}}}$}};"
+        label = latex_parts(short_name(name))
+        yield rf"\node[anchor=base west] at ({box.x + PAD:g},{y:g}) {{${label}$}};"
         yield rf"\node[anchor=base east] at ({box.x + box.width - PAD:g},{y:g}) {{{number}}};"

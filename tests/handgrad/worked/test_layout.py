@@ -6,8 +6,10 @@ from itertools import combinations
 import pytest
 
 from handgrad.worked.example import draw_example
+from handgrad.worked.latex import show_latex
 from handgrad.worked.layout import Plan, boxes, lay_out, lines, wires
 from handgrad.worked.lectures import SOURCES, load_lecture
+from handgrad.worked.page import show_page
 from handgrad.worked.picture import draw_network
 from handgrad.worked.solution import Solution, solve
 from handgrad.worked.tikz import draw
@@ -63,7 +65,7 @@ def test_an_edge_leads_from_its_unit_to_its_weight(solution: Solution, plan: Pla
 
 def test_the_tikz_picture_fits_a_page(solution: Solution, plan: Plan) -> None:
     scale = float(re.search(r"x=([\d.]+)pt", "\n".join(draw(solution)))[1])  # type: ignore[index]
-    assert plan.width * scale < 471
+    assert plan.width * scale < 511
     assert plan.height * scale < 641
 
 
@@ -73,3 +75,22 @@ def test_the_picture_says_its_numbers_where_the_plan_has_them(solution: Solution
         for name, y in lines(box):
             line = svg.partition(f'data-name="{name}"')[0].rpartition("<text")[2]
             assert f'y="{y:g}"' in line
+
+
+def test_a_number_is_called_the_same_in_picture_and_formula() -> None:
+    """W with its layer above and its index below, on the page, in its sentences and in LaTeX."""
+    solution = solve(load_lecture("mazur"))
+    label = '>W<tspan dy="-5" class="index">(1)</tspan><tspan dy="8" class="index">11</tspan></text>'
+    assert label in draw_network(solution)
+    assert "{$W^{(1)}_{11}$}" in "\n".join(draw(solution))
+    assert "$W^{(1)}$" in show_latex(solution)
+    words, *_ = show_page(solution).body
+    assert "<msup><mi>W</mi><mtext>(1)</mtext></msup>" in words
+    assert "W1" not in words
+
+
+def test_the_tikz_picture_of_two_layers_can_be_read() -> None:
+    """Seven points at least, where 5.8 were too small."""
+    font = re.search(r"fontsize\{([\d.]+)\}", "\n".join(draw(solve(load_lecture("mazur")))))
+    assert font is not None
+    assert float(font[1]) >= 7
