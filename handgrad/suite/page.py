@@ -1,4 +1,4 @@
-"""The results of the suite as a page: a table of all networks, then each with its stages, a wrong one in full."""
+"""The results of the suite as a page: all networks, then each with its stages and equations, a wrong one in full."""
 
 from collections.abc import Iterator, Sequence
 
