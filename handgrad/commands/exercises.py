@@ -32,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
         for name in list_exercises():
             exercise = find_exercise(name)
             print_lines(console, f"{name:<24}{number(exercise.total):>3} points  {exercise.title}")
+        print_lines(console, "the text of one: handgrad exercises NAME; its files for students: --to FOLDER as well")
         return 0
     try:
         exercise = find_exercise(args.name)

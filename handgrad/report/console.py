@@ -54,10 +54,7 @@ def report_console(*, stderr: bool = False, quiet: bool = False) -> Console:
 
 
 def render(what: RenderableType, *, color: bool, width: int) -> str:
-    """A rich renderable as a string, in a notebook too, where rich would show it at once and leave the string empty.
-
-    print() ends its last line.
-    """
+    """A rich renderable as a string, in a notebook too, where rich would show it at once and leave the string empty."""
     console = Console(
         file=StringIO(),
         width=width,
@@ -69,7 +66,7 @@ def render(what: RenderableType, *, color: bool, width: int) -> str:
     console.print(what)
     file = console.file
     assert isinstance(file, StringIO)
-    return without_blanks(file.getvalue()).removesuffix("\n")
+    return without_blanks(file.getvalue())
 
 
 def without_blanks(text: str) -> str:

@@ -164,7 +164,7 @@ class Report(Paged):
         return render(self.renderable(verbose=verbose), color=color, width=width)
 
     def __str__(self) -> str:
-        return self.text()
+        return self.text().removesuffix("\n")  # print ends the last line
 
     def renderable(self, *, verbose: bool = False) -> RenderableType:
         """The report for a rich console."""

@@ -9,6 +9,7 @@ import handgrad
 from handgrad.experiment.compare_pass import compare_pass
 from handgrad.experiment.compare_training import compare_training
 from handgrad.report.console import render, report_console
+from handgrad.report.report import Report
 from manual import HalfSquaredError, mlp
 
 
@@ -58,7 +59,7 @@ def test_the_text_is_the_same_in_a_notebook(made: Callable[[], object], monkeypa
 def test_a_command_prints_to_stdout_in_a_notebook(capsys: pytest.CaptureFixture[str]) -> None:
     report_console().print("CERTIFIED")
     assert capsys.readouterr().out == "CERTIFIED\n"
-    assert render("CERTIFIED", color=False, width=80) == "CERTIFIED"
+    assert render("CERTIFIED", color=False, width=80) == "CERTIFIED\n"
 
 
 @pytest.mark.parametrize("made", PRINTED.values(), ids=PRINTED)
@@ -71,6 +72,7 @@ def test_without_a_browser_the_text_is_shown(made: Callable[[], object]) -> None
     show = type(found).__dict__["_repr_pretty_"]  # of the class itself: IPython takes its __repr__ before another's
     show(found, printer, False)
     assert printer.words == str(found).rstrip("\n")
+    assert not (isinstance(found, Report) and str(found).endswith("\n"))  # print ends the last line
 
 
 def test_tab_offers_our_names_and_no_others() -> None:
