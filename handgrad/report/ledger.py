@@ -95,14 +95,16 @@ class Ledger(Paged):
 
     @property
     def summary(self) -> str:
-        """How far the lines are known to be right, and which is the first that is not; "" where nothing is known."""
+        """How far the lines are known to be right, and which is the first that is wrong; "" where neither is known."""
         first = next((i for i, row in enumerate(self.rows) if row.verdict is not LineVerdict.RIGHT), None)
         if first is None:
             return ""
         row, right = self.rows[first], [r for r in self.rows[:first] if r.what.startswith("gradient of")]
-        state = "is not what it should be" if row.verdict.is_wrong else "is nothing that is known"
-        so_far = f"{right[-1].variable} (line {right[-1].line}) is the {right[-1].what}; " if right else ""
-        return f"line by line: {so_far}{row.variable} (line {row.line}) {state}, the first such value"
+        so_far = f"{right[-1].variable} (line {right[-1].line}) is the {right[-1].what}" if right else ""
+        wrong = f"{row.variable} (line {row.line}) is the first value that is not what it should be"
+        if row.verdict.is_wrong:
+            return f"line by line: {'; '.join(filter(None, [so_far, wrong]))}"
+        return so_far and f"line by line: {so_far}; which of the values behind it is wrong is not known"
 
     def shown(self) -> Shown:
         """What its page says."""

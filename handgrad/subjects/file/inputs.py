@@ -72,6 +72,7 @@ def say_what_is_missing(pair: Pair, missing: Sequence[inspect.Parameter]) -> str
     example = " ".join(f"{p.name}={'2' if is_number(p) else guessed[p.name]}" for p in missing)
     words = "has no type hint with a shape" if len(missing) == 1 else "have no type hints with shapes"
     own = "your own shapes; labels y=4:int<3, numbers reg=0.1 or k==2, masks m=4x3:bool"
+    own += ', or type hints such as y: "n:int<3"' if len(missing) < len(parameters(pair.forward) or ()) else ""
     return f"{', '.join(names)} {words}; give --inputs {example} ({own})"
 
 

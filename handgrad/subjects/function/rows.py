@@ -11,6 +11,8 @@ from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Kind, Tried
 from handgrad.subjects.function.ways import Way
 
+LARGE = ("large", "saturated")  # how the names of the cases with large inputs begin
+
 
 def admit(code: Code, tried: Tried) -> list[str]:
     """What a report must not hide: inputs without a gradient, and a backward pass that was multiplied by dy here."""
@@ -48,8 +50,8 @@ def list_rows(tried: Sequence[Tried]) -> Iterator[StageRow]:
         yield replace(t.row, diagnosis=None) if again else t.row
 
 
-def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
-    """The notes of every case, and how each was judged."""
+def list_notes(tried: Sequence[Tried], fillers: Sequence[float] = ()) -> Iterator[str]:
+    """The notes of every case, and how each was judged. fillers: large numbers in the code."""
     for t in tried:
         yield from t.notes
     wrong = [t for t in tried if t.row and t.row.isolated.verdict is Verdict.REFUTED]
@@ -57,6 +59,11 @@ def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
         yield f"right at the sizes given only: wrong at {', '.join(t.case.name for t in wrong)}"
     if wrong and all(t.case.kind is Kind.MAGNITUDES for t in wrong):
         yield f"right at ordinary magnitudes only: wrong at {', '.join(t.case.name for t in wrong)}"
+    if wrong and fillers and all(t.case.name.startswith(LARGE) for t in wrong):
+        yield (
+            f"{fillers[0]:g} stands in the code: beside inputs so large it is no filler any more; -inf is, or set what "
+            "flows back to masked places to zero"
+        )
     if any(t.row and t.row.isolated.verdict is not Verdict.CERTIFIED and t.opaque for t in tried):
         yield "no change is looked for where a kernel is launched: with other arguments it may write past its memory"
     rungs = [t.judgement.rung for t in tried if t.row and t.judgement and t.judgement.rung]

@@ -19,12 +19,12 @@ Z = row(5, "z", "value of z", LineVerdict.RIGHT)
         ((DH, Z), ""),
         (
             (DH, Z, row(6, "dz", "", LineVerdict.UNEXPLAINED)),
-            "line by line: dh (line 4) is the gradient of h; "
-            "dz (line 6) is nothing that is known, the first such value",
+            "line by line: dh (line 4) is the gradient of h; which of the values behind it is wrong is not known",
         ),
+        ((Z, row(6, "dz", "", LineVerdict.UNEXPLAINED)), ""),  # the line may be right
         (
             (Z, row(6, "dz", "gradient of z", LineVerdict.WRONG)),
-            "line by line: dz (line 6) is not what it should be, the first such value",
+            "line by line: dz (line 6) is the first value that is not what it should be",
         ),
     ],
 )
