@@ -416,6 +416,6 @@ def test_a_kernel_its_reference_and_its_inputs():
     assert assert_verified(Exp, torch.exp, [(4, 3)], dtype="float32").verdict is Verdict.CERTIFIED
     wrong = variant(Exp, backward=lambda ctx, dy: ctx.saved_tensors[0])
     with pytest.raises(NotCertified, match=r"dx\[\d,\d\] is \S+, autograd \S+ ± \de-\d+; 12 of 12 entries are wrong"):
-        assert_verified(wrong, torch.exp, {"x": X}, mend=0)
+        assert_verified(wrong, torch.exp, {"x": X}, mend=0, seed=1)  # no other: long numbers fold the line
     with pytest.raises(TypeError, match=r"forward is Exp, a torch\.autograd\.Function, which brings its own; give"):
         verify_function(Exp, torch.exp, inputs=[X])
