@@ -54,6 +54,13 @@ def blocks(root: ast.AST) -> Iterator[list[ast.stmt]]:
                 yield block
 
 
+def statement_at(root: ast.AST, line: int) -> ast.stmt | None:
+    """The smallest statement below the root that has the line; None for a lambda, which has none."""
+    found = [n for n in ast.walk(root) if isinstance(n, ast.stmt) and n is not root]
+    around = [n for n in found if n.lineno <= line <= (n.end_lineno or n.lineno)]
+    return min(around, key=lambda n: (n.end_lineno or n.lineno) - n.lineno, default=None)
+
+
 def expression(text: str) -> ast.expr:
     """The tree of one expression."""
     return ast.parse(text, mode="eval").body

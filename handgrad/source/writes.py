@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from handgrad.judge.isolation import contents
 from handgrad.source.program import Part
+from handgrad.source.tree import statement_at
 
 
 class Write(NamedTuple):
@@ -39,8 +40,11 @@ class Watched:
         for name, value in self.arrays.items():
             if (now := contents(value)) != self.before[name]:
                 self.before[name] = now
-                if self.line is not None and (statement := statement_at(*self.line)) is not None:
-                    self.writes.append(Write(self.line[0], statement, name))
+                if self.line is None:
+                    continue
+                part, number = self.line
+                if (statement := statement_at(part.source.tree, number)) is not None:
+                    self.writes.append(Write(part, statement, name))
 
 
 Run = Callable[[Callable[[str, Any], None]], Any]  # is given watch(name, value), and calls the code
@@ -88,10 +92,3 @@ def traced(watched: Watched) -> Iterator[None]:
         yield
     finally:
         sys.settrace(before)
-
-
-def statement_at(part: Part, line: int) -> ast.stmt | None:
-    """The smallest statement that has the line; None for a lambda, which has none."""
-    found = [n for n in ast.walk(part.source.tree) if isinstance(n, ast.stmt) and n is not part.source.tree]
-    around = [n for n in found if n.lineno <= line <= (n.end_lineno or n.lineno)]
-    return min(around, key=lambda n: (n.end_lineno or n.lineno) - n.lineno, default=None)

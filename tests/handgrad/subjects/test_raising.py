@@ -40,6 +40,14 @@ class Linear:
     def of_labels(self, dy):
         return dy[:, self.x[:, 0]]
 
+    def out_of_range(self, dy):
+        return dy[:, [0, 1, 2, 3]] * self.x
+
+    def in_place(self, dy):
+        dx = self.x.copy()
+        dx += dy
+        return dx
+
     def of_kind(self, dy):
         return dy.cuda() @ self.W.T
 
@@ -57,6 +65,8 @@ def judged(backward, *, mend=0.0, shape=(5, 4)):
     [
         ("backward", R, "ValueError"),  # shapes that do not fit
         ("misspelt", R, "NameError"),
+        ("out_of_range", R, "IndexError"),
+        ("in_place", R, "ValueError"),
         ("guarded", U, "ValueError"),  # says itself what it does not take
         ("other_cache", U, "ValueError"),
         ("of_labels", U, "IndexError"),  # right for whole numbers
