@@ -33,7 +33,6 @@ from handgrad.judge.rules import FORWARD_DIFFERS
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 
-RIGHT_IN_FLOAT64 = "right in float64"  # what is said of values that only a lower precision spoils
 COARSER = {"float64": "float32", "float32": "bfloat16"}
 
 
@@ -103,7 +102,7 @@ def say_what_a_wider_precision_gives(found: Explanation) -> Explanation:
         return found
     finite = all(np.isfinite(trial.results[n]).all() for n in wrong)
     words = f"wrong in {trial.dtype}" if finite else f"overflows in {trial.dtype} (largest number {a.huge:g})"
-    note = f"{found.report.name}: {', '.join(wrong)}: {RIGHT_IN_FLOAT64}, {words}"
+    note = f"{found.report.name}: {', '.join(wrong)}: right in float64, {words}"
     return replace(found, notes=(*found.notes, note), right_if_wider=finite)
 
 

@@ -12,7 +12,6 @@ from handgrad.judge.verdict import Verdict, together
 Float = NDArray[np.float64]
 ENOUGH = 2**14  # entries for a median
 NO_BOUND = "entries without a finite bound or reference: the computation may overflow, or rounding decides the branch"
-NOT_FINITE = "values are not finite"
 ABSENT = "the gradient is absent (None), and it is not zero"
 
 
@@ -92,7 +91,7 @@ def compare(name: str, s: Float, S: Float, bound: Float, huge: float = float(np.
     floors = smallest_detectable(S, bound)
     verdict, reason = Verdict.CERTIFIED, ""
     if wrong:
-        verdict, reason = Verdict.REFUTED, f"{lost} {NOT_FINITE}" if lost else ""
+        verdict, reason = Verdict.REFUTED, f"{lost} values are not finite" if lost else ""
     elif found.unknown.any():
         verdict, reason = Verdict.UNRESOLVED, f"{int(found.unknown.sum())} {NO_BOUND}"
     return TensorReport(

@@ -76,6 +76,7 @@ class Tried:
     """A case with its row (None if it was left out), its notes, and its judgement if there is one.
 
     unseen: of torch code that balls did not enter, the trial that tells whether it is opaque
+    right_if_wider: it is wrong, and right in float64
     """
 
     case: Case
@@ -85,6 +86,7 @@ class Tried:
     error: Exception | None = None
     unseen: Trial | None = None
     outputs: Outputs | None = None
+    right_if_wider: bool = False
 
     @property
     def opaque(self) -> bool:
@@ -164,7 +166,8 @@ def try_case(
     entries = list_entries(found.evidence, {})
     row = StageRow(case.name, report, (), words.diagnosis, entries) if words.report.tensors else None
     unseen = trial if code.graph is not None and found.way is Way.NOISE else None
-    return Tried(case, row, words.notes, None if forward_is_wrong else found, unseen=unseen, outputs=outputs)
+    sound = None if forward_is_wrong else found
+    return Tried(case, row, words.notes, sound, None, unseen, outputs, words.right_if_wider)
 
 
 def differs(hand: Arrays, right: Arrays) -> bool:

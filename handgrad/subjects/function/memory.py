@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from handgrad.arrays.precision import dtype_name
-from handgrad.explain.notes import RIGHT_IN_FLOAT64
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.promises import OVERWRITES, Promise
 from handgrad.judge.trial import Trial
@@ -58,8 +57,7 @@ def widen_sum(
     code: Code, reference: Reference, tried: Sequence[Tried], certifies: Certifies, deadline: float
 ) -> Change | None:
     """The one sum that in float32 makes everything right, where the formula is right."""
-    narrow = (t for t in tried if any(RIGHT_IN_FLOAT64 in note for note in t.notes))
-    first = next(narrow, None)
+    first = next((t for t in tried if t.right_if_wider), None)
     if first is None or first.judgement is None:
         return None
     search = start(code, reference, first, certifies, deadline)

@@ -3,15 +3,19 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import duplicate, quiet
 from handgrad.judge.ladder import Rung
+from handgrad.judge.stage import Arrays
 from handgrad.judge.verdict import Verdict
 from handgrad.report.stage_rows import StageRow
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Kind, Tried
 from handgrad.subjects.function.ways import Way
 
-LARGE = ("large", "saturated")  # how the names of the cases with large inputs begin
+LARGE = 20  # the largest input from which on it is called so; where sigmoid and tanh are saturated
 
 
 def admit(code: Code, tried: Tried) -> list[str]:
@@ -59,7 +63,7 @@ def list_notes(tried: Sequence[Tried], fillers: Sequence[float] = ()) -> Iterato
         yield f"right at the sizes given only: wrong at {', '.join(t.case.name for t in wrong)}"
     if wrong and all(t.case.kind is Kind.MAGNITUDES for t in wrong):
         yield f"right at ordinary magnitudes only: wrong at {', '.join(t.case.name for t in wrong)}"
-    if wrong and fillers and all(t.case.name.startswith(LARGE) for t in wrong):
+    if wrong and fillers and all(largest(t.case.inputs) >= LARGE for t in wrong):
         yield (
             f"{fillers[0]:g} stands in the code: beside inputs so large it is no filler any more; -inf is, or set what "
             "flows back to masked places to zero"
@@ -75,3 +79,8 @@ def list_notes(tried: Sequence[Tried], fillers: Sequence[float] = ()) -> Iterato
         if t.row and t.judgement and t.judgement.way:
             ways.setdefault(t.judgement.way.value, []).append(t.case.name)
     yield from (f"judged {way}" + (f": {', '.join(names)}" if len(ways) > 1 else "") for way, names in ways.items())
+
+
+def largest(inputs: Arrays) -> float:
+    """The largest size of any number in them."""
+    return max((float(np.max(np.abs(to64(array)), initial=0.0)) for array in inputs.values()), default=0.0)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from handgrad.judge.compare import NOT_FINITE
 from handgrad.judge.isolation import attempt, duplicate
+from handgrad.judge.judgement import Judgement
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Place, describe_place
@@ -44,13 +44,19 @@ def find_none(program: Program, code: Code, tried: Sequence[Tried]) -> Place | N
 
 def find_nan(program: Program, code: Code, tried: Sequence[Tried]) -> Place | None:
     """The line of the backward pass that gives the first nan, where a gradient is not finite and should be."""
-    lost = (one for one in tried if one.row and any(NOT_FINITE in t.reason for t in one.row.isolated.tensors))
-    first = next(lost, None)
+    first = next((one for one in tried if one.judgement is not None and loses_numbers(one.judgement)), None)
     if first is None or first.judgement is None or not only_computes(program):
         return None
     step = first_nan(program, code, first.judgement.trial)
     words = f"at {first.case.name} this line gives nan, and what went before is numbers"
     return None if step is None else replace(describe_place(step.part, step.line), breaks=words)
+
+
+def loses_numbers(found: Judgement) -> bool:
+    """Whether it is refuted, and an entry is not finite where the reference's is."""
+    pairs = [(e.hand, e.reference) for e in found.evidence.values() if e.hand.shape == e.reference.shape]
+    lost = any((~np.isfinite(hand) & np.isfinite(right)).any() for hand, right in pairs)
+    return found.verdict is Verdict.REFUTED and lost
 
 
 def first_nan(program: Program, code: Code, trial: Trial) -> Step | None:
