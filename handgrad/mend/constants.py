@@ -1,4 +1,4 @@
-"""Every number somebody chose that steers the search for a line and a change, each with its reason; no verdict is.
+"""Every number somebody chose in this room that steers the search for a line and a change; no verdict is.
 
 `docs/method.md` prints this table, and a test holds that the two are the same.
 """
@@ -22,6 +22,7 @@ MOST_ROWS = 500
 MOST_CHECKS = 64
 MOST_ITEMS = 60
 MOST_NODES = 14
+LONGEST_INDEX = 9
 MOST_PIECES = 120
 MOST_MEMBERS = 12
 MOST_STEPS = 3
@@ -52,6 +53,7 @@ REASONS = {
     "MOST_CHECKS": "of slopes by autograd, where some are not those of the code: each is two runs, and halves the rest",
     "MOST_ITEMS": "things at hand of which two are joined to an expression: the pairs grow with the square of it",
     "MOST_NODES": "of one piece of the passes that may be written again elsewhere: longer ones are seldom forgotten",
+    "LONGEST_INDEX": "nodes of an index that is tried in the place of others: longer ones are seldom meant elsewhere",
     "MOST_PIECES": "that may be written again at one line: each is evaluated there, and joined to every expression",
     "MOST_MEMBERS": "of a list or a tuple that are at hand by their place in it",
     "MOST_STEPS": "changes at different places, one after the other: each is a search of its own",

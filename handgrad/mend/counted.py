@@ -7,6 +7,7 @@ line that it makes wrong is not the line to look at.
 import ast
 from collections.abc import Iterator, Sequence
 
+from handgrad.mend.axes import name_of
 from handgrad.mend.indices import counts, indices_in, names_of
 from handgrad.source.program import Part
 from handgrad.source.tree import parents_of
@@ -61,8 +62,4 @@ def set_by(line: ast.AST) -> Iterator[tuple[str, ast.expr]]:
 
 def finds_places(value: ast.AST) -> bool:
     """Whether its result are places in an array."""
-    return any(isinstance(n, ast.Call) and called(n) in PLACES for n in ast.walk(value))
-
-
-def called(node: ast.Call) -> str:
-    return str(getattr(node.func, "attr", getattr(node.func, "id", "")))
+    return any(isinstance(n, ast.Call) and name_of(n.func) in PLACES for n in ast.walk(value))

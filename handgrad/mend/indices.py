@@ -7,10 +7,10 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 
+from handgrad.mend.constants import LONGEST_INDEX
 from handgrad.mend.statements import DEFINITIONS, Rewrite
 from handgrad.source.tree import blocks
 
-MOST_NODES = 9  # of an index that is written elsewhere again
 PLAIN = (ast.BinOp, ast.Name, ast.Constant, ast.Subscript, ast.Attribute)
 OTHER, ONE_MORE, EXCHANGED, PER_NODE = 1.4, 1.5, 1.8, 0.05  # what they cost
 
@@ -19,7 +19,7 @@ def list_indices(trees: Sequence[ast.AST]) -> list[ast.expr]:
     """Every different index, slice bound, loop bound and count of these trees, and what they are made of."""
     statements = (s for tree in trees for block in blocks(tree) for s in block if not isinstance(s, DEFINITIONS))
     found = {ast.unparse(node): node for statement in statements for node in indices_of(statement)}
-    return [node for node in found.values() if size(node) <= MOST_NODES and not isinstance(node, ast.Constant)]
+    return [node for node in found.values() if size(node) <= LONGEST_INDEX and not isinstance(node, ast.Constant)]
 
 
 def rewrite_indices(tree: ast.AST, known: Sequence[ast.expr], names: Collection[str]) -> Iterator[Rewrite]:

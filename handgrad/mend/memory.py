@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 
+from handgrad.mend.axes import name_of
 from handgrad.mend.statements import with_context
 
 Edits = Mapping[ast.AST, ast.AST | tuple[ast.AST, ...]]
@@ -83,7 +84,7 @@ def read_any_layout(tree: ast.AST, contiguous: str) -> Iterator[Edits]:
     kernel(dy, gamma)                    kernel(dy, gamma.contiguous())
     """
     for call in calls_in(tree):
-        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        name = name_of(call.func)
         owner = call.func.value if isinstance(call.func, ast.Attribute) else None
         if name == "as_strided" and (array := strided(call, owner)) is not None:
             yield {call: array}
@@ -109,7 +110,7 @@ def sum_wider(tree: ast.AST) -> Iterator[Edits]:
     """A buffer, or what is summed, in torch's float32: torch.zeros_like(x, dtype=torch.float32), x.float().sum(0)."""
     wide = ast.keyword("dtype", ast.parse("torch.float32", mode="eval").body)
     for call in calls_in(tree):
-        name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        name = name_of(call.func)
         if name in BUFFERS:
             yield {call: ast.Call(call.func, call.args, [*(k for k in call.keywords if k.arg != "dtype"), wide])}
         elif name == "sum" and isinstance(call.func, ast.Attribute):

@@ -46,6 +46,7 @@ class Search:
     parents: Mapping[Part, Mapping[ast.AST, ast.AST]]
     made: dict[Part, dict[ast.AST, Any]] = field(default_factory=dict)  # by the steps so far
     suspect: tuple[Part, ast.AST] | None = None  # the statement that is wrong, if it is known which
+    certified: bool = False  # whether the judge certifies what the steps so far have made
     seen: dict[tuple[Candidate, Draw], frozenset[str]] = field(default_factory=dict)  # what is wrong with whom, where
 
     def step(self) -> Candidate | None:
@@ -73,8 +74,8 @@ class Search:
             goals = dict.fromkeys([frozenset({"y"}), before[0]])
         for goal in goals:
             chosen = [n for n in needs if n.fixes == goal]
-            left = self.deadline - clock()
-            until = self.deadline - left * raises / 2 if not needs and goal == before[0] else None
+            half = (self.deadline - clock()) / 2 if raises else 0.0  # is kept for what comes behind the error
+            until = self.deadline - half if not needs and goal == before[0] else None
             for own in right_last(chosen, tapped, known):
                 for candidates in self.tiers(tapped, noted, hand_at, own, blind, until):
                     if (found := self.first_right(candidates, goal, before)) is not None:
@@ -108,7 +109,10 @@ class Search:
     ) -> Candidate | None:
         """The cheapest that fits, and is confirmed if nothing is wrong with it. At least one is put to the judge."""
         for candidate in sorted(self.fitting(candidates, goal, before), key=lambda c: self.price(c, goal)):
-            if any(self.wrong(candidate, draw) for draw in self.draws) or self.confirm(self.trees(candidate)):
+            if any(self.wrong(candidate, draw) for draw in self.draws):
+                return candidate
+            if self.confirm(self.trees(candidate)):
+                self.certified = True
                 return candidate
             if clock() > self.deadline:
                 return None
@@ -313,6 +317,11 @@ def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, deadli
             if (step := search.step()) is None:
                 break
             search.made[step.part] = {**search.made.get(step.part, {}), **step.edits}
-            if not search.draws[0].wrong(search.run(search.draws[0], search.trees(None))):
+            if search.certified:
                 return FoundEdits(search.made)
+            trees = search.trees(None)
+            if not any(draw.wrong(search.run(draw, trees)) for draw in draws) and confirm(trees):
+                return FoundEdits(search.made)
+            if not draws[0].wrong(search.run(draws[0], trees)):
+                break  # what is wrong elsewhere alone has no values to be compared
     return FoundEdits(None, search.suspect)

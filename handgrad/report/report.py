@@ -143,6 +143,12 @@ class Report(Paged):
 
         return min(wrong, key=rank, default=None)
 
+    @property
+    def raised(self) -> str:
+        """Which pass raised what, where that is what is wrong: of the culprit, else of the first that raised."""
+        rows = self.stages if self.culprit is None else (self.culprit,)
+        return next((row.raised for row in rows if row.raised), "")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries and lists; values that are not finite as the strings "nan", "inf", "-inf"."""
         plain: dict[str, Any] = as_plain(self)

@@ -30,7 +30,7 @@ CALLED = {
 
 def what_is_judged(report: Report) -> str:
     """Its name, and which of its passes raises what."""
-    return next((f"{report.name}: {row.raised}" for row in report.stages if row.raised), report.name)
+    return f"{report.name}: {report.raised}" if report.raised else report.name
 
 
 def say_what_is_wrong(report: Report) -> str:

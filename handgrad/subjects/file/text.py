@@ -41,7 +41,7 @@ def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType
 
 def stopped(report: Report) -> bool:
     """Whether the code raised an exception, which the shapes of its inputs may explain."""
-    return any(row.raised for row in report.stages)
+    return bool(report.raised)
 
 
 def untested(judged: Judged) -> str:

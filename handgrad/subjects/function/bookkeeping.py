@@ -1,6 +1,5 @@
 """Each value of a backward pass beside what the forward pass says that it should be: right, wrong, or not known."""
 
-import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from handgrad.mend.counted import uses_own_counts
 from handgrad.report.ledger import LineVerdict
 from handgrad.source.clock import clock
 from handgrad.source.steps import Entry, Step, Steps
+from handgrad.source.tree import statement_at
 from handgrad.subjects.function.ledger_draw import LedgerDraw
 from handgrad.subjects.function.ledger_names import Kind, Meaning, is_called, list_meanings, rearranged
 from handgrad.subjects.function.ledger_runs import Runs, run_once
@@ -149,7 +149,8 @@ class Bookkeeping:
                 return None
         if any(self.is_left_over(e) for number, e in self.runs.lasts.items() if order[number] > order[culprit]):
             return None
-        if uses_own_counts(step.part, statement_at(step), self.runs.steps.program.parts):
+        tree = step.part.source.tree
+        if uses_own_counts(step.part, statement_at(tree, step.line) or tree, self.runs.steps.program.parts):
             return None
         before = [e for number, e in self.runs.lasts.items() if order[number] < order[culprit]]
         return culprit if all(self.is_clear(entry, culprit) for entry in before) else None
@@ -202,16 +203,6 @@ def start(draw: LedgerDraw, steps: Steps, deadline: float) -> Bookkeeping:
     first = run_once(draw, steps, {})
     end = min(deadline, clock() + SECONDS)
     return Bookkeeping(draw, Runs(draw, steps, first, first, end), list_meanings(draw.knowns))
-
-
-def statement_at(step: Step) -> ast.AST:
-    """The statement that takes a step: the innermost one at its line."""
-    tree = step.part.source.tree
-    return max(
-        (n for n in ast.walk(tree) if isinstance(n, ast.stmt) and n.lineno <= step.line <= (n.end_lineno or 0)),
-        key=lambda n: n.lineno,
-        default=tree,
-    )
 
 
 def best(step: Step, fitting: Sequence[Meaning]) -> Meaning | None:

@@ -4,11 +4,11 @@ Never by the words of a message, which are others in the next release.
 """
 
 import ast
+import dis
 import linecache
-import traceback
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,14 @@ READABLE = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.Co
             ast.keyword, ast.operator, ast.unaryop, ast.expr_context)  # fmt: skip
 HARMLESS = ("detach", "t", "transpose", "permute", "reshape", "view", "squeeze", "unsqueeze", "contiguous", "copy",
                 "clone", "float", "double", "astype", "swapaxes", "ravel", "flatten", "sum", "mean")  # fmt: skip
-TARGETS = (ast.Tuple, ast.List)
+
+
+class Raised(NamedTuple):
+    """Where an exception came from: the frame, the statement, and the name of Python's instruction."""
+
+    frame: FrameType
+    statement: ast.stmt
+    instruction: str
 
 
 def is_mistake(error: Exception | None) -> bool:
@@ -32,34 +39,32 @@ def is_mistake(error: Exception | None) -> bool:
     though it holds floating-point numbers, is not what the code was made for.
     """
     found = where_raised(error)
-    if found is None or isinstance(found[1], ast.Raise):
+    if found is None or found.instruction == "RAISE_VARARGS":
         return False
-    frame, statement = found
-    if isinstance(error, NameError | KeyError) or operands_clash(frame, statement):
+    if isinstance(error, NameError | KeyError) or operands_clash(found.frame, found.statement):
         return True
     if isinstance(error, IndexError):
-        return not any(holds_floats(frame, s.slice) for s in ast.walk(statement) if isinstance(s, ast.Subscript))
-    return isinstance(error, ValueError) and not isinstance(error, np.linalg.LinAlgError) and operates(statement)
+        indices = (node.slice for node in ast.walk(found.statement) if isinstance(node, ast.Subscript))
+        return not any(holds_floats(found.frame, index) for index in indices)
+    unpacks = found.instruction in ("UNPACK_SEQUENCE", "UNPACK_EX")
+    return isinstance(error, ValueError) and not isinstance(error, np.linalg.LinAlgError) and not unpacks
 
 
-def where_raised(error: Exception | None) -> tuple[FrameType, ast.stmt] | None:
-    """The frame of the code nearest to what was raised, and its statement; None where there is no source."""
+def where_raised(error: Exception | None) -> Raised | None:
+    """In the code nearest to what was raised; None where there is no source."""
     step = raised_in(error)
     if error is None or step is None or step.lineno is None or not step.line:
         return None
-    place, walked = (step.filename, step.lineno), list(traceback.walk_tb(error.__traceback__))
-    frame = next((f for f, line in reversed(walked) if (f.f_code.co_filename, line) == place), None)
-    tree = parse("".join(linecache.getlines(step.filename, frame.f_globals if frame else None)))
+    tb, last = error.__traceback__, None
+    while tb is not None:
+        if (tb.tb_frame.f_code.co_filename, tb.tb_lineno) == (step.filename, step.lineno):
+            last = tb
+        tb = tb.tb_next
+    tree = parse("".join(linecache.getlines(step.filename)))
     statement = None if tree is None else statement_at(tree, step.lineno)
-    return None if frame is None or statement is None else (frame, statement)
-
-
-def operates(statement: ast.stmt) -> bool:
-    """Whether it computes: x, w = cache only unpacks, and may have been given another cache."""
-    targets = getattr(statement, "targets", [getattr(statement, "target", None)])
-    if any(isinstance(target, TARGETS) for target in targets):
-        return False
-    return any(isinstance(node, ast.BinOp | ast.AugAssign | ast.Call | ast.Subscript) for node in ast.walk(statement))
+    if last is None or statement is None:
+        return None
+    return Raised(last.tb_frame, statement, dis.opname[last.tb_frame.f_code.co_code[last.tb_lasti]])
 
 
 def operands_clash(frame: FrameType, statement: ast.stmt) -> bool:

@@ -17,7 +17,7 @@ from handgrad.mend.constants import JUDGE_SECONDS
 from handgrad.mend.memory import read_any_layout, sum_wider, write_elsewhere
 from handgrad.source.clock import clock
 from handgrad.source.limit import TookTooLong, within
-from handgrad.source.program import Part, Program, read_program
+from handgrad.source.program import Part, Program
 from handgrad.source.safely import only_computes, safely
 from handgrad.source.tree import changed, parents_of
 from handgrad.source.writes import Run, Write, any_written, list_writes
@@ -25,7 +25,7 @@ from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Tried, function_stage
 from handgrad.subjects.function.layouts import takes_any_layout
 from handgrad.subjects.function.reference import Reference
-from handgrad.subjects.function.through_autograd import with_passes
+from handgrad.subjects.function.through_autograd import program_of, with_passes
 
 Again = Callable[[Code], tuple[bool, set[str]]]  # of changed code: whether anything is wrong, and what is broken
 CONTIGUOUS = {True: "{}.contiguous()", False: "np.ascontiguousarray({})"}  # of torch, of NumPy
@@ -36,7 +36,7 @@ Certifies = Callable[[Code], bool]
 def mend_memory(
     code: Code, reference: Reference, tried: Tried, broken: set[str], again: Again, seconds: float
 ) -> Change | Place | None:
-    """The change with which the judge certifies the code, and nothing of what is broken is any more.
+    """The change with which the judge certifies the code, and less is broken than before.
 
     Else the line that writes into what was passed in. broken: the names of the contracts. None where there is no
     source, where the code does more than compute, or where no change is found in time.
@@ -67,8 +67,8 @@ def widen_sum(
 
 def start(code: Code, reference: Reference, tried: Tried, certifies: Certifies, deadline: float) -> "Search | None":
     """None where there is no source, or where the code does more than compute."""
-    program = read_program(code.graph or code.forward, None if code.graph else code.backward)
-    if program is None or program.is_ours or not only_computes(program):
+    program = program_of(code)
+    if program is None or not only_computes(program):
         return None
     return Search(code, reference, tried, program, certifies, deadline)
 

@@ -14,11 +14,12 @@ from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.explain.change import Searched, search_change
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.verdict import Verdict
+from handgrad.mend.change import Change
 from handgrad.mend.constants import RIGHT, ROUNDINGS, SMALL
 from handgrad.mend.draw import Draw
 from handgrad.report.ledger import Ledger
 from handgrad.source.clock import clock
-from handgrad.source.program import Passes, Program, read_program
+from handgrad.source.program import Passes, Program
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Tried, draw_upstream
 from handgrad.subjects.function.memory import Again, widen_sum
@@ -26,7 +27,7 @@ from handgrad.subjects.function.other_numbers import other_numbers, read_written
 from handgrad.subjects.function.outputs import find_outputs
 from handgrad.subjects.function.reference import Reference, as_tensor
 from handgrad.subjects.function.telling_lines import find_telling_line
-from handgrad.subjects.function.through_autograd import with_passes
+from handgrad.subjects.function.through_autograd import program_of, with_passes
 from handgrad.subjects.function.variants import Variant, other_sizes, resized
 
 
@@ -55,7 +56,7 @@ def find_place(
         ledger = keep_ledger(deadline=deadline)
         found, known = ledger.suspect, ledger.summary
     found = found or find_telling_line(code, tried) or widen_sum(code, reference, tried, certifies, deadline)
-    return Searched(found, "; ".join(filter(None, ["" if found else known, note])))
+    return Searched(found, "" if isinstance(found, Change) else "; ".join(filter(None, ["" if found else known, note])))
 
 
 def find_change(
@@ -71,9 +72,9 @@ def find_change(
     Nothing where there is no source, or where it does more than compute.
     """
     deadline = clock() + seconds
-    program = read_program(code.graph or code.forward, None if code.graph else code.backward)
+    program = program_of(code)
     wrong = next((t for t in tried if t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED), None)
-    if program is None or wrong is None or program.is_ours:
+    if program is None or wrong is None:
         return Searched()
     draws = make_draws(code, reference, program, wrong, np.random.default_rng(seed))
     left = deadline - clock()

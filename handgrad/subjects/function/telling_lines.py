@@ -11,18 +11,18 @@ from handgrad.judge.judgement import Judgement
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Place, describe_place
-from handgrad.source.program import Program, read_program
+from handgrad.source.program import Program
 from handgrad.source.safely import only_computes, safely
 from handgrad.source.steps import Notes, Step, Steps
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Tried
-from handgrad.subjects.function.through_autograd import with_passes
+from handgrad.subjects.function.through_autograd import program_of, with_passes
 
 
 def find_telling_line(code: Code, tried: Sequence[Tried]) -> Place | None:
     """None where there is no source, or no such line."""
-    program = read_program(code.graph or code.forward, None if code.graph else code.backward)
-    if program is None or program.is_ours:
+    program = program_of(code)
+    if program is None:
         return None
     return find_none(program, code, tried) or find_nan(program, code, tried)
 
@@ -48,7 +48,7 @@ def find_nan(program: Program, code: Code, tried: Sequence[Tried]) -> Place | No
     if first is None or first.judgement is None or not only_computes(program):
         return None
     step = first_nan(program, code, first.judgement.trial)
-    words = f"at {first.case.name} this line gives nan, and what went before is numbers"
+    words = f"at {first.case.name} this line gives nan, and no value before it is nan"
     return None if step is None else replace(describe_place(step.part, step.line), breaks=words)
 
 
@@ -60,7 +60,7 @@ def loses_numbers(found: Judgement) -> bool:
 
 
 def first_nan(program: Program, code: Code, trial: Trial) -> Step | None:
-    """The first step of the backward pass with a nan in it."""
+    """The first step with a nan in it, if it is one of the backward pass: forward may hand on nan and mask it."""
     steps, notes = Steps(program), Notes(on=True)
 
     def run() -> None:
@@ -72,4 +72,5 @@ def first_nan(program: Program, code: Code, trial: Trial) -> Step | None:
     with safely():
         attempt(run)
     made = (steps.steps[number] for (number, _), value in notes.values.items() if np.isnan(value).any())
-    return next((step for step in made if step.part.backward), None)
+    step = next(made, None)
+    return step if step is not None and step.part.backward else None

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from handgrad.source.program import Passes
+from handgrad.source.program import Passes, Program, read_program
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.outputs import is_nest, is_result, leaves_of
 from handgrad.subjects.function.returned import WrongReturn
@@ -53,3 +53,9 @@ def with_passes(code: Code, passes: Passes) -> Code:
     if code.graph is None:
         return replace(code, forward=passes.forward, backward=passes.backward)
     return by_autograd(code, passes.forward)
+
+
+def program_of(code: Code) -> Program | None:
+    """The source of the passes; None where it cannot be read, or is the judge's own around somebody's."""
+    program = read_program(code.graph or code.forward, None if code.graph else code.backward)
+    return None if program is None or program.is_ours else program

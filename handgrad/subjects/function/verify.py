@@ -109,8 +109,9 @@ def verify_function(
     rounded", "float32 inside, rounded once", "float32 inside" (sums in float32) or "rounded at every operation".
     compiled: whether what torch.compile makes of torch code is judged as well, which takes seconds.
 
-    mend: for how many seconds, at most, the wrong line of refuted code is looked for, and a change with which every
-    gradient is CERTIFIED (10 if None, 0 for not at all). Both are shown in the report; nothing is written to a file.
+    mend: for how many seconds of the processor, at most, the wrong line of refuted code is looked for, and a change
+    with which every gradient is CERTIFIED (10 if None, 0 for not at all). Both are shown in the report; nothing is
+    written to a file.
     report.ledger tells what every value of the backward pass is, line by line; it is kept when it is asked for.
 
     All entries of large inputs are judged; the contracts, which ask for many runs, are then checked on fewer rows and
@@ -161,7 +162,9 @@ def verify_function(
         found, ended = find_place(code, oracle.on(model), tried, names_broken(side), again, ledger, seconds, seed)
     elif seconds > 0 and not any_wrong(tried) and judged and names_broken(side):
         found = mend_memory(code, oracle.on(model), judged[0], names_broken(side), again, seconds)
-    stopped = next((place for t in tried if (place := raising_line(t.error)) is not None), None)
+    wrong = any(t.error is None and t.row and t.row.isolated.verdict is Verdict.REFUTED for t in tried)
+    lines = [raising_line(t.error) for t in (tried[:1] if wrong else tried)]  # what else raises is not what is wrong
+    stopped = next((place for place in lines if place is not None), None)
     return Report(
         name=name,
         dtype=" and ".join(dict.fromkeys(map(dtype_name, tried[0].case.inputs.values()))),

@@ -48,10 +48,11 @@ def verify(
     Shapes: x (N, n_in), target (N, n_out) or class indices (N,); any array library; float64, float32, bfloat16
     or float16.
     The upstream gradient of the loss is drawn at random (`seed`; a fresh one is drawn and reported if None). slack
-    multiplies every bound, and with it the smallest detectable error. mend: for how many seconds, at most, a change of
-    the wrong layer or loss is looked for with which its gradients are CERTIFIED (10 if None, 0 for not at all). It is
-    shown in the report; nothing is written to a file. Errors as `manual.gradients`, and TypeError or ValueError for a
-    slack that is no finite number of at least 1, a seed that is no whole number, and a time that is none.
+    multiplies every bound, and with it the smallest detectable error. mend: for how many seconds of the processor a
+    change of the wrong layer or loss is looked for with which its gradients are CERTIFIED (10 if None, 0 for not at
+    all). It is shown in the report; nothing is written to a file. Errors as `manual.gradients`, and TypeError or
+    ValueError for a slack that is no finite number of at least 1, a seed that is no whole number, and a time that is
+    none.
 
     >>> from manual import HalfSquaredError, mlp
     >>> net, rng = mlp([3, 2, 1]), np.random.default_rng(0)

@@ -139,6 +139,23 @@ def test_the_first_nan_is_named_by_its_line() -> None:
     assert "at zeros this line gives nan" in str(report)
 
 
+def masked_log(x: Any) -> tuple[Any, Any]:
+    t = np.where(x > 0, x, np.nan)
+    return np.where(x > 0, np.log(np.abs(x)), 0), (x, t)
+
+
+def back_through_nan(dy: Any, cache: Any) -> Any:
+    _x, t = cache
+    return dy / t
+
+
+@pytest.mark.mends
+def test_nan_that_forward_hands_on_is_no_line_of_backward() -> None:
+    report = verify_function(masked_log, back_through_nan, inputs=[(4, 3)], seed=1, mend=2)
+    assert report.verdict.value == "REFUTED"
+    assert "this line gives nan" not in str(report)
+
+
 def of_the_first(dy: Any, x: Any) -> Any:
     return 2 * x * dy[0]
 

@@ -30,6 +30,10 @@ class Linear:
             raise ValueError("only square layers")
         return dy @ self.W.T
 
+    def guarded_in_a_line(self, dy):
+        if dy.shape != self.x.shape: raise ValueError("only square layers")  # noqa: E701  # fmt: skip
+        return dy @ self.W.T
+
     def misspelt(self, dy):
         return dy @ Weights.T  # noqa: F821
 
@@ -68,6 +72,7 @@ def judged(backward, *, mend=0.0, shape=(5, 4)):
         ("out_of_range", R, "IndexError"),
         ("in_place", R, "ValueError"),
         ("guarded", U, "ValueError"),  # says itself what it does not take
+        ("guarded_in_a_line", U, "ValueError"),
         ("other_cache", U, "ValueError"),
         ("of_labels", U, "IndexError"),  # right for whole numbers
         ("of_kind", U, "AttributeError"),  # right for other arrays
@@ -132,3 +137,24 @@ def test_the_matrices_of_torch_do_not_fit():
     inputs = [torch.ones(5, 4, dtype=torch.float64), torch.ones(4, 3, dtype=torch.float64)]
     report = verify_function(forward, backward, torch.matmul, inputs, seed=0, mend=0)
     assert (report.verdict, report.stages[0].raised) == (R, "backward raises RuntimeError")
+
+
+def test_what_raises_elsewhere_is_not_what_is_wrong_and_no_change_is_shown_that_was_not_judged():
+    """At large inputs it raises, of a batch of one db is wrong: an edit that runs at the first is not right yet."""
+
+    def forward(x, b):
+        return np.tanh(x) + b, (x,)
+
+    def backward(dy, cache):
+        (x,) = cache
+        if np.abs(x).max() > 15:
+            np.zeros(3) + np.zeros(2)
+        db = dy.sum(0) if dy.shape[0] > 1 else dy.sum(0) * dy[0]
+        return dy / np.cosh(x) ** 2, db
+
+    report = verify_function(forward, backward, inputs=[(4, 3), (3,)], seed=1, mend=5)
+    assert report.verdict is R
+    assert report.raised == ""
+    assert "raises" not in report.text().splitlines()[0]
+    assert report.change is None
+    assert report.place is None or "np.zeros(3)" not in report.place.text
