@@ -8,7 +8,7 @@ from handgrad.commands.arguments import add_html, check_files
 from handgrad.report.console import describe_error, print_lines, report_console, write_json, write_page
 from handgrad.worked.example import (
     ACTIVATIONS,
-    FROM_LOGITS,
+    LOGITS,
     LOSSES,
     MOST_LAYERS,
     MOST_UNITS,
@@ -40,7 +40,7 @@ def add_parser(commands: Any) -> None:
     option("--values", metavar="NAME|FILE", help=f"the numbers: {', '.join(SOURCES)}, or a file (drawn at random)")
     option("--layers", metavar="N,N,...", help="sizes, inputs first (2,2,2, or those of --values)")
     option("--activation", choices=ACTIVATIONS, metavar="NAME",
-           help=f"after every layer, but after the last not before {' and '.join(FROM_LOGITS)}: "
+           help=f"after every layer, but after the last not before {' and '.join(LOGITS)}: "
            f"{', '.join(ACTIVATIONS)} (sigmoid)")  # fmt: skip
     option("--loss", choices=tuple(LOSSES), metavar="NAME",
            help=f"{', '.join(LOSSES)} (half, which is half the squared error)")  # fmt: skip

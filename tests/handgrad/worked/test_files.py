@@ -50,7 +50,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no x": ({"x": None}, "net.json: has no x; FILE is JSON"),
     "no W1": ({"W1": None, "W2": None}, "has no W1"),
     "a name": ({"weights": 1}, "has 'weights', which is not known"),
-    "a gap": ({"W1": None}, "has no W1"),
+    "a gap": ({"W2": None, "b2": None, "W3": [[1.0, -2.0]]}, "has 'W3', which is not known"),
     "W": ({"W1": [0.5, 1.0]}, r"W1: shape is \(2,\), expected \(n_out, n_in\)"),
     "ragged": ({"W1": [[0.5], [1.0, 2.0]]}, "W1: got .*, expected numbers, in rows of equal length"),
     "words": ({"W1": [["a", "b"]]}, "W1: got .*, expected numbers"),
