@@ -22,13 +22,13 @@ class Settings:
     epochs: int
     batch_size: int
     seed: int
-    validation: float | tuple[Array, Array] | None
-    metrics: Sequence[str | Metric]
-    schedule: Schedule | None
-    patience: int | None
-    clip_norm: float | None
-    callbacks: Sequence[Callback]
-    on_step: Callable[[float, int], Any] | None
+    validation: float | tuple[Array, Array] | None = None
+    metrics: Sequence[str | Metric] = ()
+    schedule: Schedule | None = None
+    patience: int | None = None
+    clip_norm: float | None = None
+    callbacks: Sequence[Callback] = ()
+    on_step: Callable[[float, int], Any] | None = None
     shuffle: bool = True
     alpha: float = 0.0
     train_biases: bool = True
