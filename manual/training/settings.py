@@ -15,7 +15,7 @@ from manual.types import Array
 Callback: TypeAlias = Callable[[Training], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The arguments of `fit` by their names. Raises ValueError and TypeError for what does not fit."""
 

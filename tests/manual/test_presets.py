@@ -145,6 +145,16 @@ def test_sklearn_draws_from_the_range_of_scikit_learn(theirs_hidden: str, hidden
     assert len(ours_drew) == 4
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("samples", [400, 401])
+def test_sklearn_makes_as_many_steps_in_an_epoch_as_scikit_learn(samples: int) -> None:
+    """Two batches of 200, or three."""
+    own, x, labels = preset("sklearn"), D.x[:samples], D.labels[:samples]
+    net, params = own.build([64, 2, 10])
+    usual = theirs.MLPClassifier((2,), max_iter=1).fit(x, labels)
+    assert train(own, net, params, x, labels, 1).step == usual._optimizer.t
+
+
 def sklearn_run(model: Any, target: Any, sizes: list[int], *, classes: bool, **other: Any) -> tuple[Any, Any]:
     """scikit-learn's curve, and ours from the weights it began with: the same model, by steps of almost nothing."""
     start = type(model)(**{**model.get_params(), "learning_rate_init": 1e-300, "max_iter": 1}).fit(X, target)
