@@ -60,5 +60,5 @@ def examine_plan(plan: Plan) -> Checkup:
         "seed": options.seed,
     }
     data = plan.network, plan.params, plan.x, plan.target, plan.loss, plan.optimizer
-    name = "; ".join(describe_options(options, options.data, 1))
+    name = "; ".join(describe_options(options, Path(options.data).name, 1))
     return examine(*data, name=name, resume=plan.resume, **settings)

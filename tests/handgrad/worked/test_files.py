@@ -99,6 +99,12 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         load_file(tmp_path / "objects.npz", "tanh", "half")
 
 
+@pytest.mark.parametrize("sizes", [(2,), (2, 0, 1)])
+def test_a_network_without_layers_or_units_is_refused(sizes: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"layers: got .*, expected the number of inputs, then of units in each layer"):
+        draw_example(sizes, "tanh", "half", 0)
+
+
 def test_a_drawn_example_is_the_same_again() -> None:
     one, again, other = (draw_example((2, 3, 2), "tanh", "cross_entropy", seed) for seed in (1, 1, 2))
     assert one.params[0]["W"].tolist() == again.params[0]["W"].tolist() != other.params[0]["W"].tolist()
