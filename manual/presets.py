@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manual.initial import generator
+from manual.layers.activations import activation
+from manual.layers.sigmoid import Sigmoid
 from manual.losses.softmax_cross_entropy import SoftmaxCrossEntropy
 from manual.losses.squared_error import HalfSquaredError, MeanSquaredError
 from manual.network import Network, mlp
@@ -29,7 +31,7 @@ from manual.types import Layer, Loss, Params
 
 Rng: TypeAlias = np.random.Generator
 Values: TypeAlias = NDArray[np.float64]
-Start: TypeAlias = Callable[[Sequence[int], Rng, Any], Iterator[tuple[Values, Values]]]  # sizes and hidden activation
+Start: TypeAlias = Callable[[Sequence[int], Rng, Layer], Iterator[tuple[Values, Values]]]  # sizes and hidden activation
 
 
 class Head(NamedTuple):
@@ -72,9 +74,9 @@ class Preset:
 
         Raises what `mlp` raises, and ValueError for a seed that is none.
         """
-        hidden = self.hidden if hidden is None else hidden
-        network = mlp(sizes, hidden, self.head(classes=classes).output)
-        values = self.start(sizes, generator("build", seed), hidden)
+        between = activation(self.hidden if hidden is None else hidden)
+        network = mlp(sizes, between, self.head(classes=classes).output)
+        values = self.start(sizes, generator("build", seed), between)
         params: list[Params] = [{} for _ in network.layers]
         for i, (W, b) in zip(range(0, len(params), 2), values, strict=False):
             params[i] = {"W": W.astype(dtype), "b": b.astype(dtype)}
@@ -112,34 +114,34 @@ class Preset:
         return "\n".join((self.name, *(f"  {line}" for line in self.lines())))
 
 
-def drawn(W_bound: Callable[[int, int, Any], float], b_bound: Callable[[int, int, Any], float]) -> Start:
-    """Uniform within +- a bound, which follows from n_in, n_out and the hidden activation."""
+def drawn(bound: Callable[[int, int, Layer], float]) -> Start:
+    """W and b uniform within +- a bound, which follows from n_in, n_out and the hidden activation."""
 
-    def start(sizes: Sequence[int], rng: Rng, hidden: Any) -> Iterator[tuple[Values, Values]]:
+    def start(sizes: Sequence[int], rng: Rng, hidden: Layer) -> Iterator[tuple[Values, Values]]:
         for n_in, n_out in pairwise(sizes):
-            a, c = W_bound(n_in, n_out, hidden), b_bound(n_in, n_out, hidden)
-            yield rng.uniform(-a, a, (n_out, n_in)), rng.uniform(-c, c, n_out)
+            a = bound(n_in, n_out, hidden)
+            yield rng.uniform(-a, a, (n_out, n_in)), rng.uniform(-a, a, n_out)
 
     return start
 
 
-def of_torch(n_in: int, n_out: int, hidden: Any) -> float:
-    """nn.Linear's bound, of W and b."""
+def of_torch(n_in: int, n_out: int, hidden: Layer) -> float:
+    """nn.Linear's bound."""
     return 1 / sqrt(n_in)
 
 
-def of_sklearn(n_in: int, n_out: int, hidden: Any) -> float:
-    """Glorot's bound, of W and b; with sigmoid units a smaller one."""
-    return sqrt((2 if hidden in ("sigmoid", "logistic") else 6) / (n_in + n_out))
+def of_sklearn(n_in: int, n_out: int, hidden: Layer) -> float:
+    """Glorot's bound; with sigmoid units a smaller one."""
+    return sqrt((2 if isinstance(hidden, Sigmoid) else 6) / (n_in + n_out))
 
 
-def normal(sizes: Sequence[int], rng: Rng, hidden: Any) -> Iterator[tuple[Values, Values]]:
+def normal(sizes: Sequence[int], rng: Rng, hidden: Layer) -> Iterator[tuple[Values, Values]]:
     """Every W and b normal with mean 0 and variance 1."""
     for n_in, n_out in pairwise(sizes):
         yield rng.normal(size=(n_out, n_in)), rng.normal(size=n_out)
 
 
-def counted(sizes: Sequence[int], rng: Rng, hidden: Any) -> Iterator[tuple[Values, Values]]:
+def counted(sizes: Sequence[int], rng: Rng, hidden: Layer) -> Iterator[tuple[Values, Values]]:
     """0.15, 0.20, ... through the rows of W1, the next one for all of b1, and on with W2: 0.60 is his b2."""
     k = 3
     for n_in, n_out in pairwise(sizes):
@@ -148,7 +150,7 @@ def counted(sizes: Sequence[int], rng: Rng, hidden: Any) -> Iterator[tuple[Value
         k += count + 1
 
 
-def within_half(sizes: Sequence[int], rng: Rng, hidden: Any) -> Iterator[tuple[Values, Values]]:
+def within_half(sizes: Sequence[int], rng: Rng, hidden: Layer) -> Iterator[tuple[Values, Values]]:
     """W uniform in [-0.5, 0.5), b 0.1."""
     for n_in, n_out in pairwise(sizes):
         yield rng.uniform(-0.5, 0.5, (n_out, n_in)), np.full(n_out, 0.1)
@@ -160,7 +162,7 @@ HALF_MEAN = HalfSquaredError("batch mean")  # over N samples, not over their n o
 
 _TORCH = Preset(
     name="torch",
-    start=drawn(of_torch, of_torch),
+    start=drawn(of_torch),
     weights="uniform in +-1 / sqrt(n_in)",
     biases="the same",
     hidden="relu",
@@ -177,7 +179,7 @@ _TORCH = Preset(
 _SKLEARN = replace(
     _TORCH,
     name="sklearn",
-    start=drawn(of_sklearn, of_sklearn),
+    start=drawn(of_sklearn),
     weights="uniform in +-sqrt(6 / (n_in + n_out)), with sigmoid units 2 for 6",
     numbers=Head(None, HALF_MEAN, f"{HALF} / N"),
     optimizer=Adam(1e-3),

@@ -38,8 +38,12 @@ class Units(NamedTuple):
 
 def mean_loss(loss: Loss, y: Array, target: Array) -> float:
     """The loss, of one sample on average."""
-    E = float(loss.forward(y, target)[0])
-    return E / len(y) if sums(loss) else E
+    return per_sample(loss, float(loss.forward(y, target)[0]), len(y))
+
+
+def per_sample(loss: Loss, E: float, N: int) -> float:
+    """E of a batch of N, of one sample on average."""
+    return E / N if sums(loss) else E
 
 
 def chance(loss: Loss, y: Array, target: Array) -> float:

@@ -124,11 +124,5 @@ def choose(settings: dict[str, Any], N: int, resume: Training | None) -> Setting
         "batch_size": 32,
         "seed": 0 if resume is None else resume.seed,
         "validation": VALIDATION if N >= ENOUGH else None,
-        "metrics": (),
-        "schedule": None,
-        "patience": None,
-        "clip_norm": None,
-        "callbacks": (),
-        "on_step": None,
     }
     return Settings(**{**usual, **settings})

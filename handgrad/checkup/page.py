@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import inf
 
-from handgrad.checkup.checks import FAST, MOSTLY, SATURATED, SLOW, SPREAD, Check
+from handgrad.checkup.checks import FAST, MOSTLY, SATURATED, SLOW, SPREAD, Check, flat
 from handgrad.checkup.numbers import Numbers
 from handgrad.checkup.picture import draw_dots
 from handgrad.checkup.text import RIGHT, WRONG, conclude
@@ -54,12 +54,12 @@ def layers(found: Numbers) -> list[Html]:
     ]
     for title, units in (("at the start", found.units), ("after the first steps", found.units_after)):
         hidden = [u for u in units if u.hidden]
-        dead, flat = [u.dead / u.n for u in hidden], [u for u in hidden if u.saturated is not None]
+        dead, bounded = [u.dead / u.n for u in hidden], [u for u in hidden if u.saturated is not None]
         if hidden:
             own = [u.name for u in hidden]
             dots.append(draw_dots(f"dead units {title}", own, dead, 0, MOSTLY, logarithmic=False, form=".0%"))
-        if flat:
-            shares = [u.saturated or 0.0 for u in flat]
-            own, words = [u.name for u in flat], f"saturated outputs {title}"
+        if bounded:
+            shares = [flat(u) for u in bounded]
+            own, words = [u.name for u in bounded], f"saturated outputs {title}"
             dots.append(draw_dots(words, own, shares, 0, SATURATED, logarithmic=False, form=".0%"))
     return dots

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handgrad.checkup.measure import mean_loss, norm, weight_names
+from handgrad.checkup.measure import mean_loss, norm, per_sample, weight_names
 from manual import Adam, Array, Loss, Network, Training
-from manual.losses.reduction import sums
 from manual.network import widths
 from manual.optimizers.clipping import clip, gradient_norm
 from manual.training.batches import Samples, masks, shuffle
@@ -20,7 +19,7 @@ from manual.training.plan import TrainingPlan
 
 MEMORY = 16  # samples to be learned by heart, at most
 HEART_STEPS, HEART_RATE = 300, 1e-2  # of Adam
-KNOWN = 0.01  # of chance: so little ends it
+BY_HEART = 0.01  # of chance: so little ends it
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ def learn_by_heart(
     with np.errstate(all="ignore"):
         for _ in range(HEART_STEPS):
             E, dparams = side.gradients(x, target, None)
-            losses.append(E / len(few) if sums(loss) else E)
-            if not isfinite(E + gradient_norm(dparams)) or losses[-1] <= KNOWN * chance:
+            losses.append(per_sample(loss, E, len(few)))
+            if not isfinite(E + gradient_norm(dparams)) or losses[-1] <= BY_HEART * chance:
                 break
             side.step(dparams, HEART_RATE)
         losses.append(mean_loss(loss, network.forward(side.params, x)[0], target))
@@ -70,7 +69,7 @@ def train_first_steps(plan: TrainingPlan, loss: Loss, optimizer: Any, steps: int
         for step, rows in zip(range(steps), batches(plan), strict=False):
             x, target = plan.samples.take(rows)
             E, dparams = side.gradients(x, target, masks(plan.network, x, seed, step))
-            losses.append(E / len(rows) if sums(loss) else E)
+            losses.append(per_sample(loss, E, len(rows)))
             length = gradient_norm(dparams)
             if broke := not isfinite(E + length):
                 break

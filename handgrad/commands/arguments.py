@@ -49,6 +49,17 @@ def check_mend(args: argparse.Namespace) -> None:
         args.parser.error(f"--mend is {args.mend:g}, expected a number of seconds")
 
 
+def read_sizes(text: str, such_as: str) -> tuple[int, ...]:
+    """(64, 32, 10) of "64,32,10", as --layers has them. ValueError unless there are two or more, each above 0."""
+    try:
+        sizes = tuple(map(int, text.split(",")))
+    except ValueError:
+        sizes = ()
+    if len(sizes) < 2 or min(sizes) < 1:
+        raise ValueError(f"--layers is {text!r}, expected sizes such as {such_as}")
+    return sizes
+
+
 def check_seed(args: argparse.Namespace) -> int:
     """--seed, or a fresh seed where it is not given."""
     parser: argparse.ArgumentParser = args.parser

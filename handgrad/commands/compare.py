@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.commands.arguments import add_html, add_json, add_mend, check_mend, check_seed, check_written
+from handgrad.commands.arguments import (
+    add_html,
+    add_json,
+    add_mend,
+    check_mend,
+    check_seed,
+    check_written,
+    read_sizes,
+)
 from handgrad.commands.judge_file import add_inputs, check_file, judge_file
 from handgrad.experiment.compare_pass import Comparison, compare_pass
 from handgrad.experiment.compare_training import Trajectory, compare_training
@@ -97,15 +105,13 @@ def compare_file(args: argparse.Namespace) -> int:
     return 2 if found is None else together(judged.verdict for judged in found).exit_code
 
 
-def sizes_of(args: argparse.Namespace) -> list[int]:
+def sizes_of(args: argparse.Namespace) -> tuple[int, ...]:
     """--layers as numbers; usage errors for what fits neither the digits nor the other options."""
     try:
-        sizes = [int(size) for size in args.layers.split(",")]
-    except ValueError:
-        args.parser.error(f"--layers is {args.layers!r}, expected sizes such as 64,32,10")
-    if min(sizes) < 1:
-        args.parser.error(f"--layers is {args.layers!r}, expected every size 1 or more")
-    if len(sizes) < 2 or sizes[0] != 64 or sizes[-1] != 10:
+        sizes = read_sizes(args.layers, "64,32,10")
+    except ValueError as error:
+        args.parser.error(str(error))
+    if sizes[0] != 64 or sizes[-1] != 10:
         args.parser.error(f"--layers is {args.layers!r}, expected 64 (pixels) first and 10 (digits) last")
     if not 1 <= args.batch_size <= len(digits().x):
         args.parser.error(f"--batch-size is {args.batch_size}, expected 1 to {len(digits().x)}")

@@ -10,7 +10,6 @@ from handgrad.commands.training_arguments import add_training, read_options
 from handgrad.experiment.plan import Plan, begin, resume_from
 from handgrad.experiment.text import describe_options, describe_preset
 from handgrad.report.console import describe_error, print_lines, report_console, show_waiting, write_json, write_page
-from manual import preset
 
 
 def add_parser(commands: Any) -> None:
@@ -54,8 +53,12 @@ def run(args: argparse.Namespace) -> int:
 def examine_plan(plan: Plan) -> Checkup:
     """The training of the plan, before its first step or where it stands."""
     options = plan.options
-    own = {} if options.preset is None else preset(options.preset).settings
-    settings = {**own, "batch_size": options.batch_size, "clip_norm": options.clip_norm, "seed": options.seed}
+    settings = {
+        **options.conventions,
+        "batch_size": options.batch_size,
+        "clip_norm": options.clip_norm,
+        "seed": options.seed,
+    }
     data = plan.network, plan.params, plan.x, plan.target, plan.loss, plan.optimizer
-    name = "; ".join(describe_options(options, plan.title.partition(":")[0], 1))
+    name = "; ".join(describe_options(options, Path(options.data).name, 1))
     return examine(*data, name=name, resume=plan.resume, **settings)

@@ -4,16 +4,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from handgrad.commands.arguments import add_html, check_files
+from handgrad.commands.arguments import add_html, check_files, read_sizes
 from handgrad.report.console import describe_error, print_lines, report_console, write_json, write_page
 from handgrad.worked.example import (
     ACTIVATIONS,
-    FROM_LOGITS,
+    LOGITS,
     LOSSES,
     MOST_LAYERS,
     MOST_UNITS,
     Example,
-    check_size,
     draw_example,
 )
 from handgrad.worked.files import FORMAT, load_file
@@ -40,7 +39,7 @@ def add_parser(commands: Any) -> None:
     option("--values", metavar="NAME|FILE", help=f"the numbers: {', '.join(SOURCES)}, or a file (drawn at random)")
     option("--layers", metavar="N,N,...", help="sizes, inputs first (2,2,2, or those of --values)")
     option("--activation", choices=ACTIVATIONS, metavar="NAME",
-           help=f"after every layer, but after the last not before {' and '.join(FROM_LOGITS)}: "
+           help=f"after every layer, but after the last not before {' and '.join(LOGITS)}: "
            f"{', '.join(ACTIVATIONS)} (sigmoid)")  # fmt: skip
     option("--loss", choices=tuple(LOSSES), metavar="NAME",
            help=f"{', '.join(LOSSES)} (half, which is half the squared error)")  # fmt: skip
@@ -77,7 +76,7 @@ def write_files(args: argparse.Namespace, solution: Solution) -> None:
 
 def choose_example(args: argparse.Namespace) -> Example:
     """Of a lecture, a file, or drawn. ValueError where an option says something else than the numbers."""
-    sizes = None if args.layers is None else read_sizes(args.layers)
+    sizes = None if args.layers is None else read_sizes(args.layers, "2,2,1")
     if args.values is None:
         seed = 0 if args.seed is None else args.seed
         if seed < 0:
@@ -102,13 +101,3 @@ def load_values(args: argparse.Namespace) -> Example:
     if not path.exists() and not path.suffix:
         raise ValueError(f"--values is {args.values!r}, expected one of {', '.join(SOURCES)}, or a file; {FORMAT}")
     return load_file(path, args.activation or "sigmoid", args.loss or "half")
-
-
-def read_sizes(text: str) -> tuple[int, ...]:
-    """(2, 3, 1) of "2,3,1". ValueError for anything else, and for what is too big."""
-    try:
-        sizes = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError(f"--layers is {text!r}, expected sizes such as 2,2,1") from None
-    check_size(sizes)
-    return sizes

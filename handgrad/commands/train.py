@@ -124,9 +124,10 @@ def run(args: argparse.Namespace) -> int:
 
 def start(args: argparse.Namespace, given: dict[str, Any]) -> Plan:
     """The plan of a new training, or of the one to go on with, where its checkpoint has been written already."""
-    if not args.resume or args.checkpoint.exists():
-        return resume_from(args.checkpoint, given) if args.resume else begin(given)
-    warnings.warn(f"{args.checkpoint} is not there yet: a new training begins", UserWarning, stacklevel=2)
+    if args.resume and args.checkpoint.exists():
+        return resume_from(args.checkpoint, given)
+    if args.resume:
+        warnings.warn(f"{args.checkpoint} is not there yet: a new training begins", UserWarning, stacklevel=2)
     return begin(given)
 
 

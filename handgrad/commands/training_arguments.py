@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from handgrad.commands.arguments import read_sizes
 from handgrad.experiment.architecture import NORMS, OPTIMIZERS, per_layer
 from handgrad.experiment.plan import BATCH, HIDDEN, Options
 from handgrad.suite.run import DTYPES
@@ -46,14 +47,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
 
 def read_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options of a plan that were given, None for the others. ValueError for what is not possible."""
-    sizes = None
-    if args.layers is not None:
-        try:
-            sizes = tuple(int(size) for size in args.layers.split(","))
-        except ValueError:
-            sizes = ()
-        if len(sizes) < 2 or min(sizes) < 1:
-            raise ValueError(f"--layers is {args.layers!r}, expected sizes such as 64,32,10")
+    sizes = None if args.layers is None else read_sizes(args.layers, "64,32,10")
     for name, least in {"epochs": 1, "batch_size": 1, "seed": 0, "early_stopping": 1}.items():
         value = getattr(args, name, None)
         if value is not None and value < least:

@@ -17,7 +17,7 @@ import torch_ref
 from handgrad.experiment import distributed
 from handgrad.experiment.distributed import Ranks
 from handgrad.experiment.plan import VALIDATION, Plan
-from manual import Training, preset
+from manual import Training
 from manual.training.plan import convert_arrays
 from torch_ref.training.fit import empty_on
 
@@ -67,7 +67,6 @@ def fit(
 ) -> Training:
     """The Training after all its epochs, or so far where Ctrl-C ended it. Raises what `manual.fit` raises."""
     options = plan.options
-    own = {} if options.preset is None else preset(options.preset).settings
     how: dict[str, Any] = {
         "epochs": options.epochs,
         "batch_size": options.batch_size,
@@ -80,7 +79,7 @@ def fit(
         "on_step": on_step,
         "resume": plan.resume,
     }
-    how = own | how  # the batch size is one of the options
+    how = options.conventions | how  # the batch size is one of the options
     how |= {"compile": True} if backend.compiled else {}
     if options.early_stopping is not None:  # several processes have none
         how["patience"] = options.early_stopping

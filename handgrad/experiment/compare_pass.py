@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from handgrad.arrays.precision import dtype_name, to64
-from handgrad.experiment.compare_pass_text import AND, Comparison, Line, Status
+from handgrad.experiment.compare_pass_text import Comparison, Line, Status
 from handgrad.experiment.summation import Dot, find_order, multiply_add
 from handgrad.judge.verdict import Verdict
 from handgrad.subjects.network.stages import name_tensors
@@ -61,7 +61,7 @@ def compare_pass(
             else:
                 status = Status.ROUNDING
             part = Part(network, params, hand, target, loss, i, kind, name)
-            why = explain(part, line.index, line.autograd) if status is Status.ROUNDING else ""
+            why = explain(part, line.index, line.autograd) if status is Status.ROUNDING else ()
             line = replace(line, status=status, why=why)
         lines.append(line)
     return Comparison(tuple(lines), report)
@@ -166,15 +166,15 @@ class Part(NamedTuple):
         return Dot(dy[:, index[0]], np.ones_like(dy[:, index[0]]))
 
 
-def explain(part: Part, at: tuple[int, ...], auto: float) -> str:
+def explain(part: Part, at: tuple[int, ...], auto: float) -> tuple[str, ...]:
     """Why an entry of a certified tensor is not autograd's to the last bit, found by repeating its stage alone.
 
     auto: the entry in autograd's own pass. It may differ from the stage alone (on what came before by hand), the stage
     alone from ours, or both.
     """
     own, alone = to64(part.hand[part.name]), to64(part.by_autograd())
-    before = ["its inputs differ already"] if alone[at] != auto else []
-    return AND.join(before + ([explain_stage(part, own, alone)] if own[at] != alone[at] else []))
+    before = ("its inputs differ already",) if alone[at] != auto else ()
+    return (*before, explain_stage(part, own, alone)) if own[at] != alone[at] else before
 
 
 def explain_stage(part: Part, own: Any, alone: Any) -> str:

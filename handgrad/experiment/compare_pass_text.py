@@ -42,7 +42,6 @@ OF_SUMS = {
     "lanes": "lanes: every k-th product first, then the lanes",
     "fused": "fused: a b + c rounded once",
 }
-AND = "; and "  # between the reasons of one entry
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,12 @@ class Line:
     autograd: float
     ulps: float  # their distance in units in the last place of autograd's value
     status: Status
-    why: str = ""  # of rounding, at that entry
+    why: tuple[str, ...] = ()  # the reasons for rounding, at that entry
+
+    @property
+    def reason(self) -> str:
+        """All of them, in words."""
+        return "; and ".join(self.why)
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Comparison(Paged):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries and lists, the whole report among them."""
-        lines = [asdict(line) for line in self.lines]
+        lines = [asdict(line) | {"why": line.reason} for line in self.lines]
         return {"verdict": self.verdict.value, "lines": lines, "report": self.report.to_dict()}
 
     def shown(self) -> Shown:
@@ -138,14 +142,14 @@ def reasons(found: Comparison) -> Iterator[str]:
     """Each reason why last digits differ, with the tensors at whose worst entry it is found."""
     names: dict[str, list[str]] = {}
     for line in found.lines:
-        for reason in filter(None, line.why.split(AND)):
+        for reason in line.why:
             names.setdefault(reason, []).append(line.name)
     yield from (f"{listed(some)}: {reason}" for reason, some in names.items())
 
 
 def terms(found: Comparison) -> Iterator[str]:
     """The words that the table and the reasons use, explained."""
-    statuses, why = {line.status for line in found.lines}, " ".join(line.why for line in found.lines)
+    statuses, why = {line.status for line in found.lines}, " ".join(line.reason for line in found.lines)
     yield LEGEND
     yield from (meaning for word, meaning in OF_SUMS.items() if word in why)
     yield from (meaning for status, meaning in MEANINGS.items() if status in statuses)

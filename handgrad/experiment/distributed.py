@@ -109,8 +109,9 @@ def fit(
     if alpha:
         raise ValueError(f"alpha: is {alpha:g}, a penalty, which several processes do not have; use one process")
     settings = Settings(
-        epochs, batch_size, seed, validation, metrics, schedule, None, clip_norm, callbacks, on_step,
-        shuffle, alpha, train_biases,
+        epochs=epochs, batch_size=batch_size, seed=seed, validation=validation, metrics=metrics, schedule=schedule,
+        clip_norm=clip_norm, callbacks=callbacks, on_step=on_step, shuffle=shuffle, alpha=alpha,
+        train_biases=train_biases,
     )  # fmt: skip
     here = convert_arrays(tuple(params), empty_on(device))
     task = make_plan(network, here, *move_batch(x, target, empty_on(device)), loss, optimizer, settings, resume)

@@ -39,7 +39,7 @@ def show_tensor(line: Line, digits: int) -> list[str]:
     """One row: the entry at which both sides are furthest apart."""
     shape, index = "x".join(map(str, line.shape)) or "scalar", ",".join(map(str, line.index)) or "-"
     values = (f"{line.hand:.{digits}g}", f"{line.autograd:.{digits}g}", f"{line.ulps:.3g}")
-    return [line.name, badge(line.status, KINDS[line.status]), shape, index, *values, line.why]
+    return [line.name, badge(line.status, KINDS[line.status]), shape, index, *values, line.reason]
 
 
 def show_trajectory(found: Trajectory) -> Shown:

@@ -54,6 +54,11 @@ class Options(NamedTuple):
     lr_schedule: str | None = None
     early_stopping: int | None = None
 
+    @property
+    def conventions(self) -> dict[str, Any]:
+        """The arguments of `fit` that its preset stands for; none without one."""
+        return {} if self.preset is None else preset(self.preset).settings
+
 
 class Plan(NamedTuple):
     """A training to be done, its arrays NumPy's in the dtype of the options."""

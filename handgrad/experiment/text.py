@@ -117,16 +117,18 @@ def describe_data(plan: Plan) -> list[str]:
 
 def describe_more(options: Options) -> list[str]:
     """What is asked for beyond the usual, in one line."""
-    asked = {
-        f"{options.norm} norm": options.norm,
-        f"dropout {options.dropout:g}": options.dropout,
-        f"weight decay {options.weight_decay or 0:g}": options.weight_decay is not None,
-        f"learning rate {SHAPES.get(options.lr_schedule or '')}": options.lr_schedule,
-        f"ends after {count_of(options.early_stopping or 0, 'epoch')} without a lower validation loss":
-            options.early_stopping,
-    }  # fmt: skip
-    words = ", ".join(text for text, value in asked.items() if value)
-    return [words] if words else []
+    asked = []
+    if options.norm:
+        asked.append(f"{options.norm} norm")
+    if options.dropout:
+        asked.append(f"dropout {options.dropout:g}")
+    if options.weight_decay is not None:
+        asked.append(f"weight decay {options.weight_decay:g}")
+    if options.lr_schedule:
+        asked.append(f"learning rate {SHAPES[options.lr_schedule]}")
+    if options.early_stopping:
+        asked.append(f"ends after {count_of(options.early_stopping, 'epoch')} without a lower validation loss")
+    return [", ".join(asked)] if asked else []
 
 
 def describe_preset(plan: Plan) -> list[str]:

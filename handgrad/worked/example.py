@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from manual import (
     BinaryCrossEntropy,
     HalfSquaredError,
+    Layer,
     Loss,
     MeanSquaredError,
     Network,
     Params,
+    Sigmoid,
+    Softmax,
     SoftmaxCrossEntropy,
     SquaredError,
     mlp,
@@ -32,7 +35,10 @@ LOSSES: dict[str, Loss] = {
     "cross_entropy": SoftmaxCrossEntropy(),
     "binary_cross_entropy": BinaryCrossEntropy(),
 }
-FROM_LOGITS = ("cross_entropy", "binary_cross_entropy")  # they have an activation of their own
+LOGITS: dict[str, tuple[str, Layer]] = {  # losses with an activation of their own, and the name of what it gives
+    "cross_entropy": ("p", Softmax()),
+    "binary_cross_entropy": ("s", Sigmoid()),
+}
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "softplus", "silu", "identity")  # those whose formulas are in quantities.py
 
 
@@ -102,7 +108,7 @@ def make_network(sizes: Sequence[int], activation: str, loss: str, *, bias: bool
             raise ValueError(f"{what}: got {name!r}, expected one of {', '.join(known)}")
     if activation == "identity":
         return Network(mlp(sizes, "identity", bias=bias).layers[::2])  # h = z needs no line of its own
-    return mlp(sizes, activation, None if loss in FROM_LOGITS else activation, bias=bias)
+    return mlp(sizes, activation, None if loss in LOGITS else activation, bias=bias)
 
 
 def check_size(sizes: Sequence[int]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 
 from handgrad.worked.digits import round_to
+from handgrad.worked.example import LOGITS
 from handgrad.worked.notation import NameParts, name_parts
 from handgrad.worked.quantities import layers_of, numbered, output_letter, units, weight
 from handgrad.worked.solution import Solution
@@ -91,8 +92,7 @@ def columns_of(solution: Solution) -> Iterator[Column]:
         biases = [[f"b{layer}_{k}"] if bias else [] for k in units(n_out)]
         cards = [tuple(f"{letter}{layer}_{k}" for letter in inside) for k in units(n_out)]
         yield [((*w, *b), card) for w, b, card in zip(weights, biases, cards, strict=True)]
-    of_loss = {"cross_entropy": "p", "binary_cross_entropy": "s"}.get(example.loss)
-    between = numbered(of_loss, example.sizes[-1]) if of_loss else []
+    between = numbered(LOGITS[example.loss][0], example.sizes[-1]) if example.loss in LOGITS else []
     yield [((), (*between, *numbered("t", example.sizes[-1]), "E"))]
 
 

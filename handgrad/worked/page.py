@@ -29,7 +29,7 @@ def show_page(solution: Solution, *, blanks: bool = False) -> Shown:
     example = solution.example
     steps = [show_step(i, step, solution, blanks) for i, step in enumerate(solution.steps, 1)]
     body = [
-        element("p", with_names(" ".join(describe(example)))),
+        element("p", with_names(" ".join(filter(None, (example.note, *describe(example)))))),
         figure(solution, blanks),
         element("h2", "Step by step"),
     ]
@@ -38,8 +38,8 @@ def show_page(solution: Solution, *, blanks: bool = False) -> Shown:
     if not blanks:
         body += [element("h2", "All numbers"), all_numbers(solution)]
         body += [element("h2", "The same for whole layers"), element("p", WHOLE), show_matrices(example)]
-    notes = (example.note, NAMES, BLANKS if blanks else DIGITS)
-    body += [element("h2", "Names and digits"), *(element("p", with_names(text)) for text in notes if text)]
+    notes = (NAMES, BLANKS if blanks else DIGITS)
+    body += [element("h2", "Names and digits"), *(element("p", with_names(text)) for text in notes)]
     return Shown(example.title, example.title, body, ("steps",))
 
 

@@ -7,7 +7,7 @@ from handgrad.worked.digits import Shown, choose_digits
 from handgrad.worked.example import Example
 from handgrad.worked.formula import Formula
 from handgrad.worked.notation import name_parts
-from handgrad.worked.quantities import Step, given_names, output_letter, units, work_out
+from handgrad.worked.quantities import Step, given_names, incoming, output_letter, units, work_out
 from handgrad.worked.values import Value, values
 
 LOSS_WORDS = {
@@ -28,7 +28,8 @@ DIGITS = (
 )
 BLANKS = (
     "Round every answer to the number of significant digits that stands beside it. These are so many that whoever goes "
-    "on computing with the rounded answers gets the next ones right."
+    "on computing with the rounded answers gets the next ones right. Where it says exact, the number ends: write it to "
+    "its end."
 )
 
 
@@ -45,13 +46,18 @@ class Solution:
     @property
     def formulas(self) -> dict[str, Formula]:
         """The formula of every result, in the order of computation."""
-        return {name: formula for step in self.steps for name, formula in step.formulas.items()}
+        return formulas_of(self.steps)
+
+
+def formulas_of(steps: Sequence[Step]) -> dict[str, Formula]:
+    """The formulas of all these steps."""
+    return {name: formula for step in steps for name, formula in step.formulas.items()}
 
 
 def solve(example: Example) -> Solution:
     """Every number of one forward and backward pass. Raises ValueError for what does not fit or overflows."""
     given, steps = given_names(example), work_out(example)
-    formulas = {name: formula for step in steps for name, formula in step.formulas.items()}
+    formulas = formulas_of(steps)
     found = values(example, [*given, *formulas])
     return Solution(example, given, steps, found, choose_digits(given, formulas, found))
 
@@ -71,8 +77,7 @@ def describe(example: Example) -> list[str]:
     """The network in words: a line for each layer, and the loss."""
     lines = []
     for layer in units(len(example.sizes) - 1):
-        before = "x" if layer == 1 else f"{output_letter(example, layer - 1)}{layer - 1}"
         bias = f" + b{layer}" if "b" in example.params[0] else ""
         after = f", h{layer} = {example.activation}(z{layer})" if output_letter(example, layer) == "h" else ""
-        lines.append(f"Layer {layer}: z{layer} = W{layer} {before}{bias}{after}.")
+        lines.append(f"Layer {layer}: z{layer} = W{layer} {incoming(example, layer)}{bias}{after}.")
     return [*lines, f"E is {LOSS_WORDS[example.loss]}."]

@@ -10,11 +10,9 @@ import numpy as np
 
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.ball import Ball
-from handgrad.worked.example import LOSSES, Example
+from handgrad.worked.example import LOGITS, LOSSES, Example
 from handgrad.worked.notation import name_parts
-from manual import Layer, Pass, Sigmoid, Softmax, gradients
-
-LOGITS: dict[str, tuple[str, Layer]] = {"cross_entropy": ("p", Softmax()), "binary_cross_entropy": ("s", Sigmoid())}
+from manual import Pass, gradients
 
 
 class Value(NamedTuple):

@@ -183,8 +183,9 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         schedule = falling_rate(watch, power, before, len(x), -(-len(x) // int(batch_size)), once=once)
         callbacks = (print_epoch, watch) if self.verbose else (watch,)
         settings = Settings(
-            epochs, batch_size, self._seed, None, (), schedule, None, None, callbacks, None, bool(self.shuffle)
-        )
+            epochs=epochs, batch_size=batch_size, seed=self._seed, schedule=schedule, callbacks=callbacks,
+            shuffle=bool(self.shuffle),
+        )  # fmt: skip
         state = descent.initial(params)
         if once and go_on and shapes(self._optimizer_state) == shapes(state):  # else another solver, or other dropout
             state = self._optimizer_state

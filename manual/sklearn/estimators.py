@@ -34,7 +34,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.metrics import r2_score
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d, validate_data
@@ -142,11 +142,10 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
         return Problem(X, y, C, BinaryCrossEntropy("batch mean"), None)
 
     def _score(self, y: Array, target: Array, weights: Array | None) -> float:
-        if target.ndim == 2 and self.out_activation_ == "logistic":
-            right = ((y > 0) == (target > 0)).all(axis=1)
-        else:
-            right = y.argmax(1) == (target if target.ndim == 1 else target.argmax(1))
-        return float(np.average(right, weights=weights))
+        if self.out_activation_ == "logistic":
+            return float(accuracy_score(target > 0, y > 0, sample_weight=weights))
+        labels = target if target.ndim == 1 else target.argmax(1)
+        return float(accuracy_score(labels, y.argmax(1), sample_weight=weights))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

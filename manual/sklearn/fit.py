@@ -6,6 +6,7 @@ from math import inf
 from manual.layers.dropout import Dropout
 from manual.layers.linear import Linear
 from manual.network import Network
+from manual.optimizers.clipping import scaled
 from manual.optimizers.schedules import Schedule
 from manual.training.hand import Hand
 from manual.training.state import Training
@@ -66,8 +67,7 @@ class SteadyHand(Hand):
         # scikit-learn: v <- m v - lr dW, W <- W + v; ours: buf <- m buf + dW, W <- W - lr buf
         # so:           both are the same at one rate L, with lr / L dW for the gradient
         factor = lr / self.optimizer.lr
-        scaled = dparams if factor == 1 else [{name: factor * d for name, d in layer.items()} for layer in dparams]
-        super().step(scaled, self.optimizer.lr)
+        super().step(dparams if factor == 1 else scaled(dparams, factor), self.optimizer.lr)
 
 
 def print_epoch(training: Training) -> None:

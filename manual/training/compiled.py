@@ -62,10 +62,7 @@ class Compiled(Hand):
     def run(
         self, samples: Samples, rows: NDArray[np.int64], lrs: Sequence[float], states: Sequence[Any], most: float | None
     ) -> list[tuple[float, float]]:
-        """E and the gradient's norm of every step, up to the first that is not finite, which changes nothing.
-
-        rows: (K, N), those of each batch; lrs: K learning rates; states: masks or None for each of the K batches.
-        """
+        """As manual.training.loop.SeveralSteps says."""
         xp = array_namespace(self.like)
         rates = xp.asarray(lrs, dtype=self.like.dtype)
         kept = self.params, self.running, count(self.state, lambda step: xp.asarray(step, dtype=self.counter))

@@ -72,8 +72,9 @@ def fit(
     (200, True, True)
     """
     settings = Settings(
-        epochs, batch_size, seed, validation, metrics, schedule, patience, clip_norm, callbacks, on_step,
-        shuffle, alpha, train_biases,
+        epochs=epochs, batch_size=batch_size, seed=seed, validation=validation, metrics=metrics, schedule=schedule,
+        patience=patience, clip_norm=clip_norm, callbacks=callbacks, on_step=on_step, shuffle=shuffle, alpha=alpha,
+        train_biases=train_biases,
     )  # fmt: skip
     plan = make_plan(network, params, x, target, loss, optimizer, settings, resume)
     side = Compiled if compile else Hand

@@ -112,13 +112,16 @@ def train_epoch(side: Side, plan: TrainingPlan, done: Progress, asked: Sequence[
     size, rows = plan.settings.batch_size, plan.samples.rows
     order = shuffle(rows, plan.start.seed, done.epoch) if plan.settings.shuffle else rows
     left = [order[k * size : (k + 1) * size] for k in range(done.step % plan.batches, plan.batches)]
-    for batches in blocks(left) if isinstance(side, SeveralSteps) else [[batch] for batch in left]:
-        if isinstance(side, SeveralSteps):
+    if isinstance(side, SeveralSteps):
+        for batches in blocks(left):
             train_block(side, plan, done, batches)
-        else:
-            train_batch(side, plan, done, batches[0])
-        if asked:
-            break
+            if asked:
+                break
+    else:
+        for batch in left:
+            train_batch(side, plan, done, batch)
+            if asked:
+                break
     if done.step % plan.batches:
         return False
     done.history, done.record, done.epoch = (*done.history, done.record | evaluate(side, plan)), {}, done.epoch + 1

@@ -15,20 +15,20 @@ from manual.types import Array
 Callback: TypeAlias = Callable[[Training], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The arguments of `fit` by their names. Raises ValueError and TypeError for what does not fit."""
 
     epochs: int
     batch_size: int
     seed: int
-    validation: float | tuple[Array, Array] | None
-    metrics: Sequence[str | Metric]
-    schedule: Schedule | None
-    patience: int | None
-    clip_norm: float | None
-    callbacks: Sequence[Callback]
-    on_step: Callable[[float, int], Any] | None
+    validation: float | tuple[Array, Array] | None = None
+    metrics: Sequence[str | Metric] = ()
+    schedule: Schedule | None = None
+    patience: int | None = None
+    clip_norm: float | None = None
+    callbacks: Sequence[Callback] = ()
+    on_step: Callable[[float, int], Any] | None = None
     shuffle: bool = True
     alpha: float = 0.0
     train_biases: bool = True

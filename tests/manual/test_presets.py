@@ -1,6 +1,6 @@
 """Every preset gives its source's numbers: published ones, or those that the source's own code gives when it runs."""
 
-from math import exp, sqrt, tanh
+from math import sqrt, tanh
 from typing import Any
 
 import numpy as np
@@ -127,8 +127,10 @@ class Spy(np.random.RandomState):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("hidden", ["relu", "logistic"])
-def test_sklearn_draws_from_the_range_of_scikit_learn(hidden: str) -> None:
+@pytest.mark.parametrize(
+    ("theirs_hidden", "hidden"), [("relu", "relu"), ("logistic", "sigmoid"), ("logistic", manual.Sigmoid())]
+)
+def test_sklearn_draws_from_the_range_of_scikit_learn(theirs_hidden: str, hidden: str | manual.Layer) -> None:
     theirs_drew, ours_drew = Spy(), []
 
     class Ours(np.random.Generator):
@@ -136,11 +138,21 @@ def test_sklearn_draws_from_the_range_of_scikit_learn(hidden: str) -> None:
             ours_drew.append((low, high, size))
             return super().uniform(low, high, size)
 
-    theirs.MLPClassifier((7,), activation=hidden, max_iter=1, random_state=theirs_drew).fit(X, LABELS)
-    preset("sklearn").build([64, 7, 10], Ours(np.random.PCG64(0)), hidden={"logistic": "sigmoid"}.get(hidden, hidden))
+    theirs.MLPClassifier((7,), activation=theirs_hidden, max_iter=1, random_state=theirs_drew).fit(X, LABELS)
+    preset("sklearn").build([64, 7, 10], Ours(np.random.PCG64(0)), hidden=hidden)
     turned = [(low, high, size[::-1] if isinstance(size, tuple) else size) for low, high, size in theirs_drew.bounds]
     assert ours_drew == turned[: len(ours_drew)]
     assert len(ours_drew) == 4
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("samples", [400, 401])
+def test_sklearn_makes_as_many_steps_in_an_epoch_as_scikit_learn(samples: int) -> None:
+    """Two batches of 200, or three."""
+    own, x, labels = preset("sklearn"), D.x[:samples], D.labels[:samples]
+    net, params = own.build([64, 2, 10])
+    usual = theirs.MLPClassifier((2,), max_iter=1).fit(x, labels)
+    assert train(own, net, params, x, labels, 1).step == usual._optimizer.t
 
 
 def sklearn_run(model: Any, target: Any, sizes: list[int], *, classes: bool, **other: Any) -> tuple[Any, Any]:
@@ -162,7 +174,8 @@ def sklearn_run(model: Any, target: Any, sizes: list[int], *, classes: bool, **o
 def test_sklearn_has_the_loss_curve_of_mlp_classifier(side: str, alpha: float) -> None:
     """120 samples are one batch, so the order does not matter."""
     model = theirs.MLPClassifier((9,), max_iter=12, alpha=alpha, random_state=1)
-    assert preset("sklearn").alpha == theirs.MLPClassifier().alpha
+    own, usual = preset("sklearn"), theirs.MLPClassifier()
+    assert (own.alpha, own.shuffle) == (usual.alpha, usual.shuffle)
     expected, found = sklearn_run(model, LABELS, [64, 9, 10], classes=True, fit=SIDES[side])
     np.testing.assert_allclose(found, expected, rtol=1e-5)  # Adam's epsilon stands in another place there
 
@@ -334,12 +347,3 @@ def test_what_does_not_fit_is_refused(given: dict[str, Any], error: type[Excepti
     net = manual.mlp([64, 10])
     with pytest.raises(error, match=words):
         manual.fit(net, net.init(0), X, LABELS, manual.SoftmaxCrossEntropy(), manual.SGD(0.1), **given)
-
-
-def test_the_lone_neuron_in_plain_numbers() -> None:
-    """What the test of Nielsen's neuron rests on, without manual."""
-    w = b = 2.0
-    for _ in range(300):
-        a = 1 / (1 + exp(-(w + b)))
-        w, b = w - 0.15 * a * a * (1 - a), b - 0.15 * a * a * (1 - a)
-    assert 1 / (1 + exp(-(w + b))) == pytest.approx(0.2028484, abs=1e-7)

@@ -68,8 +68,9 @@ def fit(
     (True, True)
     """
     settings = Settings(
-        epochs, batch_size, seed, validation, metrics, schedule, patience, clip_norm, callbacks, on_step,
-        shuffle, alpha, train_biases,
+        epochs=epochs, batch_size=batch_size, seed=seed, validation=validation, metrics=metrics, schedule=schedule,
+        patience=patience, clip_norm=clip_norm, callbacks=callbacks, on_step=on_step, shuffle=shuffle, alpha=alpha,
+        train_biases=train_biases,
     )  # fmt: skip
     if side not in ("hand", "autograd"):
         raise ValueError(f"side: is {side!r}, expected 'hand' or 'autograd'; for NumPy there is manual.fit")

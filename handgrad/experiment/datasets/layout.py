@@ -41,6 +41,12 @@ def numbered(width: int) -> tuple[str, ...]:
     return tuple(f"column {j + 1}" for j in range(width))
 
 
+def is_numbered(name: str) -> bool:
+    """Whether it is a name of `numbered`."""
+    word, _, number = name.partition(" ")
+    return word == "column" and number.isdecimal()
+
+
 def is_header(row: Sequence[str], choice: Choice) -> bool:
     """Whether a first row names the columns: it has a name that is asked for or usual, or no number at all."""
     cells = [cell.strip() for cell in row]
@@ -110,7 +116,8 @@ def _layout_of(path: Path, width: int, names: tuple[str, ...], form: Form) -> La
     by_number = numbered(width)
     if not names and {*form.columns, form.target_name} <= set(by_number):
         return Layout(width, by_number, tuple(map(by_number.index, form.columns)), by_number.index(form.target_name))
-    if width != n + 1 or (not names and form.target_name.startswith("column ")):  # which of them it is, nothing tells
+    unnamed = form.columns and all(map(is_numbered, (*form.columns, form.target_name)))
+    if width != n + 1 or (not names and unnamed):  # which of them it is, nothing tells
         raise DataError(f"{path}: {width} columns, expected {n} as in the data learned from, or the target too")
     target = next((j for j, name in enumerate(names) if name.casefold() in TARGETS), width - 1)
     return Layout(width, names, tuple(j for j in range(width) if j != target), target)

@@ -34,8 +34,7 @@ from manual.training.batches import masks, split
 
 D = digits()
 X, LABELS, ONE_HOT = D.x[:600].astype(np.float32), D.labels[:600], D.one_hot[:600].astype(np.float32)
-CE, SMOOTH = SoftmaxCrossEntropy(), SoftmaxCrossEntropy(label_smoothing=0.3)
-HEALTHY = "healthy: nothing is wrong in 8 checks"
+CE = SoftmaxCrossEntropy()
 NAMES = (
     "loss at the start",
     "one batch by heart",

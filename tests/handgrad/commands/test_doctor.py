@@ -51,10 +51,11 @@ def test_a_checkpoint_is_examined_where_it_stands(tmp_path: Path, capsys: pytest
     assert file.read_bytes() == before
 
 
-def test_a_table_of_numbers_is_examined(tmp_path: Path) -> None:
-    file = tmp_path / "line.csv"
+def test_a_table_of_numbers_is_examined(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "half 1:2.csv"
     file.write_text("a,b,y\n" + "".join(f"{k % 7},{k % 5},{k % 7 + 0.5 * (k % 5) + 0.25}\n" for k in range(60)))
     assert run("--data", file, "--layers", "2,8,1", "--lr", 0.01) == 0
+    assert " half 1:2.csv, float32" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

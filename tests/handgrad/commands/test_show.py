@@ -44,7 +44,7 @@ WRONG = {
     "--values nobody": "--values is 'nobody', expected one of lee, ando_ki",
     "--values none.json": "none.json: No such file or directory",
     "--layers 2,x": "--layers is '2,x', expected sizes such as 2,2,1",
-    "--layers 2": "layers: got 2, expected the number of inputs",
+    "--layers 2": "--layers is '2', expected sizes such as 2,2,1",
     "--layers 64,32,10": "layers: 64-32-10 is too big to draw with every number on it; at most 4 layers of at most 6",
     "--layers 2,2,2,2,2,2": "is too big to draw",
     "--values mazur --layers 2,3,2": "--layers is 2,3,2, but mazur has 2,2,2; leave --layers out",

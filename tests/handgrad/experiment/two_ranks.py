@@ -27,7 +27,7 @@ LOSSES = {"mean": (SoftmaxCrossEntropy(), LABELS), "sum": (HalfSquaredError(), n
 def gradients(side: str, reduction: str, N: int) -> tuple[float, dict[str, torch.Tensor]]:
     """The loss of the first N samples and its gradients, averaged over the processes."""
     loss, target = LOSSES[reduction]
-    settings = Settings(1, 8, 0, None, (), None, None, None, (), None)
+    settings = Settings(epochs=1, batch_size=8, seed=0)
     x, t = torch.tensor(X), torch.tensor(target)
     shared = distributed.Shared(NETWORK, loss, ADAM, side, make_plan(NETWORK, PARAMS, x, t, loss, ADAM, settings, None))
     E, (dparams,) = shared.gradients(x[:N], t[:N], [None, None, mask(N), None])

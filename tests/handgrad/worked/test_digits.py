@@ -9,7 +9,7 @@ import pytest
 
 from handgrad.worked.digits import DIGITS, Shown, choose_digits, sure_digits
 from handgrad.worked.example import Example, make_example
-from handgrad.worked.formula import Call, Difference, Formula, Name, Product, Quotient, Whole
+from handgrad.worked.formula import Call, Difference, Formula, Name, Product, Quotient, Whole, compute
 from handgrad.worked.key import grading_key
 from handgrad.worked.latex import show_latex
 from handgrad.worked.lectures import load_lecture
@@ -207,5 +207,9 @@ def test_any_weights_come_to_an_end() -> None:
     for _ in range(3):
         W = [[rng.gauss(0, 3) for _ in range(2)] for _ in range(2)]
         example = make_example("random", [(W, [1e-9, 1 / 3])], [1 / 3, 1 / 3 + 1e-12], [0.1, 0.999999], "tanh", "mse")
-        shown = solve(example).shown
-        assert all(number.digits <= 17 for number in shown.values())
+        solution = solve(example)
+        numbers = {name: shown.number for name, shown in solution.shown.items()}
+        assert all(shown.digits <= 17 for shown in solution.shown.values())
+        for name, formula in solution.formulas.items():
+            unit = Decimal(1).scaleb(int(numbers[name].as_tuple().exponent))
+            assert abs(compute(formula, numbers) - numbers[name]) <= unit / 2, name

@@ -50,7 +50,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no x": ({"x": None}, "net.json: has no x; FILE is JSON"),
     "no W1": ({"W1": None, "W2": None}, "has no W1"),
     "a name": ({"weights": 1}, "has 'weights', which is not known"),
-    "a gap": ({"W1": None}, "has no W1"),
+    "a gap": ({"W2": None, "b2": None, "W3": [[1.0, -2.0]]}, "has 'W3', which is not known"),
     "W": ({"W1": [0.5, 1.0]}, r"W1: shape is \(2,\), expected \(n_out, n_in\)"),
     "ragged": ({"W1": [[0.5], [1.0, 2.0]]}, "W1: got .*, expected numbers, in rows of equal length"),
     "words": ({"W1": [["a", "b"]]}, "W1: got .*, expected numbers"),
@@ -97,6 +97,12 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     np.savez(tmp_path / "objects.npz", W1=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match=r"is no \.npz of plain numbers"):
         load_file(tmp_path / "objects.npz", "tanh", "half")
+
+
+@pytest.mark.parametrize("sizes", [(2,), (2, 0, 1)])
+def test_a_network_without_layers_or_units_is_refused(sizes: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"layers: got .*, expected the number of inputs, then of units in each layer"):
+        draw_example(sizes, "tanh", "half", 0)
 
 
 def test_a_drawn_example_is_the_same_again() -> None:

@@ -9,7 +9,7 @@ from handgrad.worked.example import draw_example
 from handgrad.worked.latex import show_latex
 from handgrad.worked.layout import Plan, boxes, lay_out, lines, wires
 from handgrad.worked.lectures import SOURCES, load_lecture
-from handgrad.worked.page import show_page
+from handgrad.worked.page import show_page, with_names
 from handgrad.worked.picture import draw_network
 from handgrad.worked.solution import Solution, solve
 from handgrad.worked.tikz import draw
@@ -87,6 +87,14 @@ def test_a_number_is_called_the_same_in_picture_and_formula() -> None:
     words, *_ = show_page(solution).body
     assert "<msup><mi>W</mi><mtext>(1)</mtext></msup>" in words
     assert "W1" not in words
+
+
+def test_a_note_stands_below_the_title() -> None:
+    solution = solve(load_lecture("scikit_learn"))
+    words, *others = show_page(solution).body
+    own = with_names(solution.example.note)
+    assert own in words
+    assert own not in "".join(others)
 
 
 def test_the_tikz_picture_of_two_layers_can_be_read() -> None:

@@ -125,6 +125,14 @@ def test_inputs_can_stay_as_they_are(tmp_path: Path) -> None:
     assert load("digits", standardise=False).x.max() == 16
 
 
+def test_a_target_without_a_name_beside_inputs_with_names_is_the_last_column(tmp_path: Path) -> None:
+    """Only where the columns were learned by their numbers is it open which of them are here."""
+    rows = [["1", "2", "3.5"], ["2", "1", "4.5"], ["3", "5", "1.5"], ["4", "0", "2.5"]]
+    form = load(write(tmp_path, rows, ["a", "b", ""])).form
+    assert (form.columns, form.target_name) == (("a", "b"), "column 3")
+    assert load(write(tmp_path, rows, None, "bare.csv"), form).target is not None
+
+
 def test_without_names_the_width_must_tell_the_columns(tmp_path: Path) -> None:
     form = load(write(tmp_path, ROWS, None), target="5", drop=["2"]).form
     assert len(load(write(tmp_path, ROWS, None, "all.csv"), form).x) == N
