@@ -32,12 +32,12 @@ def give_hints(rows: Sequence[Row], source: str, exercise: Exercise, rights: Seq
     with Submission(source, exercise, HINT_SECONDS) as submission:
 
         def with_hint(row: Row) -> Row:
-            return replace(row, hint=give_hint(row, row.slip, submission, rights, level)) if row.slip else row
+            return replace(row, hint=give_hint(row, row.slip, submission, source, rights, level)) if row.slip else row
 
         return [*map(with_hint, rows)]
 
 
-def give_hint(row: Row, slip: Slip, submission: Submission, rights: Sequence[Right], level: str) -> str:
+def give_hint(row: Row, slip: Slip, submission: Submission, source: str, rights: Sequence[Right], level: str) -> str:
     """All that the level allows to say of one slip."""
 
     def may_say(what: str) -> bool:
@@ -45,10 +45,10 @@ def give_hint(row: Row, slip: Slip, submission: Submission, rights: Sequence[Rig
 
     words = [stage_words(slip, submission.exercise)]
     if slip.report is not None and may_say("shape"):
-        named = name_words(row, slip, slip.report, submission) if may_say("name") else ""
+        named = name_words(row, slip, slip.report, submission, source) if may_say("name") else ""
         words.append(named or shape_words(slip.report))
     if may_say("change") and not is_blank(slip):
-        words.append(change_words(row, slip, submission, rights))
+        words.append(change_words(row, slip, submission, source, rights))
     return " ".join(filter(None, words))
 
 
@@ -84,7 +84,7 @@ def shape_words(report: TensorReport) -> str:
     return f"{report.outside} of {report.entries} entries are wrong; the shape is right."
 
 
-def name_words(row: Row, slip: Slip, report: TensorReport, submission: Submission) -> str:
+def name_words(row: Row, slip: Slip, report: TensorReport, submission: Submission, source: str) -> str:
     """What the mistake is; of a value of the forward pass one number; of a wrong shape what it is."""
     if report.reason.startswith("shape"):
         named = "" if slip.value is None else name_shape(slip.name, slip.value, slip.right.values)
@@ -94,7 +94,7 @@ def name_words(row: Row, slip: Slip, report: TensorReport, submission: Submissio
         return f"{place} is {report.hand:.6g}, and {report.reference:.6g} is right there."
 
     def ask_again(values: Mapping[str, Any]) -> Float:
-        answer = ask(submission, row.function, slip.name, values)
+        answer = ask(submission, row.function, slip.name, values, source)
         if answer.value is None:
             raise ValueError(answer.problem)
         return answer.value
@@ -107,14 +107,13 @@ def is_blank(slip: Slip) -> bool:
     return slip.report is None and slip.line is None
 
 
-def change_words(row: Row, slip: Slip, submission: Submission, rights: Sequence[Right]) -> str:
+def change_words(row: Row, slip: Slip, submission: Submission, source: str, rights: Sequence[Right]) -> str:
     """The line and what belongs there, if a small change makes the quantity right on all draws.
 
-    A change with which more statements raise an exception than before is none: the value is then from before them.
+    A change with which the function raises an exception, and did not before, is none: the value is then from before it.
     """
-
-    source = str(submission.first["source"])
-    raised = ask(submission, row.function, slip.name, slip.right.values, source).raised
+    before = ask(submission, row.function, slip.name, slip.right.values, source)
+    raised = 1 if before.value is None else before.raised
 
     def is_right(source: str) -> bool:
         for right in (slip.right, *(other for other in rights if other is not slip.right)):
@@ -127,6 +126,4 @@ def change_words(row: Row, slip: Slip, submission: Submission, rights: Sequence[
         return True
 
     others = [quantity for quantity in submission.exercise.points[row.function] if quantity != row.name]
-    found = find_change(source, row.function, slip.name, others, is_right, CHANGE_SECONDS)
-    ask(submission, row.function, slip.name, slip.right.values, source)  # from here on without a change again
-    return found
+    return find_change(source, row.function, slip.name, others, is_right, CHANGE_SECONDS)

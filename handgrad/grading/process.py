@@ -50,7 +50,7 @@ class CannotAsk(Exception):
 class Answer:
     """The numbers, or None and why there are none, with the line where that is known.
 
-    raised: how many exceptions other statements of the function raised; put: what stood in it as it was given.
+    raised: 1 if the function raised an exception after the value was set, else 0; put: what stood in it as given.
     """
 
     value: Float | None

@@ -42,7 +42,8 @@ def main() -> None:
         signal.signal(kind, stop)
     lock(start["seconds"], LIBRARIES, lambda what: None if FILE in what else tried.append(what))  # Python looks for it
     with np.errstate(all="ignore"):
-        space, reply = load(start, start["source"])
+        source = start["source"]
+        space, reply = load(start, source)
         while True:
             answers.write(json.dumps({**reply, "tried": tried[:MOST_TOLD]}).encode() + b"\n")
             answers.flush()
@@ -50,8 +51,9 @@ def main() -> None:
             if not question:
                 return
             asked = json.loads(question)
-            if asked["source"] is not None:  # the submission with a change
-                space, reply = load(start, asked["source"])
+            if asked["source"] not in (None, source):  # the submission with a change, or without one again
+                source = asked["source"]
+                space, _ = load(start, source)
             reply = answer(asked, space, patience, start["by_hand"])
 
 
@@ -110,7 +112,7 @@ def answer(
         found = isolated.result(returned, question["returned"])
         if found is MISSING or found is None or found is ...:
             return failed or {"problem": f"{question['asked']} is not there: it is a blank, or has another name"}
-        return {"value": numbers(found), "raised": isolated.raised + (failed is not None), "put": sorted(isolated.put)}
+        return {"value": numbers(found), "raised": int(failed is not None), "put": sorted(isolated.put)}
     except BaseException as error:
         return describe(error)
 
