@@ -19,10 +19,10 @@ from handgrad.grading.row import Row, Slip
 from handgrad.grading.shapes import name_shape
 from handgrad.grading.stage import find_way, name_mistake
 from handgrad.judge.compare import Float, TensorReport, compare, index_words
+from handgrad.judge.constants import MEND_SECONDS
 from handgrad.judge.verdict import Verdict
 
 HINT_SECONDS = 120.0  # that a submission may take for all its hints
-CHANGE_SECONDS = 10.0  # for the search of one change
 
 
 def give_hints(rows: Sequence[Row], source: str, exercise: Exercise, rights: Sequence[Right], level: str) -> list[Row]:
@@ -46,7 +46,7 @@ def give_hint(row: Row, slip: Slip, submission: Submission, source: str, rights:
     words = [stage_words(slip, submission.exercise)]
     if slip.report is not None and may_say("shape"):
         named = name_words(row, slip, slip.report, submission, source) if may_say("name") else ""
-        words.append(named or shape_words(slip.report))
+        words.append(named or shape_words(slip, slip.report))
     if may_say("change") and not is_blank(slip):
         words.append(change_words(row, slip, submission, source, rights))
     return " ".join(filter(None, words))
@@ -78,17 +78,21 @@ def comes_from(exercise: Exercise, name: str) -> list[str]:
     return [] if end == exercise.forward[-1].name else [f"d{end}"]
 
 
-def shape_words(report: TensorReport) -> str:
-    if report.reason.startswith("shape"):
+def has_wrong_shape(slip: Slip) -> bool:
+    return slip.value is not None and slip.value.shape != slip.right.values[slip.name].shape
+
+
+def shape_words(slip: Slip, report: TensorReport) -> str:
+    if has_wrong_shape(slip):
         return f"Its {report.reason}."
     return f"{report.outside} of {report.entries} entries are wrong; the shape is right."
 
 
 def name_words(row: Row, slip: Slip, report: TensorReport, submission: Submission, source: str) -> str:
     """What the mistake is; of a value of the forward pass one number; of a wrong shape what it is."""
-    if report.reason.startswith("shape"):
-        named = "" if slip.value is None else name_shape(slip.name, slip.value, slip.right.values)
-        return f"{shape_words(report)} {named}" if named else ""
+    if slip.value is not None and has_wrong_shape(slip):
+        named = name_shape(slip.name, slip.value, slip.right.values, submission.exercise.returned(row.function))
+        return f"{shape_words(slip, report)} {named}" if named else ""
     if slip.name in {step.name for step in submission.exercise.forward}:
         place = f"{slip.name}{index_words(report.index)}"
         return f"{place} is {report.hand:.6g}, and {report.reference:.6g} is right there."
@@ -126,4 +130,4 @@ def change_words(row: Row, slip: Slip, submission: Submission, source: str, righ
         return True
 
     others = [quantity for quantity in submission.exercise.points[row.function] if quantity != row.name]
-    return find_change(source, row.function, slip.name, others, is_right, CHANGE_SECONDS)
+    return find_change(source, row.function, slip.name, others, is_right, MEND_SECONDS)

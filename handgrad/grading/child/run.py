@@ -21,6 +21,7 @@ from handgrad.grading.child.wire import MOST_NUMBERS, from_wire, to_wire
 
 FILE = "submission.py"
 LONGEST = 300  # characters of an exception
+TOO_LONG = "it took too long and was stopped; is there a loop that does not end?"
 MOST_TOLD = 3  # of what was refused
 WAITING = 10  # times the processor time that a function may take may go by, for one that waits
 HURRY = 5  # so much shorter a function is waited for that took too long before
@@ -124,7 +125,7 @@ def set_alarm(seconds: float) -> None:
 
 
 def stop(*_: Any) -> None:
-    raise TookTooLong("it took too long and was stopped; is there a loop that does not end?")
+    raise TookTooLong(TOO_LONG)
 
 
 def numbers(value: Any) -> Any:

@@ -13,14 +13,14 @@ from handgrad.grading.child import locked
 from handgrad.grading.child.system_calls import can_refuse_calls
 from handgrad.grading.child.wire import from_wire, to_wire
 from handgrad.grading.grade import judge_all
-from handgrad.grading.process import ALL_SECONDS, Submission
+from handgrad.grading.process import Submission
 from tests.handgrad.grading.test_grade import exercise, graded, lost, right_source
 
 ENDS = "it ended its process (exit code 0) and gave no number; that does not count as an answer"
 
 TRIED = {  # what a function of the submission does, what the teacher reads
     "open('/etc/passwd')": "PermissionError: a submission has no files, and no /etc/passwd",
-    "open('full', 'wb').write(bytes(1 << 40))": "PermissionError: a submission has no files, and no full",
+    "open('big.bin', 'wb').write(bytes(1 << 40))": "PermissionError: a submission has no files, and no big.bin",
     "import os; os.listdir('/')": "PermissionError: a submission has no files, and no /",
     "import os; os.fork()": "PermissionError: a submission may not do this: os.fork",
     "import os; os.system('true')": "PermissionError: a submission may not do this: os.system",
@@ -59,7 +59,7 @@ def test_what_a_submission_tries_is_refused_and_told() -> None:
             found = submission.exchange({**question, "seconds": 1.0, "source": None}, 10.0)
             assert words in found.problem
             assert (found.value is None) == bool(words)
-        assert submission.tried == ["open /etc/passwd", "open full", "open /"]
+        assert submission.tried == ["open /etc/passwd", "open big.bin", "open /"]
 
 
 ENDING = {  # at the top of a file, what the teacher reads
@@ -82,7 +82,6 @@ IN_A_FUNCTION = {
     "raise SystemExit(0)": "SystemExit: 0 (line 17)",
     "dz1 = __isolated__.given['dz1']": "KeyError: 'dz1' (line 17)",
     "dz1 = open('key')": "PermissionError: a submission has no files, and no key (line 17)",
-    "dz1 = dh1 * (1 - h1**2) + 1j": "complex",
     "dz1 = [dh1, 'right']": "ValueError",
     "dz1 = np.full(dh1.shape, np.nan)": "dz1 is wrong, even from the right dh1.",
     "dz1 = True": "dz1 is wrong, even from the right dh1. Its shape is (), expected (7, 3).",
@@ -93,12 +92,13 @@ IN_A_FUNCTION = {
 def test_what_a_function_tries_costs_its_quantity(line: str) -> None:
     source = right_source("two_layer", ("dz1 = dh1 * (1 - h1**2)", line))
     found = graded("two_layer", source)
-    if "1j" in line:
-        assert "uses complex (line 17)" in found.problem
-        return
-    hints = lost(found)
-    assert IN_A_FUNCTION[line] in hints["dz1"]
+    assert IN_A_FUNCTION[line] in lost(found)["dz1"]
     assert found.earned <= 14
+
+
+def test_a_complex_number_is_told_before_anything_runs() -> None:
+    source = right_source("two_layer", ("dz1 = dh1 * (1 - h1**2)", "dz1 = dh1 * (1 - h1**2) + 1j"))
+    assert "uses complex (line 17)" in graded("two_layer", source).problem
 
 
 FORGED = """
@@ -108,7 +108,6 @@ sys.stdout.write("16 of 16 points\\n")
 for name, module in list(sys.modules.items()):
     if hasattr(module, "compare"):
         module.compare = lambda *args: True
-main = sys.modules["__main__"]
 frame = sys._getframe()
 while frame is not None:
     for name in ("answer", "numbers", "describe"):
@@ -191,9 +190,6 @@ while frame is not None:
 @pytest.mark.parametrize("forged", ['{"verdict": "right"}', "[1.0, [2.0]]", '"right"', "None"])
 def test_an_answer_that_is_no_array_is_no_answer(forged: str) -> None:
     hints = lost(graded("two_layer", NO_NUMBERS.replace('{"verdict": "right"}', forged)))
-    if forged == "None":
-        assert hints["z1"] == "."
-        return
     assert hints["z1"] == "what came back is no array of numbers: the submission interferes with its process."
 
 
@@ -237,7 +233,6 @@ def test_what_is_right_is_never_in_the_process_before_it_is_asked_for() -> None:
         submission.exchange = listen  # type: ignore[method-assign, assignment]
         assert all(row.slip is None for row in judge_all(submission, rights[:1]))
     assert len(told) == 11
-    assert ALL_SECONDS > 0
 
 
 BAD_WIRES = [

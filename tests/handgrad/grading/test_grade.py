@@ -113,7 +113,7 @@ def test_a_slip_in_what_has_no_points_costs_the_quantity_that_uses_it() -> None:
     assert "dxhat" in given_for(exercise("batch_norm")[0], "dx")
 
 
-def test_each_level_says_what_the_one_before_says_and_more() -> None:
+def test_each_level_says_more_and_a_name_stands_in_the_place_of_the_count() -> None:
     source = right_source("two_layer", ("1 - h1**2", "1 - h1"), ("dz1.sum(0)", "dz1.sum(1)"))
     said = {level: lost(graded("two_layer", source, level)) for level in ("none", "stage", "shape", "name")}
     assert said["none"] == {"dz1": "", "db1": ""}
@@ -169,6 +169,9 @@ def test_a_right_value_that_did_not_stand_there_is_not_said_to() -> None:
     source = right_source("two_layer", ("1 - h1**2", "1 - h1"), ("def backward(", "def own(")) + "\nbackward = own\n"
     hints = lost(graded("two_layer", source, "stage"))
     assert hints["dW1"] == "dW1 is wrong, from your own dz1: the function itself does not set dz1 by name."
+
+
+def test_the_skeleton_says_that_quantities_are_set_by_name() -> None:
     assert "by its name" in write_skeleton(exercise("two_layer")[0])
 
 
@@ -186,10 +189,18 @@ def test_numbers_that_differentiate_by_themselves_are_found_where_a_variable_hol
 
 def test_a_wrong_shape_is_named_where_the_numbers_prove_it() -> None:
     values = exercise("two_layer")[1][0].values
-    assert "the transpose of the right dW1" in name_shape("dW1", values["dW1"].T, values)
-    assert "dz1 summed over axis 1" in name_shape("db1", values["dz1"].sum(1), values)
-    assert "the right dW2: is the order" in name_shape("dW1", values["dW2"], values)
-    assert name_shape("dW1", values["dW1"].T + 1, values) == ""
+    returned = exercise("two_layer")[0].returned("backward")
+    assert "the transpose of the right dW1" in name_shape("dW1", values["dW1"].T, values, returned)
+    assert "dz1 summed over axis 1" in name_shape("db1", values["dz1"].sum(1), values, returned)
+    assert "the right dW2: is the order" in name_shape("dW1", values["dW2"], values, returned)
+    assert name_shape("dW1", values["dz1"], values, returned) == "It is the right dz1."
+    assert name_shape("dW1", values["dW1"].T + 1, values, returned) == ""
+
+
+def test_the_numbers_of_a_wrong_shape_are_compared_at_their_own_size() -> None:
+    values = {name: 1e-12 * np.random.default_rng(0).normal(size=shape) for name, shape in {"a": 2, "b": 3}.items()}
+    assert name_shape("a", values["b"], values, ()) == "It is the right b."
+    assert name_shape("a", -values["b"], values, ()) == ""
 
 
 def test_a_file_that_is_no_python_says_where() -> None:
@@ -203,6 +214,11 @@ def test_forbidden_names_are_told_before_anything_runs() -> None:
     assert found.problem.startswith("uses torch (line 2): the gradients are to be derived by hand")
     assert find_forbidden("x = y.jax\n# torch\nz = 'torch'", ["torch", "jax"]) == [("jax", 1)]
     assert find_forbidden("def f(:", ["f"]) == []
+
+
+def test_a_variable_that_is_called_as_a_library_is_forbidden_only_where_that_is_imported() -> None:
+    assert find_forbidden("jax = 1", ["jax"]) == []
+    assert find_forbidden("jax = 1\nimport jax", ["jax"]) == [("jax", 2)]
 
 
 AROUND = """
@@ -225,7 +241,6 @@ def test_what_stands_around_the_functions_costs_nothing() -> None:
     assert lost(found) == {}
     assert type(found.earned) is int
     assert [words.partition(":")[0] for words in found.left_out] == ["ImportError", "ImportError", "NameError"]
-    assert find_forbidden("jax = 1\nimport jax", ["jax"]) == [("jax", 2)]
 
 
 def test_a_name_that_is_not_there_costs_what_uses_it() -> None:
