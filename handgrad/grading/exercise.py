@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 FOLDER = Path(__file__).parent / "exercises"
-LEVELS = ("none", "stage", "shape", "name", "change")  # of hints, each with all that the ones before it say
+LEVELS = ("none", "stage", "shape", "name", "change")  # of hints; each says more than the one before
 AUTOGRAD = (  # what would derive for the student
     *("torch", "jax", "tensorflow", "keras", "autograd", "tinygrad", "mxnet", "theano", "casadi", "sympy", "aesara"),
     *("handgrad", "manual", "torch_ref", "complex", "complex64", "complex128", "csingle", "cdouble", "clongdouble"),
