@@ -19,7 +19,7 @@ from handgrad.judge.isolation import attempt
 from handgrad.subjects.file.load import CannotLoad, load
 
 FOLDER = Path(__file__).parent / "exercises"
-LEVELS = ("none", "stage", "shape", "name", "change")  # of hints; each says more than the one before
+LEVELS = ("none", "stage", "shape", "name", "change")  # of hints; each says more where more is known
 AUTOGRAD = (  # what would derive for the student
     *("torch", "jax", "tensorflow", "keras", "autograd", "tinygrad", "mxnet", "theano", "casadi", "sympy", "aesara"),
     *("handgrad", "manual", "torch_ref", "complex", "complex64", "complex128", "csingle", "cdouble", "clongdouble"),
