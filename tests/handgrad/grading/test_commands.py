@@ -12,10 +12,7 @@ from handgrad.cli import main
 from handgrad.grading import notebook
 from handgrad.grading.exercise import BadExercise, find_exercise, list_exercises
 from handgrad.grading.grade import draw_rights
-from handgrad.grading.text import show
-from handgrad.report.console import render
-from tests.handgrad.grading.test_grade import exercise, right_source
-from tests.handgrad.grading.test_grade import graded as graded_as
+from tests.handgrad.grading.test_grade import exercise
 
 CLASS = sorted((Path(__file__).parent / "submissions").glob("*.txt"))  # not .py: nothing else is to run them
 EXPECTED: dict[str, tuple[float, dict[str, str]]] = {  # points, and a part of each hint
@@ -218,17 +215,3 @@ def test_an_own_exercise_goes_along_with_its_handout(tmp_path: Path) -> None:
     assert main(["exercises", str(own), "--to", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "exercise" / "own.py").read_text() == own.read_text()
     assert "check('exercise/own.py', 'dz1', backward)" in (tmp_path / "out" / "tests" / "dz1.py").read_text()
-
-
-def test_the_page_for_teachers_shows_what_is_printed() -> None:
-    """The grade that docs/teaching.md shows, as it is printed now."""
-    page = (Path(__file__).parents[3] / "docs" / "teaching.md").read_text("utf-8")
-    shown = page.partition("<!-- grade -->\n```console\n")[2].partition("```\n<!-- end grade -->")[0]
-    source = right_source("two_layer", ("1 - h1**2", "1 - h1"), ("dz1.sum(0)", "dz1.sum(1)"))
-    assert render(show(graded_as("two_layer", source, "name")), color=False, width=80).strip() == shown.strip()
-
-
-def test_the_page_for_teachers_lists_the_exercises(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (Path(__file__).parents[3] / "docs" / "teaching.md").read_text("utf-8")
-    assert main(["exercises"]) == 0
-    assert f"$ handgrad exercises\n{capsys.readouterr().out}" in page
