@@ -38,7 +38,7 @@ def find_change(
     whether the quantity is right in a source.
     """
     tree = ast.parse(source)
-    own = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function), None)
+    own = find_function(tree, function)
     if own is None:
         return ""
     parents, deadline = parents_of(tree), clock() + seconds
@@ -50,6 +50,11 @@ def find_change(
             if count_idle(candidate.new) <= count_idle(candidate.old) and is_right(ast.unparse(located(new))):
                 return describe(candidate, parents)
     return ""
+
+
+def find_function(tree: ast.Module, name: str) -> ast.FunctionDef | None:
+    """The function of that name; None where there is none."""
+    return next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name), None)
 
 
 def tiers(

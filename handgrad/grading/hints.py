@@ -2,16 +2,17 @@
 
 stage    that the quantity is wrong by itself, and from which right values
 shape    its shape, or how many entries are wrong
-name     what the mistake is, where the catalogue has a name for it
+name     what the mistake is, where the catalogue has a name for it; a line that overwrites what it is computed from
 change   the line, and what belongs there
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from handgrad.grading.change import find_change
 from handgrad.grading.exercise import LEVELS, Exercise, base
+from handgrad.grading.overwritten import find_overwritten
 from handgrad.grading.process import Submission, at_line
 from handgrad.grading.questions import ask
 from handgrad.grading.right import Right
@@ -45,7 +46,7 @@ def give_hint(row: Row, slip: Slip, submission: Submission, source: str, rights:
 
     words = [stage_words(slip, submission.exercise)]
     if slip.report is not None and may_say("shape"):
-        named = name_words(row, slip, slip.report, submission, source) if may_say("name") else ""
+        named = name_words(row, slip, slip.report, submission, source, rights) if may_say("name") else ""
         words.append(named or shape_words(slip, slip.report))
     if may_say("change") and not is_blank(slip):
         words.append(change_words(row, slip, submission, source, rights))
@@ -88,11 +89,16 @@ def shape_words(slip: Slip, report: TensorReport) -> str:
     return f"{report.outside} of {report.entries} entries are wrong; the shape is right."
 
 
-def name_words(row: Row, slip: Slip, report: TensorReport, submission: Submission, source: str) -> str:
+def name_words(
+    row: Row, slip: Slip, report: TensorReport, submission: Submission, source: str, rights: Sequence[Right]
+) -> str:
     """What the mistake is; of a value of the forward pass one number; of a wrong shape what it is."""
     if slip.value is not None and has_wrong_shape(slip):
         named = name_shape(slip.name, slip.value, slip.right.values, submission.exercise.returned(row.function))
         return f"{shape_words(slip, report)} {named}" if named else ""
+    is_right = right_in(row, slip, submission, source, rights)
+    if overwritten := find_overwritten(source, row.function, slip.name, is_right):
+        return overwritten
     if slip.name in {step.name for step in submission.exercise.forward}:
         place = f"{slip.name}{index_words(report.index)}"
         return f"{place} is {report.hand:.6g}, and {report.reference:.6g} is right there."
@@ -111,8 +117,10 @@ def is_blank(slip: Slip) -> bool:
     return slip.report is None and slip.line is None
 
 
-def change_words(row: Row, slip: Slip, submission: Submission, source: str, rights: Sequence[Right]) -> str:
-    """The line and what belongs there, if a small change makes the quantity right on all draws.
+def right_in(
+    row: Row, slip: Slip, submission: Submission, source: str, rights: Sequence[Right]
+) -> Callable[[str], bool]:
+    """Whether the quantity is right on all draws, as a function of a source with a change.
 
     A change with which the function raises an exception, and did not before, is none: the value is then from before it.
     """
@@ -129,5 +137,11 @@ def change_words(row: Row, slip: Slip, submission: Submission, source: str, righ
                 return False
         return True
 
+    return is_right
+
+
+def change_words(row: Row, slip: Slip, submission: Submission, source: str, rights: Sequence[Right]) -> str:
+    """The line and what belongs there, if a small change makes the quantity right."""
     others = [quantity for quantity in submission.exercise.points[row.function] if quantity != row.name]
+    is_right = right_in(row, slip, submission, source, rights)
     return find_change(source, row.function, slip.name, others, is_right, MEND_SECONDS)

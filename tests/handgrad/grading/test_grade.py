@@ -265,3 +265,24 @@ def test_results_of_gradescope_add_up() -> None:
     wrong = [test for test in results["tests"] if test["status"] == "failed"]
     assert [test["name"] for test in wrong] == ["dz1 in backward"]
     assert "even from the right dh1" in wrong[0]["output"]
+
+
+OVERWRITTEN = {  # a line put before that of dz1, the quantity that it costs, and what is said of that
+    "h1 -= h1": ("dz1", "Line 17 overwrites h1: dz1 is right from what that was before."),
+    "h1 = 1 - h1**2; h1 *= -1": ("dz1", "Line 17 overwrites h1: dz1 is right from what that was before."),
+    "x[:] = 0": ("dW1", "Line 17 overwrites x: dW1 is right from what that was before."),
+}
+
+
+@pytest.mark.parametrize("line", OVERWRITTEN)
+def test_the_line_is_told_that_overwrites_what_a_quantity_is_computed_from(line: str) -> None:
+    """Its own line is right, so it has no other name: not even that it is zero."""
+    name, words = OVERWRITTEN[line]
+    told = lost(graded("two_layer", right_source("two_layer", ("    dz1 =", f"    {line}\n    dz1 =")), "name"))
+    assert list(told) == [name]
+    assert told[name].endswith(words)
+
+
+def test_an_argument_that_is_overwritten_is_no_mistake_where_the_quantity_is_meant_to_be_in_it() -> None:
+    slip = "dz2 = z2 - t", "z2 -= t\n    dz2 = -z2"
+    assert "overwrites" not in lost(graded("two_layer", right_source("two_layer", slip), "name"))["dz2"]
