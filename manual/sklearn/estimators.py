@@ -9,8 +9,8 @@ dropout       the probability to drop a hidden unit in training, or a list with 
 to_torch      the trained network as an nn.Module, once torch_ref is imported
 network_, params_   the trained network as every other part of `manual` takes it
 
-All other arguments are as there, and so are sample_weight, rows with several labels, and sparse X, which is written out:
-docs/sklearn.md has each of them. Different on purpose:
+All other arguments are as there, and so are sample_weight, rows with several labels, and sparse X, which is written
+out: docs/sklearn.md has each of them. Different on purpose:
 
 - the loss of several outputs is half the sum of their squared errors, the one whose gradient is followed (there
   loss_curve_ shows their mean, and the gradient is the sum's);
