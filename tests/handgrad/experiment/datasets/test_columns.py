@@ -148,6 +148,11 @@ def test_names_with_commas_are_quoted(tmp_path: Path) -> None:
         load(path, drop=["q, r"])
 
 
+def test_a_single_row_is_too_few_whatever_stands_in_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="1 row of data, expected"):
+        load(write(tmp_path, ROWS[:1], HEADER))
+
+
 def test_what_was_learned_from_cannot_be_left_out(tmp_path: Path) -> None:
     """A network that is trained wants its columns: no message tells to drop one."""
     form = load(write(tmp_path, ROWS, HEADER)).form
