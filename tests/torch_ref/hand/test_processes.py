@@ -86,7 +86,7 @@ def test_a_batch_norm_of_all_processes_is_torchs_on_the_whole_batch(
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch, of itself
 def test_the_hessian_through_a_batch_norm_of_all_processes(found: list[dict[str, Any]]) -> None:
-    whole = two_ranks.hessian_of_gamma(pair(NORMED, LOSS)[0], slice(0, 8))
+    whole = two_ranks.hessian_of_first(pair(NORMED, LOSS)[0], slice(0, 8))
     assert_close((found[0]["Hessian"] + found[1]["Hessian"]) / 2, whole, **NEAR)
 
 

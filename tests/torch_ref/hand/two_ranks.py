@@ -123,16 +123,16 @@ def layer_quantities(norm: nn.Module, rows: slice) -> dict[str, torch.Tensor]:
     }  # fmt: skip
 
 
-def hessian_of_gamma(hand: nn.Module, rows: slice) -> torch.Tensor:
-    """Of the loss of these rows by gamma, (4, 4): forward mode over the backward pass, for all columns at once."""
+def hessian_of_first(hand: Any, rows: slice) -> torch.Tensor:
+    """Of the loss of these rows by W of the layer before the batch norm: forward mode over the backward pass, vmapped."""
     own = dict(hand.named_buffers())
 
-    def E(gamma: torch.Tensor) -> torch.Tensor:
+    def E(W: torch.Tensor) -> Any:
         buffers = {name: b.clone() for name, b in own.items()}  # no transform changes those of the module
-        y: torch.Tensor = torch.func.functional_call(hand, {"1.weight": gamma, **buffers}, (x[rows], labels[rows]))
-        return y
+        return torch.func.functional_call(hand, {"0.weight": W, **buffers}, (x[rows], labels[rows]))
 
-    return torch.func.hessian(E)(torch.arange(1.0, 5.0, dtype=x.dtype))  # type: ignore[no-any-return]
+    found: torch.Tensor = torch.func.hessian(E)(hand[0].weight.detach())
+    return found
 
 
 def refusals(mesh: Any) -> list[str]:
@@ -175,7 +175,7 @@ def main(folder: Path, rank: int) -> None:
     for way in WAYS:
         grads = gradients(way(rank, mesh))
         found[way.__name__] = [g.full_tensor() if hasattr(g, "full_tensor") else g for g in grads]
-    found["Hessian"] = hessian_of_gamma(normed(), slice(rank, None, 2))
+    found["Hessian"] = hessian_of_first(normed(), slice(rank, None, 2))
     for name, ends in UNEQUAL.items():
         rows = slice(0, ends[0]) if rank == 0 else slice(*ends)
         layer = SyncBatchNorm1d(6, momentum=0.3)
