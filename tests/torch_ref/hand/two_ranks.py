@@ -124,7 +124,7 @@ def layer_quantities(norm: nn.Module, rows: slice) -> dict[str, torch.Tensor]:
 
 
 def hessian_of_first(hand: Any, rows: slice) -> torch.Tensor:
-    """Of the loss of these rows by W of the layer before the batch norm: forward mode over the backward pass, vmapped."""
+    """Of the loss of these rows by W of the first layer, below the batch norm: forward mode over the backward pass."""
     own = dict(hand.named_buffers())
 
     def E(W: torch.Tensor) -> Any:
