@@ -46,11 +46,14 @@ class SumOfRanks(Function):
 
 
 def sum_of_ranks(a: torch.Tensor, group: Any) -> torch.Tensor:
-    """The sum over the processes of the group; a alone where none are connected."""
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return a
+    """The sum over the processes of the group, None for all there are."""
     total: torch.Tensor = SumOfRanks.apply(a, group)  # type: ignore[no-untyped-call]
     return total
+
+
+def connected() -> bool:
+    """Whether there are processes to sum over."""
+    return distributed.is_available() and distributed.is_initialized()
 
 
 class OverRanks:
@@ -60,11 +63,15 @@ class OverRanks:
 
     def batch_mean(self, a: Any) -> Any:
         """The mean over the rows of all processes, (n,), of a (N, n)."""
+        if not connected():
+            return super().batch_mean(a)  # type: ignore[misc]
         sums = sum_of_ranks(torch.cat([a.sum(0), a.new_full((1,), a.shape[0])]), self.group)
         return sums[:-1] / sums[-1]
 
     def batch_size(self, a: Any) -> Any:
         """How many rows all processes have, as a tensor (). Raises RuntimeError for fewer than two."""
+        if not connected():
+            return super().batch_size(a)  # type: ignore[misc]
         N = sum_of_ranks(torch.full((), a.shape[0], dtype=torch.float64, device=a.device), self.group)
         torch._assert_async(N > 1, "SyncBatchNorm1d: all processes together have fewer than 2 samples, expected more")
         return N
@@ -74,7 +81,8 @@ class OverRanks:
 class SyncBatchNorm1d(OverRanks, manual.BatchNorm1d):
     """manual.BatchNorm1d, its mean and variance in training those of all processes of `group`, None for all there are.
 
-    Arrays are torch's. Shapes and formulas: manual.BatchNorm1d. Equal to it where no processes are connected.
+    Shapes, formulas, errors: manual.BatchNorm1d, which it equals where no processes are connected. Where some are,
+    arrays are torch's, and all processes together need two samples (RuntimeError).
     """
 
     group: Any = None

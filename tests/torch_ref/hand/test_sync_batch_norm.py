@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
@@ -35,7 +36,7 @@ def test_without_other_processes_it_is_the_plain_one() -> None:
         torch.manual_seed(1)
         module(x, labels).backward()
         found.append([*gradients(module), *module.buffers(), module.eval()(x)])
-    assert_close(*found)
+    assert_close(*found, rtol=0, atol=0)
 
 
 def test_torchs_own_norm_put_there_by_hand_stays_torchs() -> None:
@@ -58,3 +59,5 @@ def test_manual_uses_it_too() -> None:
         assert_close(module(x), y)
         assert_close(tuple(running), (module.running_mean, module.running_var))
     assert isinstance(HandModule(layer), nn.BatchNorm1d)
+    with pytest.raises(ValueError, match="x has 1 sample, expected 2 or more"):
+        HandModule(layer).double()(x[:1])
