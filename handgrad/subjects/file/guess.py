@@ -4,30 +4,47 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from handgrad.judge.isolation import attempt
 from handgrad.source.tree import parents_of
-from handgrad.subjects.file.guess_shapes import guess_shapes
+from handgrad.subjects.file.guess_shapes import Axes, guess_shapes
 
 SCALAR = re.compile(
     r"reg|lam|lambda_?|eps|lr|alpha|momentum|rate|p|keep(_prob)?|temperature|margin|delta|slope|tau|sigma"
 )
 VECTOR = re.compile(r"b\d*|b_\w+|bias\w*|gamma|beta")
 REDUCED = ("sum", "mean", "norm", "prod")
-LABELS, MASK, NUMBER, SCALE = "4:int<3", ":bool", "=2", "0.1"
+LABELS, MASK, NUMBER, SCALE = ":int<3", ":bool", "=2", "0.1"
 
 
-def guess_inputs(function: Any, names: Sequence[str]) -> dict[str, str]:
-    """Each argument as --inputs takes it: y=4:int<3 for class labels, reg=0.1, W1=3x5 as far as products tell."""
-    tree = attempt(lambda: ast.parse(textwrap.dedent(inspect.getsource(function)))).value
-    if tree is None:
-        return dict.fromkeys(names, "4x3")
+def read_tree(function: Any) -> ast.AST | None:
+    """None where its source cannot be read."""
+    return attempt(lambda: ast.parse(textwrap.dedent(inspect.getsource(function)))).value
+
+
+def guess_inputs(tree: ast.AST, names: Sequence[str], hinted: Mapping[str, Axes]) -> dict[str, str]:
+    """Each argument as --inputs takes it: y=4:int<3 for class labels, reg=0.1, W1=3x5 as far as products tell.
+
+    hinted: the axes of others, of which type hints tell. Those with names of sizes are given too: else the sizes drawn
+    for these names would not fit.
+    """
     kinds = {name: guess_kind(tree, name) for name in names}
     arrays = [name for name, kind in kinds.items() if kind in ("", MASK)]
-    shapes = guess_shapes(tree, arrays, [name for name in arrays if VECTOR.fullmatch(name)])
-    return {name: shapes.get(name, "") + kind for name, kind in kinds.items()}
+    shapes = guess_shapes(tree, arrays, [name for name in arrays if VECTOR.fullmatch(name)], hinted)
+    named = [n for n, axes in hinted.items() if arrays and n in shapes and any(isinstance(axis, str) for axis in axes)]
+    rows = first_size(shapes, hinted)
+    words = {name: (rows if kind == LABELS else shapes.get(name, "")) + kind for name, kind in kinds.items()}
+    return {name: shapes[name] for name in named} | words
+
+
+def first_size(shapes: Mapping[str, str], hinted: Mapping[str, Axes]) -> str:
+    """How many rows there are: the first size of the first array, or its name."""
+    for name, axes in hinted.items():
+        if axes:
+            return shapes[name].partition("x")[0] if name in shapes else str(axes[0])
+    return next(iter(shapes.values()), "4").partition("x")[0]
 
 
 def guess_kind(tree: ast.AST, name: str) -> str:
@@ -86,10 +103,9 @@ def uses(tree: ast.AST, name: str) -> Iterator[ast.Name]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name)
 
 
-def keys_of(function: Any, name: str) -> list[str]:
+def keys_of(tree: ast.AST, name: str) -> list[str]:
     """The words by which an argument is subscripted, as they come: parameters["W1"]; empty for what is no dict."""
-    tree = attempt(lambda: ast.parse(textwrap.dedent(inspect.getsource(function)))).value
-    found = [node for node in (ast.walk(tree) if tree is not None else ()) if isinstance(node, ast.Subscript)]
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
     own = [node for node in found if isinstance(node.value, ast.Name) and node.value.id == name]
     own.sort(key=lambda node: (node.lineno, node.col_offset))
     keys = (node.slice.value for node in own if isinstance(node.slice, ast.Constant))

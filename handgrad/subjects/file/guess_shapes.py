@@ -1,32 +1,47 @@
 """Shapes that fit together, guessed from the products and sums of a forward pass."""
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain, count
 
 SIZES = (4, 3, 5, 6, 7, 8, 9)
 PRODUCTS = ("dot", "matmul")
-Axes = tuple[str, ...]  # of a matrix or a vector, each by the name of what has it first
+Axes = tuple[int | str, ...]  # of an array, each by its size, or by the name of what has it first
+NO_HINTS: Mapping[str, Axes] = {}
 
 
-def guess_shapes(tree: ast.AST, matrices: Sequence[str], vectors: Sequence[str]) -> dict[str, str]:
+def guess_shapes(
+    tree: ast.AST, matrices: Sequence[str], vectors: Sequence[str], hinted: Mapping[str, Axes] = NO_HINTS
+) -> dict[str, str]:
     """4x3 for a matrix, 3 for a vector, where no product or sum says more; axes that must be equal are.
+
+    hinted: the axes of other arrays, which are given as well where something is told of them; a name stands for the
+    same size wherever it stands.
 
     >>> guess_shapes(ast.parse("h = np.tanh(x @ W + b); z = h.dot(V)"), ["x", "W", "b", "V"], ["b"])
     {'x': '4x3', 'W': '3x5', 'b': '5', 'V': '5x6'}
+    >>> guess_shapes(ast.parse("y = x @ W"), ["W"], [], {"x": ("n", 7), "z": ("n",)})
+    {'x': '4x7', 'W': '7x3'}
     """
-    own: dict[str, Axes] = {n: (f"{n} 1",) if n in vectors else (f"{n} 0", f"{n} 1") for n in matrices}
+    own: dict[str, Axes] = dict(hinted)
+    own |= {n: (f"{n} 1",) if n in vectors else (f"{n} 0", f"{n} 1") for n in matrices}
     found = Shapes(own)
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign | ast.Return) and node.value is not None:
             axes = found.of(node.value)
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and axes:
                 found.known.setdefault(node.targets[0].id, axes)
-    sizes: dict[str, int] = {}
+    sizes = {found.root(axis): axis for axes in hinted.values() for axis in axes if isinstance(axis, int)}
+    free = (size for size in chain(SIZES, count(max(SIZES) + 1)) if size not in sizes.values())
     words = {}
     for name, axes in own.items():
-        free = axes if found.is_told(axes) else ("alone 0", "alone 1")[-len(axes) :]
-        each = [sizes.setdefault(found.root(a), SIZES[min(len(sizes), len(SIZES) - 1)]) for a in free]
-        words[name] = "x".join(map(str, each))
+        if name in hinted and not found.is_told(axes):
+            continue
+        taken = axes if found.is_told(axes) else ("alone 0", "alone 1")[-len(axes) :]
+        for axis in map(found.root, taken):
+            if axis not in sizes:
+                sizes[axis] = next(free)
+        words[name] = "x".join(str(axis if isinstance(axis, int) else sizes[found.root(axis)]) for axis in taken)
     return words
 
 
@@ -35,15 +50,15 @@ class Shapes:
 
     def __init__(self, known: dict[str, Axes]) -> None:
         self.known = dict(known)
-        self.same = {"alone 0": "alone 0", "alone 1": "alone 1"}
+        self.same: dict[int | str, int | str] = {"alone 0": "alone 0", "alone 1": "alone 1"}
 
-    def root(self, axis: str) -> str:
+    def root(self, axis: int | str) -> int | str:
         """The axis that stands for all that are equal to it."""
         while self.same.get(axis, axis) != axis:
             axis = self.same[axis]
         return axis
 
-    def unite(self, one: str, other: str) -> None:
+    def unite(self, one: int | str, other: int | str) -> None:
         self.same[self.root(other)] = self.root(one)
         self.same.setdefault(self.root(one), self.root(one))
 

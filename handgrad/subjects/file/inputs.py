@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from handgrad.subjects.file.guess import guess_inputs, keys_of
+from handgrad.subjects.file.guess import guess_inputs, keys_of, read_tree
 from handgrad.subjects.file.hints import read_hint
 from handgrad.subjects.file.instances import is_needed
 from handgrad.subjects.file.pairs import Pair
@@ -34,7 +34,7 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[di
     hints = dict(read_hints(pair.forward, taken, given))
     known: dict[str, Asked] = {**hints, **given}
     if missing := [p for name, p in taken.items() if is_needed(p) and name not in known]:
-        raise ValueError(say_what_is_missing(pair, missing))
+        raise ValueError(say_what_is_missing(pair, missing, hints))
     asked = {
         name: take_number(known[name]) if is_number(p) else known[name] for name, p in taken.items() if name in known
     }
@@ -48,7 +48,7 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[di
     inputs: dict[str, Any] = {}
     for name, a in asked.items():
         if isinstance(a, Drawn):
-            below = size_named(a.below, hints, shapes) if isinstance(a.below, str) else a.below
+            below = size_named(a.below, (drawn, hints), shapes) if isinstance(a.below, str) else a.below
             inputs[name] = draw(a, shapes[name], below or smallest, rng, in_torch=in_torch)
         elif isinstance(a, Constant):
             inputs[name] = a.value
@@ -57,19 +57,21 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[di
     return inputs, precisions.pop() if len(precisions) == 1 else usual
 
 
-def say_what_is_missing(pair: Pair, missing: Sequence[inspect.Parameter]) -> str:
+def say_what_is_missing(pair: Pair, missing: Sequence[inspect.Parameter], hints: Mapping[str, Drawn]) -> str:
     """What to give for arguments of which nothing is known; of a dict of arrays, how to write the two passes."""
-    function = inspect.unwrap(function_of(pair.forward))
+    tree = read_tree(inspect.unwrap(function_of(pair.forward))) or ast.Module([], [])
     names = [p.name for p in missing]
     for name in names:
-        if keys := keys_of(function, name):
+        if keys := keys_of(tree, name):
             return (
                 f"{name} is a dict of arrays; let a forward pass take them by name and return what is differentiated, "
                 f"def cost(X, {', '.join(keys)}): ... return J, cache, and its backward pass give their gradients, "
                 f"def cost_backward(dJ, cache): ... return {{'{keys[0]}': d{keys[0]}, ...}}"
             )
-    guessed = guess_inputs(function, names)
-    example = " ".join(f"{p.name}={'2' if is_number(p) else guessed[p.name]}" for p in missing)
+    plain = {n: h.axes for n, h in hints.items() if h.kind is Kind.FLOAT and not any(map(is_computed, h.axes))}
+    guessed = guess_inputs(tree, [p.name for p in missing if not is_number(p)], plain)
+    guessed |= {p.name: "2" for p in missing if is_number(p)}
+    example = " ".join(f"{name}={guessed[name]}" for name in parameters(pair.forward) or {} if name in guessed)
     words = "has no type hint with a shape" if len(missing) == 1 else "have no type hints with shapes"
     own = "your own shapes; labels y=4:int<3, numbers reg=0.1 or k==2, masks m=4x3:bool"
     own += ', or type hints such as y: "n:int<3"' if len(missing) < len(parameters(pair.forward) or ()) else ""
@@ -83,7 +85,12 @@ def is_number(p: inspect.Parameter) -> bool:
 
 def take_number(asked: Asked) -> Asked:
     """k=2 is the number 2 where the type hint says so, and a vector of two entries elsewhere."""
-    if isinstance(asked, Drawn) and len(asked.axes) == 1 and asked.kind is Kind.FLOAT:
+    if (
+        isinstance(asked, Drawn)
+        and len(asked.axes) == 1
+        and isinstance(asked.axes[0], int)
+        and asked.kind is Kind.FLOAT
+    ):
         return Constant(asked.axes[0])
     return asked
 
@@ -119,11 +126,16 @@ def choose_sizes(drawn: Mapping[str, Drawn], hints: Mapping[str, Drawn]) -> dict
     def size_of(axis: int | str) -> int:
         if isinstance(axis, int):
             return axis
-        if axis not in sizes and set(axis.lstrip("*")) & set("+-*/"):
+        if axis not in sizes and is_computed(axis):
             return compute_size(axis, size_of)
         return next(free) if axis == "_" else sizes[axis] if axis in sizes else sizes.setdefault(axis, next(free))
 
     return {name: tuple(map(size_of, d.axes)) for name, d in drawn.items()}
+
+
+def is_computed(axis: int | str) -> bool:
+    """Whether a size is computed from others."""
+    return isinstance(axis, str) and bool(set(axis.lstrip("*")) & set("+-*/"))
 
 
 def compute_size(axis: str, size_of: Callable[[str], int]) -> int:
@@ -158,9 +170,10 @@ def argument_names(pairs: Sequence[Pair]) -> list[str]:
     ]
 
 
-def size_named(axis: str, hints: Mapping[str, Drawn], shapes: Mapping[str, Shape]) -> int | None:
-    """The size that an axis of this name has; None where no hint names it."""
-    named = (zip(hint.axes, shapes[name], strict=False) for name, hint in hints.items() if name in shapes)
+def size_named(axis: str, named_by: Sequence[Mapping[str, Drawn]], shapes: Mapping[str, Shape]) -> int | None:
+    """The size that an axis of this name has; None where nothing names it."""
+    each = (item for drawn in named_by for item in drawn.items())
+    named = (zip(d.axes, shapes[name], strict=False) for name, d in each if name in shapes)
     return next((size for own, size in chain.from_iterable(named) if own == axis), None)
 
 

@@ -10,8 +10,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from handgrad.judge.compare import index_words
+from handgrad.judge.note import Grave
 from handgrad.judge.verdict import Verdict, together
-from handgrad.report.certified import first_tensors, is_grave, smallest_seen, to_note, worst_row
+from handgrad.report.certified import first_tensors, smallest_seen, to_note, worst_row
 from handgrad.report.console import count_of
 from handgrad.report.report import Report
 from handgrad.report.stage_rows import STYLES
@@ -35,7 +36,7 @@ def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType
         return Group(ReportText(replace(report, notes=notes), verbose, where), "")
     names = ", ".join(t.name for t in first_tensors(report) if t.name != "y") or "no gradient"
     head = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {report.name}: {names}")
-    notes = (*([kept] if kept else []), *(note for note in to_note(report) if is_grave(note)))
+    notes = (*([kept] if kept else []), *(note for note in to_note(report) if isinstance(note, Grave)))
     return Group(TwoSides(head, where), *(Text(f"  note: {note}") for note in notes))
 
 
@@ -69,7 +70,7 @@ def what_is_proved(reports: Sequence[Report]) -> list[str]:
     seen, _ = smallest_seen([t for report in reports for t in first_tensors(report)])
     worst = max(reports, key=lambda report: worst_row(report).isolated.worst.ratio)
     t = worst_row(worst).isolated.worst
-    others = {note for report in reports for note in to_note(report) if not is_grave(note)} - {OWN}
+    others = {note for report in reports for note in to_note(report) if not isinstance(note, Grave)} - {OWN}
     more = f" and {count_of(len(others), 'note')}" if others else ""
     return [
         *(

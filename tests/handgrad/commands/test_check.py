@@ -326,10 +326,11 @@ BAD = {
     "student.py --inputs z": "--inputs: got 'z', expected NAME=SHAPE such as x=4x3",
     "student.py --inputs 4=4x3": "--inputs: got '4=4x3', expected NAME=SHAPE",
     "student.py --inputs z=4x3 z=3": "--inputs: z is given twice",
-    "student.py --inputs z=4x0": "--inputs: z=4x0: a size is 1 or more; the number 0 is written z==0",
+    "student.py --inputs z=4x0": "--inputs: z=4x0: a size is 1 or more",
+    "student.py --inputs z=0": "--inputs: z=0: a size is 1 or more; the number 0 is written z==0",
     "student.py --inputs z=4:int<0": "--inputs: z=4:int<0: expected int, int<3, bool or float behind the colon",
     "student.py --inputs z=4:bool<3": "--inputs: z=4:bool<3: expected int, int<3, bool or float behind the colon",
-    "student.py --inputs z=4*3": "--inputs: z=4*3: neither a shape nor a constant; expected one such as",
+    "student.py --inputs z=4?3": "--inputs: z=4?3: neither a shape nor a constant; expected one such as",
     "student.py --inputs q=4x3": "--inputs: no function in student.py has an argument q; they have z",
     "student.py --inputs relu.z=4x3": "--inputs: no function in student.py has an argument relu.z; they have z",
 }

@@ -62,6 +62,27 @@ def test_what_is_advised_for_a_network_can_be_run(tmp_path: Path) -> None:
         assert np.isfinite(file.module.f(**arrays))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    {
+        "X: 'n d', y: 'n:int<c', W1, b1, W2, b2, mask, reg": "X=4x3 W1=3x5 b1=5 W2=5x6 b2=6 mask=4x5:bool reg=0.1",
+        "X: '7 2', y, W1, b1: 'm', W2, b2, mask, reg": "y=7:int<3 W1=2x4 b1=4 W2=4x3 b2=3 mask=7x4:bool reg=0.1",
+        "X: 'n d', y: 'n:int<2', W1: 'd m', b1: 'm', W2: 'm k', b2: 'k', mask: 'n m', reg": "reg=0.1",
+    }.items(),
+)
+def test_what_is_advised_fits_what_hints_say(arguments: str, given: str, tmp_path: Path) -> None:
+    words = advice(tmp_path, NET.replace("X, y, W1, b1, W2, b2, mask, reg", arguments))
+    assert f"give --inputs {given} (" in words
+    with load(tmp_path / "student.py") as file:
+        inputs, _ = choose_inputs(Pair("f", 1, file.module.f, None), read_inputs(given.split()), 0)
+        arrays = {n: np.ones(a) if isinstance(a, tuple) else a for n, a in inputs.items()}
+        assert np.isfinite(file.module.f(**arrays))
+
+
+def test_labels_are_as_many_as_the_rows_of_what_has_a_hint(tmp_path: Path) -> None:
+    assert "give --inputs y=n:int<3 (" in advice(tmp_path, "def f(p: 'n c', y):\n    return p[np.arange(len(y)), y]")
+
+
 def test_a_dict_of_parameters_is_told_how_to_rewrite(tmp_path: Path) -> None:
     words = advice(tmp_path, "def f(X, parameters):\n    return parameters['W1'] @ X + parameters['b1']")
     assert words.startswith("parameters is a dict of arrays; ")

@@ -58,6 +58,34 @@ def test_what_may_be_asked_for(word: str, asked: Any) -> None:
     assert read_inputs([word]) == {"x": asked}
 
 
+@pytest.mark.parametrize(
+    ("words", "drawn"),
+    {
+        "n,d": Drawn(("n", "d")),
+        "n d": Drawn(("n", "d")),
+        "(n, 4)": Drawn(("n", 4)),
+        "4*k": Drawn(("4*k",)),
+        "n:int<c": Drawn(("n",), Kind.INT, "c"),
+        "n d:bool": Drawn(("n", "d"), Kind.BOOL),
+        "4x3": Drawn((4, 3)),
+        "scalar": Drawn(()),
+    }.items(),
+)
+def test_the_command_line_takes_what_hints_take(words: str, drawn: Drawn) -> None:
+    assert read_inputs([f"x={words}"])["x"] == drawn
+    assert read_hint(words, {}) == drawn
+
+
+def test_names_of_sizes_that_are_asked_for_are_those_of_the_hints() -> None:
+    found = inputs("x: 'n d', W, y", "W=d,k", "y=n:int<k")
+    n, d, k = *found["x"], found["W"][1]
+    assert len({n, d, k}) == 3
+    assert found["W"] == (d, k)
+    assert found["y"].shape == (n,)
+    found = inputs("W: 'd k', y", "y=40:int<k")
+    assert set(found["y"]) == set(range(found["W"][1]))
+
+
 def test_what_is_asked_of_one_function_comes_before_what_is_asked_of_all() -> None:
     given = read_inputs(["x=4", "f.x=3", "g.x=2", "y=1"])
     assert asked_of(given, ("f", "f_backward")) == {"x": Drawn((3,)), "y": Drawn((1,))}
@@ -187,7 +215,7 @@ def test_it_is_float32_in_jax_that_was_not_told_otherwise() -> None:
     ("arguments", "says"),
     {
         "x": "x has no type hint with a shape; give --inputs x=4x3",
-        "x: 'n', W, b: list": "W, b have no type hints with shapes; give --inputs W=4x3 b=4x3 (your own",
+        "x: 'n', W, b: list": "W, b have no type hints with shapes; give --inputs W=4x3 b=3 (your own",
         "x, k: int": "x, k have no type hints with shapes; give --inputs x=4x3 k=2",
         "*x": "the names of its arguments are not known",
         "x: 'Float[Array, \"n^2\"]'": "x: the size 'n^2' of its type hint is not understood; give --inputs x=4x3",
