@@ -9,7 +9,7 @@ from typing import Any
 
 from handgrad.judge.isolation import attempt
 from handgrad.source.tree import parents_of
-from handgrad.subjects.file.guess_shapes import Axes, guess_shapes
+from handgrad.subjects.file.guess_shapes import Axes, guess_shapes, name_of
 
 SCALAR = re.compile(
     r"reg|lam|lambda_?|eps|lr|alpha|momentum|rate|p|keep(_prob)?|temperature|margin|delta|slope|tau|sigma"
@@ -96,7 +96,7 @@ def is_called(node: ast.AST | None, word: str) -> bool:
     """Whether it is a call of that function, or of a method or a function of a module of that name."""
     if not isinstance(node, ast.Call) or any(k.arg == "axis" for k in node.keywords):
         return False
-    return getattr(node.func, "attr", getattr(node.func, "id", "")) == word
+    return name_of(node) == word
 
 
 def uses(tree: ast.AST, name: str) -> Iterator[ast.Name]:

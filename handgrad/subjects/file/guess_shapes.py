@@ -1,11 +1,13 @@
 """Shapes that fit together, guessed from the products and sums of a forward pass."""
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from itertools import chain, count
 
 SIZES = (4, 3, 5, 6, 7, 8, 9)
 PRODUCTS = ("dot", "matmul")
+WEIGHTS = re.compile(r"[Ww]\w{0,3}|[Ww]eights?\w*|[Tt]heta\w*")
 Axes = tuple[int | str, ...]  # of an array, each by its size, or by the name of what has it first
 NO_HINTS: Mapping[str, Axes] = {}
 
@@ -15,6 +17,8 @@ def guess_shapes(
 ) -> dict[str, str]:
     """4x3 for a matrix, 3 for a vector, where no product or sum says more; axes that must be equal are.
 
+    Where weights stand on the left, W @ x, every sample is a column, and so is a vector that is added: 5x1.
+
     hinted: the axes of other arrays, which are given as well where something is told of them; a name stands for the
     same size wherever it stands.
 
@@ -22,9 +26,12 @@ def guess_shapes(
     {'x': '4x3', 'W': '3x5', 'b': '5', 'V': '5x6'}
     >>> guess_shapes(ast.parse("y = x @ W"), ["W"], [], {"x": ("n", 7), "z": ("n",)})
     {'x': '4x7', 'W': '7x3'}
+    >>> guess_shapes(ast.parse("z = np.dot(W, x) + b"), ["x", "W", "b"], ["b"])
+    {'x': '4x3', 'W': '5x4', 'b': '5x1'}
     """
     own: dict[str, Axes] = dict(hinted)
-    own |= {n: (f"{n} 1",) if n in vectors else (f"{n} 0", f"{n} 1") for n in matrices}
+    own |= {n: (f"{n} 0", f"{n} 1") for n in matrices}
+    own |= {n: (f"{n} 0", 1) if weights_stand_left(tree) else (f"{n} 1",) for n in vectors}
     found = Shapes(own)
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign | ast.Return) and node.value is not None:
@@ -43,6 +50,31 @@ def guess_shapes(
                 sizes[axis] = next(free)
         words[name] = "x".join(str(axis if isinstance(axis, int) else sizes[found.root(axis)]) for axis in taken)
     return words
+
+
+def weights_stand_left(tree: ast.AST) -> bool:
+    """Whether what is called weights is multiplied from the right by something else: W @ x, np.dot(W, x), W.dot(x)."""
+    for node in ast.walk(tree):
+        left, right = sides_of_product(node)
+        if isinstance(left, ast.Name) and WEIGHTS.fullmatch(left.id):
+            return not (isinstance(right, ast.Name) and WEIGHTS.fullmatch(right.id))
+    return False
+
+
+def sides_of_product(node: ast.AST) -> tuple[ast.AST | None, ast.AST | None]:
+    """The two sides of a matrix product; None for what is none."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+        return node.left, node.right
+    if isinstance(node, ast.Call) and name_of(node) in PRODUCTS and node.args:
+        own = [node.func.value] if isinstance(node.func, ast.Attribute) and len(node.args) == 1 else []
+        sides = (*own, *node.args)
+        return (sides[0], sides[1]) if len(sides) == 2 else (None, None)
+    return None, None
+
+
+def name_of(call: ast.Call) -> str:
+    """The name of the function or method that is called."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
 class Shapes:
@@ -81,7 +113,7 @@ class Shapes:
 
     def of_call(self, node: ast.Call) -> Axes:
         """Of a product that product; else of what goes in, unless it is summed."""
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        name = name_of(node)
         own = [node.func.value] if isinstance(node.func, ast.Attribute) else []
         each = [axes for arg in (*own, *node.args) if (axes := self.of(arg))]
         if name in PRODUCTS and len(each) == 2:
@@ -96,5 +128,6 @@ class Shapes:
     def sum(self, left: Axes, right: Axes) -> Axes:
         """Of two that are added, or multiplied entry by entry: the last axes are equal."""
         for one, other in zip(left[::-1], right[::-1], strict=False):
-            self.unite(one, other)
+            if 1 not in (one, other):
+                self.unite(one, other)
         return max(left, right, key=len)

@@ -6,7 +6,7 @@ import operator
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, count
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,8 +22,16 @@ SIZES = (3, 4, 5, 2)  # of named axes, each its own, so that no two are taken fo
 Shape = tuple[int, ...]
 
 
-def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[dict[str, Any], str | None]:
-    """What `verify_function` takes, by name, and the precision that the hints ask for, if they agree on one.
+class Chosen(NamedTuple):
+    """What `verify_function` takes: inputs by name, the precision that the hints ask for, what has no gradient."""
+
+    inputs: dict[str, Any]
+    precision: str | None
+    constants: tuple[str, ...]
+
+
+def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> Chosen:
+    """The inputs of one pair; the precision is None where hints do not agree on one.
 
     jax computes in float32 unless it is told otherwise, so its code is judged in that.
     Raises ValueError for an argument of which nothing is known.
@@ -54,7 +62,8 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[di
             inputs[name] = a.value
     usual = "float32" if written_in(pair, "jax") and not sys.modules["jax"].config.jax_enable_x64 else None
     precisions = {a.precision for a in hints.values() if a.kind is Kind.FLOAT} - {None}
-    return inputs, precisions.pop() if len(precisions) == 1 else usual
+    constants = tuple(name for name, a in drawn.items() if a.kind is Kind.DATA)
+    return Chosen(inputs, precisions.pop() if len(precisions) == 1 else usual, constants)
 
 
 def say_what_is_missing(pair: Pair, missing: Sequence[inspect.Parameter], hints: Mapping[str, Drawn]) -> str:
@@ -179,7 +188,7 @@ def size_named(axis: str, named_by: Sequence[Mapping[str, Drawn]], shapes: Mappi
 
 def draw(asked: Drawn, shape: Shape, below: int, rng: np.random.Generator, *, in_torch: bool) -> Any:
     """A shape as it is, for the judge draws from it; whole numbers and booleans are constants, drawn here."""
-    if asked.kind is Kind.FLOAT:
+    if asked.kind in (Kind.FLOAT, Kind.DATA):
         return shape
     if asked.kind is Kind.INT:
         values = np.asarray(rng.integers(below, size=shape))

@@ -8,7 +8,7 @@ import re
 from handgrad.subjects.file.shapes import Drawn, Kind
 
 AXIS = re.compile(r"\.\.\.|\d+|[#*?]*[^\W\d]\w*(?:=\d+)?|\w+(?:(?:[-+*]|//)\w+)+")
-KIND = re.compile(r"(float|bool|int)|int<(\w+)")
+KIND = re.compile(r"(float|bool|int|data)|int<(\w+)")
 
 
 def read_shape(text: str) -> Drawn | None:
@@ -24,7 +24,7 @@ def read_shape(text: str) -> Drawn | None:
     asked = KIND.fullmatch(kind.strip()) if colon else None
     below = read_axis(asked[2]) if asked and asked[2] else None
     if (colon and asked is None) or below == 0:
-        raise ValueError(f"{text}: expected int, int<3, bool or float behind the colon")
+        raise ValueError(f"{text}: expected int, int<3, bool, data or float behind the colon")
     if 0 in axes:
         raise ValueError(f"{text}: a size is 1 or more")
     return Drawn(axes, Kind(asked[1] or "int") if asked else Kind.FLOAT, below)

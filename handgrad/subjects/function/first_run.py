@@ -4,7 +4,7 @@ A slope or a temperature has one if backward gives one. Of two results of forwar
 reference, which returns none, says how many are meant; without one, how backward can be called.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from handgrad.arrays.precision import like, to64
 from handgrad.judge.isolation import attempt, duplicate
+from handgrad.judge.repeats import difference_words
 from handgrad.judge.stage import Arrays
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import draw_upstream
@@ -31,6 +32,25 @@ def run_once(code: Code, reference: Reference, given: Mapping[str, Any], model: 
         code, reference = replace(code, results=2), replace(reference, results=2)  # type: ignore[call-arg]
     tell_cost(code, reference.on(model), inputs, exact, drawn=any(map(is_shape, given.values())))
     return find_scalars(code, reference, inputs)
+
+
+def repeat_draws(
+    code: Code, reference: Reference, given: Mapping[str, Any], models: Sequence[Any], seed: int
+) -> tuple[Code, Reference]:
+    """Both with the same random numbers in every run, if that is what makes their own draws repeat themselves."""
+    steady = replace(code, draws=seed)
+    for model in models if reference.own else ():
+        inputs = draw_any(code, given, model)
+        if (repeats := repeats_itself(code, inputs)) is not None:
+            taken = not repeats and repeats_itself(steady, inputs)
+            return (steady, replace(reference, draws=seed)) if taken else (code, reference)  # type: ignore[call-arg]
+    return code, reference
+
+
+def repeats_itself(code: Code, inputs: Arrays) -> bool | None:
+    """Whether forward gives the same in two runs; None where it gives nothing."""
+    ys = [attempt(lambda: to64(code.run_forward(code.arguments(duplicate(inputs))).y)).value for _ in range(2)]
+    return None if ys[0] is None or ys[1] is None else not difference_words(*ys)
 
 
 def gives_two_results(code: Code, inputs: Arrays) -> bool:

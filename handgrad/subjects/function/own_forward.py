@@ -38,11 +38,13 @@ class CannotDifferentiate(TypeError):
 class OwnForward(Reference):
     """forward is the code's own, and returns y or (y, cache).
 
-    model: an array of the library in which it is to run; results: 0 where it returns no cache (calling.py)
+    model: an array of the library in which it is to run; results: 0 where it returns no cache, draws: the seed of what
+    it draws itself (calling.py)
     """
 
     model: Any = None
     results: int | None = None
+    draws: int | None = None
     own = True
     what = "forward, run so that autograd sees it,"
     advice = "give a reference: the same function in torch"
@@ -150,7 +152,7 @@ class OwnForward(Reference):
     def run_forward(self, forward: Callable[..., Any], arrays: Mapping[str, Any]) -> Ran:
         """The forward pass run. Raises WrongReturn where forward returns neither y nor (y, cache)."""
         values = {**duplicate(self.constants), **arrays}
-        code = Code(forward, None, self.names, form=self.form, results=self.results)
+        code = Code(forward, None, self.names, form=self.form, results=self.results, draws=self.draws)
         return code.run_forward([values[n] for n in self.names])
 
 

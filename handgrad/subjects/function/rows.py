@@ -16,6 +16,7 @@ from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Kind, Tried
 from handgrad.subjects.function.ways import Way
 
+DRAWN = "it draws random numbers: in every run the same, forward and backward each their own"
 LARGE = 20  # the largest input from which on it is called so; where sigmoid and tanh are saturated
 
 
@@ -24,6 +25,7 @@ def admit(code: Code, tried: Tried) -> list[str]:
     assert tried.judgement is not None
     found = [f"declared: it may overwrite {', '.join(code.may_overwrite)}"] if code.may_overwrite else []
     found += ["declared: it is not linear in its upstream gradient"] if code.not_linear else []
+    found += [DRAWN] if code.draws is not None else []
     found += [f"declared to have no gradient: {', '.join(code.detached)}"] if code.detached else []
     missing = [n for n in code.variables if f"d{n}" not in tried.judgement.evidence]
     found += [f"backward gives no gradient for {', '.join(missing)}, where the reference's is zero"] if missing else []

@@ -182,6 +182,7 @@ def test_options_reach_the_judge(here: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(judge, "verify_function", judged)
     assert main(["check", "student.py", "--seed", "3", "--dtype", "float32", "--slack", "2", "--mend", "4"]) == 0
+    assert asked.pop("constants") == ()
     assert asked == {"seed": 3, "dtype": "float32", "slack": 2.0, "name": "tanh_backward", "mend": 4.0}
     assert main(["check", "student.py"]) == 0
     assert asked["mend"] is None
@@ -328,8 +329,8 @@ BAD = {
     "student.py --inputs z=4x3 z=3": "--inputs: z is given twice",
     "student.py --inputs z=4x0": "--inputs: z=4x0: a size is 1 or more",
     "student.py --inputs z=0": "--inputs: z=0: a size is 1 or more; the number 0 is written z==0",
-    "student.py --inputs z=4:int<0": "--inputs: z=4:int<0: expected int, int<3, bool or float behind the colon",
-    "student.py --inputs z=4:bool<3": "--inputs: z=4:bool<3: expected int, int<3, bool or float behind the colon",
+    "student.py --inputs z=4:int<0": "--inputs: z=4:int<0: expected int, int<3, bool, data or float behind the colon",
+    "student.py --inputs z=4:bool<3": "--inputs: z=4:bool<3: expected int, int<3, bool, data or float behind the colon",
     "student.py --inputs z=4?3": "--inputs: z=4?3: neither a shape nor a constant; expected one such as",
     "student.py --inputs q=4x3": "--inputs: no function in student.py has an argument q; they have z",
     "student.py --inputs relu.z=4x3": "--inputs: no function in student.py has an argument relu.z; they have z",

@@ -57,7 +57,7 @@ def test_what_is_advised_for_a_network_can_be_run(tmp_path: Path) -> None:
     given = "X=4x3 y=4:int<3 W1=3x5 b1=5 W2=5x6 b2=6 mask=4x5:bool reg=0.1"
     assert f"give --inputs {given} (" in words
     with load(tmp_path / "student.py") as file:
-        inputs, _ = choose_inputs(Pair("f", 1, file.module.f, None), read_inputs(given.split()), 0)
+        inputs = choose_inputs(Pair("f", 1, file.module.f, None), read_inputs(given.split()), 0).inputs
         arrays = {n: np.ones(a) if isinstance(a, tuple) else a for n, a in inputs.items()}
         assert np.isfinite(file.module.f(**arrays))
 
@@ -74,7 +74,7 @@ def test_what_is_advised_fits_what_hints_say(arguments: str, given: str, tmp_pat
     words = advice(tmp_path, NET.replace("X, y, W1, b1, W2, b2, mask, reg", arguments))
     assert f"give --inputs {given} (" in words
     with load(tmp_path / "student.py") as file:
-        inputs, _ = choose_inputs(Pair("f", 1, file.module.f, None), read_inputs(given.split()), 0)
+        inputs = choose_inputs(Pair("f", 1, file.module.f, None), read_inputs(given.split()), 0).inputs
         arrays = {n: np.ones(a) if isinstance(a, tuple) else a for n, a in inputs.items()}
         assert np.isfinite(file.module.f(**arrays))
 
@@ -107,5 +107,5 @@ def test_labels_are_below_the_size_that_is_named() -> None:
         return x[y]
 
     f.__annotations__ = {"x": "n k", "y": "40:int<k"}
-    inputs, _ = choose_inputs(Pair("f", 1, f, None), {}, 0)
+    inputs = choose_inputs(Pair("f", 1, f, None), {}, 0).inputs
     assert set(inputs["y"]) == set(range(inputs["x"][1]))
