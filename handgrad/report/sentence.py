@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from handgrad.report.stage_rows import StageRow
 
 GRADIENT = "gradient of "
+ORDINALS = {1: "first", 2: "second", 3: "third"}
 
 
 def what_is_judged(report: Report) -> str:
@@ -55,9 +56,13 @@ def say_results(report: Report) -> str:
 def in_full(value: str) -> str:
     """
     >>> in_full("h (2 of 3)"), in_full("h")
-    ('h (value 2 of the 3 that it has in turn)', 'h')
+    ('the second of the 3 values that h has one after the other', 'h')
     """
-    return re.sub(r" \((\d+) of (\d+)\)$", r" (value \1 of the \2 that it has in turn)", value)
+    found = re.fullmatch(r"(.*) \((\d+) of (\d+)\)", value)
+    if found is None:
+        return value
+    which = ORDINALS.get(int(found[2]), f"{found[2]}th")
+    return f"the {which} of the {found[3]} values that {found[1]} has one after the other"
 
 
 def results(row: StageRow, verdict: Verdict) -> list[str]:

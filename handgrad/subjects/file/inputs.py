@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from handgrad.subjects.file.guess import guess_inputs, keys_of, read_tree
 from handgrad.subjects.file.hints import read_hint
@@ -190,11 +191,20 @@ def draw(asked: Drawn, shape: Shape, below: int, rng: np.random.Generator, *, in
     """A shape as it is, for the judge draws from it; whole numbers and booleans are constants, drawn here."""
     if asked.kind in (Kind.FLOAT, Kind.DATA):
         return shape
+    values: NDArray[Any] = draw_mask(shape, rng)
     if asked.kind is Kind.INT:
         values = np.asarray(rng.integers(below, size=shape))
-    else:
-        values = np.asarray(rng.random(shape) < 0.5)
     return torch.from_numpy(values) if in_torch else values
+
+
+def draw_mask(shape: Shape, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Half are True: one in every row at least, for a row that is masked as a whole has no mean; and not all."""
+    mask = np.asarray(rng.random(shape) < 0.5)
+    if shape and shape[-1] > 1:
+        np.put_along_axis(mask, rng.integers(shape[-1], size=(*shape[:-1], 1)), True, axis=-1)
+    if mask.size > 1 and mask.all():
+        mask.flat[rng.integers(mask.size)] = False
+    return mask
 
 
 def written_in(pair: Pair, library: str) -> bool:

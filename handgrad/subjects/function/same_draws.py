@@ -33,13 +33,13 @@ def seeded(seed: list[int], called: Callable[..., Any]) -> Iterator[None]:
     olds = [g for g in (shared, *own) if isinstance(g, np.random.RandomState)]
     news = [g for g in own if isinstance(g, np.random.Generator)]
     before = [g.get_state() for g in olds], [dict(g.bit_generator.state) for g in news]
-    torch_state, python_state = torch.get_rng_state(), random.getstate()
+    torch_state, python_state = torch.default_generator.get_state(), random.getstate()
     try:
         for i, old in enumerate(olds):
             old.seed([*seed, i])
         for i, new in enumerate(news):
             new.bit_generator.state = type(new.bit_generator)([*seed, len(olds) + i]).state
-        torch.manual_seed(2 * seed[0] + seed[1])
+        torch.default_generator.manual_seed(2 * seed[0] + seed[1])
         random.seed(str(seed))
         yield
     finally:
@@ -47,7 +47,7 @@ def seeded(seed: list[int], called: Callable[..., Any]) -> Iterator[None]:
             old.set_state(state)
         for new, state in zip(news, before[1], strict=True):
             new.bit_generator.state = state
-        torch.set_rng_state(torch_state)
+        torch.default_generator.set_state(torch_state)
         random.setstate(python_state)
 
 

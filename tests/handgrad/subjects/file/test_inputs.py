@@ -154,6 +154,24 @@ def test_a_shape_that_is_asked_for_decides_the_sizes_of_the_others() -> None:
     assert inputs("x: 'n d', W: 'd m'", "W=3") == {"x": (4, 5), "W": (3,)}
 
 
+def test_a_mask_has_a_true_in_every_row_and_is_not_all_true() -> None:
+    for seed in range(20):
+        for shape in ("4x2:bool", "2:bool", "2x1:bool"):
+            mask = choose_inputs(Pair("f", 1, lambda m: m, None), read_inputs([f"m={shape}"]), seed).inputs["m"]
+            assert not mask.all()
+            assert mask.shape[-1] == 1 or mask.any(axis=-1).all()
+
+
+def test_data_is_drawn_and_has_no_gradient() -> None:
+    def forward(x: Any, w: Any) -> Any:
+        return x * w
+
+    forward.__annotations__["w"] = "n:data"
+    found = choose_inputs(Pair("f", 1, forward, None), read_inputs(["x=4:data"]), 0)
+    assert found.inputs == {"x": (4,), "w": (3,)}
+    assert found.constants == ("x", "w")
+
+
 def test_defaults_stay_and_constants_are_passed_on() -> None:
     assert inputs("x: 'n', eps=1e-5, axis=-1", "eps=0.5") == {"x": (3,), "eps": 0.5}
     assert inputs("x: 'n', *, k", "k==2") == {"x": (3,), "k": 2}
