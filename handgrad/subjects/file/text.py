@@ -46,14 +46,14 @@ def stopped(report: Report) -> bool:
 
 
 def untested(judged: Judged) -> str:
-    """The arrays of an object, whose gradients the two methods do not hand out."""
+    """The arrays of an object whose gradients the two methods neither hand out nor leave where they are looked for."""
+    known = {t.name for row in judged.report.stages for t in row.isolated.tensors} if judged.report else set()
     taken = parameters(judged.pair.forward) or {}
-    own = ", ".join(name for name in judged.pair.own if name not in taken)
-    arguments = ", ".join((*taken, own))
-    return own and (
-        f"not judged: the gradients of {own}, which the object keeps itself; to have them judged, hand them "
-        f"to forward({arguments}) and return their gradients from backward"
-    )
+    own = [name for name in judged.pair.own if name not in taken and f"d{name}" not in known]
+    if not own:
+        return ""
+    where = ", ".join(f"self.d{name}" for name in own)
+    return f"not judged: the gradients of {', '.join(own)}, for backward leaves none in {where}, or in self.grads"
 
 
 def conclude(found: Sequence[Judged], seed: int, *, verbose: bool = False) -> list[str]:

@@ -23,6 +23,7 @@ from handgrad.arrays.precision import plain
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.stage import Arrays
 from handgrad.subjects.function.form import Form
+from handgrad.subjects.function.kept import Kept, owner_of
 from handgrad.subjects.function.nests import fill
 from handgrad.subjects.function.outputs import Outputs, find_outputs, put
 from handgrad.subjects.function.returned import WrongReturn, by_name, flat_gradients, separate
@@ -58,6 +59,7 @@ class Code:
     parameters those of the names that a module keeps itself, in memory of its own
     reading    which of the ways to call backward that its signature allows, the likeliest first
     draws      the seed of what the passes draw themselves (same_draws.py); None where they draw nothing
+    kept       those of the names that the object keeps itself (kept.py), behind all arguments of forward
     """
 
     forward: Callable[..., Any]
@@ -77,6 +79,7 @@ class Code:
     parameters: tuple[str, ...] = ()
     reading: int = 0
     draws: int | None = None
+    kept: Mapping[str, Kept] = field(default_factory=dict)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -92,10 +95,11 @@ class Code:
 
     def call(self, passes: Callable[..., Any], args: Sequence[Any]) -> Any:
         """A forward pass as its author calls it, with all arguments in order."""
+        values = dict(zip(self.names, args, strict=True))
+        for name, kept in self.kept.items():
+            kept.put(owner_of(passes), values.pop(name))
         with drawing(self.draws, passes):
-            if self.form is None:
-                return passes(*args)
-            return self.form.call(passes, dict(zip(self.names, args, strict=True)))
+            return passes(*values.values()) if self.form is None else self.form.call(passes, values)
 
     def copy_object(self) -> "Code":
         """The same code on a copy of the object it belongs to, if to any, so that nothing a run leaves there stays."""
@@ -168,11 +172,13 @@ class Code:
         raise WrongReturn(f"backward takes {taken} arguments, expected {expected}{each}")
 
     def gradients_by_name(self, grads: Any) -> Gradients:
-        """What backward returned, as {"dx": ...}."""
-        nested = self.form is not None and self.graph is None and set(self.form.nests) != set(self.names)
+        """What backward returned, and left in its object, as {"dx": ...}."""
+        names, variables = ([n for n in each if n not in self.kept] for each in (self.names, self.variables))
+        nested = self.form is not None and self.graph is None and set(self.form.nests) != set(names)
         if nested and self.form is not None:
             grads = dict(flat_gradients(self.form.nests, grads))
-        return by_name(grads, self.names, self.variables, self.scalars)
+        left = {f"d{name}": kept.gradient.get(owner_of(self.backward)) for name, kept in self.kept.items()}
+        return by_name(grads, names, variables, self.scalars) | {n: g for n, g in left.items() if g is not None}
 
     def _given_back(self, args: Sequence[Any]) -> tuple[Any, ...]:
         """The arguments of forward as backward gets them: one after the other, lists as lists."""

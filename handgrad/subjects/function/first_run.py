@@ -17,8 +17,10 @@ from handgrad.judge.stage import Arrays
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import draw_upstream
 from handgrad.subjects.function.cost import tell_cost
+from handgrad.subjects.function.kept import find_kept, owner_of
 from handgrad.subjects.function.nests import is_shape
 from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.ways import Way
 
 
 def run_once(code: Code, reference: Reference, given: Mapping[str, Any], model: Any) -> tuple[Code, Reference]:
@@ -32,6 +34,35 @@ def run_once(code: Code, reference: Reference, given: Mapping[str, Any], model: 
         code, reference = replace(code, results=2), replace(reference, results=2)  # type: ignore[call-arg]
     tell_cost(code, reference.on(model), inputs, exact, drawn=any(map(is_shape, given.values())))
     return find_scalars(code, reference, inputs)
+
+
+def keep_parameters(
+    code: Code, reference: Reference, given: dict[str, Any], models: Sequence[Any]
+) -> tuple[Code, Reference, dict[str, Any]]:
+    """All with the parameters as inputs that the object of the two passes keeps itself, on a copy of that object."""
+    owner = owner_of(code.forward)
+    if not reference.own or code.graph is not None or owner is None or owner is not owner_of(code.backward):
+        return code, reference, given
+    runs = (attempt(gone_back, code, draw_any(code, given, model)).value for model in models)
+    after = next((owner for owner in runs if owner is not None), None)
+    kept = {} if after is None or after is owner else find_kept(owner, after)
+    kept = {n: k for n, k in kept.items() if n not in code.names}
+    if not kept:
+        return code, reference, given
+    names, drawn = (*code.names, *kept), any(map(is_shape, given.values()))
+    values = {n: duplicate(k.parameter.get(owner)) for n, k in kept.items()}
+    inputs = {n: tuple(np.shape(v)) if drawn else v for n, v in values.items()}
+    code = replace(code.copy_object(), names=names, kept=kept)
+    reference = replace(reference, forward=code.copy_object().forward, names=names, kept=kept)  # type: ignore[call-arg]
+    return code, reference, given | inputs
+
+
+def gone_back(code: Code, inputs: Arrays) -> Any:
+    """A copy of the object of both passes after one run of each; None where backward takes no upstream gradient."""
+    own, args = code.copy_object(), code.arguments(duplicate(inputs))
+    ran = own.run_forward(args)
+    own.run_backward(args, ran.outputs, ran.cache, like(np.ones(ran.outputs.shape), ran.y))
+    return None if own.way(ran) is Way.NO_UPSTREAM else owner_of(own.forward)
 
 
 def repeat_draws(

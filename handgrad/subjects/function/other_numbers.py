@@ -120,7 +120,15 @@ def by_own_forward(variant: Variant, model: Any) -> Variant:
     code = variant.code
     own = variant.with_numbers(code).forward
     reference = OwnForward(
-        own, code.names, code.constants, code.form, code.detached, model=model, results=code.results, draws=code.draws
+        own,
+        code.names,
+        code.constants,
+        code.form,
+        code.detached,
+        model=model,
+        results=code.results,
+        draws=code.draws,
+        kept=code.kept,
     )
     return replace(variant, reference=reference)
 

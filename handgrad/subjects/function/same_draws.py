@@ -79,6 +79,8 @@ def held_by(value: Any) -> list[Any]:
         scope = {} if is_library(value.__code__.co_filename) else value.__globals__
         defaults = [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
         return cells + defaults + [scope[name] for name in names_in(value.__code__) if name in scope]
+    if callable(value) and hasattr(value, "__wrapped__"):
+        return [value.__wrapped__]
     if isinstance(value, list | tuple):
         return list(value)
     if isinstance(value, dict):

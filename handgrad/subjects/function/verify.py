@@ -33,7 +33,7 @@ from handgrad.subjects.function.case import Case, Kind, Tried, try_case
 from handgrad.subjects.function.eager import beside_eager
 from handgrad.subjects.function.failures import raising_line
 from handgrad.subjects.function.fewer_numbers import on_fewer_numbers
-from handgrad.subjects.function.first_run import repeat_draws, run_once
+from handgrad.subjects.function.first_run import keep_parameters, repeat_draws, run_once
 from handgrad.subjects.function.form import arrange
 from handgrad.subjects.function.inputs import cases
 from handgrad.subjects.function.kinks import fillers_in, numbers_in
@@ -148,6 +148,7 @@ def verify_function(
     code = replace(code, may_overwrite=check_overwrites(may_overwrite, code.names), not_linear=not_linear)
     code = replace(code, precision=precision, numbers=numbers, compiled=compiled)
     models = list_models(code, given, dtype)
+    code, oracle, given = keep_parameters(code, oracle, given, models)
     code, oracle = repeat_draws(code, oracle, given, models, seed)
     code, oracle = run_once(code, oracle, given, models[0])
     code, model, rng, tried, side = try_readings(code, oracle, given, models, seed, slack)
