@@ -1,6 +1,7 @@
 """What --inputs may ask for, guessed from how a forward pass uses its arguments: advice, by which nothing is judged."""
 
 import ast
+import copy
 import inspect
 import re
 import textwrap
@@ -9,12 +10,17 @@ from typing import Any
 
 from handgrad.judge.isolation import attempt
 from handgrad.source.tree import parents_of
+from handgrad.subjects.file.guess_dict import Entries, keys_of, write_dict
 from handgrad.subjects.file.guess_shapes import Axes, guess_shapes, name_of
 
 SCALAR = re.compile(
     r"reg|lam|lambda_?|eps|lr|alpha|momentum|rate|p|keep(_prob)?|temperature|margin|delta|slope|tau|sigma"
 )
 VECTOR = re.compile(r"b\d*|b_\w+|bias\w*|gamma|beta")
+DRAWS = (
+    "normal", "uniform", "random", "rand", "randn", "standard_normal", "random_sample", "binomial", "integers",
+    "randint", "choice", "permutation",
+)  # fmt: skip
 REDUCED = ("sum", "mean", "norm", "prod")
 LABELS, MASK, NUMBER, SCALE = ":int<3", ":bool", "=2", "0.1"
 
@@ -27,9 +33,15 @@ def read_tree(function: Any) -> ast.AST | None:
 def guess_inputs(tree: ast.AST, names: Sequence[str], hinted: Mapping[str, Axes]) -> dict[str, str]:
     """Each argument as --inputs takes it: y=4:int<3 for class labels, reg=0.1, W1=3x5 as far as products tell.
 
-    hinted: the axes of others, of which type hints tell. Those with names of sizes are given too: else the sizes drawn
-    for these names would not fit.
+    A dict is written with the guesses of its entries. hinted: the axes of others, of which type hints tell. Those with
+    names of sizes are given too: else the sizes drawn for these names would not fit.
     """
+    keys = {name: found for name in names if (found := keys_of(tree, name))}
+    if keys:
+        parts = [part for name in names for part in keys.get(name, [name])]
+        guessed = guess_inputs(Entries(keys).visit(copy.deepcopy(tree)), parts, hinted)
+        dicts = {n: write_dict({key: guessed[key] for key in own}) for n, own in keys.items()}
+        return {n: word for n, word in guessed.items() if n in names or n in hinted} | dicts
     kinds = {name: guess_kind(tree, name) for name in names}
     arrays = [name for name, kind in kinds.items() if kind in ("", MASK)]
     shapes = guess_shapes(tree, arrays, [name for name in arrays if VECTOR.fullmatch(name)], hinted)
@@ -103,10 +115,9 @@ def uses(tree: ast.AST, name: str) -> Iterator[ast.Name]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name)
 
 
-def keys_of(tree: ast.AST, name: str) -> list[str]:
-    """The words by which an argument is subscripted, as they come: parameters["W1"]; empty for what is no dict."""
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
-    own = [node for node in found if isinstance(node.value, ast.Name) and node.value.id == name]
-    own.sort(key=lambda node: (node.lineno, node.col_offset))
-    keys = (node.slice.value for node in own if isinstance(node.slice, ast.Constant))
-    return list(dict.fromkeys(key for key in keys if isinstance(key, str)))
+def draws(tree: ast.AST, name: str) -> bool:
+    """Whether random numbers are drawn from it: rng.normal(...)."""
+    parents = parents_of(tree)
+    around = [parents.get(node) for node in uses(tree, name)]
+    return any(isinstance(n, ast.Attribute) and n.attr in DRAWS and n is getattr(parents.get(n), "func", None)
+               for n in around)  # fmt: skip

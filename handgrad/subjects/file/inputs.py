@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from handgrad.subjects.file.guess import guess_inputs, keys_of, read_tree
+from handgrad.subjects.file.guess import draws, guess_inputs, read_tree
 from handgrad.subjects.file.hints import read_hint
 from handgrad.subjects.file.instances import is_needed
 from handgrad.subjects.file.pairs import Pair
@@ -68,16 +68,12 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> Chosen:
 
 
 def say_what_is_missing(pair: Pair, missing: Sequence[inspect.Parameter], hints: Mapping[str, Drawn]) -> str:
-    """What to give for arguments of which nothing is known; of a dict of arrays, how to write the two passes."""
+    """What to give for arguments of which nothing is known; of a random generator, to make it a default value."""
     tree = read_tree(inspect.unwrap(function_of(pair.forward))) or ast.Module([], [])
     names = [p.name for p in missing]
     for name in names:
-        if keys := keys_of(tree, name):
-            return (
-                f"{name} is a dict of arrays; let a forward pass take them by name and return what is differentiated, "
-                f"def cost(X, {', '.join(keys)}): ... return J, cache, and its backward pass give their gradients, "
-                f"def cost_backward(dJ, cache): ... return {{'{keys[0]}': d{keys[0]}, ...}}"
-            )
+        if draws(tree, name):
+            return f"{name} draws random numbers; give it a default value: {name}=np.random.default_rng(0)"
     plain = {n: h.axes for n, h in hints.items() if h.kind is Kind.FLOAT and not any(map(is_computed, h.axes))}
     guessed = guess_inputs(tree, [p.name for p in missing if not is_number(p)], plain)
     guessed |= {p.name: "2" for p in missing if is_number(p)}
@@ -95,13 +91,9 @@ def is_number(p: inspect.Parameter) -> bool:
 
 def take_number(asked: Asked) -> Asked:
     """k=2 is the number 2 where the type hint says so, and a vector of two entries elsewhere."""
-    if (
-        isinstance(asked, Drawn)
-        and len(asked.axes) == 1
-        and isinstance(asked.axes[0], int)
-        and asked.kind is Kind.FLOAT
-    ):
-        return Constant(asked.axes[0])
+    match asked:
+        case Drawn(axes=(int(size),), kind=Kind.FLOAT):
+            return Constant(size)
     return asked
 
 

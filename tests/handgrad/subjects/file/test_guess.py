@@ -19,7 +19,7 @@ def advice(tmp_path: Path, code: str) -> str:
     """What is said of the arguments of f."""
     path = tmp_path / "student.py"
     path.write_text(f"import numpy as np\n\n\n{dedent(code)}")
-    with load(path) as file, pytest.raises(ValueError, match=r"is a dict|type hint") as said:
+    with load(path) as file, pytest.raises(ValueError, match="type hint") as said:
         choose_inputs(Pair("f", 1, file.module.f, None), {}, 0)
     return str(said.value)
 
@@ -83,10 +83,32 @@ def test_labels_are_as_many_as_the_rows_of_what_has_a_hint(tmp_path: Path) -> No
     assert "give --inputs y=n:int<3 (" in advice(tmp_path, "def f(p: 'n c', y):\n    return p[np.arange(len(y)), y]")
 
 
-def test_a_dict_of_parameters_is_told_how_to_rewrite(tmp_path: Path) -> None:
-    words = advice(tmp_path, "def f(X, parameters):\n    return parameters['W1'] @ X + parameters['b1']")
-    assert words.startswith("parameters is a dict of arrays; ")
-    assert "def cost(X, W1, b1): ... return J, cache" in words
+DICTS = """
+    def f(X, parameters, config):
+        W, b = parameters["W1"], parameters["b1"]
+        if "seed" in config:
+            np.random.seed(config["seed"])
+        if config["mode"] == "train":
+            X = X * (1 - config["p"])
+        return X @ parameters["W1"] + parameters["b1"]
+"""
+
+
+def test_of_a_dict_every_entry_is_guessed(tmp_path: Path) -> None:
+    words = advice(tmp_path, DICTS)
+    given = ["X=4x3", "parameters={'W1': (3, 5), 'b1': (5,)}", "config={'mode': 'train', 'p': 0.1}"]
+    assert f'give --inputs {given[0]} parameters="{given[1][11:]}" config="{given[2][7:]}" (' in words
+    with load(tmp_path / "student.py") as file:
+        inputs = choose_inputs(Pair("f", 1, file.module.f, None), read_inputs(given), 0).inputs
+    assert inputs == {"X": (4, 3), "parameters": {"W1": (3, 5), "b1": (5,)}, "config": {"mode": "train", "p": 0.1}}
+
+
+def test_a_generator_is_to_have_a_default_value(tmp_path: Path) -> None:
+    code = "def f(x, rng):\n    return x * rng.normal(size=x.shape)"
+    path = tmp_path / "student.py"
+    path.write_text(code)
+    with load(path) as file, pytest.raises(ValueError, match="rng draws random numbers; give it a default value"):
+        choose_inputs(Pair("f", 1, file.module.f, None), {}, 0)
 
 
 def test_a_loss_with_its_gradient_beside_it_is_found(tmp_path: Path) -> None:
