@@ -2,8 +2,8 @@
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
-from itertools import chain, count
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, count, zip_longest
 
 SIZES = (4, 3, 5, 6, 7, 8, 9)
 PRODUCTS = ("dot", "matmul")
@@ -33,11 +33,10 @@ def guess_shapes(
     own |= {n: (f"{n} 0", f"{n} 1") for n in matrices}
     own |= {n: (f"{n} 0", 1) if weights_stand_left(tree) else (f"{n} 1",) for n in vectors}
     found = Shapes(own)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign | ast.Return) and node.value is not None:
-            axes = found.of(node.value)
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and axes:
-                found.known.setdefault(node.targets[0].id, axes)
+    for target, value in list_assigned(tree):
+        axes = found.of(value)
+        if isinstance(target, ast.Name) and axes:
+            found.known.setdefault(target.id, axes)
     sizes = {found.root(axis): axis for axes in hinted.values() for axis in axes if isinstance(axis, int)}
     free = (size for size in chain(SIZES, count(max(SIZES) + 1)) if size not in sizes.values())
     words = {}
@@ -46,10 +45,20 @@ def guess_shapes(
             continue
         taken = axes if found.is_told(axes) else ("alone 0", "alone 1")[-len(axes) :]
         for axis in map(found.root, taken):
-            if axis not in sizes:
+            if axis not in sizes and isinstance(axis, str):
                 sizes[axis] = next(free)
         words[name] = "x".join(str(axis if isinstance(axis, int) else sizes[found.root(axis)]) for axis in taken)
     return words
+
+
+def list_assigned(tree: ast.AST) -> Iterator[tuple[ast.AST | None, ast.AST]]:
+    """Every target with its value, one by one where several stand beside each other; what is returned, with None."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.Return) and node.value is not None:
+            target = node.targets[0] if isinstance(node, ast.Assign) else None
+            values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+            targets = target.elts if isinstance(target, ast.Tuple) and len(target.elts) == len(values) else [target]
+            yield from zip_longest(targets[: len(values)], values)
 
 
 def weights_stand_left(tree: ast.AST) -> bool:

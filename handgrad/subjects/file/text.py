@@ -11,9 +11,11 @@ from rich.text import Text
 
 from handgrad.judge.compare import index_words
 from handgrad.judge.note import Grave
+from handgrad.judge.rules import NOT_GIVEN
 from handgrad.judge.verdict import Verdict, together
 from handgrad.report.certified import first_tensors, smallest_seen, to_note, worst_row
 from handgrad.report.console import count_of
+from handgrad.report.ledger import shape_word
 from handgrad.report.report import Report
 from handgrad.report.stage_rows import STYLES
 from handgrad.report.text import ReportText, TwoSides
@@ -32,7 +34,7 @@ def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType
     report, kept = judged.report, untested(judged)
     if report.verdict is not Verdict.CERTIFIED or verbose:
         called = f"called with {judged.called}; --inputs asks for others" if stopped(report) else ""
-        notes = (*report.notes, *(note for note in (called, kept) if note))
+        notes = (*report.notes, *(note for note in (called, say_data(report), kept) if note))
         return Group(ReportText(replace(report, notes=notes), verbose, where), "")
     names = ", ".join(t.name for t in first_tensors(report) if t.name != "y") or "no gradient"
     head = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {report.name}: {names}")
@@ -43,6 +45,13 @@ def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType
 def stopped(report: Report) -> bool:
     """Whether the code raised an exception, which the shapes of its inputs may explain."""
     return bool(report.raised)
+
+
+def say_data(report: Report) -> str:
+    """How to say that inputs of which backward gives no gradient are meant to have none."""
+    left = [t for t in first_tensors(report) if t.reason == NOT_GIVEN and "[" not in t.name]
+    words = " ".join(f"{t.name.removeprefix('d')}={shape_word(t.shape)}:data" for t in left)
+    return f"that no gradient is meant is said by --inputs {words}" if left else ""
 
 
 def untested(judged: Judged) -> str:

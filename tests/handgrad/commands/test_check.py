@@ -155,6 +155,15 @@ def test_the_arrays_of_an_object_are_not_judged_and_that_is_said(
     assert words in " ".join(capsys.readouterr().out.split())
 
 
+def test_data_without_a_gradient_is_said_to_be_data(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = "def scale(x, w):\n    return x * w, x\n\n\ndef scale_backward(dy, x):\n    return {'dw': dy * x}\n"
+    Path("student.py").write_text(code)
+    assert main(["check", "student.py", "--inputs", "x=3", "w=3", "--mend", "0"]) == 2
+    assert "note: that no gradient is meant is said by --inputs x=3:data" in " ".join(capsys.readouterr().out.split())
+    assert main(["check", "student.py", "--inputs", "x=3:data", "w=3"]) == 0
+    assert "CERTIFIED  scale_backward: dw" in capsys.readouterr().out
+
+
 def test_nothing_found_says_what_was_looked_for(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("student.py").write_text("def tanh_backward(dh, h):\n    return dh\n")
     assert main(["check", "student.py"]) == 2

@@ -94,6 +94,19 @@ DICTS = """
 """
 
 
+@pytest.mark.parametrize(
+    ("body", "given"),
+    {
+        "return x @ W + b, (x, W)": "x=4x3 W=3x5 b=5",
+        "z, _ = x @ W + b, 1\n    return z": "x=4x3 W=3x5 b=5",
+        "z = np.dot(W, x) + b\n    return z @ V": "x=4x3 W=5x4 b=5x1 V=3x6",
+    }.items(),
+)
+def test_shapes_fit_wherever_a_product_stands(body: str, given: str, tmp_path: Path) -> None:
+    names = given.replace("=", " ").split()[::2]
+    assert f"give --inputs {given} (" in advice(tmp_path, f"def f({', '.join(names)}):\n    {body}")
+
+
 def test_of_a_dict_every_entry_is_guessed(tmp_path: Path) -> None:
     words = advice(tmp_path, DICTS)
     given = ["X=4x3", "parameters={'W1': (3, 5), 'b1': (5,)}", "config={'mode': 'train', 'p': 0.1}"]
