@@ -13,7 +13,7 @@ from handgrad.subjects.file.read_shape import read_shape
 from handgrad.subjects.file.shapes import Asked, Constant
 
 GRAMMAR = (
-    "x=4x3 (a shape), x=n,d (named sizes), s=scalar, t=4:int<3 (4 class labels), m=4x3:bool, c=4x3:data (numbers "
+    'x=4x3 (a shape), x=n,d (named sizes), s=scalar, t="4:int<3" (4 class labels), m=4x3:bool, c=4x3:data (numbers '
     "without a gradient), eps=1e-5, mode='mean', or k==2 (a constant)"
 )
 

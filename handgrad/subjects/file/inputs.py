@@ -77,9 +77,10 @@ def say_what_is_missing(pair: Pair, missing: Sequence[inspect.Parameter], hints:
     plain = {n: h.axes for n, h in hints.items() if h.kind is Kind.FLOAT and not any(map(is_computed, h.axes))}
     guessed = guess_inputs(tree, [p.name for p in missing if not is_number(p)], plain)
     guessed |= {p.name: "2" for p in missing if is_number(p)}
-    example = " ".join(f"{name}={guessed[name]}" for name in parameters(pair.forward) or {} if name in guessed)
+    given = ((name, guessed[name]) for name in parameters(pair.forward) or {} if name in guessed)
+    example = " ".join(f'{name}="{word}"' if "<" in word else f"{name}={word}" for name, word in given)
     words = "has no type hint with a shape" if len(missing) == 1 else "have no type hints with shapes"
-    own = "your own shapes; labels y=4:int<3, numbers reg=0.1 or k==2, masks m=4x3:bool"
+    own = 'your own shapes; labels y="4:int<3", numbers reg=0.1 or k==2, masks m=4x3:bool'
     own += ', or type hints such as y: "n:int<3"' if len(missing) < len(parameters(pair.forward) or ()) else ""
     return f"{', '.join(names)} {words}; give --inputs {example} ({own})"
 

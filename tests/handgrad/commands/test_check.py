@@ -95,7 +95,7 @@ def test_the_whole_report_for_what_is_wrong_and_a_line_for_what_has_no_inputs(
     assert "the square is missing" in out
     assert "\n  float64, numpy on cpu, seed 1\n" in out
     needs = "not judged  double_backward  (student.py:17)  x has no type hint with a shape; give --inputs x=4x3"
-    needs += " (your own shapes; labels y=4:int<3, numbers reg=0.1 or k==2, masks m=4x3:bool)"
+    needs += ' (your own shapes; labels y="4:int<3", numbers reg=0.1 or k==2, masks m=4x3:bool)'
     assert out.splitlines()[-2:] == [needs, "2 functions: 1 REFUTED, 1 not judged, seed 1"]
     found = json.loads(Path("found.json").read_text())
     assert (found["verdict"], found["file"], found["seed"]) == ("REFUTED", "student.py", 1)

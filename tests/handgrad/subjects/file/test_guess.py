@@ -1,5 +1,6 @@
 """What is advised for arguments of which nothing is known: labels, numbers, masks, shapes that fit together."""
 
+import shlex
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -27,9 +28,9 @@ def advice(tmp_path: Path, code: str) -> str:
 @pytest.mark.parametrize(
     ("line", "guessed"),
     [
-        ("p[np.arange(4), a]", "a=4:int<3"),
-        ("(a[:, None] == np.arange(3)) * 1.0", "a=4:int<3"),
-        ("(a == 1) * 1.0", "a=4:int<3"),
+        ("p[np.arange(4), a]", 'a="4:int<3"'),
+        ("(a[:, None] == np.arange(3)) * 1.0", 'a="4:int<3"'),
+        ("(a == 1) * 1.0", 'a="4:int<3"'),
         ("a * np.sum(np.ones(3))", "a=0.1"),
         ("1 - np.sum(np.ones(3), axis=0) * a", "a=4x3"),  # no number is summed along an axis
         ("np.where(~a, 0, 1)", "a=4x3:bool"),
@@ -54,10 +55,10 @@ NET = """
 
 def test_what_is_advised_for_a_network_can_be_run(tmp_path: Path) -> None:
     words = advice(tmp_path, NET)
-    given = "X=4x3 y=4:int<3 W1=3x5 b1=5 W2=5x6 b2=6 mask=4x5:bool reg=0.1"
+    given = 'X=4x3 y="4:int<3" W1=3x5 b1=5 W2=5x6 b2=6 mask=4x5:bool reg=0.1'
     assert f"give --inputs {given} (" in words
     with load(tmp_path / "student.py") as file:
-        inputs = choose_inputs(Pair("f", 1, file.module.f, None), read_inputs(given.split()), 0).inputs
+        inputs = choose_inputs(Pair("f", 1, file.module.f, None), read_inputs(shlex.split(given)), 0).inputs
         arrays = {n: np.ones(a) if isinstance(a, tuple) else a for n, a in inputs.items()}
         assert np.isfinite(file.module.f(**arrays))
 
@@ -66,7 +67,7 @@ def test_what_is_advised_for_a_network_can_be_run(tmp_path: Path) -> None:
     ("arguments", "given"),
     {
         "X: 'n d', y: 'n:int<c', W1, b1, W2, b2, mask, reg": "X=4x3 W1=3x5 b1=5 W2=5x6 b2=6 mask=4x5:bool reg=0.1",
-        "X: '7 2', y, W1, b1: 'm', W2, b2, mask, reg": "y=7:int<3 W1=2x4 b1=4 W2=4x3 b2=3 mask=7x4:bool reg=0.1",
+        "X: '7 2', y, W1, b1: 'm', W2, b2, mask, reg": 'y="7:int<3" W1=2x4 b1=4 W2=4x3 b2=3 mask=7x4:bool reg=0.1',
         "X: 'n d', y: 'n:int<2', W1: 'd m', b1: 'm', W2: 'm k', b2: 'k', mask: 'n m', reg": "reg=0.1",
     }.items(),
 )
@@ -74,13 +75,13 @@ def test_what_is_advised_fits_what_hints_say(arguments: str, given: str, tmp_pat
     words = advice(tmp_path, NET.replace("X, y, W1, b1, W2, b2, mask, reg", arguments))
     assert f"give --inputs {given} (" in words
     with load(tmp_path / "student.py") as file:
-        inputs = choose_inputs(Pair("f", 1, file.module.f, None), read_inputs(given.split()), 0).inputs
+        inputs = choose_inputs(Pair("f", 1, file.module.f, None), read_inputs(shlex.split(given)), 0).inputs
         arrays = {n: np.ones(a) if isinstance(a, tuple) else a for n, a in inputs.items()}
         assert np.isfinite(file.module.f(**arrays))
 
 
 def test_labels_are_as_many_as_the_rows_of_what_has_a_hint(tmp_path: Path) -> None:
-    assert "give --inputs y=n:int<3 (" in advice(tmp_path, "def f(p: 'n c', y):\n    return p[np.arange(len(y)), y]")
+    assert 'give --inputs y="n:int<3" (' in advice(tmp_path, "def f(p: 'n c', y):\n    return p[np.arange(len(y)), y]")
 
 
 DICTS = """

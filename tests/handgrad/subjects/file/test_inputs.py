@@ -253,7 +253,7 @@ def cross_entropy(z, labels):
 
 
 def test_whole_numbers_are_suggested_for_what_stands_in_an_index() -> None:
-    with pytest.raises(ValueError, match=re.escape("give --inputs z=4x3 labels=4:int<3")):
+    with pytest.raises(ValueError, match=re.escape('give --inputs z=4x3 labels="4:int<3"')):
         choose_inputs(Pair("cross_entropy", 1, cross_entropy, None), {}, 0)
 
 
