@@ -25,9 +25,10 @@ class Entries(ast.NodeTransformer):
 def keys_of(tree: ast.AST, name: str) -> list[str]:
     """The words by which an argument is subscripted, as they come: parameters["W1"]; empty for what is no dict.
 
-    Those that need not be there, `if "seed" in parameters`, are left out.
+    Those that need not be there, `if "seed" in parameters`, and what is written into it are left out.
     """
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Subscript) and is_name(node.value, name)]
+    found = [node for node in found if isinstance(node.ctx, ast.Load)]
     found.sort(key=lambda node: (node.lineno, node.col_offset))
     keys = (node.slice.value for node in found if isinstance(node.slice, ast.Constant))
     asked = {

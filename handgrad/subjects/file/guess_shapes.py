@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import chain, count, zip_longest
 
 SIZES = (4, 3, 5, 6, 7, 8, 9)
@@ -31,6 +32,7 @@ def guess_shapes(
     """
     own: dict[str, Axes] = dict(hinted)
     own |= {n: (f"{n} 0", f"{n} 1") for n in matrices}
+    own |= {n: tuple(f"{n} {i}" for i in range(rank)) for n, rank in ranks(tree).items() if n in matrices}
     own |= {n: (f"{n} 0", 1) if weights_stand_left(tree) else (f"{n} 1",) for n in vectors}
     found = Shapes(own)
     for target, value in list_assigned(tree):
@@ -81,6 +83,20 @@ def sides_of_product(node: ast.AST) -> tuple[ast.AST | None, ast.AST | None]:
     return None, None
 
 
+def letters_of(node: ast.Call) -> tuple[list[str], str]:
+    """The axes of the operands and of the result of np.einsum("ij,jk->ik", ...); none where they are not known."""
+    word = node.args[0].value if isinstance(node.args[0], ast.Constant) else ""
+    operands, arrow, result = str(word).replace(" ", "").partition("->")
+    return (operands.split(","), result) if arrow and "." not in str(word) else ([], "")
+
+
+def ranks(tree: ast.AST) -> dict[str, int]:
+    """How many axes the operands of np.einsum have."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and name_of(node) == "einsum" and node.args]
+    each = [pair for node in calls for pair in zip(letters_of(node)[0], node.args[1:], strict=False)]
+    return {operand.id: len(word) for word, operand in each if isinstance(operand, ast.Name)}
+
+
 def name_of(call: ast.Call) -> str:
     """The name of the function or method that is called."""
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
@@ -127,7 +143,20 @@ class Shapes:
         each = [axes for arg in (*own, *node.args) if (axes := self.of(arg))]
         if name in PRODUCTS and len(each) == 2:
             return self.product(each[0], each[1])
+        if name == "einsum" and node.args:
+            return self.of_einsum(node)
+        if name in ("where", "maximum", "minimum"):
+            return reduce(self.sum, each, ())
         return each[0] if len(each) == 1 and name not in ("sum", "mean", "max", "reshape", "transpose") else ()
+
+    def of_einsum(self, node: ast.Call) -> Axes:
+        """Axes of one letter are equal."""
+        letters: dict[str, int | str] = {}
+        operands, result = letters_of(node)
+        for word, axes in zip(operands, map(self.of, node.args[1:]), strict=False):
+            for letter, axis in zip(word, axes, strict=False) if len(word) == len(axes) else ():
+                self.unite(letters.setdefault(letter, axis), axis)
+        return tuple(letters[letter] for letter in result) if set(result) <= letters.keys() else ()
 
     def product(self, left: Axes, right: Axes) -> Axes:
         if left and right:

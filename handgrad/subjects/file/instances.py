@@ -44,6 +44,6 @@ def own_arrays(made: Any) -> tuple[str, ...]:
     """The names under which an object keeps arrays: parameters, most likely."""
     if hasattr(made, "named_parameters"):
         return tuple(name for name, _ in made.named_parameters())
-    names = [name for name, _ in list_parameters(made)]
-    gradients = {slot.attribute for name in names for slot in places_of_gradient(name)}
-    return tuple(name for name in names if name not in gradients)
+    slots = dict(list_parameters(made))
+    gradients = {place for slot in slots.values() for place in places_of_gradient(slot)}
+    return tuple(name for name, slot in slots.items() if slot not in gradients)

@@ -59,10 +59,8 @@ def untested(judged: Judged) -> str:
     known = {t.name for row in judged.report.stages for t in row.isolated.tensors} if judged.report else set()
     taken = parameters(judged.pair.forward) or {}
     own = [name for name in judged.pair.own if name not in taken and f"d{name}" not in known]
-    if not own:
-        return ""
-    where = ", ".join(f"self.d{name}" for name in own)
-    return f"not judged: the gradients of {', '.join(own)}, for backward leaves none in {where}, or in self.grads"
+    where = "; they are looked for beside them: self.dW or self.grads['W'] of self.W"
+    return f"not judged: the gradients of {', '.join(own)}, for backward leaves none{where}" if own else ""
 
 
 def conclude(found: Sequence[Judged], seed: int, *, verbose: bool = False) -> list[str]:

@@ -4,38 +4,52 @@ They are inputs like any other: put into the object before its forward pass, the
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from handgrad.judge.isolation import contents, duplicate
+from handgrad.judge.isolation import attempt, contents, duplicate
 from handgrad.source.libraries import is_users
 from handgrad.subjects.function.nests import is_float_array
 
-DICTS = ("grads", "gradients", "grad", "gradient", "dparams")  # attributes that hold gradients by name
+PARAMETERS = ("params", "parameters", "weights")  # attributes that hold parameters by name
+GRADIENTS = ("grads", "gradients", "grad", "gradient", "dparams")  # and their gradients
+MOST_LOOKED_AT = 500  # objects and containers in which parameters are looked for
 
 
 class Slot(NamedTuple):
-    """self.W, or self.params["W"]: an attribute, and a key in it."""
+    """self.W, self.params["W"] or self.layers[0].W: attributes, keys and indices, one after the other."""
 
-    attribute: str
-    key: str | None = None
+    path: tuple[str | int, ...]
 
     def get(self, owner: Any) -> Any:
         """What is there; None if nothing is."""
-        value = getattr(owner, self.attribute, None)
-        if self.key is None:
-            return value
-        return value.get(self.key) if isinstance(value, Mapping) else None
+        for step in self.path:
+            owner = attempt(follow, owner, step).value
+        return owner
 
     def put(self, owner: Any, value: Any) -> None:
         """Put something there."""
-        if self.key is None:
-            object.__setattr__(owner, self.attribute, value)  # a frozen dataclass refuses its own
+        *before, last = self.path
+        for step in before:
+            owner = follow(owner, step)
+        if isinstance(owner, dict | list):
+            owner[last] = value  # type: ignore[index]
         else:
-            getattr(owner, self.attribute)[self.key] = value
+            object.__setattr__(owner, str(last), value)  # a frozen dataclass refuses its own
+
+    def beside(self, *path: str) -> "Slot":
+        """Another one in the same object."""
+        names = [i for i, step in enumerate(self.path) if step in PARAMETERS]
+        at = names[-1] if names else len(self.path) - 1
+        return Slot((*self.path[:at], *path))
+
+
+def follow(owner: Any, step: str | int) -> Any:
+    """One step further."""
+    return owner[step] if isinstance(owner, dict | list | tuple) else getattr(owner, str(step))  # type: ignore[index]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +75,32 @@ def owner_of(called: Any) -> Any:
 
 
 def list_parameters(owner: Any) -> Iterator[tuple[str, Slot]]:
-    """Every floating-point array in its attributes, and in dicts there; not those that are called gradients."""
-    for attribute, value in vars(owner).items() if is_users(type(owner)) and hasattr(owner, "__dict__") else ():
-        if is_float_array(value):
-            yield attribute, Slot(attribute)
-        elif isinstance(value, dict) and attribute not in DICTS:
-            yield from (
-                (key, Slot(attribute, key)) for key, v in value.items() if type(key) is str and is_float_array(v)
-            )
+    """Every floating-point array that an object keeps, in its layers as well; not those that are called gradients.
+
+    The names: W for self.W and self.params["W"], layers[0].W for self.layers[0].W.
+    """
+    seen: set[int] = set()
+
+    def walk(value: Any, path: tuple[str | int, ...], name: str) -> Iterator[tuple[str, Slot]]:
+        if is_float_array(value) and path:
+            yield name.removeprefix("."), Slot(path)
+            return
+        parts: list[tuple[str | int, Any]] = []
+        if isinstance(value, dict):
+            parts = [(key, part) for key, part in value.items() if type(key) is str]
+        elif isinstance(value, list | tuple):
+            parts = list(enumerate(value))
+        elif is_users(type(value)) and hasattr(value, "__dict__"):
+            parts = list(vars(value).items())
+        if not parts or id(value) in seen or len(seen) > MOST_LOOKED_AT:
+            return
+        seen.add(id(value))
+        for step, part in parts:
+            if step not in GRADIENTS:
+                word = "" if step in PARAMETERS else f"[{step}]" if isinstance(step, int) else f".{step}"
+                yield from walk(part, (*path, step), f"{name}{word}")
+
+    yield from walk(owner, (), "")
 
 
 def find_kept(before: Any, after: Any) -> dict[str, Kept]:
@@ -81,7 +113,7 @@ def find_kept(before: Any, after: Any) -> dict[str, Kept]:
         old, new = slot.get(before), slot.get(after)
         if new is None or contents(old) != contents(new) or name in found:
             continue
-        for place in places_of_gradient(name):
+        for place in places_of_gradient(slot):
             gradient = place.get(after)
             if is_float_array(gradient) and np.shape(gradient) == np.shape(old):
                 found[name] = Kept(slot, place, place.get(before))
@@ -89,9 +121,10 @@ def find_kept(before: Any, after: Any) -> dict[str, Kept]:
     return found
 
 
-def places_of_gradient(name: str) -> Iterator[Slot]:
-    """Where people leave the gradient of W, the likeliest first."""
+def places_of_gradient(slot: Slot) -> Iterator[Slot]:
+    """Where people leave the gradient of what is there, the likeliest first."""
+    name = slot.path[-1]
     for word in (f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad", f"{name}grad"):
-        yield Slot(word)
-    for attribute in DICTS:
-        yield from (Slot(attribute, name), Slot(attribute, f"d{name}"))
+        yield slot.beside(word)
+    for attribute in GRADIENTS:
+        yield from (slot.beside(attribute, str(name)), slot.beside(attribute, f"d{name}"))

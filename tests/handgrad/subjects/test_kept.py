@@ -66,6 +66,33 @@ def test_gradients_left_in_the_object_are_judged(right, wrong):
     assert report.sentence == "dW is wrong. dx and db are right."
 
 
+class Network:
+    def __init__(self, last):
+        first = Linear()
+        self.layers = [first, last]
+        last.W, last.b, last.dW = np.ones((2, 2)), np.zeros(2), np.zeros((2, 2))
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, dy):
+        for layer in reversed(self.layers):
+            dy = layer.backward(dy)
+        return dy
+
+
+def test_the_layers_of_an_object_are_judged_as_well():
+    right, wrong = Network(Linear()), Network(Scaled())
+    report = verify_function(right.forward, right.backward, inputs=[X], seed=1)
+    assert report.verdict is Verdict.CERTIFIED
+    names = ["y", "dx", "dlayers[0].W", "dlayers[0].b", "dlayers[1].W", "dlayers[1].b"]
+    assert [t.name for t in report.stages[0].isolated.tensors] == names
+    report = verify_function(wrong.forward, wrong.backward, inputs=[X], seed=1, mend=0)
+    assert report.sentence.startswith("dlayers[1].W is wrong.")
+
+
 class Steps(Linear):
     """A backward pass that moves its parameters."""
 
@@ -91,8 +118,8 @@ def test_the_places_of_a_gradient():
     after.backward(np.ones((4, 2)))
     found = find_kept(layer, after)
     assert {n: (k.parameter, k.gradient) for n, k in found.items()} == {
-        "W": (Slot("params", "W"), Slot("grads", "dW")),
-        "b": (Slot("params", "b"), Slot("grads", "b")),
+        "W": (Slot(("params", "W")), Slot(("grads", "dW"))),
+        "b": (Slot(("params", "b")), Slot(("grads", "b"))),
     }
     found["W"].put(after, X)
     assert contents(after.params["W"]) == contents(X)

@@ -91,6 +91,7 @@ DICTS = """
             np.random.seed(config["seed"])
         if config["mode"] == "train":
             X = X * (1 - config["p"])
+        config["mean"] = X.mean()
         return X @ parameters["W1"] + parameters["b1"]
 """
 
@@ -99,6 +100,7 @@ DICTS = """
     ("body", "given"),
     {
         "return x @ W + b, (x, W)": "x=4x3 W=3x5 b=5",
+        "s = np.einsum('bid,jd->bij', Q, K)\n    return np.where(mask, s, 0)": "Q=4x3x5 K=6x5 mask=3x6:bool",
         "z, _ = x @ W + b, 1\n    return z": "x=4x3 W=3x5 b=5",
         "z = np.dot(W, x) + b\n    return z @ V": "x=4x3 W=5x4 b=5x1 V=3x6",
     }.items(),
