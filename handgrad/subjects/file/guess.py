@@ -16,6 +16,7 @@ from handgrad.subjects.file.guess_shapes import Axes, guess_shapes, name_of
 SCALAR = re.compile(
     r"reg|lam|lambda_?|eps|lr|alpha|momentum|rate|p|keep(_prob)?|temperature|margin|delta|slope|tau|sigma"
 )
+WHOLE = re.compile(r"((pool|kernel|filter)_?)?(size|height|width)|stride|pad(ding)?|num_\w+")
 VECTOR = re.compile(r"b\d*|b_\w+|bias\w*|gamma|beta")
 DRAWS = (
     "normal", "uniform", "random", "rand", "randn", "standard_normal", "random_sample", "binomial", "integers",
@@ -63,7 +64,8 @@ def guess_kind(tree: ast.AST, name: str) -> str:
     """What an argument is, told by its first use that tells; empty for an array of numbers."""
     parents = parents_of(tree)
     told = (kind for node in uses(tree, name) if (kind := told_by(node, parents)))
-    return next(told, SCALE if SCALAR.fullmatch(name) else MASK if name.startswith("mask") else "")
+    usual = {SCALE: SCALAR.fullmatch(name), NUMBER: WHOLE.fullmatch(name), MASK: name.startswith("mask")}
+    return next(told, None) or next((kind for kind, fits in usual.items() if fits), "")
 
 
 def told_by(node: ast.Name, parents: Any) -> str:

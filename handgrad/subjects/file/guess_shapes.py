@@ -45,7 +45,7 @@ def guess_shapes(
     for name, axes in own.items():
         if name in hinted and not found.is_told(axes):
             continue
-        taken = axes if found.is_told(axes) else ("alone 0", "alone 1")[-len(axes) :]
+        taken = axes if found.is_told(axes) or len(axes) > 2 else ("alone 0", "alone 1")[-len(axes) :]
         for axis in map(found.root, taken):
             if axis not in sizes and isinstance(axis, str):
                 sizes[axis] = next(free)
@@ -91,10 +91,18 @@ def letters_of(node: ast.Call) -> tuple[list[str], str]:
 
 
 def ranks(tree: ast.AST) -> dict[str, int]:
-    """How many axes the operands of np.einsum have."""
+    """How many axes the operands of np.einsum have, and what is unpacked: N, D = x.shape."""
+    unpacked = {
+        node.value.value.id: len(node.targets[0].elts)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple)
+        if isinstance(node.value, ast.Attribute)
+        and node.value.attr == "shape"
+        and isinstance(node.value.value, ast.Name)
+    }
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and name_of(node) == "einsum" and node.args]
     each = [pair for node in calls for pair in zip(letters_of(node)[0], node.args[1:], strict=False)]
-    return {operand.id: len(word) for word, operand in each if isinstance(operand, ast.Name)}
+    return unpacked | {operand.id: len(word) for word, operand in each if isinstance(operand, ast.Name)}
 
 
 def name_of(call: ast.Call) -> str:

@@ -251,6 +251,21 @@ def test_a_gradient_that_is_not_among_those_returned_is_left_open_as_well():
     assert judge(linear, lambda dy, x: {"dW": 2 * dy.T @ x}, [(4, 3), (2, 3)], constants=("x",)).verdict is R
 
 
+def test_what_forward_puts_into_a_dict_of_options_is_no_broken_contract():
+    def forward(x, options):
+        options["seen"] = options["seen"] + len(x)
+        return x * options["factor"], options["factor"]
+
+    def spoils(x, options):
+        options["seen"] += len(x)
+        return x * options["factor"], options["factor"]
+
+    options = {"factor": 2.0, "seen": np.zeros(3, int), "mode": "train"}
+    for code, broken in ((forward, False), (spoils, True)):
+        report = verify_function(code, lambda dy, factor: dy * factor, inputs=[X, options], mend=0)
+        assert bool(report.broken) is broken
+
+
 def test_the_gradients_of_a_dict_go_by_its_keys():
     def linear(x, p):
         return x @ p["W"] + p["b"], (x, p)

@@ -101,12 +101,14 @@ DICTS = """
     {
         "return x @ W + b, (x, W)": "x=4x3 W=3x5 b=5",
         "s = np.einsum('bid,jd->bij', Q, K)\n    return np.where(mask, s, 0)": "Q=4x3x5 K=6x5 mask=3x6:bool",
+        "N, T, D = x.shape\n    return x * 2": "x=4x3x5",
+        "n, c, h, w = x.shape\n    return x[:, :, : h - size]": "x=4x3x5x6 size==2",
         "z, _ = x @ W + b, 1\n    return z": "x=4x3 W=3x5 b=5",
         "z = np.dot(W, x) + b\n    return z @ V": "x=4x3 W=5x4 b=5x1 V=3x6",
     }.items(),
 )
 def test_shapes_fit_wherever_a_product_stands(body: str, given: str, tmp_path: Path) -> None:
-    names = given.replace("=", " ").split()[::2]
+    names = [word.partition("=")[0] for word in given.split()]
     assert f"give --inputs {given} (" in advice(tmp_path, f"def f({', '.join(names)}):\n    {body}")
 
 
