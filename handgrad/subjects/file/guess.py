@@ -23,7 +23,8 @@ DRAWS = (
     "randint", "choice", "permutation",
 )  # fmt: skip
 REDUCED = ("sum", "mean", "norm", "prod")
-LABELS, MASK, NUMBER, SCALE = ":int<3", ":bool", "=2", "0.1"
+LABELS, MASK, DATA, NUMBER, SCALE, SINGLE = ":int<3", ":bool", ":data", "=2", "0.1", "scalar"
+NOTHING = ast.Module([], [])
 
 
 def read_tree(function: Any) -> ast.AST | None:
@@ -31,25 +32,42 @@ def read_tree(function: Any) -> ast.AST | None:
     return attempt(lambda: ast.parse(textwrap.dedent(inspect.getsource(function)))).value
 
 
-def guess_inputs(tree: ast.AST, names: Sequence[str], hinted: Mapping[str, Axes]) -> dict[str, str]:
+def guess_inputs(
+    tree: ast.AST, names: Sequence[str], hinted: Mapping[str, Axes], back: ast.AST = NOTHING
+) -> dict[str, str]:
     """Each argument as --inputs takes it: y=4:int<3 for class labels, reg=0.1, W1=3x5 as far as products tell.
 
     A dict is written with the guesses of its entries. hinted: the axes of others, of which type hints tell. Those with
-    names of sizes are given too: else the sizes drawn for these names would not fit.
+    names of sizes are given too: else the sizes drawn for these names would not fit. back: the backward pass.
     """
     keys = {name: found for name in names if (found := keys_of(tree, name))}
     if keys:
         parts = [part for name in names for part in keys.get(name, [name])]
-        guessed = guess_inputs(Entries(keys).visit(copy.deepcopy(tree)), parts, hinted)
+        guessed = guess_inputs(Entries(keys).visit(copy.deepcopy(tree)), parts, hinted, back)
         dicts = {n: write_dict({key: guessed[key] for key in own}) for n, own in keys.items()}
         return {n: word for n, word in guessed.items() if n in names or n in hinted} | dicts
-    kinds = {name: guess_kind(tree, name) for name in names}
-    arrays = [name for name, kind in kinds.items() if kind in ("", MASK)]
+    kinds = {name: SINGLE if is_single(back, name) else guess_kind(tree, name) for name in names}
+    kinds |= {name: DATA for name in without_gradient(back, names) if kinds[name] == ""}
+    arrays = [name for name, kind in kinds.items() if kind in ("", MASK, DATA)]
     shapes = guess_shapes(tree, arrays, [name for name in arrays if VECTOR.fullmatch(name)], hinted)
     named = [n for n, axes in hinted.items() if arrays and n in shapes and any(isinstance(axis, str) for axis in axes)]
     rows = first_size(shapes, hinted)
     words = {name: (rows if kind == LABELS else shapes.get(name, "")) + kind for name, kind in kinds.items()}
     return {name: shapes[name] for name in named} | words
+
+
+def is_single(back: ast.AST, name: str) -> bool:
+    """Whether its gradient is a sum of all entries: then it is one number, the bias of a single neuron."""
+    assigned = (node for node in ast.walk(back) if isinstance(node, ast.Assign))
+    own = [n.value for n in assigned if isinstance(n.targets[0], ast.Name) and n.targets[0].id == f"d{name}"]
+    return any(is_called(part, "sum") for value in own for part in ast.walk(value))
+
+
+def without_gradient(back: ast.AST, names: Sequence[str]) -> list[str]:
+    """Those that are not among the keys of the gradients, where these come in a dict."""
+    words = {node.value for node in ast.walk(back) if isinstance(node, ast.Constant)}
+    left = [name for name in names if not {name, f"d{name}"} & words]
+    return left if len(left) < len(names) else []
 
 
 def first_size(shapes: Mapping[str, str], hinted: Mapping[str, Axes]) -> str:

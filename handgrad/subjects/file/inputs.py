@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from handgrad.subjects.file.guess import draws, guess_inputs, read_tree
+from handgrad.subjects.file.guess import NOTHING, draws, guess_inputs, read_tree
 from handgrad.subjects.file.hints import read_hint
 from handgrad.subjects.file.instances import is_needed
 from handgrad.subjects.file.pairs import Pair
@@ -69,13 +69,13 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> Chosen:
 
 def say_what_is_missing(pair: Pair, missing: Sequence[inspect.Parameter], hints: Mapping[str, Drawn]) -> str:
     """What to give for arguments of which nothing is known; of a random generator, to make it a default value."""
-    tree = read_tree(inspect.unwrap(function_of(pair.forward))) or ast.Module([], [])
+    tree, back = (read_tree(inspect.unwrap(function_of(f))) or NOTHING for f in (pair.forward, pair.backward))
     names = [p.name for p in missing]
     for name in names:
         if draws(tree, name):
             return f"{name} draws random numbers; give it a default value: {name}=np.random.default_rng(0)"
     plain = {n: h.axes for n, h in hints.items() if h.kind is Kind.FLOAT and not any(map(is_computed, h.axes))}
-    guessed = guess_inputs(tree, [p.name for p in missing if not is_number(p)], plain)
+    guessed = guess_inputs(tree, [p.name for p in missing if not is_number(p)], plain, back)
     guessed |= {p.name: "2" for p in missing if is_number(p)}
     given = ((name, guessed[name]) for name in parameters(pair.forward) or {} if name in guessed)
     example = " ".join(f'{name}="{word}"' if "<" in word else f"{name}={word}" for name, word in given)

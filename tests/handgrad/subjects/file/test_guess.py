@@ -17,12 +17,29 @@ from handgrad.subjects.file.shapes import Drawn, Kind
 
 
 def advice(tmp_path: Path, code: str) -> str:
-    """What is said of the arguments of f."""
+    """What is said of the arguments of f, whose backward pass is f_backward, if there is one."""
     path = tmp_path / "student.py"
     path.write_text(f"import numpy as np\n\n\n{dedent(code)}")
     with load(path) as file, pytest.raises(ValueError, match="type hint") as said:
-        choose_inputs(Pair("f", 1, file.module.f, None), {}, 0)
+        choose_inputs(Pair("f", 1, file.module.f, getattr(file.module, "f_backward", None)), {}, 0)
     return str(said.value)
+
+
+LOGISTIC = """
+    def f(w, b, X, Y):
+        A = 1 / (1 + np.exp(-(np.dot(w.T, X) + b)))
+        return -np.sum(Y * np.log(A)), (A, X, Y)
+
+    def f_backward(dL, cache):
+        A, X, Y = cache
+        dw = dL * X @ (A - Y).T
+        db = dL * np.sum(A - Y)
+        return {"dw": dw, "db": db}
+"""
+
+
+def test_the_backward_pass_tells_what_has_no_gradient_and_what_is_one_number(tmp_path: Path) -> None:
+    assert "give --inputs w=4x3 b=scalar X=4x5:data Y=3x5:data (" in advice(tmp_path, LOGISTIC)
 
 
 @pytest.mark.parametrize(
