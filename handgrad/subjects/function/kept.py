@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from handgrad.judge.isolation import attempt, contents, duplicate
+from handgrad.judge.isolation import attempt, contents
 from handgrad.source.libraries import is_users
 from handgrad.subjects.function.nests import is_float_array
 
@@ -54,17 +54,20 @@ def follow(owner: Any, step: str | int) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """Where a parameter is, where its gradient comes, and what was there before any run: gradients may be added up."""
+    """Where a parameter is, where its gradient comes, and what was there before any run.
+
+    Gradients may be added up there from call to call, and parameters may have other sizes.
+    """
 
     parameter: Slot
     gradient: Slot
     before: Any
 
     def put(self, owner: Any, value: Any) -> None:
-        """Before a forward pass."""
+        """Before a forward pass; the gradient begins at zero."""
         self.parameter.put(owner, value)
-        if self.before is not None:
-            self.gradient.put(owner, duplicate(self.before))
+        if is_float_array(self.before):
+            self.gradient.put(owner, 0 * value)
 
 
 def owner_of(called: Any) -> Any:

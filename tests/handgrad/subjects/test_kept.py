@@ -66,6 +66,14 @@ def test_gradients_left_in_the_object_are_judged(right, wrong):
     assert report.sentence == "dW is wrong. dx and db are right."
 
 
+def test_gradients_may_be_added_up_at_any_size():
+    layer = Linear()
+    layer.dW = np.ones((3, 2))  # of an earlier step
+    report = verify_function(layer.forward, layer.backward, inputs=[(4, 3)], seed=1, mend=0)
+    assert report.verdict is Verdict.CERTIFIED
+    assert (layer.dW == 1).all()
+
+
 class Network:
     def __init__(self, last):
         first = Linear()
