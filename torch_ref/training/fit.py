@@ -14,7 +14,7 @@ from torch import nn
 from manual import Array, Grads, Loss, Network, Params, Running
 from manual.checks import check_params
 from manual.optimizers.schedules import Schedule
-from manual.training.compiled import Compiled
+from manual.training.compiled import compiled
 from manual.training.loop import train
 from manual.training.metrics import Metric
 from manual.training.plan import convert_arrays, make_plan
@@ -84,8 +84,8 @@ def fit(
     plan = make_plan(network, here, *move_batch(x, target, place), loss, optimizer, settings, resume)
     like = place if isinstance(like, torch.Tensor) else like
     if compile and side == "hand":
-        side_by_hand = Compiled(network, loss, optimizer, plan.start, alpha=alpha, train_biases=train_biases)
-        found: Training = convert_arrays(train(side_by_hand, plan), like)
+        by_hand = compiled(network, loss, optimizer, plan.start, alpha=alpha, train_biases=train_biases)
+        found: Training = convert_arrays(train(by_hand, plan), like)
         return found
     module = Module(network, loss, optimizer, side, plan.start, like, alpha=alpha, train_biases=train_biases)
     if compile:

@@ -13,7 +13,7 @@ import torch_ref
 from handgrad.experiment.datasets.digits import digits
 from manual.optimizers import schedules
 from manual.training import loop
-from manual.training.compiled import jax_programs
+from manual.training.by_jax import programs
 
 D = digits()
 X, LABELS = D.x[:150], D.labels[:150]
@@ -55,7 +55,7 @@ def float64() -> Any:
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("optimizer", [manual.AdamW(0.01), manual.SGD(0.1, momentum=0.9, dampening=0.1)])
 def test_jax_gives_the_curve_of_numpy(optimizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "BLOCK", 2)  # of the three full batches of an epoch; the fourth is smaller
+    monkeypatch.setattr(loop, "several_steps", lambda plan: 2)  # of three full batches an epoch; the fourth is smaller
     steps: list[tuple[float, int]] = []
     expected = train(np.asarray, optimizer, alpha=0.1)
     done = train(jnp.asarray, optimizer, alpha=0.1, compile=True, on_step=lambda E, step: steps.append((E, step)))
@@ -91,7 +91,7 @@ def test_a_loss_that_is_not_finite_ends_it_before_the_step() -> None:
 
 def test_an_equal_training_compiles_nothing_again() -> None:
     def seen() -> int:
-        scan, _ = jax_programs()
+        scan, _, _ = programs()
         found: int = scan._cache_size()
         return found
 

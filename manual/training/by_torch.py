@@ -1,0 +1,53 @@
+"""The hand-derived side compiled by torch: one step is one graph."""
+
+import warnings
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manual.training.batches import Samples, outputs
+from manual.training.one_step import OneStep
+from manual.types import Array
+
+
+class TorchSteps(OneStep):
+    """Hand whose step, from the gathered batch to the new parameters, is one graph."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        import torch
+
+        super().__init__(*args, **kwargs)
+        self.as_tensor = torch.asarray
+        self.one = torch.compile(self.one_step, fullgraph=True, dynamic=False)
+        self.count = torch.float64  # of steps: a product with an integer would be of float32
+
+    def run(
+        self,
+        samples: Samples,
+        rows: NDArray[np.int64],
+        lrs: NDArray[np.float64],
+        states: Sequence[Any] | None,
+        most: float | None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """One step after the other. manual.training.loop.SeveralSteps says what comes in and out."""
+        dtype = next(a.dtype for layer in self.params for a in layer.values())
+        kept = self.params, self.running, self.state._replace(step=self.as_tensor(self.state.step, dtype=self.count))
+        each = zip(self.as_tensor(rows), self.as_tensor(lrs, dtype=dtype), states or [None] * len(rows), strict=True)
+        made = np.full((2, len(rows)), np.nan)
+        with warnings.catch_warnings():  # of a cache in array_api_compat, which compiling goes through once more
+            warnings.filterwarnings("ignore", "Dynamo detected a call to a `functools.lru_cache`", UserWarning)
+            for i, (at, lr, own) in enumerate(each):
+                new, E, norm = self.one(kept, samples.x[at], samples.target[at], own, lr, most)
+                made[:, i] = float(E), float(norm)
+                if not isfinite(made[:, i].sum()):
+                    break
+                kept = new
+        self.params, self.running, state = kept
+        self.state = state._replace(step=int(state.step))
+        return made[0], made[1]
+
+    def outputs(self, samples: Samples, size: int) -> tuple[Array, Array]:
+        return outputs(self.output, samples, size)

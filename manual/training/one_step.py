@@ -1,0 +1,31 @@
+"""A step of the hand-derived side as one function of arrays, for whoever makes a program of it."""
+
+import copy
+from typing import Any, TypeAlias
+
+from manual.optimizers.clipping import clip_by, squared_norm
+from manual.training.hand import Hand, Statistics
+from manual.types import Array, Params
+
+Kept: TypeAlias = tuple[tuple[Params, ...], Statistics, Any]  # parameters, running statistics and optimizer state
+
+
+class OneStep(Hand):
+    """Hand with a step that may be traced: its learning rate and its count of steps are arrays, and nothing is kept."""
+
+    def one_step(
+        self, kept: Kept, x: Array, target: Array, states: Any, lr: Array, most: float | None
+    ) -> tuple[Kept, Array, Array]:
+        """What is kept after a step, with the loss before it and the norm of its gradient."""
+        params, running, state = kept
+        E, dparams, running = self.differentiate(params, running, x, target, states)
+        norm = squared_norm(dparams) ** 0.5
+        params, state = self.update(at_rate(self.optimizer, lr), params, clip_by(dparams, norm, most), state)
+        return (params, running, state), E, norm
+
+
+def at_rate(optimizer: Any, lr: Array) -> Any:
+    """The optimizer with a learning rate that is an array: it would be refused where it is checked as a number."""
+    new = copy.copy(optimizer)
+    object.__setattr__(new, "lr", lr)
+    return new
