@@ -1,6 +1,5 @@
 """The hand-derived side compiled by JAX: many steps are one program, and so is an evaluation."""
 
-import copy
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -20,26 +19,6 @@ class JaxSteps(OneStep):
         super().__init__(*args, **kwargs)
         self.what = self.without_arrays()
         self.scan_program, self.outputs_program, self.loss_program = programs()
-
-    def without_arrays(self) -> "JaxSteps":
-        """A copy that says what is computed: JAX keeps it, and compiles nothing again for an equal one."""
-        new = copy.copy(self)
-        new.params, new.running, new.next_running, new.state = (), (), (), None
-        return new
-
-    @property
-    def says(self) -> tuple[Any, ...]:
-        """All that decides the programs."""
-        return self.network, self.function, self.optimizer, self.alpha, self.train_biases
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, JaxSteps) and self.says == other.says
-
-    def __hash__(self) -> int:
-        try:
-            return hash(self.says)
-        except TypeError:  # a loss with a list in it
-            return id(self)
 
     def run(
         self,

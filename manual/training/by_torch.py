@@ -1,8 +1,10 @@
 """The hand-derived side compiled by torch: one step is one graph."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from math import isfinite
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ class TorchSteps(OneStep):
 
         super().__init__(*args, **kwargs)
         self.as_tensor = torch.asarray
-        self.one = torch.compile(self.one_step, fullgraph=True, dynamic=False)
+        self.one = program(self.without_arrays())
         self.count = torch.float64  # of steps: a product with an integer would be of float32
 
     def run(
@@ -51,3 +53,20 @@ class TorchSteps(OneStep):
 
     def outputs(self, samples: Samples, size: int) -> tuple[Array, Array]:
         return outputs(self.output, samples, size)
+
+
+@cache
+def program(what: TorchSteps) -> Any:
+    """The step as torch compiles it: once for all trainings of a process that are equal."""
+    import torch
+
+    return torch.compile(with_own_code(what.one_step), fullgraph=True, dynamic=False)
+
+
+def with_own_code(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function with a code object of its own: of one, torch keeps eight programs and makes no ninth."""
+
+    def call(*args: Any) -> Any:
+        return f(*args)
+
+    return FunctionType(call.__code__.replace(), call.__globals__, closure=call.__closure__)

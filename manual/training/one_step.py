@@ -1,9 +1,11 @@
 """A step of the hand-derived side as one function of arrays, for whoever makes a program of it."""
 
 import copy
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
+from manual.optimizers.adam import Adam
 from manual.optimizers.clipping import clip_by, squared_norm
+from manual.optimizers.sgd import SGD
 from manual.training.hand import Hand, Statistics
 from manual.types import Array, Params
 
@@ -11,7 +13,10 @@ Kept: TypeAlias = tuple[tuple[Params, ...], Statistics, Any]  # parameters, runn
 
 
 class OneStep(Hand):
-    """Hand with a step that may be traced: its learning rate and its count of steps are arrays, and nothing is kept."""
+    """Hand with a step that may be traced: its learning rate and its count of steps are arrays, and nothing is kept.
+
+    Two are equal where their programs are, so that an equal training compiles nothing again.
+    """
 
     def one_step(
         self, kept: Kept, x: Array, target: Array, states: Any, lr: Array, most: float | None
@@ -23,8 +28,30 @@ class OneStep(Hand):
         params, state = self.update(at_rate(self.optimizer, lr), params, clip_by(dparams, norm, most), state)
         return (params, running, state), E, norm
 
+    def without_arrays(self) -> Self:
+        """A copy that says what is computed, and holds nothing else."""
+        new = copy.copy(self)
+        new.params, new.running, new.next_running, new.state = (), (), (), None
+        if isinstance(self.optimizer, SGD | Adam):
+            new.optimizer = at_rate(self.optimizer, 1.0)  # each step is given its own
+        return new
 
-def at_rate(optimizer: Any, lr: Array) -> Any:
+    @property
+    def says(self) -> tuple[Any, ...]:
+        """All that decides the program."""
+        return self.network, self.function, self.optimizer, self.alpha, self.train_biases
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OneStep) and self.says == other.says
+
+    def __hash__(self) -> int:
+        try:
+            return hash(self.says)
+        except TypeError:  # of a loss with a list in it
+            return id(self)
+
+
+def at_rate(optimizer: Any, lr: Any) -> Any:
     """The optimizer with a learning rate that is an array: it would be refused where it is checked as a number."""
     new = copy.copy(optimizer)
     object.__setattr__(new, "lr", lr)

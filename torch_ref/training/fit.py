@@ -14,6 +14,7 @@ from torch import nn
 from manual import Array, Grads, Loss, Network, Params, Running
 from manual.checks import check_params
 from manual.optimizers.schedules import Schedule
+from manual.training.by_torch import with_own_code
 from manual.training.compiled import compiled
 from manual.training.loop import train
 from manual.training.metrics import Metric
@@ -89,7 +90,7 @@ def fit(
         return found
     module = Module(network, loss, optimizer, side, plan.start, like, alpha=alpha, train_biases=train_biases)
     if compile:
-        module.compute = torch.compile(module.batch_loss, dynamic=False)
+        module.compute = torch.compile(with_own_code(module.batch_loss), dynamic=False)
     return train(module, plan._replace(start=convert_arrays(plan.start, like)))
 
 
