@@ -5,14 +5,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from manual.training.batches import Samples
-from manual.training.one_step import Kept, OneStep
+from manual.training.compiled import Compiled, Floats, Kept, Rows
 from manual.types import Array
 
 
-class JaxSteps(OneStep):
+class JaxSteps(Compiled):
     """Hand whose steps, and whose outputs, are one program each. What goes in besides the samples is NumPy's."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -21,14 +20,9 @@ class JaxSteps(OneStep):
         self.scan_program, self.outputs_program, self.loss_program = programs()
 
     def run(
-        self,
-        samples: Samples,
-        rows: NDArray[np.int64],
-        lrs: NDArray[np.float64],
-        states: Sequence[Any] | None,
-        most: float | None,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """All steps as one program. manual.training.loop.SeveralSteps says what comes in and out."""
+        self, samples: Samples, rows: Rows, lrs: Floats, states: Sequence[Any] | None, most: float | None
+    ) -> tuple[Floats, Floats]:
+        """All steps as one program."""
         layers = zip(*states, strict=True) if states else ()
         masks = [None if own[0] is None else np.stack(own) for own in layers] if states else None
         rates = lrs.astype(next(a.dtype for layer in self.params for a in layer.values()))

@@ -8,14 +8,13 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from manual.training.batches import Samples, outputs
-from manual.training.one_step import OneStep
+from manual.training.compiled import Compiled, Floats, Rows
 from manual.types import Array
 
 
-class TorchSteps(OneStep):
+class TorchSteps(Compiled):
     """Hand whose step, from the gathered batch to the new parameters, is one graph."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -27,14 +26,9 @@ class TorchSteps(OneStep):
         self.count = torch.float64  # of steps: a product with an integer would be of float32
 
     def run(
-        self,
-        samples: Samples,
-        rows: NDArray[np.int64],
-        lrs: NDArray[np.float64],
-        states: Sequence[Any] | None,
-        most: float | None,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """One step after the other. manual.training.loop.SeveralSteps says what comes in and out."""
+        self, samples: Samples, rows: Rows, lrs: Floats, states: Sequence[Any] | None, most: float | None
+    ) -> tuple[Floats, Floats]:
+        """One step after the other."""
         dtype = next(a.dtype for layer in self.params for a in layer.values())
         kept = self.params, self.running, self.state._replace(step=self.as_tensor(self.state.step, dtype=self.count))
         each = zip(self.as_tensor(rows), self.as_tensor(lrs, dtype=dtype), states or [None] * len(rows), strict=True)

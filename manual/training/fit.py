@@ -5,7 +5,7 @@ from typing import Any
 
 from manual.network import Network
 from manual.optimizers.schedules import Schedule
-from manual.training.compiled import compiled
+from manual.training.compiler import compiled_side
 from manual.training.hand import Hand
 from manual.training.loop import train
 from manual.training.metrics import Metric
@@ -76,5 +76,5 @@ def fit(
         shuffle, alpha, train_biases,
     )  # fmt: skip
     plan = make_plan(network, params, x, target, loss, optimizer, settings, resume)
-    side = compiled if compile else Hand
+    side = compiled_side if compile else Hand
     return train(side(network, loss, optimizer, plan.start, alpha=alpha, train_biases=train_biases), plan)

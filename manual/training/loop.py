@@ -6,25 +6,23 @@ Both sides see the same batches, masks, learning rates and clipping, so that the
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf, isfinite, prod
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from manual.layers.batch_norm import Running
 from manual.optimizers.clipping import clip, gradient_norm
 from manual.training.batches import Samples, has_masks, masks, outputs, shuffle
+from manual.training.compiled import Compiled, Floats, Rows
 from manual.training.interrupts import interrupts
 from manual.training.plan import TrainingPlan
 from manual.training.state import NonFiniteLossError, Record, Training, likely_reason
 from manual.types import Array, Grads, Params
 
 ROWS = 256  # in evaluation, at least so many rows at a time
-# Parameters times rows of the steps that are one program, at most: Ctrl-C waits for its end, some hundredths of a
+# Parameters times rows of the steps that are one program, at most: Ctrl-C waits for its end, about a tenth of a
 # second, and masks are drawn for all of them before.
-WORK = 300_000_000
-Rows = NDArray[np.int64]
-Floats = NDArray[np.float64]
+WORK = 1_000_000_000
 
 
 class Side(Protocol):
@@ -44,23 +42,6 @@ class Side(Protocol):
 
     def arrays(self) -> tuple[tuple[Params, ...], tuple[Running | None, ...], Any]:
         """Parameters, running statistics and optimizer state, which no later step changes."""
-
-
-@runtime_checkable
-class SeveralSteps(Side, Protocol):
-    """A side that makes several steps at once, and evaluates all samples at once."""
-
-    def run(
-        self, samples: Samples, rows: Rows, lrs: Floats, states: Sequence[Any] | None, most: float | None
-    ) -> tuple[Floats, Floats]:
-        """E and the gradient's norm of every step. The first that is not finite and all behind it change nothing.
-
-        rows: (K, N), those of each batch; lrs: (K,), learning rates; states: masks for each of the K batches, or None;
-        most: the norm to which longer gradients are scaled down.
-        """
-
-    def outputs(self, samples: Samples, size: int) -> tuple[Array, Array]:
-        """y in evaluation and target of all these samples, `size` of them at a time."""
 
 
 @dataclass
@@ -116,9 +97,9 @@ def train_epoch(side: Side, plan: TrainingPlan, done: Progress, asked: Sequence[
     """Make the steps that are left of an epoch. False where Ctrl-C was `asked` for and ends it in the middle."""
     size, rows = plan.settings.batch_size, plan.samples.rows
     order = shuffle(rows, plan.start.seed, done.epoch) if plan.settings.shuffle else rows
-    several = isinstance(side, SeveralSteps)
+    several = isinstance(side, Compiled)
     for batches in blocks(order[done.step % plan.batches * size :], size, several_steps(plan) if several else 1):
-        if isinstance(side, SeveralSteps):
+        if isinstance(side, Compiled):
             train_block(side, plan, done, batches)
         else:
             train_batch(side, plan, done, batches[0])
@@ -158,7 +139,7 @@ def train_batch(side: Side, plan: TrainingPlan, done: Progress, rows: Rows) -> N
     note_steps(plan, done, lr, np.asarray([E]), np.asarray([norm]), len(rows))
 
 
-def train_block(side: SeveralSteps, plan: TrainingPlan, done: Progress, batches: Rows) -> None:
+def train_block(side: Compiled, plan: TrainingPlan, done: Progress, batches: Rows) -> None:
     """Make a step for each of these batches, all of one size. Raises what train_batch raises."""
     steps, (count, size) = range(done.step, done.step + len(batches)), batches.shape
     lrs = plan.lr * plan.settings.factors(steps)
@@ -219,7 +200,7 @@ def evaluate(side: Side, plan: TrainingPlan) -> Record:
 def evaluated(side: Side, plan: TrainingPlan, samples: Samples) -> tuple[Array, Array]:
     """y and target of all these samples."""
     size = max(plan.settings.batch_size, ROWS)
-    return side.outputs(samples, size) if isinstance(side, SeveralSteps) else outputs(side.output, samples, size)
+    return side.outputs(samples, size) if isinstance(side, Compiled) else outputs(side.output, samples, size)
 
 
 def best_at(plan: TrainingPlan) -> Training | None:
