@@ -29,21 +29,22 @@ class TorchSteps(Compiled):
         self, samples: Samples, rows: Rows, lrs: Floats, states: Sequence[Any] | None, most: float | None
     ) -> tuple[Floats, Floats]:
         """One step after the other."""
-        dtype = next(a.dtype for layer in self.params for a in layer.values())
+        like = next(a for layer in self.params for a in layer.values())
         kept = self.params, self.running, self.state._replace(step=self.as_tensor(self.state.step, dtype=self.count))
-        each = zip(self.as_tensor(rows), self.as_tensor(lrs, dtype=dtype), states or [None] * len(rows), strict=True)
-        made = np.full((2, len(rows)), np.nan)
+        ats, rates = self.as_tensor(rows, device=like.device), self.as_tensor(lrs, dtype=like.dtype)
+        made = np.full((len(rows), 2), np.nan)
         with warnings.catch_warnings():  # of a cache in array_api_compat, which compiling goes through once more
             warnings.filterwarnings("ignore", "Dynamo detected a call to a `functools.lru_cache`", UserWarning)
-            for i, (at, lr, own) in enumerate(each):
-                new, E, norm = self.one(kept, samples.x[at], samples.target[at], own, lr, most)
-                made[:, i] = float(E), float(norm)
-                if not isfinite(made[:, i].sum()):
+            for i, (at, lr, own) in enumerate(zip(ats, rates, states or [None] * len(rows), strict=True)):
+                x, target = samples.x.index_select(0, at), samples.target.index_select(0, at)
+                new, E, norm = self.one(kept, x, target, own, lr, most)
+                made[i] = found = E.item(), norm.item()
+                if not isfinite(sum(found)):
                     break
                 kept = new
         self.params, self.running, state = kept
         self.state = state._replace(step=int(state.step))
-        return made[0], made[1]
+        return made[:, 0], made[:, 1]
 
     def outputs(self, samples: Samples, size: int) -> tuple[Array, Array]:
         return outputs(self.output, samples, size)
