@@ -20,9 +20,9 @@ from manual.training.state import NonFiniteLossError, Record, Training, likely_r
 from manual.types import Array, Grads, Params
 
 ROWS = 256  # in evaluation, at least so many rows at a time
-# Parameters times rows of the steps that are one program, at most: Ctrl-C waits for its end, about a tenth of a
+# Steps that are one program, and parameters times rows of them, at most: Ctrl-C waits for its end, some tenths of a
 # second, and masks are drawn for all of them before.
-WORK = 1_000_000_000
+STEPS, WORK = 1_000, 1_000_000_000
 
 
 class Side(Protocol):
@@ -114,7 +114,7 @@ def train_epoch(side: Side, plan: TrainingPlan, done: Progress, asked: Sequence[
 def several_steps(plan: TrainingPlan) -> int:
     """How many steps one program may make."""
     parameters: int = sum(prod(a.shape) for layer in plan.start.params for a in layer.values())
-    return max(1, WORK // (plan.settings.batch_size * parameters))
+    return max(1, min(STEPS, WORK // (plan.settings.batch_size * parameters)))
 
 
 def blocks(order: Rows, size: int, most: int) -> Iterator[Rows]:
