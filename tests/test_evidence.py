@@ -9,6 +9,7 @@ BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # scripts, not a package
 
 import cost  # noqa: E402
+import digits  # noqa: E402
 import false_alarms  # noqa: E402
 import own_reference  # noqa: E402
 import power  # noqa: E402
@@ -20,6 +21,7 @@ TABLES = {
     "false_alarms": false_alarms.table,
     "power": power.table,
     "cost": cost.table,
+    "digits": digits.table,
     "own_reference": own_reference.table,
 }
 
@@ -97,6 +99,17 @@ def test_cost_tells_a_ratio_for_every_part_of_a_verdict():
     assert found["ratio"]["verdict"] > 0.5 * found["ratio"]["Test A, certificates"]  # a part of it, on any machine
     assert cost.large((6, 5, 3))["verdict"] == "CERTIFIED"
     assert cost.gradcheck((6, 5, 3), rounds=1)["seconds"] > 0
+
+
+def test_the_trainings_to_97_percent_tell_compiling_apart_and_leave_out_what_is_not_installed(capsys):
+    found = {"seconds": {"plain torch": [9.0, 2.0, 4.0, 3.0], "x": [5.0, 1.5]}, "epochs": {"plain torch": 7, "x": 8}}
+    assert digits.table(found).splitlines()[2:] == [
+        "| plain torch | 7 | 9.00 | 3.00 | 1.00 |",
+        "| x | 8 | 5.00 | 1.50 | 0.50 |",
+    ]
+    assert digits.is_there("numpy")
+    assert not digits.is_there("nowhere")
+    assert capsys.readouterr().out == "without JAX with optax: nowhere is not installed; pip install nowhere\n"
 
 
 def test_the_recorded_numbers_are_those_that_are_claimed():

@@ -55,7 +55,7 @@ def fit(
     shuffle      a new order of the samples in every epoch; False: the same one, without validation as they stand
     alpha        the penalty alpha / (2 N) sum W^2 is added to the loss of a batch of N; biases go free
     train_biases False: b stays what it is
-    compile      JAX runs some dozens of steps as one program, torch compiles a step: the same numbers, to rounding. The
+    compile      JAX makes one program of an epoch's steps, torch of each step: the same numbers, to rounding. The
                  first step takes seconds. on_step is called, and Ctrl-C looked at, behind the steps of one program.
                  ValueError for NumPy, which nothing compiles
     resume       a Training to go on from: bit for bit what would have come without the pause, on the same side
