@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from manual.layers.batch_norm import Running
+from manual.namespace import at_hand
 from manual.optimizers.clipping import clip, gradient_norm
 from manual.training.batches import Samples, has_masks, masks, outputs, shuffle
 from manual.training.compiled import Compiled, Floats, Rows
@@ -145,7 +146,7 @@ def train_block(side: Compiled, plan: TrainingPlan, done: Progress, batches: Row
     lrs = plan.lr * plan.settings.factors(steps)
     states = None
     if has_masks(plan.network):
-        x = plan.samples.x[:size]
+        x = at_hand(plan.samples.x)[:size]  # drawn by NumPy: JAX would take longer for them than for the steps
         states = [masks(plan.network, x, plan.start.seed, step) for step in steps]
     Es, norms = side.run(plan.samples, batches, lrs, states, plan.settings.clip_norm)
     finite = np.isfinite(Es + norms)
