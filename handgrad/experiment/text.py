@@ -40,12 +40,12 @@ class Line:
     """Loss, learning rate, speed and remaining time while the block runs. To be called after each step.
 
     On a terminal one line that moves; elsewhere a line after an epoch, if none came in the last seconds. Where steps
-    are compiled, how long the first of them took is told once, and is no part of the speed.
+    are compiled, how long the first of them took is told once, and the first epoch is no part of the speed.
     """
 
     def __init__(self, plan: Plan, samples: int, *, show: bool, compiled: bool = False) -> None:
         self.show, self.last = show, perf_counter()
-        self.compiled, self.began = compiled, 0.0  # seconds from the start to the first steps, where they are compiled
+        self.compiled, self.skipped, self.began = compiled, 0, 0.0  # steps and seconds that are no part of the speed
         self.samples, self.batches = samples, -(-samples // plan.options.batch_size)
         self.start, self.loss = plan.resume.step if plan.resume else 0, 0.0
         self.epochs, self.schedule = plan.options.epochs, plan.schedule or constant(1)
@@ -73,17 +73,20 @@ class Line:
         done = step - self.start
         keep = SMOOTH * (1 - SMOOTH ** (done - 1)) / (1 - SMOOTH**done)  # a mean of all, the late ones weighing more
         self.loss = keep * self.loss + (1 - keep) * E
-        if self.compiled and not self.began:
-            self.began = self.progress.tasks[0].elapsed or 0.0
-            print_lines(self.console, f"first steps compiled in {self.began:.1f} s")
-        elapsed = (self.progress.tasks[0].elapsed or 0.0) - self.began or float("inf")
-        speed = done * self.samples / self.batches / elapsed
+        elapsed = self.progress.tasks[0].elapsed or 0.0
+        seconds, steps = max(elapsed - self.began, 1e-9), done - self.skipped
+        speed = steps * self.samples / self.batches / seconds
+        known = self.skipped > 0 or not self.compiled
+        if self.compiled and done == 1:
+            print_lines(self.console, f"first steps compiled in {elapsed:.1f} s")
+        if not known and step % self.batches == 0:
+            self.skipped, self.began = done, elapsed
         epoch, lr = -(-step // self.batches), self.base * self.schedule(step - 1)
-        numbers = f"loss {self.loss:.4g}  learning rate {lr:.4g}  {speed:,.0f} samples/s"
+        numbers = f"loss {self.loss:.4g}  learning rate {lr:.4g}" + f"  {speed:,.0f} samples/s" * known
         if self.progress.disable:
             if self.show and step % self.batches == 0 and perf_counter() >= self.last + SECONDS:
                 self.last = perf_counter()
-                left = timedelta(seconds=round(elapsed / done * (self.epochs * self.batches - step)))
+                left = timedelta(seconds=round(seconds / steps * (self.epochs * self.batches - step)))
                 print(f"epoch {epoch}/{self.epochs}  {numbers}  {left} left", file=sys.stderr, flush=True)
             return
         self.progress.update(self.task, completed=step, epoch=epoch, numbers=numbers)
