@@ -67,6 +67,14 @@ def edit_operation(node: ast.BinOp) -> Iterator[Edit]:
         yield Edit(ast.BinOp(node.left, ast.MatMult(), t(node.right)), 2.4)
 
 
+def edit_twice(node: ast.BinOp) -> Iterator[Edit]:
+    """Both sides of what is symmetric only in its values: 2 * ds as ds + ds.T."""
+    for factor, array in ((node.left, node.right), (node.right, node.left)):
+        if isinstance(node.op, ast.Mult) and isinstance(factor, ast.Constant) and factor.value == 2:
+            yield Edit(ast.BinOp(array, ast.Add(), t(array)), 2)
+            yield Edit(ast.BinOp(array, ast.Add(), swapped(array)), 2.2)
+
+
 def edit_first(node: ast.BinOp) -> Iterator[Edit]:
     """Every entry along a new last axis, where the first one stood for all: a * dy[0], a * dy[:, None]."""
     for side, other in (("left", node.right), ("right", node.left)):
@@ -233,7 +241,7 @@ def edit_both(node: ast.BoolOp) -> Iterator[Edit]:
 
 
 EDITS: dict[type, Sequence[Callable[..., Iterator[Edit]]]] = {
-    ast.BinOp: [edit_operation, edit_first],
+    ast.BinOp: [edit_operation, edit_first, edit_twice],
     ast.UnaryOp: [edit_sign],
     ast.Compare: [edit_comparison, edit_compared],
     ast.Attribute: [edit_attribute],
@@ -253,6 +261,11 @@ def t(node: ast.expr) -> ast.expr:
     if isinstance(node, ast.Attribute) and node.attr == "T":
         return node.value
     return ast.Attribute(node, "T", ast.Load())
+
+
+def swapped(node: ast.expr) -> ast.expr:
+    """Each matrix of a batch transposed."""
+    return ast.Call(ast.Attribute(node, "swapaxes", ast.Load()), [number(-1), number(-2)], [])
 
 
 def negative(node: ast.expr | None) -> ast.expr | None:

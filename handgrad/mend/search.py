@@ -7,6 +7,7 @@ from functools import cache, cached_property
 from itertools import chain
 from typing import Any, NamedTuple
 
+from handgrad.judge.constants import BEYOND
 from handgrad.judge.isolation import attempt
 from handgrad.mend.axes import moves_of_axes, signs_of_axes
 from handgrad.mend.candidates import Candidate, in_part, of_axes, of_indices, of_parts, of_several, of_statements
@@ -160,13 +161,13 @@ class Search:
         yield blind("statements")
         yield by_value(Lookup.wrapped)
         yield by_value(lambda look: look.renumbered(names=False))
-        yield by_value(lambda look: look.joined(pieces=False))
+        yield chain(by_value(lambda look: look.joined(pieces=False)), by_value(Lookup.sized))
         yield blind("parts")
         yield by_value(lambda look: look.renumbered(names=True))
         yield by_value(lambda look: look.joined(pieces=True))
         yield blind("several")
-        yield blind("forgotten")
         yield blind("indices")  # many, and each is a run: what is tried by its value comes first
+        yield blind("forgotten")
         yield by_value(Lookup.scaled)
         yield by_value(Lookup.joined_twice)
         if until is not None:
@@ -293,12 +294,12 @@ class Search:
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """The constants that stand in the passes."""
+        """The constants that stand in the passes, without fillers: an array of 1e9 entries takes seconds to make."""
         trees = [part.source.tree for part in self.program.parts]
         found = (
             n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant) and is_number(n.value)
         )
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(n for n in found if abs(n) < BEYOND))
 
 
 class FoundEdits(NamedTuple):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from handgrad.arrays.precision import like, to64
 from handgrad.judge.isolation import attempt, duplicate
+from handgrad.mend.constants import MOST_NUMBERS
 from handgrad.mend.local_edits import is_number
 from handgrad.source.libraries import is_users
 from handgrad.subjects.function.calling import Code
@@ -26,6 +27,7 @@ Axis = tuple[str, int]  # of which array, and which
 Sizes = Mapping[Axis, int]
 AGREES = 1e-8  # of y's largest entry: far more than float64 rounds, far less than another function is off
 MOST_ALIKE = 5  # axes of one size that are told apart: every subset of them is tried, each with two runs
+SMALLEST = (2, 3)  # that an axis is made where there are too many numbers
 FURTHER = (1, 2, 3, 4)  # by so much a size grows: by the first that makes it no other axis's size, and that fits
 
 
@@ -127,6 +129,34 @@ def other_sizes(
     for group in groups:
         if (found := at(group.at(1))) is not None:
             yield found
+
+
+def smaller(first: Variant, fresh: Callable[[], Code], model: Any, shows: Callable[[Variant], bool]) -> Variant | None:
+    """The same entries, fewer of them: no input with more than MOST_NUMBERS, as far as forward takes fewer.
+
+    A search by value takes the cube of them. shows: whether everything that is wrong still is. None where none has
+    so many, or nothing smaller shows it.
+    """
+    chosen, best = dict[Axis, int](), None
+    if not exceeds(first):
+        return None
+
+    def at(sizes: Sizes) -> Variant | None:
+        found = resized(first, sizes, (), np.random.default_rng(0))
+        return found if found.agrees(fresh(), model) else None
+
+    for group in find_groups(axes_of(first), lambda sizes: at(sizes) is not None):
+        for size in SMALLEST if exceeds(best or first) else ():
+            found = at({**chosen, **group.at(size)}) if size < group.size else None
+            if found is not None and shows(found):
+                chosen, best = {**chosen, **group.at(size)}, found
+                break
+    return best
+
+
+def exceeds(variant: Variant) -> bool:
+    """Whether an input has more numbers than least squares take."""
+    return max(np.size(a) for a in variant.inputs.values()) > MOST_NUMBERS
 
 
 def axes_of(variant: Variant) -> dict[Axis, int]:

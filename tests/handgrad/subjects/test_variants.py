@@ -6,7 +6,7 @@ import pytest
 from handgrad import verify_function
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.reference import Reference
-from handgrad.subjects.function.variants import Group, Variant, find_groups, other_sizes
+from handgrad.subjects.function.variants import Group, Variant, find_groups, other_sizes, smaller
 
 RNG = np.random.default_rng(0)
 
@@ -41,6 +41,28 @@ def first_of():
     code = Code(energy, lambda *args: None, ("pos", "edges", "k"), constants)
     inputs = {"pos": RNG.normal(size=(4, 2)), "k": RNG.uniform(1, 2, 4)}
     return Variant(code, Reference(in_torch, code.names, constants), inputs), code
+
+
+def large(pos, k):
+    first, code = first_of()
+    return Variant(code, first.reference, {"pos": RNG.normal(size=pos), "k": RNG.uniform(1, 2, k)}), code
+
+
+def test_what_has_too_many_numbers_is_made_small_as_long_as_it_shows_what_is_wrong():
+    first, code = large((4, 90), 4)
+    found = smaller(first, lambda: code, np.zeros(()), lambda variant: True)
+    assert found.inputs["pos"].shape == (4, 2)
+    assert np.array_equal(
+        found.inputs["pos"][0], first.inputs["pos"][0, np.isin(first.inputs["pos"][0], found.inputs["pos"])]
+    )
+    found = smaller(first, lambda: code, np.zeros(()), lambda variant: variant.inputs["pos"].shape[1] > 2)
+    assert found.inputs["pos"].shape == (4, 3)
+    assert smaller(first, lambda: code, np.zeros(()), lambda variant: False) is None
+
+
+def test_what_has_few_numbers_stays():
+    first, code = large((4, 70), 4)
+    assert smaller(first, lambda: code, np.zeros(()), lambda variant: True) is None
 
 
 def test_no_two_sizes_are_equal_and_constants_grow_with_the_inputs():
