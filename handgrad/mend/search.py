@@ -12,14 +12,15 @@ from handgrad.judge.isolation import attempt
 from handgrad.mend.axes import moves_of_axes, signs_of_axes
 from handgrad.mend.candidates import Candidate, in_part, of_axes, of_indices, of_parts, of_several, of_statements
 from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
-from handgrad.mend.draw import Draw
+from handgrad.mend.counts import counts_set, edit_count
+from handgrad.mend.draw import Draw, vector
 from handgrad.mend.expressions import Writing, around, count_idle, own_edits
 from handgrad.mend.forgotten import with_readings
-from handgrad.mend.local_edits import Edit, is_number
+from handgrad.mend.local_edits import Edit, is_number, number
 from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
 from handgrad.mend.material import AtHand, at_hand
 from handgrad.mend.raised import places_at_error
-from handgrad.mend.required import Need, find_needs
+from handgrad.mend.required import Need, comparable, find_needs
 from handgrad.mend.suspect import find_suspect, right_last
 from handgrad.source.clock import clock
 from handgrad.source.program import Part, Program
@@ -78,7 +79,7 @@ class Search:
             half = (self.deadline - clock()) / 2 if raises else 0.0  # is kept for what comes behind the error
             until = self.deadline - half if not needs and goal == before[0] else None
             for own in right_last(chosen, tapped, known):
-                for candidates in self.tiers(tapped, noted, hand_at, own, blind, until):
+                for candidates in self.tiers(tapped, noted, hand_at, goal, own, blind, until):
                     if (found := self.first_right(candidates, goal, before)) is not None:
                         return found
                     if clock() > self.deadline:
@@ -142,6 +143,7 @@ class Search:
         tapped: Tapped,
         noted: Taps,
         hand_at: HandAt,
+        goal: frozenset[str],
         needs: Sequence[Need],
         blind: Blind,
         until: float | None,
@@ -163,6 +165,7 @@ class Search:
         yield by_value(lambda look: look.renumbered(names=False))
         yield chain(by_value(lambda look: look.joined(pieces=False)), by_value(Lookup.sized))
         yield blind("parts")
+        yield self.of_counts(tapped, hand_at, goal)
         yield by_value(lambda look: look.renumbered(names=True))
         yield by_value(lambda look: look.joined(pieces=True))
         yield blind("several")
@@ -208,6 +211,25 @@ class Search:
             hand = None
         writing = self.writing(part)
         return part, Lookup(node, value, need, hand, names, self.numbers, writing, needed.__contains__)
+
+    def of_counts(self, tapped: Tapped, hand_at: HandAt, goal: frozenset[str]) -> Iterator[Candidate]:
+        """A count with another number, with which these tensors are right and none is spoilt (counts.py)."""
+        draw = self.draws[0]
+        wrong = draw.wrong(self.run(draw, self.trees(None)))
+        names = sorted(n for n in draw.right if n in goal or n not in wrong)
+        right = vector(draw.right, names)
+        for part in self.program.parts:
+            for line, value in counts_set(part.source.tree) if part.backward else ():
+                hand = hand_at(part, line, 0) if value in self.parents[part] else None
+                if hand is None:
+                    continue
+
+                def run(new: float, part: Part = part, value: ast.expr = value) -> Any:
+                    outputs = self.run(draw, self.trees(Candidate(part, {value: number(new)}, 0)))
+                    return vector(outputs, names) if outputs and comparable(outputs, draw.right) else None
+
+                edits = edit_count(value, hand, run, right, self.numbers, self.writing(part))
+                yield from in_part(part, value, edits)
 
     def of_forgotten(self) -> Iterator[Candidate]:
         """A line put in where one may be missing (forgotten.py); only where nothing is changed yet."""

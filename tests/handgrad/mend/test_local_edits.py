@@ -1,4 +1,4 @@
-"""Edits of one node: both sides of what is symmetric."""
+"""Edits of one node: both sides of what is symmetric, and what belongs inside of a call."""
 
 import ast
 
@@ -20,3 +20,21 @@ def test_twice_becomes_both_sides(text):
 @pytest.mark.parametrize("text", ["3 * ds", "2 + ds", "n * ds"])
 def test_what_is_not_twice_does_not(text):
     assert "ds + ds.T" not in edited(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        ("e[t] + lse(a + b, axis=1)", "lse(a + b + e[t + 1], axis=1)"),
+        ("lse(a) + e[t - 1]", "lse(a + e[t - 1])"),
+        ("e * f(a)", "f(a * e[:, None])"),
+        ("f(a, b) - e", "f(a, b - e)"),
+    ],
+)
+def test_what_is_joined_to_a_call_is_joined_to_its_argument(text, new):
+    assert ast.unparse(expression(new)) in edited(text)
+
+
+@pytest.mark.parametrize(("text", "new"), [("e - f(a)", "f(a - e)"), ("e / f(a)", "f(a / e)"), ("e + a", "a + e")])
+def test_where_that_is_another_operation_it_is_not(text, new):
+    assert new not in edited(text)
