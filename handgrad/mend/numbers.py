@@ -44,6 +44,7 @@ OF_TWO: dict[str, Callable[[float, float], float]] = {
 }
 TWO = 2.0  # what two of them cost
 FACTOR = 0.5  # more, where they are a factor of what stands there
+PLAIN = 0.1  # what a number without a name costs: one that has a name is meant by it
 ALIKE = 3  # ways to write one number that are kept: at another size they differ
 LEAST = 0.01  # a number is moved as if it were as large, so that beside an eps digits are left for the difference
 
@@ -88,7 +89,7 @@ def find_number(at: At, now: float, wanted: Float) -> float | None:
 
 def numbers_at_hand(items: Sequence[Item], constants: Sequence[float], writing: Writing) -> list[Number]:
     """The numbers among what is at hand, the sizes of its arrays, and the constants of both passes."""
-    found = [Number(number(c), c, 0.0) for c in dict.fromkeys((*constants, 1, 2, 3, 4, 0.5, math.pi))]
+    found = [Number(number(c), c, PLAIN) for c in dict.fromkeys((*constants, 1, 2, 3, 4, 0.5, math.pi))]
     size = "{m}.numel()" if writing.axis == "dim" else "{m}.size"
     for item in items:
         if item.is_number:

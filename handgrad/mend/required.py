@@ -83,7 +83,7 @@ class Need:
 class Needs(NamedTuple):
     """The noted run; every expression of which another value makes some wrong tensors right, and spoils none.
 
-    complete: whether every expression was asked.
+    complete: whether every one of them was asked.
     """
 
     noted: Taps
@@ -92,8 +92,8 @@ class Needs(NamedTuple):
     complete: bool = False
 
 
-def find_needs(tapped: Tapped, draw: Draw, deadline: float) -> Needs:
-    """What is known at the end of the time."""
+def find_needs(tapped: Tapped, draw: Draw, deadline: float, only: Collection[int] | None = None) -> Needs:
+    """What is known at the end of the time. only: the places that are asked; all without it."""
     noted = Taps(tapped.places)
     outputs = draw.outputs(tapped.passes(noted))
     if not draw.in_float64 or outputs is None or not comparable(outputs, draw.right):
@@ -101,7 +101,8 @@ def find_needs(tapped: Tapped, draw: Draw, deadline: float) -> Needs:
     slopes = find_slopes(tapped, draw, noted, outputs)
     asked = Question(tapped, draw, noted, outputs, slopes)
     found, helpless = list[Need](), set[int]()
-    for place in sorted(noted.values, reverse=True):  # a whole expression comes before its parts
+    places = noted.values.keys() if only is None else noted.values.keys() & set(only)
+    for place in sorted(places, reverse=True):  # a whole expression comes before its parts
         if clock() > deadline:
             return Needs(noted, found, slopes)
         if tapped.around.get(place) in helpless:

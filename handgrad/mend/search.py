@@ -50,6 +50,7 @@ class Search:
     suspect: tuple[Part, ast.AST] | None = None  # the statement that is wrong, if it is known which
     certified: bool = False  # whether the judge certifies what the steps so far have made
     seen: dict[tuple[Candidate, Draw], frozenset[str]] = field(default_factory=dict)  # what is wrong with whom, where
+    refused: tuple[Part, ast.AST] | None = None  # the first statement of which a change is right, but not for the judge
 
     def step(self) -> Candidate | None:
         """The cheapest candidate that makes everything right; else one that makes the most tensors right."""
@@ -116,6 +117,8 @@ class Search:
             if self.confirm(self.trees(candidate)):
                 self.certified = True
                 return candidate
+            if self.refused is None and not self.made:
+                self.refused = candidate.part, self.statement_of(candidate.part, next(iter(candidate.edits)))
             if clock() > self.deadline:
                 return None
         return None
@@ -134,9 +137,13 @@ class Search:
 
     def is_returned(self, part: Part, node: ast.AST) -> bool:
         """Whether it stands in a return statement, where a name may only hand over what another line made."""
+        return isinstance(self.statement_of(part, node), ast.Return)
+
+    def statement_of(self, part: Part, node: ast.AST) -> ast.AST:
+        """The statement that it is or stands in."""
         while not isinstance(node, ast.stmt) and node in self.parents[part]:
             node = self.parents[part][node]
-        return isinstance(node, ast.Return)
+        return node
 
     def tiers(
         self,
@@ -238,11 +245,12 @@ class Search:
         if not readings:
             return
         tapped = Tapped(self.program, {p: tree for p, (tree, _) in made.items()})
-        known = find_needs(tapped, self.draws[0], self.deadline)
+        read = [i for i, place in enumerate(tapped.places) if place.node in readings]
+        known = find_needs(tapped, self.draws[0], self.deadline, only=read)
         for need in known.found:
             part, node, statement = tapped.places[need.place]
             here = known.noted.here.get(tapped.statement_number.get(statement, -1), [])
-            if node not in readings or need.time >= len(here):
+            if need.time >= len(here):
                 continue
             hand = at_hand(self.program, part, here[need.time], tapped, known.noted)
             value = known.noted.values[need.place][need.time]
@@ -325,10 +333,14 @@ class Search:
 
 
 class FoundEdits(NamedTuple):
-    """edits: of each part, with which everything is right; suspect: the statement that is wrong, if it is known."""
+    """edits: of each part, with which everything is right; suspect: the statement that is wrong, if it is known.
+
+    refused: whether a change of it makes everything right on the draws alone, and the judge finds more that is wrong.
+    """
 
     edits: dict[Part, dict[ast.AST, Any]] | None
     suspect: tuple[Part, ast.AST] | None = None
+    refused: bool = False
 
 
 def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, deadline: float) -> FoundEdits:
@@ -347,4 +359,5 @@ def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, deadli
                 return FoundEdits(search.made)
             if not draws[0].wrong(search.run(draws[0], trees)):
                 break  # what is wrong elsewhere alone has no values to be compared
-    return FoundEdits(None, search.suspect)
+    suspect = search.suspect or search.refused
+    return FoundEdits(None, suspect, suspect is not None and suspect == search.refused)
