@@ -25,7 +25,7 @@ from handgrad.mend.expressions import (
 )
 from handgrad.mend.local_edits import MODULES, Edit, local_edits, number
 from handgrad.mend.material import AtHand, Item, is_value
-from handgrad.mend.numbers import find_number, numbers_at_hand, rewritten
+from handgrad.mend.numbers import find_number, numbers_at_hand, written
 from handgrad.mend.pairs import Float, pairs, summands
 from handgrad.mend.required import Need
 from handgrad.mend.templates import SCALED, SIZED, TOGETHER, WITH_NUMBER
@@ -104,7 +104,7 @@ class Lookup:
             if not is_value(now) or np.ndim(now) or not np.isfinite(float(now)):
                 continue
             found = find_number(lambda n, p=part: self.value_with(p, n), float(now), wanted)  # type: ignore[misc]
-            for new, cost in rewritten(part, float(now), found, known, self.writing) if found else ():
+            for new, cost in written(found, known, self.writing) if found is not None else ():
                 yield from self.plausible(iter([Edit(changed(self.node, {part: new}, parents), cost)]))
 
     def value_with(self, part: ast.expr, new: float) -> Float | None:
