@@ -12,9 +12,11 @@ from handgrad.mend.change import describe_edits
 from handgrad.mend.draw import Draw
 from handgrad.mend.forgotten import with_readings
 from handgrad.mend.search import Search
+from handgrad.mend.tiers import of_forgotten
+from handgrad.mend.trial import Trial
 from handgrad.source.clock import clock
 from handgrad.source.program import read_program
-from handgrad.source.tree import located, parents_of
+from handgrad.source.tree import located
 
 
 def forward(x, W, U):
@@ -91,10 +93,9 @@ def draw_for(seed):
 def lines_put_in(backward):
     """With which everything is right on both draws."""
     program, draws = read_program(forward, backward), [draw_for(0), draw_for(1)]
-    parents = {part: parents_of(part.source.tree) for part in program.parts}
-    search = Search(program, draws, lambda trees: True, clock() + 60, parents)
+    trial = Trial(program, draws, clock() + 60)
     wrong = [draw.wrong(draw.outputs(program.passes)) for draw in draws]
-    fitting = search.fitting(search.of_forgotten(), wrong[0], wrong)
+    fitting = Search(trial, lambda trees: True).fitting(of_forgotten(trial), wrong[0], wrong)
     return {describe_edits({c.part: c.edits}).diff for c in fitting} if wrong[0] else set()
 
 
