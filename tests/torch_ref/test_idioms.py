@@ -43,12 +43,25 @@ pytestmark = [pytest.mark.filterwarnings(f"ignore:{warning}") for warning in TOR
 @pytest.mark.parametrize("each", IDIOMS, ids=lambda each: each.told)
 def test_idiom(each: Idiom) -> None:
     torch._dynamo.reset()
+    compare(each, normed=True)
+
+
+IN_LINE = [each for each in IDIOMS if not each.normed and each.group not in ("transforms", "compilers")]
+
+
+@pytest.mark.parametrize("each", IN_LINE, ids=lambda each: each.told)
+def test_idiom_in_a_straight_line(each: Idiom) -> None:
+    compare(each, normed=False)
+
+
+def compare(each: Idiom, normed: bool) -> None:
+    """The same on both sides, or refused on ours."""
     if each.refused:
         with pytest.raises((ValueError, TypeError, RuntimeError, NotImplementedError), match=each.refused):
-            each.do(hand())
+            each.do(hand(normed))
         return
     found = []
-    for side in (plain(), hand()):
+    for side in (plain(normed), hand(normed)):
         torch.manual_seed(1)
         found.append(each.do(side))
     parts = [torch.utils._pytree.tree_leaves(each) for each in found]

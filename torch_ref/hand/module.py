@@ -4,25 +4,30 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
+from operator import attrgetter
 from typing import Any, Self, cast
 
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 from torch.fx import Proxy
 from torch.nn.modules.module import _has_any_global_hook
 
 from manual import BatchNorm1d, Dropout, Layer, Loss, Network
 from manual.layers import LAYERS
 from manual.network import widths
-from torch_ref.hand.checks import Expected, autocast, check_states, state_tensors
+from torch_ref.hand.checks import PLAIN, Expected, autocast, check_states, state_tensors
 from torch_ref.hand.function import apply
 from torch_ref.hand.program import Program
+from torch_ref.hand.straight import Line, run_straight
 from torch_ref.hand.traced import node, refuse_script
 from torch_ref.layers.batch_norm import update_running
 from torch_ref.sync_batch_norm import SyncBatchNorm1d
 from torch_ref.twin import TWINS, Chain, twin
 from torch_ref.weights import TORCH_NAMES
 
+SIGNATURE = attrgetter("__class__", "shape", "dtype", "device", "layout", "requires_grad")  # of a tensor
+UNSETTLED = (None, None)
 OPTIONS = ("p", "eps", "slope")  # what a script may set on a layer after it was made
 
 
@@ -84,6 +89,8 @@ class HandModule(nn.Module):
         self.layers = layers
         self.program = Program.of(layers, self.loss)
         self.expected = Expected.of(layers, self.loss)
+        self.settled: tuple[Any, Line | None] = UNSETTLED
+        self.names = [[TORCH_NAMES[name] for name in stage.names] for stage in self.program.stages]
         self.stateful = any(isinstance(layer, Dropout | BatchNorm1d) for layer in layers)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -99,11 +106,9 @@ class HandModule(nn.Module):
             return cast(torch.Tensor, node(self, x, target, states))
         if self.chained and not self._together(x, holders):
             return self._in_turn(holders, x, target, states)
-        tensors = [
-            getattr(holder, TORCH_NAMES[name])
-            for holder, stage in zip(holders, self.program.stages, strict=True)
-            for name in stage.names
-        ]
+        tensors = [parameter(holder, name) for holder, names in zip(holders, self.names, strict=True) for name in names]
+        if states is None and (line := self._line(x, target, tensors)) is not None:
+            return cast(torch.Tensor, run_straight(line, x, target, *tensors))
         self.expected.check(x, target, tensors)
         rows, aims = self.expected.rows(x, target)
         program = self.program
@@ -118,6 +123,32 @@ class HandModule(nn.Module):
             self._keep(statistics, holders, rows, program.states)
         return y if x.ndim == 2 or target is not None else y.reshape((*x.shape[:-1], *y.shape[-1:][: x.ndim]))
 
+    def _line(self, x: Any, target: torch.Tensor | None, tensors: Sequence[torch.Tensor]) -> Line | None:
+        """The straight line for this call; None where the program must run, which can do more.
+
+        A line takes all that it does not look at from the signature of the call, so a new signature is checked first.
+        """
+        if (
+            torch.compiler.is_compiling()  # first: nothing below compiles
+            or torch._C._is_tracing()
+            or torch._C._are_functorch_transforms_active()
+            or forward_ad._current_level >= 0
+            or type(x) not in PLAIN
+            or (target is not None and type(target) not in PLAIN)
+            or autocast(x)
+        ):
+            return None
+        given = tensors if target is None else [*tensors, target]
+        signature = (torch.is_grad_enabled(), *map(SIGNATURE, (x, *given)))
+        if signature != self.settled[0]:
+            self.expected.check(x, target, tensors)
+            self.settled = signature, Line.of(self.program, x, target, tensors)
+        return self.settled[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what was settled: it is settled again at the next call."""
+        return {**vars(self), "settled": UNSETTLED}
+
     def extra_repr(self) -> str:
         return ", ".join(map(repr, (*(() if self.chained else self.layers), *((self.loss,) if self.loss else ()))))
 
@@ -125,8 +156,8 @@ class HandModule(nn.Module):
         """Whether the children run as one function. Where others stand in their place by now, those count."""
         if isinstance(x, Proxy) or not all(map(runs_along, children)) or _has_any_global_hook():  # type: ignore[no-untyped-call]
             return False
-        layers = tuple(child.layers[0] for child in children)
-        if len(layers) != len(self.layers) or any(a is not b for a, b in zip(layers, self.layers, strict=True)):
+        layers = tuple([child.layers[0] for child in children])
+        if layers != self.layers:
             self._take(Network(layers).layers)
         return True
 
@@ -203,6 +234,12 @@ KINDS: dict[type, type[HandModule]] = {
 }
 globals().update({kind.__name__: kind for kind in KINDS.values()})
 KINDS[Network] = HandNetwork
+
+
+def parameter(holder: nn.Module, name: str) -> torch.Tensor:
+    """holder.name, found where torch keeps it: to ask for it by its name takes ten times as long."""
+    kept = holder._parameters.get(name)
+    return cast(torch.Tensor, getattr(holder, name)) if kept is None else kept
 
 
 def runs_along(child: Any) -> bool:

@@ -119,7 +119,7 @@ def _(s: Side) -> Any:
     return list(averaged.state_dict().values())
 
 
-@idiom("`nn.utils.fusion.fuse_linear_bn_eval(model[0], model[1])`")
+@idiom("`nn.utils.fusion.fuse_linear_bn_eval(model[0], model[1])`", normed=True)
 def _(s: Side) -> Any:
     s.model(s.x), s.model.eval()
     return nn.utils.fusion.fuse_linear_bn_eval(s.model[0], s.model[1])(s.x), s.model[1](s.model[0](s.x))

@@ -44,35 +44,38 @@ class Idiom(NamedTuple):
     group: str
     do: Callable[[Side], Any]
     refused: str = ""
+    normed: bool = False  # it needs a batch norm and dropout
 
 
 IDIOMS: list[Idiom] = []
 
 
-def idiom(told: str, refused: str = "") -> Callable[[Callable[[Side], Any]], Callable[[Side], Any]]:
+def idiom(
+    told: str, refused: str = "", normed: bool = False
+) -> Callable[[Callable[[Side], Any]], Callable[[Side], Any]]:
     """Put a function on the list."""
 
     def add(do: Callable[[Side], Any]) -> Callable[[Side], Any]:
-        IDIOMS.append(Idiom(told, do.__module__.rpartition(".")[2], do, refused))
+        IDIOMS.append(Idiom(told, do.__module__.rpartition(".")[2], do, refused, normed))
         return do
 
     return add
 
 
-def plain() -> Side:
-    """Torch's own."""
+def plain(normed: bool = True) -> Side:
+    """Torch's own; or with other layers in place of batch norm and dropout, which ours runs in a straight line."""
     torch.manual_seed(0)
-    model = nn.Sequential(
-        nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 5), nn.Tanh(), nn.Dropout(0.25), nn.Linear(5, 3)
-    )
+    norm, dropout = (nn.BatchNorm1d(5), nn.Dropout(0.25)) if normed else (nn.Sigmoid(), nn.GELU())
+    model = nn.Sequential(nn.Linear(6, 5), norm, nn.Tanh(), nn.Linear(5, 5), nn.Tanh(), dropout, nn.Linear(5, 3))
     return Side(model.double(), nn.CrossEntropyLoss(), *batch())
 
 
-def hand() -> Side:
+def hand(normed: bool = True) -> Side:
     """The same from the same start."""
     torch.manual_seed(0)
     linear, tanh = manual.Linear, manual.Tanh()
-    layers = (linear(6, 5), manual.BatchNorm1d(5), tanh, linear(5, 5), tanh, manual.Dropout(0.25), linear(5, 3))
+    norm, dropout = (manual.BatchNorm1d(5), manual.Dropout(0.25)) if normed else (manual.Sigmoid(), manual.GELU())
+    layers = (linear(6, 5), norm, tanh, linear(5, 5), tanh, dropout, linear(5, 3))
     return Side(HandModule(manual.Network(layers)).double(), HandModule(manual.SoftmaxCrossEntropy()), *batch())
 
 

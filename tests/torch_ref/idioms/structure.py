@@ -22,7 +22,7 @@ def _(s: Side) -> Any:
     return s.model[-1].weight.grad, s.model[0].weight.grad
 
 
-@idiom("`for layer in model: x = layer(x)`")
+@idiom("`for layer in model: x = layer(x)`", normed=True)
 def _(s: Side) -> Any:
     x = s.x
     for layer in s.model:
@@ -82,7 +82,7 @@ def _(s: Side) -> Any:
     return *names, s.model.get_submodule("3").weight, s.model.get_parameter("6.bias")
 
 
-@idiom("`isinstance(m, nn.Linear)`, `nn.BatchNorm1d`, `nn.Dropout`; `in_features`, `num_features`")
+@idiom("`isinstance(m, nn.Linear)`, `nn.BatchNorm1d`, `nn.Dropout`; `in_features`, `num_features`", normed=True)
 def _(s: Side) -> Any:
     kinds = (nn.Linear, nn.BatchNorm1d, nn.Dropout, nn.Sequential)
     found = [[name for name, m in s.model.named_modules() if isinstance(m, kind)] for kind in kinds]
@@ -115,7 +115,7 @@ def _(s: Side) -> Any:
     return list(s.model.parameters())
 
 
-@idiom("options set later: `dropout.p = 0`, `norm.eps`, `norm.momentum`, also None")
+@idiom("options set later: `dropout.p = 0`, `norm.eps`, `norm.momentum`, also None", normed=True)
 def _(s: Side) -> Any:
     s.model[5].p, s.model[1].eps, s.model[1].momentum = 0.0, 0.1, 0.5
     first = s.gradients()
@@ -211,7 +211,10 @@ def _(s: Side) -> Any:
     return [name for name, _ in s.model.named_buffers()]
 
 
-@idiom("`nn.SyncBatchNorm.convert_sync_batchnorm(model)`: the child stays ours, with the statistics of all processes")
+@idiom(
+    "`nn.SyncBatchNorm.convert_sync_batchnorm(model)`: the child stays ours, with the statistics of all processes",
+    normed=True,
+)
 def _(s: Side) -> Any:
     model = nn.SyncBatchNorm.convert_sync_batchnorm(s.model)
     return s._replace(model=model).trained(), list(model.state_dict().values())

@@ -69,7 +69,7 @@ def _(s: Side) -> Any:
     return found
 
 
-@idiom("`train()`, `eval()`, also of one child: a norm frozen, dropout left on")
+@idiom("`train()`, `eval()`, also of one child: a norm frozen, dropout left on", normed=True)
 def _(s: Side) -> Any:
     s.model[1].eval()
     first = s.gradients(), s.model[1].running_mean.clone()
