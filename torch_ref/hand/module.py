@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 import torch
 from torch import nn
 from torch.fx import Proxy
-from torch.nn.modules.module import _has_any_global_hook
+from torch.nn.modules import module as torch_module
 
 from manual import BatchNorm1d, Dropout, Layer, Loss, Network
 from manual.layers import LAYERS
@@ -22,6 +22,9 @@ from torch_ref.layers.batch_norm import update_running
 from torch_ref.twin import TWINS, Chain, twin
 from torch_ref.weights import TORCH_NAMES
 
+GLOBAL_HOOKS = (  # what torch keeps them in: those that every module calls
+    *("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks", "_global_backward_pre_hooks"),
+)
 OPTIONS = ("p", "eps", "slope")  # what a script may set on a layer after it was made
 
 
@@ -122,7 +125,11 @@ class HandModule(nn.Module):
 
     def _together(self, x: Any, children: Sequence[Any]) -> bool:
         """Whether the children run as one function. Where others stand in their place by now, those count."""
-        if isinstance(x, Proxy) or not all(map(runs_along, children)) or _has_any_global_hook():  # type: ignore[no-untyped-call]
+        if (
+            isinstance(x, Proxy)
+            or not all(map(runs_along, children))
+            or any(getattr(torch_module, name) for name in GLOBAL_HOOKS)
+        ):
             return False
         layers = tuple(child.layers[0] for child in children)
         if len(layers) != len(self.layers) or any(a is not b for a, b in zip(layers, self.layers, strict=True)):
