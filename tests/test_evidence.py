@@ -1,5 +1,6 @@
 """A small seeded part of every measurement in benchmarks/, and the page's tables against the recorded results."""
 
+import statistics
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import false_alarms  # noqa: E402
 import own_reference  # noqa: E402
 import power  # noqa: E402
 import record  # noqa: E402
+import sklearn_face  # noqa: E402
 
 from handgrad import Verdict  # noqa: E402
 
@@ -21,6 +23,7 @@ TABLES = {
     "power": power.table,
     "cost": cost.table,
     "own_reference": own_reference.table,
+    "sklearn_face": sklearn_face.table,
 }
 
 
@@ -97,6 +100,42 @@ def test_cost_tells_a_ratio_for_every_part_of_a_verdict():
     assert found["ratio"]["verdict"] > 0.5 * found["ratio"]["Test A, certificates"]  # a part of it, on any machine
     assert cost.large((6, 5, 3))["verdict"] == "CERTIFIED"
     assert cost.gradcheck((6, 5, 3), rounds=1)["seconds"] > 0
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_both_faces_learn_a_small_table_in_the_same_steps():
+    data = sklearn_face.load("iris")
+    assert sklearn_face.difference(data) < 1e-12
+    found = sklearn_face.measure(data, "lbfgs", range(2))
+    assert found.keys() == {"scikit-learn", "handgrad"}
+    for side in found.values():
+        assert min(side["score"]) > 0.9
+        assert all(1 < epochs <= 200 for epochs in side["epochs"])
+        assert min(side["seconds"]) > 0
+    whole = {"sklearn": "1", "seeds": 2, "data sets": {"iris": {"lbfgs": found}}, "difference": {"iris": 1e-16}}
+    theirs = {"score": [0.9, 0.8], "epochs": [10, 20], "seconds": [1.0, 1.0]}
+    ours = {"score": [0.9, 0.9], "epochs": [20, 20], "seconds": [2.0, 4.0]}
+    assert sklearn_face.ratios(theirs, ours) == (3.0, 2.5)
+    whole["data sets"]["wine"] = {"adam": {"scikit-learn": theirs, "handgrad": ours}}
+    assert "| wine | adam | 0.850 | 0.900 | +0.050 ± 0.050 | 15 | 20 | 3.00 | 2.50 |" in sklearn_face.table(whole)
+
+
+def test_the_face_of_scikit_learn_learns_as_well_and_as_fast():
+    found = record.load("sklearn_face")
+    assert found["data sets"].keys() == found["difference"].keys() == sklearn_face.LOADERS.keys()
+    assert max(found["difference"].values()) < 1e-12
+    ratios = []
+    for name, solvers in found["data sets"].items():
+        assert solvers.keys() == set(sklearn_face.SOLVERS)
+        for solver, sides in solvers.items():
+            theirs, ours = sides["scikit-learn"], sides["handgrad"]
+            gain = [a - b for a, b in zip(ours["score"], theirs["score"], strict=True)]
+            assert len(gain) == found["seeds"] >= 10
+            error = statistics.stdev(gain) / len(gain) ** 0.5
+            assert statistics.mean(gain) > -3 * error - 0.002, (name, solver)
+            ratios.append(sklearn_face.ratios(theirs, ours)[1])
+    assert statistics.median(ratios) < 1.1
+    assert max(ratios) < 2
 
 
 def test_the_recorded_numbers_are_those_that_are_claimed():

@@ -11,6 +11,7 @@ from handgrad.grading.child.run import LIBRARIES
 from handgrad.grading.exercise import LEVELS, BadExercise, Exercise, find_exercise, list_exercises
 from handgrad.grading.grade import Grade, draw_rights, grade
 from handgrad.grading.gradescope import as_results
+from handgrad.grading.right import Right
 from handgrad.grading.text import as_dict, show
 from handgrad.judge.verdict import together
 from handgrad.report.console import print_lines, report_console, show_waiting, write_json
@@ -40,9 +41,9 @@ def run(args: argparse.Namespace) -> int:
     """`handgrad grade`."""
     check_written(args)
     seed = check_seed(args)
-    exercise, sources = check_exercise(args), check_submissions(args)
+    (exercise, rights), sources = check_exercise(args, seed), check_submissions(args)
     console, level = report_console(), args.hints or exercise.hints
-    rights, open_to_them = draw_rights(exercise, seed), what_is_open(LIBRARIES)
+    open_to_them = what_is_open(LIBRARIES)
     print_lines(report_console(stderr=True), *(f"warning: {what}" for what in open_to_them))
     grades: list[Grade] = []
     for i, (name, source) in enumerate(sources.items(), 1):
@@ -56,13 +57,14 @@ def run(args: argparse.Namespace) -> int:
     return together(found.verdict for found in grades).exit_code
 
 
-def check_exercise(args: argparse.Namespace) -> Exercise:
-    """The exercise asked for."""
+def check_exercise(args: argparse.Namespace, seed: int) -> tuple[Exercise, list[Right]]:
+    """The exercise asked for, and the draws that submissions are graded on."""
     if os.name != "posix":
         args.parser.error("grade needs Linux or macOS: a submission is held by limits that this system does not have")
     parser: argparse.ArgumentParser = args.parser
     try:
-        return find_exercise(args.exercise)
+        exercise = find_exercise(args.exercise)
+        return exercise, draw_rights(exercise, seed)
     except BadExercise as error:
         parser.error(f"--exercise: {error}")
 

@@ -11,7 +11,7 @@ from handgrad.experiment import plots
 from handgrad.experiment.datasets import load
 from handgrad.experiment.place import locate
 from handgrad.experiment.plan import read_checkpoint
-from handgrad.experiment.prediction import Prediction, continue_prompt, draw, predict, rows, score, table
+from handgrad.experiment.prediction import Prediction, continue_prompt, draw, predict, rest, rows, score, table
 from handgrad.report.console import describe_error, print_lines, report_console
 from manual.files.atomic_write import check_writable, replacing
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error(describe_error(error))
     print_lines(console, found.data.title)
     console.print(table(found))
-    print_lines(console, *score(found))
+    print_lines(console, *([] if args.out else rest(found)), *score(found))
     try:
         if lines is not None:
             with replacing(args.out) as file:

@@ -20,7 +20,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
            ".text, .md), or MNIST's idx")  # fmt: skip
     option("--target", metavar="COLUMN", help="of a table, what is learned: a name, or a number from 1 (label, target, "
            "class or y by its name, else the last)")  # fmt: skip
-    option("--drop", metavar="COLUMN,...", help="columns of a table that are left out (none)")
+    option("--drop", action="append", metavar="COLUMN,...", help="columns of a table that are left out (none)")
     option("--standardise", action=argparse.BooleanOptionalAction, help="columns of numbers to mean 0 and variance 1, "
            "over the rows trained on; pixels by their largest (yes)")  # fmt: skip
     option(
@@ -61,5 +61,5 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
         raise ValueError(f"--dropout is {args.dropout:g}, expected a probability below 1")
     if args.activation is not None:
         per_layer(args.activation, args.activation.count(",") + 1)
-    drop = None if args.drop is None else tuple(name.strip() for name in args.drop.split(","))
+    drop = None if args.drop is None else tuple(name.strip() for given in args.drop for name in given.split(","))
     return {name: getattr(args, name, None) for name in Options._fields} | {"layers": sizes, "drop": drop}

@@ -283,4 +283,4 @@ def choose_sizes(given: tuple[int, ...] | None, form: Form) -> tuple[int, ...]:
 
 def format_option(value: Any) -> str:
     """An option's value as it is typed."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)

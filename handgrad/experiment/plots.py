@@ -100,7 +100,7 @@ def decision_boundary(
     ax.set(title="decision boundary", xlabel=escape(axes_names[0]), ylabel=escape(axes_names[1]))
     ax.set(xlim=(sides[0][0], sides[0][-1]), ylim=(sides[1][0], sides[1][-1]))
     if len(names) <= 20:
-        ax.legend(dots, [escape(name) for name in names], loc="upper right")
+        ax.legend(dots, [escape(name) for name in names], loc="upper left", bbox_to_anchor=(1, 1))  # beside the dots
 
 
 def boundary_in_plane(

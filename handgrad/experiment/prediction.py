@@ -91,6 +91,12 @@ def table(found: Prediction) -> Table:
     return grid
 
 
+def rest(found: Prediction) -> list[str]:
+    """What the table leaves out, and where it can be had."""
+    left = len(found.y) - SHOWN
+    return [f"and {count_of(left, 'more row')}: --out FILE writes them all"] if left > 0 else []
+
+
 def show(name: str) -> str:
     """A name that can be seen.
 

@@ -110,8 +110,9 @@ def describe_data(plan: Plan) -> list[str]:
     if scaled:
         rows = len(trained_on(len(plan.x), plan.options.seed))
         lines.append(f"inputs: mean 0 and variance 1 over the {count_of(rows, 'row')} trained on")
-    elif not form.context and form.scaling.scale == (1.0,):
-        lines.append("inputs: as they stand in the file")
+    elif not form.context:
+        (divisor,) = form.scaling.scale
+        lines.append("inputs: as they stand in the file" if divisor == 1 else f"inputs: divided by {divisor:g}")
     return lines
 
 

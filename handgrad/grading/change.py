@@ -5,7 +5,6 @@ is right where its numbers are, as for the grade.
 """
 
 import ast
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -13,10 +12,12 @@ from typing import NamedTuple
 from handgrad.grading.child.isolate import Target, targets
 from handgrad.grading.exercise import base
 from handgrad.mend.change import unparse
-from handgrad.mend.expressions import Writing, around, count_idle, filled, own_edits, parts_inside, templates
+from handgrad.mend.expressions import Writing, around, count_idle, edits_inside, filled, templates
+from handgrad.mend.local_edits import Edit, local_edits
 from handgrad.mend.lookup import writing_of
 from handgrad.mend.statements import of_assignment
 from handgrad.mend.templates import TOGETHER
+from handgrad.source.clock import clock
 from handgrad.source.tree import changed, located, parents_of
 
 
@@ -37,18 +38,23 @@ def find_change(
     whether the quantity is right in a source.
     """
     tree = ast.parse(source)
-    own = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function), None)
+    own = find_function(tree, function)
     if own is None:
         return ""
-    parents, deadline = parents_of(tree), time.monotonic() + seconds
+    parents, deadline = parents_of(tree), clock() + seconds
     for tier in tiers(own, name, others, writing_of({"np": None}, tree)):
         for candidate in sorted(tier, key=lambda c: c.cost):
-            if time.monotonic() > deadline:
+            if clock() > deadline:
                 return ""
             new = changed(tree, {candidate.old: candidate.new}, parents)
             if count_idle(candidate.new) <= count_idle(candidate.old) and is_right(ast.unparse(located(new))):
                 return describe(candidate, parents)
     return ""
+
+
+def find_function(tree: ast.Module, name: str) -> ast.FunctionDef | None:
+    """The function of that name; None where there is none."""
+    return next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name), None)
 
 
 def tiers(
@@ -86,31 +92,30 @@ def small_edits(statement: ast.stmt, names: Sequence[str]) -> Iterator[Candidate
     """Another way to assign; another operator, name, number, function, axis, index in its expression."""
     for changes, cost in of_assignment(statement):
         yield from (Candidate(old, new, cost) for old, new in changes.items() if isinstance(new, ast.AST))
-    for value in value_of(statement):
-        yield from (Candidate(value, new, cost) for new, cost in own_edits(value, names, (), lambda _: False))
+    yield from in_expression(statement, lambda part: local_edits(part, names, ()))
 
 
 def put_around(statement: ast.stmt, writing: Writing) -> Iterator[Candidate]:
     """Something put around its expression, or around a part of that."""
-    for value in value_of(statement):
-        for part in (value, *parts_inside(value, lambda _: False)):
-            yield from (Candidate(part, new, cost) for new, cost in around(part, writing))
+    yield from in_expression(statement, lambda part: around(part, writing))
 
 
 def joined(statement: ast.stmt, names: Sequence[str], writing: Writing) -> Iterator[Candidate]:
     """Its expression, or a part of that, put together with each of the names."""
-    for value in value_of(statement):
-        for part in (value, *parts_inside(value, lambda _: False)):
-            for text, cost in templates(TOGETHER):
-                for name in names:
-                    yield Candidate(part, filled(text, writing, e=part, m=ast.Name(name, ast.Load())), cost)
+
+    def together(part: ast.expr) -> Iterator[Edit]:
+        for text, cost in templates(TOGETHER):
+            for name in names:
+                yield Edit(filled(text, writing, e=part, m=ast.Name(name, ast.Load())), cost)
+
+    yield from in_expression(statement, together)
 
 
-def value_of(statement: ast.stmt) -> Iterator[ast.expr]:
-    """The expression of an assignment; none if it has none."""
+def in_expression(statement: ast.stmt, edits: Callable[[ast.expr], Iterator[Edit]]) -> Iterator[Candidate]:
+    """Edits of the expression of an assignment and of each of its parts; none if it has no expression."""
     value = getattr(statement, "value", None)
     if isinstance(value, ast.expr):
-        yield value
+        yield from (Candidate(value, new, cost) for new, cost in edits_inside(value, edits, lambda _: False))
 
 
 def describe(candidate: Candidate, parents: Mapping[ast.AST, ast.AST]) -> str:

@@ -9,24 +9,32 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
+from types import FunctionType
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
+from handgrad.judge.isolation import attempt
+from handgrad.subjects.file.load import CannotLoad, load
+
 FOLDER = Path(__file__).parent / "exercises"
-LEVELS = ("none", "stage", "shape", "name", "change")  # of hints, each with all that the ones before it say
+LEVELS = ("none", "stage", "shape", "name", "change")  # of hints; each says more where more is known
 AUTOGRAD = (  # what would derive for the student
     *("torch", "jax", "tensorflow", "keras", "autograd", "tinygrad", "mxnet", "theano", "casadi", "sympy", "aesara"),
     *("handgrad", "manual", "torch_ref", "complex", "complex64", "complex128", "csingle", "cdouble", "clongdouble"),
 )
-NEEDED = ("SKELETON", "draw", "FORWARD", "POINTS", "FORBIDDEN", "HINTS")
+NEEDED: dict[str, tuple[type, ...]] = {
+    "SKELETON": (str,), "draw": (FunctionType,), "FORWARD": (tuple, list), "POINTS": (dict,),
+    "FORBIDDEN": (tuple, list), "HINTS": (str,),
+}  # fmt: skip
+P = ParamSpec("P")
+T = TypeVar("T")
 Draw = Callable[[np.random.Generator], dict[str, Any]]
 
 
 class BadExercise(ValueError):
-    """The file of an exercise lacks something, or says two things; the message tells which."""
+    """The file of an exercise lacks something, says two things, or raises an exception; the message tells which."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +109,18 @@ def find_exercise(name: str) -> Exercise:
 
 
 def load_exercise(path: Path) -> Exercise:
-    """The exercise of a file, which is run. Raises BadExercise, and whatever the file raises."""
-    spec = spec_from_file_location(f"exercise_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    """The exercise of a file, which is run. Raises BadExercise, for whatever the file raises too."""
+    try:
+        with load(path) as loaded:
+            module = loaded.module
+    except CannotLoad as error:
+        raise BadExercise(str(error)) from error
     if missing := [name for name in NEEDED if not hasattr(module, name)]:
         raise BadExercise(f"{path}: has no {', '.join(missing)}; exercises/two_layer.py is one to copy")
+    for name, kinds in NEEDED.items():
+        if not isinstance(value := getattr(module, name), kinds):
+            wanted = " or ".join(kind.__name__ for kind in kinds)
+            raise BadExercise(f"{path}: {name} is of type {type(value).__name__}, expected {wanted}")
     exercise = Exercise(
         path, module.__doc__ or "", module.SKELETON, module.draw, tuple(module.FORWARD), module.POINTS,
         tuple(module.FORBIDDEN), module.HINTS,
@@ -124,13 +136,8 @@ def check_exercise(exercise: Exercise) -> None:
         raise BadExercise(f"{path}: HINTS is {exercise.hints!r}, expected one of {', '.join(LEVELS)}")
     if not exercise.text.strip():
         raise BadExercise(f"{path}: has no docstring, which is the text of the exercise")
-    known = dict.fromkeys(exercise.draw(np.random.default_rng(0)))
-    for step in exercise.forward:
-        if unknown := [name for name in step.takes if name not in known]:
-            raise BadExercise(
-                f"{path}: {step.name} of FORWARD takes {', '.join(unknown)}, which nothing before it gives"
-            )
-        known[step.name] = None
+    use(exercise, "SKELETON", ast.parse, exercise.skeleton)
+    known = known_values(exercise)
     names = {*known, *(f"d{name}" for name in known)}
     bases = {base(name) for name in names}
     for function, points in exercise.points.items():
@@ -142,6 +149,40 @@ def check_exercise(exercise: Exercise) -> None:
         for name in points:
             if name not in names and name not in bases:
                 raise BadExercise(f"{path}: POINTS has {name}, and FORWARD has no such value or gradient")
+
+
+def known_values(exercise: Exercise) -> list[str]:
+    """The names of all inputs and values. Raises BadExercise for a step that takes what nothing before it gives."""
+    path, known = exercise.path, [*draw_inputs(exercise, 0)]
+    if not exercise.forward or not all(isinstance(step, Step) for step in exercise.forward):
+        raise BadExercise(f"{path}: FORWARD has something else, expected a Step or more")
+    for step in exercise.forward:
+        takes = use(exercise, f"{step.name} of FORWARD, asked for its arguments,", getattr, step, "takes")
+        if unknown := [name for name in takes if name not in known]:
+            raise BadExercise(
+                f"{path}: {step.name} of FORWARD takes {', '.join(unknown)}, which nothing before it gives"
+            )
+        known.append(step.name)
+    return known
+
+
+def draw_inputs(exercise: Exercise, seed: int) -> dict[str, Any]:
+    """The arrays of one draw, by name. Raises BadExercise for anything else."""
+    drawn = use(exercise, "draw", exercise.draw, np.random.default_rng(seed))
+    if not isinstance(drawn, dict):
+        raise BadExercise(f"{exercise.path}: draw gives a {type(drawn).__name__}, expected a dict of arrays")
+    inputs = {name: np.asarray(value) for name, value in drawn.items()}
+    if other := [name for name, value in inputs.items() if value.dtype.kind not in "fiub"]:
+        raise BadExercise(f"{exercise.path}: draw gives {', '.join(other)}, which is no array of numbers")
+    return inputs
+
+
+def use(exercise: Exercise, part: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What a part of the file gives. Raises BadExercise with what that raises."""
+    done = attempt(call, *args, **kwargs)
+    if done.error is not None:
+        raise BadExercise(f"{exercise.path}: {part} raises {type(done.error).__name__}: {done.error}") from done.error
+    return cast("T", done.value)
 
 
 def base(name: str) -> str:

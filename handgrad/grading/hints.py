@@ -2,16 +2,17 @@
 
 stage    that the quantity is wrong by itself, and from which right values
 shape    its shape, or how many entries are wrong
-name     what the mistake is, where the catalogue has a name for it
+name     what the mistake is, where the catalogue has a name for it; a line that overwrites what it is computed from
 change   the line, and what belongs there
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from handgrad.grading.change import find_change
 from handgrad.grading.exercise import LEVELS, Exercise, base
+from handgrad.grading.overwritten import find_overwritten
 from handgrad.grading.process import Submission, at_line
 from handgrad.grading.questions import ask
 from handgrad.grading.right import Right
@@ -19,10 +20,10 @@ from handgrad.grading.row import Row, Slip
 from handgrad.grading.shapes import name_shape
 from handgrad.grading.stage import find_way, name_mistake
 from handgrad.judge.compare import Float, TensorReport, compare, index_words
+from handgrad.judge.constants import MEND_SECONDS
 from handgrad.judge.verdict import Verdict
 
 HINT_SECONDS = 120.0  # that a submission may take for all its hints
-CHANGE_SECONDS = 10.0  # for the search of one change
 
 
 def give_hints(rows: Sequence[Row], source: str, exercise: Exercise, rights: Sequence[Right], level: str) -> list[Row]:
@@ -32,12 +33,12 @@ def give_hints(rows: Sequence[Row], source: str, exercise: Exercise, rights: Seq
     with Submission(source, exercise, HINT_SECONDS) as submission:
 
         def with_hint(row: Row) -> Row:
-            return replace(row, hint=give_hint(row, row.slip, submission, rights, level)) if row.slip else row
+            return replace(row, hint=give_hint(row, row.slip, submission, source, rights, level)) if row.slip else row
 
         return [*map(with_hint, rows)]
 
 
-def give_hint(row: Row, slip: Slip, submission: Submission, rights: Sequence[Right], level: str) -> str:
+def give_hint(row: Row, slip: Slip, submission: Submission, source: str, rights: Sequence[Right], level: str) -> str:
     """All that the level allows to say of one slip."""
 
     def may_say(what: str) -> bool:
@@ -45,10 +46,10 @@ def give_hint(row: Row, slip: Slip, submission: Submission, rights: Sequence[Rig
 
     words = [stage_words(slip, submission.exercise)]
     if slip.report is not None and may_say("shape"):
-        named = name_words(row, slip, slip.report, submission) if may_say("name") else ""
-        words.append(named or shape_words(slip.report))
+        named = name_words(row, slip, slip.report, submission, source, rights) if may_say("name") else ""
+        words.append(named or shape_words(slip, slip.report))
     if may_say("change") and not is_blank(slip):
-        words.append(change_words(row, slip, submission, rights))
+        words.append(change_words(row, slip, submission, source, rights))
     return " ".join(filter(None, words))
 
 
@@ -78,23 +79,32 @@ def comes_from(exercise: Exercise, name: str) -> list[str]:
     return [] if end == exercise.forward[-1].name else [f"d{end}"]
 
 
-def shape_words(report: TensorReport) -> str:
-    if report.reason.startswith("shape"):
+def has_wrong_shape(slip: Slip) -> bool:
+    return slip.value is not None and slip.value.shape != slip.right.values[slip.name].shape
+
+
+def shape_words(slip: Slip, report: TensorReport) -> str:
+    if has_wrong_shape(slip):
         return f"Its {report.reason}."
     return f"{report.outside} of {report.entries} entries are wrong; the shape is right."
 
 
-def name_words(row: Row, slip: Slip, report: TensorReport, submission: Submission) -> str:
+def name_words(
+    row: Row, slip: Slip, report: TensorReport, submission: Submission, source: str, rights: Sequence[Right]
+) -> str:
     """What the mistake is; of a value of the forward pass one number; of a wrong shape what it is."""
-    if report.reason.startswith("shape"):
-        named = "" if slip.value is None else name_shape(slip.name, slip.value, slip.right.values)
-        return f"{shape_words(report)} {named}" if named else ""
+    if slip.value is not None and has_wrong_shape(slip):
+        named = name_shape(slip.name, slip.value, slip.right.values, submission.exercise.returned(row.function))
+        return f"{shape_words(slip, report)} {named}" if named else ""
+    is_right = right_in(row, slip, submission, source, rights)
+    if overwritten := find_overwritten(source, row.function, slip.name, is_right):
+        return overwritten
     if slip.name in {step.name for step in submission.exercise.forward}:
         place = f"{slip.name}{index_words(report.index)}"
         return f"{place} is {report.hand:.6g}, and {report.reference:.6g} is right there."
 
     def ask_again(values: Mapping[str, Any]) -> Float:
-        answer = ask(submission, row.function, slip.name, values)
+        answer = ask(submission, row.function, slip.name, values, source)
         if answer.value is None:
             raise ValueError(answer.problem)
         return answer.value
@@ -107,14 +117,15 @@ def is_blank(slip: Slip) -> bool:
     return slip.report is None and slip.line is None
 
 
-def change_words(row: Row, slip: Slip, submission: Submission, rights: Sequence[Right]) -> str:
-    """The line and what belongs there, if a small change makes the quantity right on all draws.
+def right_in(
+    row: Row, slip: Slip, submission: Submission, source: str, rights: Sequence[Right]
+) -> Callable[[str], bool]:
+    """Whether the quantity is right on all draws, as a function of a source with a change.
 
-    A change with which more statements raise an exception than before is none: the value is then from before them.
+    A change with which the function raises an exception, and did not before, is none: the value is then from before it.
     """
-
-    source = str(submission.first["source"])
-    raised = ask(submission, row.function, slip.name, slip.right.values, source).raised
+    before = ask(submission, row.function, slip.name, slip.right.values, source)
+    raised = 1 if before.value is None else before.raised
 
     def is_right(source: str) -> bool:
         for right in (slip.right, *(other for other in rights if other is not slip.right)):
@@ -126,7 +137,11 @@ def change_words(row: Row, slip: Slip, submission: Submission, rights: Sequence[
                 return False
         return True
 
+    return is_right
+
+
+def change_words(row: Row, slip: Slip, submission: Submission, source: str, rights: Sequence[Right]) -> str:
+    """The line and what belongs there, if a small change makes the quantity right."""
     others = [quantity for quantity in submission.exercise.points[row.function] if quantity != row.name]
-    found = find_change(source, row.function, slip.name, others, is_right, CHANGE_SECONDS)
-    ask(submission, row.function, slip.name, slip.right.values, source)  # from here on without a change again
-    return found
+    is_right = right_in(row, slip, submission, source, rights)
+    return find_change(source, row.function, slip.name, others, is_right, MEND_SECONDS)

@@ -4,9 +4,10 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterator
 from functools import cache
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
+from handgrad.arrays.on_torch.copies import names_in
 from handgrad.grading.exercise import Exercise, find_exercise
 from handgrad.grading.grade import Grade, draw_rights, grade
 from handgrad.grading.right import Right
@@ -74,11 +75,3 @@ def parts(function: FunctionType, known: set[str]) -> Iterator[str]:
             yield f"from {value.__module__} import {value.__name__} as {name}"
         elif isinstance(value, bool | int | float | str | tuple):
             yield f"{name} = {value!r}"
-
-
-def names_in(code: CodeType) -> Iterator[str]:
-    """The names that code looks up, functions inside it too."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from names_in(constant)

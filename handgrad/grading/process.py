@@ -23,7 +23,7 @@ from typing import Any, Self
 import numpy as np
 
 from handgrad.grading.child.locked import folders_of, own_folders
-from handgrad.grading.child.run import LIBRARIES, MOST_TOLD
+from handgrad.grading.child.run import LIBRARIES, LONGEST, MOST_TOLD, TOO_LONG
 from handgrad.grading.child.wire import from_wire, to_wire
 from handgrad.grading.exercise import Exercise, base
 from handgrad.judge.compare import Float
@@ -37,7 +37,6 @@ DEAD_SECONDS = 10.0  # for an answer; then the process is ended
 START_SECONDS = 15.0  # for Python and NumPy to start, and the file to be run
 MOST_ENDS = 3  # of the process in one function
 LONGEST_LINE = 24 << 20  # bytes of an answer
-LONGEST_WORDS = 300
 FOLDERS = (*folders_of(LIBRARIES), *own_folders(), str(ROOT), tempfile.gettempdir())  # not shown to students
 LAST_LINE = 1_000_000
 
@@ -50,7 +49,7 @@ class CannotAsk(Exception):
 class Answer:
     """The numbers, or None and why there are none, with the line where that is known.
 
-    raised: how many exceptions other statements of the function raised; put: what stood in it as it was given.
+    raised: 1 if the function raised an exception after the value was set, else 0; put: what stood in it as given.
     """
 
     value: Float | None
@@ -128,7 +127,7 @@ class Submission:
         deadline = began + min(seconds, max(self.left, 0.1))
         try:
             write_line(self.process, json.dumps(question).encode() + b"\n", deadline)
-            return self.read(json.loads(read_line(self.process, deadline)))
+            return self.read(json.loads(read_line(self.process, deadline)), is_start=question is self.first)
         except CannotAsk as error:
             self.end()
             return Answer(None, str(error))
@@ -138,17 +137,19 @@ class Submission:
         finally:
             self.left -= time.monotonic() - began
 
-    def read(self, reply: Any) -> Answer:
-        """An answer as it came. Raises ValueError, KeyError or TypeError for anything else."""
+    def read(self, reply: Any, is_start: bool) -> Answer:
+        """An answer as it came, of a start without numbers. ValueError, KeyError or TypeError for anything else."""
         told = [clean(what) for what in reply["tried"][:MOST_TOLD]]
         self.tried = list(dict.fromkeys([*self.tried, *told]))[:MOST_TOLD]
         if "problem" in reply:
             return why_none(reply)
-        if left_out := reply.get("left out"):
-            self.left_out = [at_line(found.problem, found.line) for found in map(why_none, left_out[:MOST_TOLD])]
-        value = from_wire(reply["value"]) if "value" in reply else None
-        if value is not None and not isinstance(value, np.ndarray):
-            raise TypeError("a list is no quantity")
+        if is_start:
+            left_out = map(why_none, reply["left out"][:MOST_TOLD])
+            self.left_out = [at_line(found.problem, found.line) for found in left_out]
+            return Answer(None)
+        value = from_wire(reply["value"])
+        if not isinstance(value, np.ndarray):
+            raise TypeError(f"a quantity is an array, and no {type(value).__name__}")
         return Answer(value, raised=int(reply.get("raised", 0)), put=frozenset(map(str, reply.get("put", ()))))
 
     def end(self) -> None:
@@ -205,7 +206,7 @@ def read_line(process: subprocess.Popen[bytes], deadline: float) -> bytes:
     while not parts or not parts[-1].endswith(b"\n"):
         ready = select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]
         if not ready:
-            raise CannotAsk("it took too long and was stopped; is there a loop that does not end?")
+            raise CannotAsk(TOO_LONG)
         part = os.read(process.stdout.fileno(), 1 << 16)
         if not part:
             raise CannotAsk(how_it_ended(process))
@@ -222,7 +223,7 @@ def how_it_ended(process: subprocess.Popen[bytes]) -> str:
     except subprocess.TimeoutExpired:
         return "it closed the connection that its numbers come on"
     if code == -getattr(signal, "SIGXCPU", 0):
-        return "it took too long and was stopped; is there a loop that does not end?"
+        return TOO_LONG
     if code < 0:
         return f"its process was ended by signal {-code}: too much memory, or something it called"
     return f"it ended its process (exit code {code}) and gave no number; that does not count as an answer"
@@ -243,4 +244,4 @@ def clean(words: Any) -> str:
     text = "".join(c if c.isprintable() else " " for c in str(words))
     for folder in FOLDERS:
         text = text.replace(f"{folder}{os.sep}", "")
-    return " ".join(text.split())[:LONGEST_WORDS]
+    return " ".join(text.split())[:LONGEST]

@@ -42,7 +42,7 @@ def remarks(grade: Grade) -> Iterator[str]:
     if grade.problem:
         yield f"No points: {grade.problem}."
     if grade.left_out:
-        yield f"Left out, for it cannot be run here: {'; '.join(grade.left_out)}."
+        yield f"Left out, because it raised an exception: {'; '.join(grade.left_out)}."
     if grade.tried:
         yield f"Refused, and without any influence on the points: {', '.join(grade.tried)}."
 

@@ -3,6 +3,7 @@
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -16,9 +17,10 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from manual.lent import borrow
 from manual.network import Network
-from manual.sklearn.fit import SteadyHand, Watch, as_params, falling_rate, perceptron, print_epoch
+from manual.sklearn.fit import SteadyHand, as_params, perceptron, start_params
 from manual.sklearn.lbfgs import minimise
 from manual.sklearn.parameters import check_parameters, hidden_layers, optimizer
+from manual.sklearn.watch import Watch, falling_rate
 from manual.sklearn.weights import Weighted, WeightedHand, with_weights
 from manual.training.hand import Hand
 from manual.training.loop import train
@@ -46,7 +48,10 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
     """Arguments and training. A subclass turns (X, y) into a Problem, and outputs into predictions."""
 
     t_: int
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
     _optimizer_state: Any
+    _watch: Watch | None  # of the last training, whose best and whose rate the next one goes on from
     _seed: int  # of the last training; the next one that goes on from it takes the next number
 
     def __init__(
@@ -154,10 +159,11 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         problem = self._problem(X, y, go_on=go_on, once=once)
         self._seed = self._seed + 1 if go_on else int(check_random_state(self.random_state).randint(2**31 - 1))
         network = perceptron(problem.x.shape[1], hidden, problem.n_out)
-        params = network.init(self._seed, dtype=problem.x.dtype.name)
         if go_on:
             params = as_params(network, self.coefs_, self.intercepts_)
             problem = problem._replace(x=problem.x.astype(self.coefs_[0].dtype, copy=False))
+        else:
+            params = start_params(network, self._seed, problem.x.dtype.name)
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, problem.x)
             loss, target = with_weights(problem.loss, problem.target, problem.n_out, weights)
@@ -171,19 +177,16 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
     def _descend(self, network: Network, params: Any, problem: Problem, *, go_on: bool, once: bool) -> None:
         """Steps along the gradients of batches, for max_iter epochs at most."""
         descent, (x, target, _, loss, strata) = optimizer(self), problem
-        watch = Watch(self.tol, self.n_iter_no_change, descent.lr, falls=self._rate("adaptive"))
-        if go_on and self.loss_curve_:
-            watch.lowest = min(self.loss_curve_)
+        watch = self._begin_watch(descent.lr, go_on=go_on, once=once)
         if self.early_stopping:
             x, target, watch.measure = self._split(x, target, strata, network, loss)
         epochs = 1 if once else int(self.max_iter)
-        batch_size = min(200, len(x)) if self.batch_size == "auto" else self.batch_size
+        batch_size = self._batch_size(len(x))
         power = self.power_t if self._rate("invscaling") else 0.0
         before = self.t_ if go_on else 0
         schedule = falling_rate(watch, power, before, len(x), -(-len(x) // int(batch_size)), once=once)
-        callbacks = (print_epoch, watch) if self.verbose else (watch,)
         settings = Settings(
-            epochs=epochs, batch_size=batch_size, seed=self._seed, schedule=schedule, callbacks=callbacks,
+            epochs=epochs, batch_size=batch_size, seed=self._seed, schedule=schedule, callbacks=(watch,),
             shuffle=bool(self.shuffle),
         )  # fmt: skip
         state = descent.initial(params)
@@ -193,10 +196,11 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         plan = make_plan(network, params, x, target, loss, descent, settings, start)
         training = train(self._side(network, loss, descent, plan.start), plan)
         curve = [record["loss"] for record in training.history]
-        self._keep(network, watch.best or training.params, curve, [] if not go_on else self.loss_curve_)
-        self._optimizer_state = training.optimizer_state
+        params = watch.best if self.early_stopping else training.params
+        self._keep(network, params, curve, [] if not go_on else self.loss_curve_)
+        self._optimizer_state, self._watch = training.optimizer_state, replace(watch, measure=None)
         if watch.scores:
-            self.validation_scores_, self.best_validation_score_ = watch.scores, max(watch.scores)
+            self.validation_scores_, self.best_validation_score_ = list(watch.scores), max(watch.scores)
         self.t_ = before + self.n_iter_ * len(x)  # samples seen
         if training.epoch < epochs and not watch.ended:
             warnings.warn("fit: interrupted, the weights are those of the last step", stacklevel=4)
@@ -213,7 +217,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         found = minimise(self._side(network, loss, None, start), x, target, **limits, verbose=bool(self.verbose))
         self._keep(network, found.params, found.curve, [] if not go_on else self.loss_curve_)
         self.t_ = (self.t_ if go_on else 0) + self.n_iter_ * len(x)
-        self._optimizer_state = ()
+        self._optimizer_state, self._watch = (), None
         if not found.settled:
             warnings.warn(
                 f"max_iter: lbfgs ended after {self.n_iter_} iterations, before the loss settled ({found.words}); "
@@ -221,6 +225,24 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
                 ConvergenceWarning,
                 4,
             )
+
+    def _begin_watch(self, lr: float, *, go_on: bool, once: bool) -> Watch:
+        """A new one, or that of the last training with what it has seen; a new fit begins at the whole rate."""
+        watch = Watch(self.tol, self.n_iter_no_change, lr, self._rate("adaptive"), bool(self.verbose))
+        kept = self._watch if go_on else None
+        if kept is None or bool(kept.scores) != self.early_stopping:
+            return watch
+        factor = kept.factor if once else 1.0
+        return replace(watch, lowest=kept.lowest, best=kept.best, scores=kept.scores, waited=kept.waited, factor=factor)
+
+    def _batch_size(self, samples: int) -> int:
+        if self.batch_size == "auto":
+            return min(200, samples)
+        if self.batch_size > samples:
+            warnings.warn(
+                f"batch_size: is {self.batch_size}, more than the {samples} samples, which are taken", stacklevel=5
+            )
+        return min(int(self.batch_size), samples)
 
     def _rate(self, kind: str) -> bool:
         """Whether that is how the learning rate of plain descent changes; Adam has its own."""
@@ -255,6 +277,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-
         self.n_layers_, self.n_outputs_ = len(weights) + 1, len(weights[-1]["b"])
         self.n_iter_, self.loss_, self.loss_curve_ = len(curve), curve[-1], before + curve
         self.best_loss_ = None if self.early_stopping else min(self.loss_curve_)
+        self.validation_scores_ = self.best_validation_score_ = None
 
 
 def dense(X: Any) -> Any:

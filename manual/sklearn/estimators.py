@@ -9,13 +9,9 @@ dropout       the probability to drop a hidden unit in training, or a list with 
 to_torch      the trained network as an nn.Module, once torch_ref is imported
 network_, params_   the trained network as every other part of `manual` takes it
 
-hidden_layer_sizes, solver ("adam", "sgd", "lbfgs"), alpha (L2 penalty of the weights), batch_size, learning_rate
-("constant", "invscaling", "adaptive", for sgd), learning_rate_init, power_t, max_iter, max_fun, shuffle, random_state,
-tol, n_iter_no_change, verbose, warm_start, momentum, nesterovs_momentum, early_stopping, validation_fraction, beta_1,
-beta_2 and epsilon are as there, and so are sample_weight, rows with several labels, and sparse X, which is written out.
-Different on purpose:
+All other arguments are as there, and so are sample_weight, rows with several labels, and sparse X, which is written
+out: docs/sklearn.md has each of them. Different on purpose:
 
-- a start weight is uniform in +-sqrt(6 / (n_in + n_out)) as there, a start bias is 0;
 - the loss of several outputs is half the sum of their squared errors, the one whose gradient is followed (there
   loss_curve_ shows their mean, and the gradient is the sum's);
 - Adam's epsilon is added to the root of the corrected mean square, as torch has it;
@@ -33,6 +29,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, issparse
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
@@ -62,6 +59,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
     validation_scores_ (accuracy).
     """
 
+    _sparse_labels: bool
+
     @available_if(takes_steps)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One pass over these samples. The first call must name all classes there will be.
@@ -77,14 +76,15 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
             raise ValueError(f"classes: are {np.unique(classes)}, but they were {self.classes_} in an earlier call")
         return self._train(X, y, sample_weight, go_on=go_on, once=True)
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: Any) -> Any:
         """The most probable class of every row, (N,); of several labels (N, C), which are there: 1, else 0.
 
-        Raises NotFittedError before fit.
+        Labels are sparse where those of the last training were. Raises NotFittedError before fit.
         """
         p = self.predict_proba(X)
         if self._has_labels():
-            return np.asarray(p > 0.5, dtype=np.int64)
+            labels = np.asarray(p > 0.5, dtype=np.int64)
+            return csr_matrix(labels) if self._sparse_labels else labels
         return np.asarray(self.classes_[np.argmax(p, axis=1)])
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
@@ -111,7 +111,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):  # type: ignore[misc
 
     def _problem(self, X: Any, y: Any, *, go_on: bool, once: bool) -> Problem:
         how: dict[str, Any] = {"accept_sparse": SPARSE, "multi_output": True, "dtype": FLOATS, "reset": not go_on}
-        X, y = map(dense, validate_data(self, X, y, **how))
+        X, y = validate_data(self, X, y, **how)
+        self._sparse_labels, X, y = issparse(y), dense(X), dense(y)
         check_classification_targets(y)
         if y.ndim == 2 and y.shape[1] > 1:
             return self._labels(X, y, go_on=go_on or once)

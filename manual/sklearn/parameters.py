@@ -12,6 +12,7 @@ from manual.optimizers.sgd import SGD
 from manual.types import Layer
 
 NAMES = {**ACTIVATIONS, "logistic": ACTIVATIONS["sigmoid"]}  # scikit-learn's name beside ours
+SWITCHES = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping")
 RATES = ("constant", "invscaling", "adaptive")
 TRAINABLE = ", ".join(name for name, layer in NAMES.items() if not isinstance(layer, NOT_DIFFERENTIABLE))
 
@@ -24,7 +25,7 @@ def check_parameters(model: Any) -> None:
         ("learning_rate", model.learning_rate in RATES, "'constant', 'invscaling' or 'adaptive'"),
         ("power_t", _number(model.power_t), "a finite number, 0 or more"),
         ("max_fun", _whole(model.max_fun), "an integer, 1 or more"),
-        ("shuffle", isinstance(model.shuffle, bool | np.bool_), "True or False"),
+        *((name, isinstance(getattr(model, name), bool | np.bool_), "True or False") for name in SWITCHES),
         ("alpha", _number(model.alpha), "a finite number, 0 or more"),
         ("batch_size", model.batch_size == "auto" or _whole(model.batch_size), "'auto' or an integer, 1 or more"),
         ("learning_rate_init", _number(model.learning_rate_init, above=True), "a finite number above 0"),

@@ -30,7 +30,7 @@ class Weighted:
 
     def forward(self, y: Array, packed: Array) -> tuple[Array, WeightedCache]:
         t, w = packed[:, :-1], packed[:, -1:]
-        share = w / max(w.sum(), np.finfo(w.dtype).tiny)
+        share = w / w.sum() if w.any() else w
         return (share[:, 0] * each(self.loss, y, t)).sum(), WeightedCache(self.loss.forward(y, t)[1], share)
 
     def backward(self, cache: WeightedCache, dE: Array) -> Array:

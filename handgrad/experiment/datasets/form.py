@@ -4,7 +4,7 @@ The form goes into a checkpoint as text, so that prediction repeats the scaling 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -16,8 +16,22 @@ Ints: TypeAlias = NDArray[np.int64]
 Words: TypeAlias = tuple[str, ...]  # of one column, each an input of its own; () for a column of numbers
 
 
+SHOWN = 8  # names or words that one message lists
+
+
 class DataError(ValueError):
     """The data cannot be used: which file, row and column, what stands there, what is expected."""
+
+
+def some(names: Iterable[str]) -> str:
+    """The first of them in one line; all in quotes where one has a comma in it.
+
+    >>> print(some(["ash", "oak"]), some(["ash", "oak, red"]), some("abcdefghi"), sep="; ")
+    ash, oak; 'ash', 'oak, red'; a, b, c, d, e, f, g, h, ...
+    """
+    listed = list(names)
+    shown = [repr(name) if any("," in own for own in listed) else name for name in listed[:SHOWN]]
+    return ", ".join((*shown, *(["..."] if len(listed) > SHOWN else [])))
 
 
 class Scaling(NamedTuple):

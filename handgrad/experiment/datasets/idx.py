@@ -88,7 +88,8 @@ def _images_in(folder: Path) -> Path:
         names = ", ".join(sorted(path.name for path in found.values())) or "none"
         raise DataError(
             f"{folder}: files of images in this folder: {names}; expected one, or one called train, as in "
-            "train-images-idx3-ubyte"
+            "train-images-idx3-ubyte; pictures of your own, such as .png, are read from a file of arrays: "
+            "numpy.savez('FILE.npz', x=pictures, y=labels)"
         )
     return chosen[0]
 

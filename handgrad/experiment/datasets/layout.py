@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from handgrad.experiment.datasets.cells import is_number
-from handgrad.experiment.datasets.form import DataError, Form
+from handgrad.experiment.datasets.form import DataError, Form, some
 
 TARGETS = ("label", "target", "class", "y")
-SHOWN = 8  # names or words in one message
 
 
 class Choice(NamedTuple):
@@ -98,8 +97,7 @@ def _find(path: Path, option: str, wanted: str, names: Sequence[str]) -> int:
         return names.index(wanted)
     if wanted.isdecimal() and 1 <= int(wanted) <= len(names):
         return int(wanted) - 1
-    known = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
-    raise DataError(f"{path}: --{option}: no column {wanted!r}; the columns are {known}, or a number from 1")
+    raise DataError(f"{path}: --{option}: no column {wanted!r}; the columns are {some(names)}, or a number from 1")
 
 
 def _layout_of(path: Path, width: int, names: tuple[str, ...], form: Form) -> Layout:

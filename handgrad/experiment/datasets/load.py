@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from handgrad.experiment.datasets import arrays, idx, inputs, table, targets, text
-from handgrad.experiment.datasets.form import Data, DataError, Form, Ints, Raw, Scaling
+from handgrad.experiment.datasets.form import Data, DataError, Form, Ints, Raw, Scaling, some
 from handgrad.experiment.datasets.layout import Choice
 
 FEWEST = 4  # rows to learn from
@@ -94,8 +94,7 @@ def _numbers(path: str, name: str, raw: Raw, form: Form | None, how: How) -> Dat
 def _outputs(form: Form) -> str:
     if form.classes is None:
         return f"{form.target_name or 'numbers'} to be fitted"
-    shown = ", ".join(form.classes[: targets.SHOWN]) + (", ..." if len(form.classes) > targets.SHOWN else "")
-    return f"{len(form.classes)} classes ({shown})"
+    return f"{len(form.classes)} classes ({some(form.classes)})"
 
 
 def _letters(path: Path, form: Form | None) -> Data:

@@ -16,8 +16,8 @@ from typing import NamedTuple, TextIO
 import numpy as np
 
 from handgrad.experiment.datasets.cells import is_grouped, is_missing, is_number, is_word
-from handgrad.experiment.datasets.form import DataError, Float, Form, Raw, Words
-from handgrad.experiment.datasets.layout import SHOWN, TARGETS, Choice, Layout, choose, is_header
+from handgrad.experiment.datasets.form import DataError, Float, Form, Raw, Words, some
+from handgrad.experiment.datasets.layout import TARGETS, Choice, Layout, choose, is_header
 from handgrad.experiment.datasets.text import no_utf8
 from handgrad.experiment.datasets.words import check_count, in_order, one_hot
 
@@ -108,14 +108,14 @@ def _cells(path: Path, layout: Layout, rows: Iterator[tuple[int, list[str]]], fi
         if layout.target is not None:
             word = row[layout.target].strip()
             if is_missing(word):
-                raise _bad_cell(path, line, layout, row, (layout.target,))
+                raise _bad_cell(path, line, layout, row, (layout.target,), learning=form is None)
             labels.append(kept.setdefault(word, word))  # one string per class, not one per row
         if codes is None:
             codes = {j: {} for j in layout.inputs if is_word(row[j])}
         try:
             values.extend([_code(codes[j], row[j], form) if j in codes else float(row[j]) for j in layout.inputs])
         except ValueError as error:
-            raise _bad_cell(path, line, layout, row, layout.inputs, codes) from error
+            raise _bad_cell(path, line, layout, row, layout.inputs, codes, learning=form is None) from error
         lines.append(line)
     x = np.frombuffer(values, dtype=np.float64).reshape(len(lines), len(layout.inputs))
     return Cells(x, labels, lines, codes or {})
@@ -169,9 +169,14 @@ def _bad_cell(
     row: Sequence[str],
     columns: Sequence[int],
     codes: dict[int, dict[str, int]] | None = None,
+    *,
+    learning: bool,
 ) -> DataError:
-    """The error for the first of these columns where no number stands, or no word in a column of words."""
-    of_words = codes or {}
+    """The error for the first of these columns where no number stands, or no word in a column of words.
+
+    learning: whether a column may still be left out.
+    """
+    of_words, or_column = codes or {}, ", or the column (--drop)" if learning else ""
     j = next(
         j
         for j in columns
@@ -180,11 +185,13 @@ def _bad_cell(
     cell, place = row[j].strip(), f"{path}, {layout.place(line, j)}"
     if is_missing(cell):
         shown = f" ({cell!r})" if cell else ""
-        return DataError(f"{place}: a missing value{shown}; fill it in, or leave the row out, or the column (--drop)")
+        return DataError(f"{place}: a missing value{shown}; fill it in, or leave the row out{or_column}")
     if j in of_words:
-        known = ", ".join(list(of_words[j])[:SHOWN]) + (", ..." if len(of_words[j]) > SHOWN else "")
+        known = some(of_words[j])
         return DataError(f"{place}: {cell!r}, expected a word as in the rows before or learned from: {known}")
-    advice = "write numbers in every row, or words in every row, or leave the column out (--drop)"
+    advice = "write numbers in every row"
+    if learning:
+        advice += ", or words in every row, or leave the column out (--drop)"
     if is_grouped(cell):
         advice = "leave the thousands separator out, or write a decimal point in place of the comma"
     elif is_number(cell.replace(",", ".", 1)):

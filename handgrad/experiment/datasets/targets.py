@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from handgrad.experiment.datasets.form import DataError, Float, Form, Ints, Raw, Scaling
+from handgrad.experiment.datasets.form import DataError, Float, Form, Ints, Raw, Scaling, some
 from handgrad.experiment.datasets.inputs import standardise
 
-SHOWN = 8  # classes that one message names
 FIT = "numbers to be fitted: --loss mse (from Python: fit=True)"
 
 
@@ -44,7 +43,7 @@ def target_of(path: str, raw: Raw, *, fit: bool = False, learned: Ints | None = 
                 i = int((given[:, 0] < 0).argmax())
                 raise DataError(
                     f"{path}, {raw.where(i, None)}: label {given[i, 0]:g} is negative, expected classes as words, as "
-                    f"-1 and 1, or as numbers from 0; the labels are {_some([f'{value:g}' for value in found])}; {FIT}"
+                    f"-1 and 1, or as numbers from 0; the labels are {some([f'{value:g}' for value in found])}; {FIT}"
                 )
             return _classes(path, found, at, _whole)
     return _scale_numbers(path, given, raw, learned)
@@ -56,7 +55,7 @@ def _classes(path: str, found: NDArray[Any], at: NDArray[Any], name: Callable[[A
         raise DataError(f"{path}: every label is {names[0]!r}, expected two classes or more")
     if not _few(len(names), at.size):
         raise DataError(
-            f"{path}: {len(names)} different labels ({_some(names)}) in {at.size} rows are no classes; expected two "
+            f"{path}: {len(names)} different labels ({some(names)}) in {at.size} rows are no classes; expected two "
             "or more rows of each on average, ten if there are more than 20" + (f"; {FIT}" if name is _whole else "")
         )
     return Target(at.astype(np.int64).ravel(), names, None)
@@ -92,7 +91,7 @@ def as_form(path: str, raw: Raw, form: Form) -> Ints | Float:
     index = {name: k for k, name in enumerate(form.classes)}
     for i, name in enumerate(names):
         if name not in index:
-            raise DataError(f"{path}, {raw.where(i, None)}: label {name!r}, expected one of {_some(form.classes)}")
+            raise DataError(f"{path}, {raw.where(i, None)}: label {name!r}, expected one of {some(form.classes)}")
     return np.array([index[name] for name in names], dtype=np.int64)
 
 
@@ -147,7 +146,3 @@ def _one_hot(given: NDArray[Any]) -> bool:
 def _few(classes: int, rows: int) -> bool:
     """Whether so many different labels can be classes: 3 in 150 rows can, 214 in 442 cannot."""
     return classes <= rows / 2 and classes <= max(20, rows / 10)
-
-
-def _some(names: Any) -> str:
-    return ", ".join(list(names)[:SHOWN]) + (", ..." if len(names) > SHOWN else "")

@@ -36,7 +36,7 @@ def in_order(codes: NDArray[np.float64], found: Sequence[str]) -> tuple[NDArray[
 
 def check_count(where: str, column: str, words: Words, rows: int) -> None:
     """DataError where nearly every row has a word of its own, from which nothing can be learned about others."""
-    if len(words) > max(MOST, rows / 10) or len(words) == rows:
+    if len(words) > max(MOST, rows / 10) or len(words) == rows > 1:
         raise DataError(
             f"{where}: {len(words)} different words in {rows} rows, as many as names have; leave the column out "
             f"(--drop {column!r}; from Python: drop=)"

@@ -29,7 +29,6 @@ class Isolated:
         self.noted: Any = MISSING
         self.held: Any = MISSING  # the list that the asked quantity is an entry of
         self.put: set[str] = set()  # what was given, and stands in its place
-        self.raised = 0  # exceptions excused
         self.left_out: list[BaseException] = []  # what statements of the file itself raised
 
     def name(self, name: str, value: Any) -> Any:
@@ -61,7 +60,6 @@ class Isolated:
         """
         if self.asked in ("", name, full_name(name, index)):
             raise
-        self.raised += 1
 
     def leave_out(self, error: BaseException) -> None:
         """A statement of the file itself costs no more than what it would have set, as an import does."""

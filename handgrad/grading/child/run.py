@@ -21,6 +21,7 @@ from handgrad.grading.child.wire import MOST_NUMBERS, from_wire, to_wire
 
 FILE = "submission.py"
 LONGEST = 300  # characters of an exception
+TOO_LONG = "it took too long and was stopped; is there a loop that does not end?"
 MOST_TOLD = 3  # of what was refused
 WAITING = 10  # times the processor time that a function may take may go by, for one that waits
 HURRY = 5  # so much shorter a function is waited for that took too long before
@@ -42,7 +43,8 @@ def main() -> None:
         signal.signal(kind, stop)
     lock(start["seconds"], LIBRARIES, lambda what: None if FILE in what else tried.append(what))  # Python looks for it
     with np.errstate(all="ignore"):
-        space, reply = load(start, start["source"])
+        source = start["source"]
+        space, reply = load(start, source)
         while True:
             answers.write(json.dumps({**reply, "tried": tried[:MOST_TOLD]}).encode() + b"\n")
             answers.flush()
@@ -50,8 +52,9 @@ def main() -> None:
             if not question:
                 return
             asked = json.loads(question)
-            if asked["source"] is not None:  # the submission with a change
-                space, reply = load(start, asked["source"])
+            if asked["source"] not in (None, source):  # the submission with a change, or without one again
+                source = asked["source"]
+                space, _ = load(start, source)
             reply = answer(asked, space, patience, start["by_hand"])
 
 
@@ -110,7 +113,7 @@ def answer(
         found = isolated.result(returned, question["returned"])
         if found is MISSING or found is None or found is ...:
             return failed or {"problem": f"{question['asked']} is not there: it is a blank, or has another name"}
-        return {"value": numbers(found), "raised": isolated.raised + (failed is not None), "put": sorted(isolated.put)}
+        return {"value": numbers(found), "raised": int(failed is not None), "put": sorted(isolated.put)}
     except BaseException as error:
         return describe(error)
 
@@ -122,7 +125,7 @@ def set_alarm(seconds: float) -> None:
 
 
 def stop(*_: Any) -> None:
-    raise TookTooLong("it took too long and was stopped; is there a loop that does not end?")
+    raise TookTooLong(TOO_LONG)
 
 
 def numbers(value: Any) -> Any:

@@ -62,6 +62,9 @@ def test_every_digit_with_its_probability(on_digits: Path, tmp_path: Path, capsy
     assert [row[1] for row in rows] == [data.form.classes[k] for k in p.argmax(1)]
     np.testing.assert_allclose([float(row[2]) for row in rows], p.max(1), rtol=1e-5)
     right, said = sum(row[1] == row[3] for row in rows), capsys.readouterr().out
+    assert "more rows" not in said
+    assert main(["predict", "--checkpoint", str(on_digits), "--data", "digits"]) == 0
+    assert "\nand 1787 more rows: --out FILE writes them all\n" in capsys.readouterr().out
     assert f"\naccuracy {100 * right / 1797:.2f} % ({right} of 1797)\n" in said
     held_back = found.training.history[-1]["val_accuracy"]
     assert f"not trained on: validation accuracy {100 * held_back:.2f} % (" in said

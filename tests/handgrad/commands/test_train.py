@@ -59,7 +59,8 @@ def test_the_plain_command_reaches_97_percent(capsys: pytest.CaptureFixture[str]
     assert time.process_time() - start < 20
     *lines, last = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80  # the heading of the table in one line
-    assert lines[3].split() == ["epoch", "loss", "val.", "loss", "accuracy", "val.", "accuracy", "rate", "gradient"]
+    assert lines[3] == "inputs: divided by 16"
+    assert lines[4].split() == ["epoch", "loss", "val.", "loss", "accuracy", "val.", "accuracy", "rate", "gradient"]
     assert float(last.removeprefix("validation accuracy ").split()[0]) >= 97
     assert " of 359 digits)" in last
 

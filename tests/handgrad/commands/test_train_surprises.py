@@ -143,3 +143,18 @@ def test_a_module_that_hides_ours_is_named(kind: str, tmp_path: Path) -> None:
     else:
         own = Path(root) / name
         assert got.stdout.startswith(f"`import {name}` finds {place}, which hides handgrad's own, {own}; rename it, or")
+
+
+def test_columns_are_left_out_one_by_one_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, file = tmp_path / "own.csv", tmp_path / "net.safetensors"
+    rows = np.random.default_rng(0).normal(size=(30, 3)).round(2).tolist()
+    table.write_text("\n".join(["a,b,c,kind", *(f"{a},{b},{c},{'up' if c > 0 else 'down'}" for a, b, c in rows)]))
+    how = ("--data", table, "--layers", "1,4,2", "--epochs", 1)
+    assert run(*how, "--drop", "a", "--drop", "b", "--checkpoint", file) == 0
+    assert "learns kind from c\n" in capsys.readouterr().out
+    assert read_checkpoint(file).options.drop == ("a", "b")
+    assert run("--data", table, "--layers", "3,4,2", "--epochs", 1, "--checkpoint", tmp_path / "all.safetensors") == 0
+    with pytest.raises(SystemExit):
+        run("--data", table, "--drop", "a", "--resume", "--checkpoint", tmp_path / "all.safetensors")
+    assert "--drop is a, but" in (said := " ".join(capsys.readouterr().err.split()))
+    assert "was trained with none; leave it out" in said

@@ -121,6 +121,11 @@ def test_decision_boundary(ax: Axes, form: str) -> None:
         region = colours[above == k][0]
         assert np.allclose(region, 0.65 + 0.35 * np.array(to_rgb(dots.get_facecolor()[0])), atol=0.02)  # type: ignore[attr-defined]
     assert legend(ax) == ["no", r"\$yes_\$"]
+    assert ax.figure is not None
+    FigureCanvasAgg(ax.figure).draw()
+    box = ax.get_legend()
+    assert box is not None
+    assert box.get_window_extent().x0 >= ax.bbox.x1  # beside the dots, over none
 
 
 def test_a_boundary_needs_two_inputs(ax: Axes) -> None:

@@ -11,10 +11,8 @@ import pytest
 from handgrad.cli import main
 from handgrad.grading import notebook
 from handgrad.grading.exercise import BadExercise, find_exercise, list_exercises
-from handgrad.grading.text import show
-from handgrad.report.console import render
-from tests.handgrad.grading.test_grade import exercise, right_source
-from tests.handgrad.grading.test_grade import graded as graded_as
+from handgrad.grading.grade import draw_rights
+from tests.handgrad.grading.test_grade import exercise
 
 CLASS = sorted((Path(__file__).parent / "submissions").glob("*.txt"))  # not .py: nothing else is to run them
 EXPECTED: dict[str, tuple[float, dict[str, str]]] = {  # points, and a part of each hint
@@ -161,6 +159,9 @@ BROKEN = {
     '"backward": {"dz2": 2': ('"back": {"dz2": 2', "POINTS has back, which is no function of SKELETON"),
     '"dz2": 2': ('"dz3": 2', "POINTS has dz3, and FORWARD has no such value or gradient"),
     "def forward(x, W1": ("def forward(xs, W1", "forward of SKELETON takes xs, which FORWARD does not have"),
+    "FORWARD = (\n": ("FORWARD = Step('E', sum)\nSTEPS = (\n", "FORWARD is of type Step, expected tuple or list"),
+    "FORWARD = (": ("FORWARD = ('z1',", "FORWARD has something else, expected a Step or more"),
+    'h1", lambda z1: torch.tanh(z1)': ('h1", torch.tanh', "h1 of FORWARD, asked for its arguments, raises ValueError"),
 }
 
 
@@ -174,23 +175,43 @@ def test_an_exercise_that_does_not_fit_together_says_where(old: str, tmp_path: P
         find_exercise(str(tmp_path / "own.py"))
 
 
+RAISING = {  # what stands in the place of what, and what is said of it
+    ("FORWARD = (", "FORWARD = (("): r"own\.py:53: SyntaxError: '\(' was never closed",
+    ("import torch\n", "import torch\n1 / 0\n"): r"own\.py:19: ZeroDivisionError: division by zero",
+    ("z1 = ...", "z1 = = ..."): r"own\.py: SKELETON raises SyntaxError: invalid syntax",
+    ("rng.permutation", "rng.permute"): r"own\.py: draw raises AttributeError: .* no attribute 'permute'",
+    ("return {name: rng", "return {*shapes}; {name: rng"): r"own\.py: draw gives a set, expected a dict of arrays",
+    ("return {name: rng", "return {'x': 'x'}; {name: rng"): r"own\.py: draw gives x, which is no array of numbers",
+    ("torch.tanh(z1)", "torch.tanhh(z1)"): r"own\.py: h1 of FORWARD raises AttributeError: .* no attribute 'tanhh'",
+    ("torch.tanh(z1)", "torch.log(z1)"): r"own\.py: the right h1, .* is not finite for a draw; let draw give others",
+    ("torch.tanh(z1)", "0.5"): r"own\.py: h1 of FORWARD gives a float, expected a tensor",
+    ("h1 @ W2.T + b2", "h1 @ W2.T"): r"own\.py: POINTS has db2, and E does not depend on that",
+    ("0.5 * ((z2 - t) ** 2).sum()", "torch.ones(())"): r"own\.py: the gradient of E raises RuntimeError: element 0",
+    ("0.5 * ((z2 - t) ** 2).sum()", "z2 - t"): r"own\.py: E, the last of FORWARD, has shape .*, expected one number",
+}
+
+
+@pytest.mark.parametrize("edit", RAISING)
+def test_what_an_exercise_raises_is_said_in_a_sentence(edit: tuple[str, str], tmp_path: Path) -> None:
+    source = find_exercise("two_layer").path.read_text()
+    assert edit[0] in source
+    (tmp_path / "own.py").write_text(source.replace(*edit))
+    with pytest.raises(BadExercise, match=RAISING[edit]):
+        draw_rights(find_exercise(str(tmp_path / "own.py")), 0)
+
+
+def test_the_command_refuses_an_exercise_that_raises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = find_exercise("two_layer").path.read_text()
+    (tmp_path / "own.py").write_text(source.replace("torch.tanh(z1)", "torch.tanhh(z1)"))
+    with pytest.raises(SystemExit) as stopped:
+        main(["grade", str(CLASS[0]), "--exercise", str(tmp_path / "own.py")])
+    assert stopped.value.code == 2
+    assert "h1 of FORWARD raises AttributeError" in capsys.readouterr().err.replace("\n", " ")
+
+
 def test_an_own_exercise_goes_along_with_its_handout(tmp_path: Path) -> None:
     own = tmp_path / "own.py"
     shutil.copy(find_exercise("two_layer").path, own)
     assert main(["exercises", str(own), "--to", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "exercise" / "own.py").read_text() == own.read_text()
     assert "check('exercise/own.py', 'dz1', backward)" in (tmp_path / "out" / "tests" / "dz1.py").read_text()
-
-
-def test_the_page_for_teachers_shows_what_is_printed() -> None:
-    """The grade that docs/teaching.md shows, as it is printed now."""
-    page = (Path(__file__).parents[3] / "docs" / "teaching.md").read_text("utf-8")
-    shown = page.partition("<!-- grade -->\n```console\n")[2].partition("```\n<!-- end grade -->")[0]
-    source = right_source("two_layer", ("1 - h1**2", "1 - h1"), ("dz1.sum(0)", "dz1.sum(1)"))
-    assert render(show(graded_as("two_layer", source, "name")), color=False, width=80).strip() == shown.strip()
-
-
-def test_the_page_for_teachers_lists_the_exercises(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (Path(__file__).parents[3] / "docs" / "teaching.md").read_text("utf-8")
-    assert main(["exercises"]) == 0
-    assert f"$ handgrad exercises\n{capsys.readouterr().out}" in page

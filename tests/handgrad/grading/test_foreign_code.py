@@ -9,18 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from handgrad.grading import process
 from handgrad.grading.child import locked
 from handgrad.grading.child.system_calls import can_refuse_calls
 from handgrad.grading.child.wire import from_wire, to_wire
 from handgrad.grading.grade import judge_all
-from handgrad.grading.process import ALL_SECONDS, Submission
+from handgrad.grading.process import Submission
 from tests.handgrad.grading.test_grade import exercise, graded, lost, right_source
 
 ENDS = "it ended its process (exit code 0) and gave no number; that does not count as an answer"
 
 TRIED = {  # what a function of the submission does, what the teacher reads
     "open('/etc/passwd')": "PermissionError: a submission has no files, and no /etc/passwd",
-    "open('full', 'wb').write(bytes(1 << 40))": "PermissionError: a submission has no files, and no full",
+    "open('big.bin', 'wb').write(bytes(1 << 40))": "PermissionError: a submission has no files, and no big.bin",
     "import os; os.listdir('/')": "PermissionError: a submission has no files, and no /",
     "import os; os.fork()": "PermissionError: a submission may not do this: os.fork",
     "import os; os.system('true')": "PermissionError: a submission may not do this: os.system",
@@ -40,7 +41,7 @@ TRIED = {  # what a function of the submission does, what the teacher reads
     "BUILTIN.load_module('_signal')": "'_imp' has no attribute 'create_builtin'",
     "import sys; sys.modules['_thread'].start_new_thread(print, ())": "can't start new thread",
     "from numpy import ctypeslib; ctypeslib.ctypes.CDLL(None)": "'NoneType' object has no attribute 'CDLL'",
-    "x = bytearray(1 << 40)": "MemoryError:",
+    "x = bytearray(1 << 40)": "MemoryError",
     "import sys; sys.exit(0)": "SystemExit: 0",
     "def f(): f()\n    f()": "RecursionError: maximum recursion depth exceeded",
     "import time; time.sleep(0.01); return 'right'": "it is <U5; numbers are expected",
@@ -59,7 +60,7 @@ def test_what_a_submission_tries_is_refused_and_told() -> None:
             found = submission.exchange({**question, "seconds": 1.0, "source": None}, 10.0)
             assert words in found.problem
             assert (found.value is None) == bool(words)
-        assert submission.tried == ["open /etc/passwd", "open full", "open /"]
+        assert submission.tried == ["open /etc/passwd", "open big.bin", "open /"]
 
 
 ENDING = {  # at the top of a file, what the teacher reads
@@ -76,60 +77,80 @@ def test_a_file_that_ends_its_process_has_no_points(source: str) -> None:
         assert ENDING[source] in submission.problem.problem
 
 
-# Each stands in place of dz1, and must cost it and nothing else.
-IN_A_FUNCTION = {
+IN_A_FUNCTION = {  # in place of the line of dz1, what the teacher reads
     "import os; os._exit(0)": ENDS,
     "raise SystemExit(0)": "SystemExit: 0 (line 17)",
+    "while True: pass": "it took too long and was stopped; is there a loop that does not end? (line 17)",
     "dz1 = __isolated__.given['dz1']": "KeyError: 'dz1' (line 17)",
     "dz1 = open('key')": "PermissionError: a submission has no files, and no key (line 17)",
-    "dz1 = dh1 * (1 - h1**2) + 1j": "complex",
     "dz1 = [dh1, 'right']": "ValueError",
     "dz1 = np.full(dh1.shape, np.nan)": "dz1 is wrong, even from the right dh1.",
     "dz1 = True": "dz1 is wrong, even from the right dh1. Its shape is (), expected (7, 3).",
+    # off by 1e-9, where rounding explains 1e-13
+    "dz1 = dh1 * (np.tanh(z1 + 1e-6) - np.tanh(z1 - 1e-6)) / 2e-6": "dz1 is wrong, even from the right dh1",
 }
 
 
 @pytest.mark.parametrize("line", IN_A_FUNCTION)
-def test_what_a_function_tries_costs_its_quantity(line: str) -> None:
-    source = right_source("two_layer", ("dz1 = dh1 * (1 - h1**2)", line))
-    found = graded("two_layer", source)
-    if "1j" in line:
-        assert "uses complex (line 17)" in found.problem
-        return
-    hints = lost(found)
-    assert IN_A_FUNCTION[line] in hints["dz1"]
-    assert found.earned <= 14
+def test_what_a_function_tries_costs_its_quantity(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "CALL_SECONDS", 0.1)
+    wrong = lost(graded("two_layer", right_source("two_layer", ("dz1 = dh1 * (1 - h1**2)", line))))
+    assert IN_A_FUNCTION[line] in wrong["dz1"]
+    assert (list(wrong) == ["dz1"]) is line.startswith("dz1 = ")  # anything else costs what comes after it, too
 
 
-FORGED = """
-import os, sys
-print('{"value": "right"}')
-sys.stdout.write("16 of 16 points\\n")
+READ_BEFORE = {  # at the top of a file, of which then nothing runs
+    "import torch.autograd": "uses torch (line 1), autograd (line 1): the gradients are to be derived by hand, "
+    "and this may not be used here",
+    "step = 1e-20j": "uses complex (line 1): the gradients are to be derived by hand",
+}
+
+
+@pytest.mark.parametrize("line", READ_BEFORE)
+def test_what_derives_is_told_before_anything_runs(line: str) -> None:
+    found = graded("two_layer", f"{line}\n{right_source('two_layer')}")
+    assert found.problem.startswith(READ_BEFORE[line])
+    assert found.earned == 0
+
+
+REPLACED = """
+import sys
 for name, module in list(sys.modules.items()):
     if hasattr(module, "compare"):
         module.compare = lambda *args: True
-main = sys.modules["__main__"]
+"""
+
+
+def test_there_is_nothing_of_the_judge_to_replace() -> None:
+    found = graded("two_layer", REPLACED + right_source("two_layer", ("1 - h1**2", "1 - h1")))
+    assert list(lost(found)) == ["dz1"]
+
+
+FORGED = """
+import sys
+print('{"value": "right"}')
+sys.stdout.write("16 of 16 points\\n")
 frame = sys._getframe()
 while frame is not None:
     for name in ("answer", "numbers", "describe"):
         if name in frame.f_globals:
-            frame.f_globals[name] = lambda *args: {"value": {"kind": "<f8", "shape": [], "data": "AAAAAAAAAAA="}}
+            frame.f_globals[name] = lambda *args: {"value": VALUE}
     frame = frame.f_back
 """
+VALUES = {  # what it gives for every quantity, what the teacher reads
+    '{"kind": "<f8", "shape": [], "data": "AAAAAAAAAAA="}': "Its shape is (), expected (7, 3)",
+    '{"verdict": "right"}': "what came back is no array of numbers",
+    "[1.0, [2.0]]": "what came back is no array of numbers",
+    '"right"': "what came back is no array of numbers",
+    "None": "what came back is no array of numbers",
+}
 
 
-def test_forged_results_and_replaced_functions_are_numbers_like_any_other() -> None:
-    found = graded("two_layer", FORGED + right_source("two_layer"))
+@pytest.mark.parametrize("value", VALUES)
+def test_a_forged_answer_is_numbers_like_any_other_or_none(value: str) -> None:
+    found = graded("two_layer", FORGED.replace("VALUE", value) + right_source("two_layer"))
     assert found.earned == 0
-    assert "Its shape is (), expected" in lost(found)["dz1"]
-
-
-def test_a_difference_quotient_is_no_derivative() -> None:
-    """It is off by 1e-9 where rounding explains 1e-13."""
-    source = right_source(
-        "units", ("dz2 = dh2 * (1 - h2 * h2)", "dz2 = dh2 * (np.tanh(z2 + 1e-6) - np.tanh(z2 - 1e-6)) / 2e-6")
-    )
-    assert list(lost(graded("units", source))) == ["dz2"]
+    assert VALUES[value] in lost(found)["z1"]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
@@ -178,25 +199,6 @@ def test_what_a_system_leaves_open_is_said(monkeypatch: pytest.MonkeyPatch) -> N
     ]
 
 
-NO_NUMBERS = """
-import sys
-frame = sys._getframe()
-while frame is not None:
-    if "answer" in frame.f_globals:
-        frame.f_globals["answer"] = lambda *args: {"value": {"verdict": "right"}, "points": 16}
-    frame = frame.f_back
-"""
-
-
-@pytest.mark.parametrize("forged", ['{"verdict": "right"}', "[1.0, [2.0]]", '"right"', "None"])
-def test_an_answer_that_is_no_array_is_no_answer(forged: str) -> None:
-    hints = lost(graded("two_layer", NO_NUMBERS.replace('{"verdict": "right"}', forged)))
-    if forged == "None":
-        assert hints["z1"] == "."
-        return
-    assert hints["z1"] == "what came back is no array of numbers: the submission interferes with its process."
-
-
 def test_what_was_refused_is_told_though_the_points_are_there() -> None:
     quiet = "try:\n    open('/etc/passwd')\nexcept OSError:\n    pass\n"
     found = graded("two_layer", quiet + right_source("two_layer"))
@@ -223,21 +225,19 @@ def test_what_is_right_is_never_in_the_process_before_it_is_asked_for() -> None:
     """Every question, in order: the right value of what is asked was in no question before."""
     found, rights = exercise("two_layer")
     with Submission(right_source("two_layer"), found) as submission:
-        told: list[str] = []
+        told: list[dict[str, object]] = []
         exchange = submission.exchange
 
         def listen(question: dict[str, object], seconds: float) -> object:
-            name = str(question["asked"])
-            text = str(to_wire(rights[0].values[name])["data"])
-            assert text not in str(question), name
-            assert not any(text in before for before in told), name
-            told.append(str(question))
+            told.append(question)
             return exchange(question, seconds)
 
         submission.exchange = listen  # type: ignore[method-assign, assignment]
         assert all(row.slip is None for row in judge_all(submission, rights[:1]))
     assert len(told) == 11
-    assert ALL_SECONDS > 0
+    for i, question in enumerate(told):
+        name = str(question["asked"])
+        assert to_wire(rights[0].values[name])["data"] not in str(told[: i + 1]), name
 
 
 BAD_WIRES = [

@@ -8,6 +8,8 @@ from scipy.sparse import csr_matrix
 from sklearn import neural_network as theirs
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.metrics import accuracy_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from manual.losses import BinaryCrossEntropy, HalfSquaredError, SoftmaxCrossEntropy
 from manual.sklearn import MLPClassifier, MLPRegressor
@@ -158,3 +160,34 @@ def test_labels_come_back_as_they_are() -> None:
     passes = Ours((4,)).partial_fit(X, y, classes=range(3))
     with pytest.raises(ValueError, match="y: has 2 labels, expected 3"):
         passes.partial_fit(X, y[:, :2])
+
+
+def test_sparse_labels_come_back_sparse() -> None:
+    Theirs, Ours, X, y = data("labels")
+    for Model in (Theirs, Ours):
+        model = Model((5,), max_iter=2).fit(X, csr_matrix(y))
+        assert isinstance(model.predict(X), csr_matrix)
+        assert model.score(X, csr_matrix(y)) == accuracy_score(y, model.predict(X).toarray())
+    assert isinstance(model.fit(X, y).predict(X), np.ndarray)
+
+
+def test_a_weight_below_zero_counts_against() -> None:
+    weights = np.where(np.arange(200) % 5, 1.0, -0.5)
+    sk, ours, *_ = beside("ten classes", 3, weights)
+    assert_equal_weights(ours, sk)
+
+
+@pytest.mark.parametrize("Model", [MLPClassifier, MLPRegressor])
+def test_outputs_are_arrays_as_scikit_learns_are(Model: type) -> None:
+    """set_output is for transformers; in a pipeline it reaches those before, whose frames are taken."""
+    _, _, X, y = data("ten classes")
+    assert not hasattr(Model(), "set_output")
+    pipe = make_pipeline(StandardScaler(), Model((3,), max_iter=1)).set_output(transform="default").fit(X, y)
+    assert type(pipe.predict(X)) is np.ndarray
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=[f"pixel {k}" for k in range(64)])
+    pipe.set_output(transform="pandas").fit(frame, y)
+    assert pipe[-1].feature_names_in_.tolist() == list(frame.columns)
+    assert type(pipe.predict(frame)) is np.ndarray
+    with pytest.raises(ValueError, match="feature names should match"):
+        pipe[-1].predict(frame[frame.columns[::-1]])

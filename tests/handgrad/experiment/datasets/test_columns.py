@@ -138,3 +138,25 @@ def test_without_names_the_width_must_tell_the_columns(tmp_path: Path) -> None:
     assert len(load(write(tmp_path, ROWS, None, "all.csv"), form).x) == N
     with pytest.raises(DataError, match="4 columns, expected 3 as in the data learned from"):
         load(write(tmp_path, [row[:4] for row in ROWS], None, "b.csv"), form)
+
+
+def test_names_with_commas_are_quoted(tmp_path: Path) -> None:
+    rows = [[*row[:4], ('"oak, red"', "ash")[i % 2]] for i, row in enumerate(ROWS)]
+    path = write(tmp_path, rows, HEADER)
+    assert load(path).title.endswith("2 classes ('ash', 'oak, red')")
+    with pytest.raises(DataError, match=r"no column 'q, r'; the columns are x, z, w, colour, kind, or"):
+        load(path, drop=["q, r"])
+
+
+def test_a_single_row_is_too_few_whatever_stands_in_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="1 row of data, expected"):
+        load(write(tmp_path, ROWS[:1], HEADER))
+
+
+def test_what_was_learned_from_cannot_be_left_out(tmp_path: Path) -> None:
+    """A network that is trained wants its columns: no message tells to drop one."""
+    form = load(write(tmp_path, ROWS, HEADER)).form
+    for cell, message in {"": "a missing value; fill it in, or leave the row out$", "big": "in every row$"}.items():
+        other = write(tmp_path, [*ROWS, [cell, *ROWS[0][1:]]], HEADER, "other.csv")
+        with pytest.raises(DataError, match=message):
+            load(other, form)

@@ -103,8 +103,11 @@ def test_labels_missing_or_no_labels(tmp_path: Path) -> None:
 
 
 def test_folders_that_say_too_little(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="files of images in this folder: none; expected one, or one called train"):
+    with pytest.raises(
+        DataError, match="files of images in this folder: none; expected one, or one called train"
+    ) as told:
         load(tmp_path)
+    assert "numpy.savez('FILE.npz', x=pictures, y=labels)" in str(told.value)
     put(tmp_path, "a")
     put(tmp_path, "b")
     with pytest.raises(DataError, match="a-images-idx3-ubyte, b-images-idx3-ubyte; expected one"):
