@@ -43,7 +43,7 @@ TARGETS: dict[str, tuple[type, tuple[str, ...]]] = {
     "gelu_tanh": (manual.GELUTanh, PASSES),
     "softmax": (manual.Softmax, PASSES),
     "layer_norm": (manual.LayerNorm, PASSES),
-    "batch_norm": (manual.BatchNorm1d, PASSES),
+    "batch_norm": (manual.BatchNorm1d, (*PASSES, "batch_mean")),
     "dropout": (manual.Dropout, PASSES),
     "squared_error": (manual.SquaredError, PASSES),
     "binary_cross_entropy": (manual.BinaryCrossEntropy, PASSES),

@@ -31,6 +31,7 @@ FLOORS: dict[str, list[str]] = {
     ],
     "torch_ref": [
         "layers losses",  # the twins
+        "sync_batch_norm",
         "twin",
         "weights",
         "gradients hand",

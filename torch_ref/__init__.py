@@ -10,6 +10,7 @@ from torch_ref.gradients import gradients
 from torch_ref.hand.module import HandModule
 from torch_ref.layers import *  # noqa: F403
 from torch_ref.losses import *  # noqa: F403
+from torch_ref.sync_batch_norm import SyncBatchNorm1d
 from torch_ref.training.fit import fit
 from torch_ref.twin import Chain, twin
 from torch_ref.weights import from_torch, running_from_torch, to_module, to_torch
@@ -20,6 +21,7 @@ KNOWN.update(dict.fromkeys((torch.Tensor, torch.nn.Parameter), torch_namespace))
 __all__ = [
     "Chain",
     "HandModule",
+    "SyncBatchNorm1d",
     "fit",
     "from_torch",
     "gradients",

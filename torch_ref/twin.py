@@ -12,6 +12,7 @@ import manual.losses
 import torch_ref.layers
 import torch_ref.losses
 from manual import Layer, Loss, Network
+from torch_ref.sync_batch_norm import SyncBatchNorm1d, SyncBatchNorm1dTwin
 
 # The class of the same name on the other side. Its constructor takes the fields of the manual dataclass.
 TWINS: dict[type[Any], type[nn.Module]] = {
@@ -19,6 +20,7 @@ TWINS: dict[type[Any], type[nn.Module]] = {
     for kinds, twins in ((manual.layers.LAYERS, torch_ref.layers), (manual.losses.LOSSES, torch_ref.losses))
     for kind in kinds
 }
+EVERY_TWIN = TWINS | {SyncBatchNorm1d: SyncBatchNorm1dTwin}  # manual knows no processes
 
 
 class Chain(nn.Sequential):
@@ -45,7 +47,7 @@ def twin(subject: Layer | Loss | Network) -> nn.Module:
     if isinstance(subject, Network):
         return Chain(*(twin(layer) for layer in subject.layers))
     for kind in type(subject).__mro__:
-        if kind in TWINS:
-            return TWINS[kind](**{field.name: getattr(subject, field.name) for field in fields(kind)})
+        if kind in EVERY_TWIN:
+            return EVERY_TWIN[kind](**{field.name: getattr(subject, field.name) for field in fields(kind)})
     known = ", ".join(sorted(kind.__name__ for kind in TWINS))
     raise TypeError(f"twin: no PyTorch twin for {type(subject).__name__}; there are twins for Network, {known}")

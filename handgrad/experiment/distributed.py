@@ -3,7 +3,8 @@
     torchrun --nproc-per-node 2 -m handgrad train
 
 Every process holds the whole network and the data and works on its share of each batch, so the curve is that of one
-process with the whole batch, to rounding. With unequal shares each process's loss counts as much as it has samples.
+process with the whole batch, to rounding. With unequal shares each process's loss counts as much as it has samples. A
+batch norm takes its mean and variance from the samples of all processes.
 """
 
 import os
@@ -24,7 +25,7 @@ from manual.optimizers.schedules import Schedule
 from manual.training.loop import train
 from manual.training.plan import TrainingPlan, convert_arrays, make_plan
 from manual.training.settings import Settings
-from torch_ref import HandModule
+from torch_ref import HandModule, SyncBatchNorm1d
 from torch_ref.training.fit import Module, empty_on, move_batch
 
 TIMEOUT = 600.0  # seconds that one process waits for the others: rank 0 evaluates and writes meanwhile
@@ -101,11 +102,11 @@ def fit(
     """torch_ref.fit in every process of the group that is connected, with the same arguments in each.
 
     batch_size counts all processes' samples together. callbacks and on_step may differ: usually rank 0 alone has some.
-    Ctrl-C in any process ends all of them after the same step. Raises what torch_ref.fit raises; ValueError for a
-    network with batch norm, whose statistics would be those of a share, for class weights in a mean, and for a penalty;
-    RuntimeError where another process is lost.
+    Ctrl-C in any process ends all of them after the same step. Raises what torch_ref.fit raises; ValueError for class
+    weights in a mean, for a penalty, and for a batch norm where a process would be left without samples; RuntimeError
+    where another process is lost.
     """
-    check_shares(network, loss)
+    check_loss(loss)
     if alpha:
         raise ValueError(f"alpha: is {alpha:g}, a penalty, which several processes do not have; use one process")
     settings = Settings(
@@ -115,19 +116,37 @@ def fit(
     )  # fmt: skip
     here = convert_arrays(tuple(params), empty_on(device))
     task = make_plan(network, here, *move_batch(x, target, empty_on(device)), loss, optimizer, settings, resume)
+    check_batches(network, len(task.samples.rows), batch_size, dist.get_world_size())
     return train(Shared(network, loss, optimizer, side, task, train_biases=train_biases), task)
 
 
-def check_shares(network: Network, loss: Loss) -> None:
-    """ValueError for what is not the same in shares as in a whole batch."""
-    for i, layer in enumerate(network.layers):
-        if isinstance(layer, BatchNorm1d):
-            raise ValueError(
-                f"layer {i} is {layer}: in several processes it would normalise each share of the batch by itself; "
-                "use layer norm, or one process"
-            )
+def check_loss(loss: Loss) -> None:
+    """ValueError for a loss whose shares do not add up."""
     if isinstance(loss, SoftmaxCrossEntropy) and loss.class_weights is not None and loss.reduction == "mean":
         raise ValueError("class_weights: a mean over them is no mean of shares; use reduction='sum', or one process")
+
+
+def check_batches(network: Network, N: int, batch_size: int, world: int) -> None:
+    """ValueError where the N samples leave a batch of fewer than there are processes, and the network has a batch norm.
+
+    Such a batch is filled up with samples that count for nothing in the loss, but would in the statistics.
+    """
+    smallest = min(N, N % batch_size or batch_size)
+    if smallest < world and any(isinstance(layer, BatchNorm1d) for layer in network.layers):
+        raise ValueError(
+            f"batch_size: {batch_size} leaves a batch of {smallest} of the {N} samples for {world} processes, and "
+            "batch norm needs one in each; choose another one"
+        )
+
+
+def of_all_ranks(network: Network) -> Network:
+    """The network with every batch norm over the samples of all processes."""
+    return Network(
+        tuple(
+            SyncBatchNorm1d(layer.n, layer.eps, layer.momentum) if isinstance(layer, BatchNorm1d) else layer
+            for layer in network.layers
+        )
+    )
 
 
 def share(N: int, rank: int, world: int) -> tuple[list[int], int]:
@@ -159,7 +178,7 @@ class Shared(Module):
         train_biases: bool = True,
     ) -> None:
         like = next(a for layer in task.start.params for a in layer.values())
-        super().__init__(network, loss, optimizer, side, task.start, like, train_biases=train_biases)
+        super().__init__(of_all_ranks(network), loss, optimizer, side, task.start, like, train_biases=train_biases)
         self.rank, self.world, self.sums = dist.get_rank(), dist.get_world_size(), task.loss_sums
         self.parallel = DistributedDataParallel(self.module, device_ids=[like.device] if like.is_cuda else None)
         self.wish = Wish()
@@ -168,6 +187,7 @@ class Shared(Module):
         self.wish.take_over()
         rows, counted = share(len(x), self.rank, self.world)
         weight = float(counted > 0) if self.sums else counted / len(x)
+        self.remember_statistics()
         own = [state if state is None else state[rows] for state in states] if states is not None else None
         self.optimizer.zero_grad()
         with torch.enable_grad():

@@ -7,7 +7,7 @@ Half precision is computed in float32 inside, as torch does: a square overflows 
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from manual.arguments import check_number, check_sizes
 from manual.namespace import array_namespace
@@ -62,12 +62,20 @@ class BatchNorm1d:
         xp = array_namespace(like)
         return Running(xp.zeros_like(like), xp.ones_like(like))
 
+    def batch_mean(self, a: Array) -> Array:
+        """The mean over the batch, (n,), of a (N, n). A batch that lies in several processes has another."""
+        return array_namespace(a).mean(a, axis=0)
+
+    def batch_size(self, a: Array) -> Any:
+        """N of a (N, n)."""
+        return a.shape[0]
+
     def update_running(self, running: Running, cache: BatchNormCache) -> Running:
         """running <- (1 - momentum) running + momentum batch, with the batch's unbiased variance.
 
         Raises ValueError for a batch of one sample, which has no unbiased variance.
         """
-        N = cache.xhat.shape[0]
+        N = self.batch_size(cache.xhat)
         if N < 2:
             raise ValueError("BatchNorm1d: running statistics need at least 2 samples in the batch, got 1")
         a = self.momentum
@@ -80,9 +88,9 @@ class BatchNorm1d:
         self, params: Params, x: Array, running: Running | None = None
     ) -> tuple[Array, BatchNormCache | FrozenBatchNormCache]:
         xp = array_namespace(x)
-        mean = xp.mean(x, axis=0) if running is None else running.mean
+        mean = self.batch_mean(x) if running is None else running.mean
         xc = x - mean
-        var = xp.mean(xc * xc, axis=0) if running is None else running.var
+        var = self.batch_mean(xc * xc) if running is None else running.var
         s = xp.sqrt(var + self.eps)
         xhat = xc / s
         y = params["gamma"] * xhat + params["beta"]  # (N, n)  eq. batch_norm.y
@@ -119,7 +127,7 @@ class BatchNorm1d:
             else:
                 # forward: xhat = (x - mean(x)) / s, s = sqrt(mean((x - mean(x))^2) + eps)
                 # so:
-                mean_dxhat = xp.mean(dxhat, axis=0)
-                mean_dxhat_xhat = xp.mean(dxhat * xhat, axis=0)
+                mean_dxhat = self.batch_mean(dxhat)
+                mean_dxhat_xhat = self.batch_mean(dxhat * xhat)
                 dx = (dxhat - mean_dxhat - xhat * mean_dxhat_xhat) / s  # (N, n)  eq. batch_norm.dx
         return dx, dparams

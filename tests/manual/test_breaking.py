@@ -96,7 +96,7 @@ MUTANTS: dict[type, list[tuple[str, str]]] = {
         ("- xhat * mean_dxhat_xhat", ""),
         ("mean_dxhat_xhat) / s", "mean_dxhat_xhat)"),
         ("dxhat / s", "dxhat"),
-        ("xp.mean(dxhat, axis=0)", "xp.sum(dxhat, axis=0)"),
+        ("self.batch_mean(dxhat)", "xp.sum(dxhat, axis=0)"),
         ("isinstance(cache, FrozenBatchNormCache)", "True"),
         ("dy * params['gamma']", "dy"),
         ("dy * xhat", "dy * xhat * s"),

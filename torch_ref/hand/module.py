@@ -19,6 +19,7 @@ from torch_ref.hand.function import apply
 from torch_ref.hand.program import Program
 from torch_ref.hand.traced import node, refuse_script
 from torch_ref.layers.batch_norm import update_running
+from torch_ref.sync_batch_norm import SyncBatchNorm1d
 from torch_ref.twin import TWINS, Chain, twin
 from torch_ref.weights import TORCH_NAMES
 
@@ -117,7 +118,7 @@ class HandModule(nn.Module):
             tensors += chain(*taken)
         y, *statistics = apply(program, rows, aims, tensors)
         if statistics:
-            self._keep(statistics, holders, rows.shape[0], program.states)
+            self._keep(statistics, holders, rows, program.states)
         return y if x.ndim == 2 or target is not None else y.reshape((*x.shape[:-1], *y.shape[-1:][: x.ndim]))
 
     def extra_repr(self) -> str:
@@ -169,12 +170,14 @@ class HandModule(nn.Module):
             n = widths(layer)[1] or n
         return states
 
-    def _keep(self, statistics: list[torch.Tensor], holders: Sequence[Any], N: int, taken: Sequence[int]) -> None:
+    def _keep(
+        self, statistics: list[torch.Tensor], holders: Sequence[Any], x: torch.Tensor, taken: Sequence[int]
+    ) -> None:
         """Move the running statistics of every batch norm that took none towards the batch's mean and variance."""
         found = iter(statistics)
         for layer, holder, count in zip(self.layers, holders, taken, strict=True):
             if isinstance(layer, BatchNorm1d) and not count:
-                update_running(holder, holder.momentum, next(found), next(found), N)
+                update_running(holder, holder.momentum, next(found), next(found), layer.batch_size(x))
 
 
 class HandNetwork(HandModule, Chain):  # type: ignore[misc]  # its forward takes a target too
@@ -185,6 +188,15 @@ class HandNetwork(HandModule, Chain):  # type: ignore[misc]  # its forward takes
         if not isinstance(idx, slice):
             return super().__getitem__(idx)
         return nn.Sequential(OrderedDict([*self._modules.items()][idx]))
+
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        """As nn.Module's; but what SyncBatchNorm.convert_sync_batchnorm makes of our batch norm stays ours."""
+        ours = self._modules.get(name)
+        if type(module) is nn.SyncBatchNorm and isinstance(ours, KINDS[BatchNorm1d]) and module.weight is ours.weight:
+            layer: Any = ours.layers[0]
+            ours._take((SyncBatchNorm1d(layer.n, layer.eps, layer.momentum, module.process_group),))
+            module = ours
+        super().add_module(name, module)
 
 
 # Per manual class the class of its modules: torch's own class, with our forward pass. Named, so that pickle finds them.

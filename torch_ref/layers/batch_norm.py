@@ -1,6 +1,7 @@
 """The twin of manual/layers/batch_norm.py, composed for the same reason as layer_norm.py."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,23 +23,31 @@ class BatchNorm1d(nn.BatchNorm1d):
 
     def forward(self, x: torch.Tensor, running: Sequence[torch.Tensor] | None = None) -> torch.Tensor:
         if running is None and self.training:
-            mean = x.mean(0)
+            mean = self.batch_mean(x)
             xc = x - mean
-            var = (xc * xc).mean(0)
-            update_running(self, self.momentum, mean.detach(), var.detach(), x.shape[0])
+            var = self.batch_mean(xc * xc)
+            update_running(self, self.momentum, mean.detach(), var.detach(), self.batch_size(x))
         else:
             mean, var = (self.running_mean, self.running_var) if running is None else running
             xc = x - mean
         return self.weight * (xc / torch.sqrt(var + self.eps)) + self.bias
 
+    def batch_mean(self, a: torch.Tensor) -> torch.Tensor:
+        """The mean over the batch, (n,), of a (N, n)."""
+        return a.mean(0)
 
-def update_running(module: nn.Module, momentum: float | None, mean: torch.Tensor, var: torch.Tensor, N: int) -> None:
+    def batch_size(self, a: torch.Tensor) -> Any:
+        """N of a (N, n)."""
+        return a.shape[0]
+
+
+def update_running(module: nn.Module, momentum: float | None, mean: torch.Tensor, var: torch.Tensor, N: Any) -> None:
     """running <- (1 - momentum) running + momentum batch, with the unbiased variance, in the buffers of `module`.
 
     Without a momentum the average over all batches seen, as nn.BatchNorm1d and torch.optim.swa_utils.update_bn have it.
     Raises ValueError for a batch of one sample, as nn.BatchNorm1d does.
     """
-    if N < 2:
+    if not isinstance(N, torch.Tensor) and N < 2:
         raise ValueError("BatchNorm1d: x has 1 sample, expected 2 or more in training; or call eval() first")
     buffers = dict(module.named_buffers(recurse=False))
     buffers["num_batches_tracked"].add_(1)

@@ -127,12 +127,16 @@ class Module:
         self.compute: Any = self.batch_loss  # or what torch.compile makes of it
 
     def gradients(self, x: torch.Tensor, target: torch.Tensor, states: Any) -> tuple[float, Sequence[Grads]]:
-        self.before = {name: buffer.clone() for name, buffer in self.statistics.items()}
+        self.remember_statistics()
         self.optimizer.zero_grad()
         with torch.enable_grad():
             E = self.compute(x, target, states)
             E.backward()
         return E.item(), ({"d" + name: p.grad for name, p in self.parameters.items()},)
+
+    def remember_statistics(self) -> None:
+        """As they are before a batch moves them: no step may follow it."""
+        self.before = {name: buffer.clone() for name, buffer in self.statistics.items()}
 
     def batch_loss(self, x: torch.Tensor, target: torch.Tensor, states: Any) -> torch.Tensor:
         """The loss of a batch, and the penalty of the weights."""

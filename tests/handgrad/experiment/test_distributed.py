@@ -19,7 +19,7 @@ import torch_ref
 from handgrad.cli import main
 from handgrad.experiment import distributed
 from handgrad.experiment.plan import read_checkpoint
-from tests.handgrad.experiment.two_ranks import ADAM, LABELS, LOSSES, NETWORK, X, mask
+from tests.handgrad.experiment.two_ranks import ADAM, LABELS, LOSSES, NETWORK, NORMED, X, mask
 
 ROOT = Path(__file__).parents[3]
 SMALL = ["--layers", "64,8,10", "--batch-size", "128", "--dtype", "float64"]
@@ -90,26 +90,32 @@ def test_averaged_gradients_are_autograds_of_the_whole_batch(
 
 @pytest.mark.parametrize("side", ["hand", "autograd"])
 def test_weights_stay_equal_and_follow_one_process(found: list[dict[str, Any]], side: str) -> None:
-    """With 19 samples in batches of 8, so that the last shares are unequal, and dropout."""
+    """With 18 samples in batches of 5, so that shares are unequal, with batch norm and dropout."""
     first, second = (rank[f"{side} params"] for rank in found)
     assert first == second
     alone = torch_ref.fit(
-        NETWORK,
-        NETWORK.init(1),
+        NORMED,
+        NORMED.init(1),
         X,
         LABELS,
         LOSSES["mean"][0],
         ADAM,
         side="hand",
         epochs=3,
-        batch_size=8,
+        batch_size=5,
         validation=0.2,
     )
     for ours, theirs in zip(first, alone.params, strict=True):
         for name, array in theirs.items():
             np.testing.assert_allclose(ours[name], array, rtol=1e-11)
+    np.testing.assert_allclose(found[0][f"{side} running"], alone.running[1], rtol=1e-11)
     for ours, theirs in zip(found[0][f"{side} history"], alone.history, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-11)
+
+
+@pytest.mark.parametrize("side", ["hand", "autograd"])
+def test_running_statistics_are_moved_by_a_step_only(found: list[dict[str, Any]], side: str) -> None:
+    assert [rank[f"{side} without a step"] for rank in found] == [[[0.0] * 5, [1.0] * 5]] * 2
 
 
 def test_ctrl_c_in_one_process_ends_all_after_the_same_step(found: list[dict[str, Any]]) -> None:
@@ -133,12 +139,17 @@ def test_every_sample_counts_once(N: int, world: int) -> None:
     assert all(rows for rows, _ in shares)
 
 
-def test_batch_norm_and_weighted_means_are_refused() -> None:
-    norm = manual.Network((manual.Linear(2, 2), manual.BatchNorm1d(2)))
-    with pytest.raises(ValueError, match=r"layer 1 is BatchNorm1d.*use layer norm, or one process"):
-        distributed.check_shares(norm, manual.MeanSquaredError())
+def test_weighted_means_are_refused() -> None:
     with pytest.raises(ValueError, match="class_weights: a mean over them is no mean of shares"):
-        distributed.check_shares(manual.mlp([2, 2]), manual.SoftmaxCrossEntropy(class_weights=(1.0, 2.0)))
+        distributed.check_loss(manual.SoftmaxCrossEntropy(class_weights=(1.0, 2.0)))
+
+
+def test_a_batch_norm_with_fewer_samples_than_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed.dist, "get_world_size", lambda: 3)
+    with pytest.raises(ValueError, match="batch_size: 7 leaves a batch of 2 of the 23 samples for 3 processes"):
+        distributed.fit(NORMED, NORMED.init(1), X, LABELS, LOSSES["mean"][0], ADAM, batch_size=7)
+    distributed.check_batches(NORMED, 6, 3, 3)
+    distributed.check_batches(NETWORK, 5, 3, 3)
 
 
 def test_a_penalty_is_refused() -> None:
@@ -148,15 +159,16 @@ def test_a_penalty_is_refused() -> None:
 
 
 def test_torchrun(tmp_path: Path) -> None:
-    """The launcher's command, two processes: the curve of the NumPy side alone; rank 0 alone prints and writes."""
+    """The launcher's command, with a batch norm: the curve of the NumPy side alone; rank 0 alone prints and writes."""
     log, alone = tmp_path / "two.jsonl", tmp_path / "one.jsonl"
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "--", "handgrad"]
-    command = [*launcher, "train", *SMALL, "--epochs", "2", "--log", str(log)]
+    options = [*SMALL, "--norm", "batch", "--epochs", "2"]
+    command = [*launcher, "train", *options, "--log", str(log)]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(" of 359 digits)") == 1
     assert "hand side, torch on cpu, float64 in 2 processes" in done.stdout
-    assert main(["train", *SMALL, "--epochs", "2", "--log", str(alone)]) == 0
+    assert main(["train", *options, "--log", str(alone)]) == 0
     for ours, theirs in zip(log.read_text().splitlines(), alone.read_text().splitlines(), strict=True):
         assert json.loads(ours) == pytest.approx(json.loads(theirs), rel=1e-11)
 

@@ -12,26 +12,39 @@ import torch
 import torch.distributed as dist
 
 from handgrad.experiment import distributed
-from manual import Adam, Dropout, HalfSquaredError, Linear, Network, SoftmaxCrossEntropy, Tanh
+from manual import Adam, BatchNorm1d, Dropout, HalfSquaredError, Linear, Network, SoftmaxCrossEntropy, Tanh
 from manual.training.plan import make_plan
 from manual.training.settings import Settings
 
 NETWORK = Network((Linear(6, 5), Tanh(), Dropout(0.3), Linear(5, 3)))
+NORMED = Network((Linear(6, 5, bias=False), BatchNorm1d(5), Tanh(), Dropout(0.3), Linear(5, 3)))
 RNG = np.random.default_rng(0)
 X, LABELS = RNG.normal(size=(23, 6)), RNG.integers(0, 3, 23)
 ADAM = Adam(0.01)
-PARAMS = tuple({name: torch.tensor(a) for name, a in layer.items()} for layer in NETWORK.init(1))
 LOSSES = {"mean": (SoftmaxCrossEntropy(), LABELS), "sum": (HalfSquaredError(), np.eye(3)[LABELS])}
+
+
+def shared(network: Network, side: str, reduction: str) -> distributed.Shared:
+    """The side of the loop at its first step."""
+    loss, target = LOSSES[reduction]
+    settings = Settings(epochs=1, batch_size=8, seed=0)
+    params = tuple({name: torch.tensor(a) for name, a in layer.items()} for layer in network.init(1))
+    plan = make_plan(network, params, torch.tensor(X), torch.tensor(target), loss, ADAM, settings, None)
+    return distributed.Shared(network, loss, ADAM, side, plan)
 
 
 def gradients(side: str, reduction: str, N: int) -> tuple[float, dict[str, torch.Tensor]]:
     """The loss of the first N samples and its gradients, averaged over the processes."""
-    loss, target = LOSSES[reduction]
-    settings = Settings(epochs=1, batch_size=8, seed=0)
-    x, t = torch.tensor(X), torch.tensor(target)
-    shared = distributed.Shared(NETWORK, loss, ADAM, side, make_plan(NETWORK, PARAMS, x, t, loss, ADAM, settings, None))
-    E, (dparams,) = shared.gradients(x[:N], t[:N], [None, None, mask(N), None])
+    x, t = torch.tensor(X[:N]), torch.tensor(LOSSES[reduction][1][:N])
+    E, (dparams,) = shared(NETWORK, side, reduction).gradients(x, t, [None, None, mask(N), None])
     return E, {name: d.clone() for name, d in dparams.items()}
+
+
+def without_a_step(side: str) -> list[list[float]]:
+    """The running statistics after gradients that no step has followed."""
+    one = shared(NORMED, side, "mean")
+    one.gradients(torch.tensor(X), torch.tensor(LABELS), [None, None, None, mask(len(X)), None])
+    return [a.tolist() for a in one.arrays()[1][1] or ()]
 
 
 def mask(N: int) -> torch.Tensor:
@@ -39,15 +52,15 @@ def mask(N: int) -> torch.Tensor:
 
 
 def trained(side: str, stop: bool = False, rank: int = 0) -> distributed.Training:
-    """Three epochs with batches of 8; stop: rank 1 alone is interrupted in step 3."""
+    """Three epochs with batches of 5; stop: rank 1 alone is interrupted in step 3."""
 
     def interrupt(E: float, step: int) -> None:
         if stop and rank == 1 and step == 3:
             signal.raise_signal(signal.SIGINT)
 
     loss, target = LOSSES["mean"]
-    how = {"epochs": 3, "batch_size": 8, "validation": 0.2, "on_step": interrupt}
-    return distributed.fit(NETWORK, NETWORK.init(1), X, target, loss, ADAM, side=side, **how)
+    how = {"epochs": 3, "batch_size": 5, "validation": 0.2, "on_step": interrupt}
+    return distributed.fit(NORMED, NORMED.init(1), X, target, loss, ADAM, side=side, **how)
 
 
 def main(folder: Path) -> None:
@@ -59,8 +72,10 @@ def main(folder: Path) -> None:
                 for N in (8, 5, 1):
                     E, dparams = gradients(side, reduction, N)
                     found[f"{side} {reduction} {N}"] = [E, {name: d.tolist() for name, d in dparams.items()}]
+            found[f"{side} without a step"] = without_a_step(side)
             done = trained(side)
             found[f"{side} params"] = [{name: a.tolist() for name, a in layer.items()} for layer in done.params]
+            found[f"{side} running"] = [np.asarray(a).tolist() for a in done.running[1] or ()]
             found[f"{side} history"] = done.history
         found["stopped"] = trained("hand", stop=True, rank=rank).step
         try:

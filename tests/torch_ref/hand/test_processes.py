@@ -1,97 +1,107 @@
-"""HandModule cut over two processes: every way of torch gives the gradients of one process, or says what to do."""
+"""HandModule in two processes: every way of torch gives the numbers of one process, or says what to do.
+
+two_ranks.py is what each of the two does; they are started once.
+"""
 
 import os
-import warnings
-from collections.abc import Callable
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
-from torch import distributed
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import distribute_module
-from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
-from torch.nn.parallel import DistributedDataParallel
+from torch import nn
+from torch.testing import assert_close
 
-import manual
-from tests.torch_ref.hand.networks import LOSS, batch, gradients, pair
-from torch_ref import HandModule
+from examples.several_processes import train
+from tests.torch_ref.hand import two_ranks
+from tests.torch_ref.hand.networks import LOSS, gradients, pair
+from tests.torch_ref.hand.two_ranks import NETWORK, NORMED, UNEQUAL, WAYS, labels, layer_quantities, x
+from torch_ref import twin
 
-NETWORK = manual.mlp([6, 4, 4, 3], "tanh")
-x, labels = batch(8)
+ROOT = Path(__file__).parents[3]
+NEAR = {"rtol": 1e-11, "atol": 1e-13}
 
 
-def whole(rank: int, mesh: Any) -> Any:
-    hand, _ = pair(NETWORK, LOSS)
-    fully_shard(hand, mesh=mesh)
-    hand(x[rank::2], labels[rank::2]).backward()
-    return hand
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the two processes have written; the second is killed in the end."""
+    folder = tmp_path_factory.mktemp("ranks")
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": path, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(Path(two_ranks.__file__)), str(folder)]
+    processes = [subprocess.Popen([*command, rank], env=environment, stderr=subprocess.PIPE) for rank in ("0", "1")]
+    try:
+        said = [process.communicate(timeout=300)[1].decode() for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    assert [process.returncode for process in processes] == [0, -9], said
+    return folder
 
 
-def each_layer(rank: int, mesh: Any) -> Any:
-    hand, _ = pair(NETWORK, LOSS)
-    for child in (hand[0], hand[2], hand[4], hand):  # type: ignore[index]
-        fully_shard(child, mesh=mesh)
-    hand(x[rank::2], labels[rank::2]).backward()
-    return hand
+@pytest.fixture(scope="module")
+def found(folder: Path) -> list[dict[str, Any]]:
+    """What each of them found."""
+    return [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
 
 
-def columns_then_rows(rank: int, mesh: Any) -> Any:
-    hand, _ = pair(NETWORK, LOSS)
-    parallelize_module(hand, mesh, {"0": ColwiseParallel(), "2": RowwiseParallel()})
+@pytest.mark.parametrize("way", [way.__name__ for way in WAYS])
+def test_every_way_has_the_gradients_of_one_process(found: list[dict[str, Any]], way: str) -> None:
+    hand, _ = pair(NORMED if "normed" in way else NETWORK, LOSS)
     hand(x, labels).backward()
-    return hand
+    for rank in found:
+        assert_close(rank[way], gradients(hand), **NEAR)
 
 
-def accumulated_without_sync(rank: int, mesh: Any) -> Any:
-    hand, _ = pair(NETWORK, LOSS)
-    parallel = DistributedDataParallel(hand)
-    mine = x[rank::2], labels[rank::2]
-    with parallel.no_sync():
-        (parallel(mine[0][:2], mine[1][:2]) / 2).backward()
-    (parallel(mine[0][2:], mine[1][2:]) / 2).backward()
-    return hand
+def test_three_steps(found: list[dict[str, Any]]) -> None:
+    """Half the batch each: equal weights on both, and those of one process with the whole batch."""
+    first, second = (rank["three steps"] for rank in found)
+    assert_close(first, second, rtol=0, atol=0)
+    _, auto = pair(NETWORK)
+    optimizer = torch.optim.SGD(auto.parameters(), lr=0.5)
+    for _ in range(3):
+        optimizer.zero_grad()
+        twin(LOSS)(auto(x), labels).backward()
+        optimizer.step()
+    assert_close(first, [gradients(auto), list(auto.state_dict().values())], **NEAR)
 
 
-WAYS: tuple[Callable[[int, Any], Any], ...] = (whole, each_layer, columns_then_rows, accumulated_without_sync)
+@pytest.mark.parametrize("side", ["hand", "autograd"])
+@pytest.mark.parametrize("shares", UNEQUAL)
+def test_a_batch_norm_of_all_processes_is_torchs_on_the_whole_batch(
+    found: list[dict[str, Any]], shares: str, side: str
+) -> None:
+    """What belongs to rows lies in parts, what is a sum over rows adds up, and the statistics are equal."""
+    expected = layer_quantities(nn.BatchNorm1d(6, momentum=0.3).double(), slice(0, 8))
+    for name, whole in expected.items():
+        first, second = (rank[f"{shares}, {side}"][name] for rank in found)
+        if name in ("mean", "var"):
+            assert_close((first, second), (whole, whole), **NEAR)
+        else:
+            assert_close(first + second if "sum" in name else torch.cat([first, second]), whole, **NEAR, msg=name)
 
 
-def refusals(mesh: Any) -> list[str]:
-    """What is said where plain tensors and DTensors meet."""
-    hand, _ = pair(NETWORK, LOSS)
-    distribute_module(hand, mesh)
-    said = []
-    for z in (x, distributed.tensor.distribute_tensor(x, mesh)):
-        try:
-            hand(z, labels)
-        except ValueError as error:
-            said.append(str(error))
-    return said
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch, of itself
+def test_the_hessian_through_a_batch_norm_of_all_processes(found: list[dict[str, Any]]) -> None:
+    whole = two_ranks.hessian_of_first(pair(NORMED, LOSS)[0], slice(0, 8))
+    assert_close((found[0]["Hessian"] + found[1]["Hessian"]) / 2, whole, **NEAR)
 
 
-def worker(rank: int, folder: str) -> None:
-    warnings.simplefilter("ignore")  # what torch warns of inside itself
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
-    mesh = init_device_mesh("cpu", (2,))
-    found: dict[str, Any] = {"refused": refusals(mesh)}
-    for way in WAYS:
-        grads = gradients(way(rank, mesh))
-        found[way.__name__] = [g.full_tensor() if hasattr(g, "full_tensor") else g for g in grads]
-    torch.save(found, f"{folder}/{rank}.pt")
-    distributed.destroy_process_group()
-
-
-def test_every_way_of_cutting_a_module(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(worker, (str(tmp_path),), nprocs=2)
-    hand: HandModule = pair(NETWORK, LOSS)[0]
-    hand(x, labels).backward()
-    expected = gradients(hand)
-    for rank in (0, 1):
-        found = torch.load(tmp_path / f"{rank}.pt")
-        plain, uncut = found.pop("refused")
+def test_what_is_refused(found: list[dict[str, Any]]) -> None:
+    for rank in found:
+        plain, uncut, single = rank["refused"]
         assert "x: is a plain tensor, but parameter 0 is a DTensor; let fully_shard or parallelize_module" in plain
         assert "x: is a DTensor, which cross-entropy does not take; HandModule(loss)(y.full_tensor(), target)" in uncut
-        for way, grads in found.items():
-            torch.testing.assert_close(grads, expected, rtol=1e-11, atol=1e-13, msg=way)
+        assert "all processes together have fewer than 2 samples, expected more" in single
+
+
+def test_a_run_that_lost_a_process_goes_on_with_one(folder: Path) -> None:
+    """From its checkpoint to the weights of a run of one process that was never lost."""
+    file = folder / "run.pt"
+    epochs = torch.load(file)["epochs"] + 2
+    ends = [train(0, 1, kept, epochs).state_dict() for kept in (file, None)]
+    assert torch.load(file)["epochs"] == epochs
+    assert_close(*ends, rtol=1e-8, atol=1e-10)

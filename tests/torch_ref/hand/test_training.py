@@ -1,17 +1,14 @@
-"""HandModule in a training loop: every optimizer of torch, several processes, and what it says of bad input."""
+"""HandModule in a training loop: every optimizer of torch, and what it says of bad input."""
 
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.testing import assert_close
 
 import manual
-from tests.torch_ref.hand.networks import LOSS, batch, gradients, pair
+from tests.torch_ref.hand.networks import LOSS, batch, pair
 from torch_ref import HandModule, twin
 
 OPTIMIZERS = sorted(
@@ -51,37 +48,6 @@ def test_every_optimizer_of_torch(name: str) -> None:
     start = list(pair()[1].parameters())
     assert not torch.equal(ends[0][0], start[0])
     assert_close(*ends, rtol=1e-7, atol=1e-9)
-
-
-def worker(rank: int, folder: str) -> None:
-    """One of two processes, each with half the batch."""
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
-    hand, _ = pair(loss=LOSS)
-    parallel = DistributedDataParallel(hand)
-    x, labels = batch(8)
-    optimizer = torch.optim.SGD(parallel.parameters(), lr=0.5)
-    for _ in range(3):
-        optimizer.zero_grad()
-        parallel(x[rank::2], labels[rank::2]).backward()
-        optimizer.step()
-    torch.save([gradients(hand), list(hand.state_dict().values())], f"{folder}/{rank}.pt")
-    torch.distributed.destroy_process_group()
-
-
-def test_distributed_data_parallel(tmp_path: Path) -> None:
-    """Two processes with half the batch each: equal weights on both, and those of one process with the whole batch."""
-    torch.multiprocessing.spawn(worker, (str(tmp_path),), nprocs=2)
-    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
-    assert_close(first, second, rtol=0, atol=0)
-    _, auto = pair()
-    x, labels = batch(8)
-    optimizer = torch.optim.SGD(auto.parameters(), lr=0.5)
-    for _ in range(3):
-        optimizer.zero_grad()
-        twin(LOSS)(auto(x), labels).backward()
-        optimizer.step()
-    assert_close(first, [gradients(auto), list(auto.state_dict().values())], rtol=1e-11, atol=1e-13)
 
 
 BAD: list[tuple[Any, str]] = [

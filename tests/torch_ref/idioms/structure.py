@@ -211,10 +211,10 @@ def _(s: Side) -> Any:
     return [name for name, _ in s.model.named_buffers()]
 
 
-@idiom("`nn.SyncBatchNorm.convert_sync_batchnorm(model)`: torch's own norm takes the child's place")
+@idiom("`nn.SyncBatchNorm.convert_sync_batchnorm(model)`: the child stays ours, with the statistics of all processes")
 def _(s: Side) -> Any:
-    model = nn.SyncBatchNorm.convert_sync_batchnorm(s.model).eval()
-    return type(model[1]).__name__, s._replace(model=model).gradients()
+    model = nn.SyncBatchNorm.convert_sync_batchnorm(s.model)
+    return s._replace(model=model).trained(), list(model.state_dict().values())
 
 
 @idiom("`repr(model)`: a line a child")
