@@ -1,12 +1,13 @@
 """A judgement: a trial with the verdict on each of its tensors and the arrays behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Self
 
 from handgrad.judge.compare import Evidence, StageReport, TensorReport, absent, compare
 from handgrad.judge.ladder import Rung
+from handgrad.judge.note import HowJudged
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
 
@@ -15,10 +16,21 @@ class Way(Enum):
     """How the bound was found."""
 
     BALLS = "by rounding bounds that ran through the code itself"
-    NOISE = (
-        "by the noise of the reference (the code writes into buffers, or is opaque, or has no finite rounding bound, "
-        "or rounding decides which branch it takes)"
-    )
+    NOISE = "by the noise of the reference"
+
+
+WHY_NOISE = (
+    " (the code writes into buffers, or is opaque, or has no finite rounding bound, or rounding decides which branch "
+    "it takes)"
+)
+
+
+def say_way(way: Way, where: Sequence[str] = ()) -> HowJudged:
+    """The note on it. where: what was judged so, if not all was."""
+    at = f": {', '.join(where)}" if where else ""
+    if way is Way.BALLS:
+        return HowJudged(f"judged {way.value}{at}")
+    return HowJudged(f"judged {way.value}{WHY_NOISE}{at}", brief=f"judged {way.value}{at}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,8 +24,8 @@ from handgrad.judge.verdict import Verdict
 UNINFORMATIVE = "inconclusive: the rounding bound is larger than the gradient, so even zeros would pass"
 FORWARD_DIFFERS = "the forward passes differ"
 NOT_GIVEN = (
-    "backward gives no gradient (None), and y depends on it; if that is meant, give it as integers or booleans, "
-    "which have none, or a reference that detaches it"
+    "backward gives no gradient (None), and y depends on it; if that is meant (data, a target), say so by constants=, "
+    "or give a reference that detaches it"
 )
 
 

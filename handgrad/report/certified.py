@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
 from handgrad.judge.compare import TensorReport, index_words
+from handgrad.judge.note import Grave, HowJudged
 from handgrad.report.code_lines import cut
 from handgrad.report.sentence import listed
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from handgrad.report.report import Report
     from handgrad.report.stage_rows import StageRow
 
-BALLS = re.compile(r"judged by rounding bounds|\d+ \w[\w ]* compared")  # notes on how, where the proof is a whole one
-REASONS = re.compile(r"(?<=^judged by the noise of the reference) \(.*?\)")
 NAMES = 14  # columns of the names of results; more are counted
 
 
@@ -74,13 +72,9 @@ def to_note(report: Report) -> list[str]:
     """What a reader must know of a right result, the gravest first; without the notes on how a proof was made."""
     _, blind = smallest_seen(first_tensors(report))
     zero = f"mostly 0 or rounding alone, where no relative error is seen: {listed(blind)}"
-    notes = [*([zero] if blind else []), *(REASONS.sub("", note) for note in report.notes if not BALLS.match(note))]
-    return sorted(notes, key=lambda note: not is_grave(note))
-
-
-def is_grave(note: str) -> bool:
-    """Whether it tells of something wrong, though every value that was judged is right."""
-    return " wrong" in note
+    told = (note.brief if isinstance(note, HowJudged) else note for note in report.notes)
+    notes = [*([zero] if blind else []), *filter(None, told)]
+    return sorted(notes, key=lambda note: not isinstance(note, Grave))
 
 
 def certified_lines(report: Report, width: int, more: str) -> list[str]:

@@ -72,25 +72,60 @@ def above(place: Place, gutter: int, width: int) -> Iterator[Text]:
 
 
 def quoted(r: Replacement, gutter: int, width: int) -> Iterator[Text]:
-    """The line, and under it the replacement; of a line that is too long, what is around the replacement."""
+    """The line with what should stand there; of a line that is too long, what is around it."""
+    if (added := added_lines(r)) is not None:
+        before, after = added
+        yield from (line for text in before for line in plus(text, gutter, width))
+        yield Text(cut(f"{r.place.line:>{gutter}} | {r.place.text}", width))
+        yield from (line for text in after for line in plus(text, gutter, width))
+    else:
+        yield from replaced(r, gutter, width)
+
+
+def added_lines(r: Replacement) -> tuple[list[str], list[str]] | None:
+    """The whole lines that come before and after a line that stays as it is; None where something else is changed.
+
+    >>> added_lines(Replacement(Place("a.py", 9, "f", "  dx = dy", (2, 9)), "dx = dy", "dx = dy\\n  dx *= h"))
+    ([], ['  dx *= h'])
+    """
+    indent, old, new = " " * r.place.columns[0], r.before.splitlines(), r.after.splitlines()
+    if not old or len(new) <= len(old) or len(old) > 1 or r.place.text.strip() != r.before.strip():
+        return None
+    if new[0] == old[0]:
+        return [], new[1:]
+    if new[-1].strip() == old[0].strip():
+        return [f"{indent}{new[0]}", *new[1:-1]], []
+    return None
+
+
+def plus(text: str, gutter: int, width: int) -> Iterator[Text]:
+    """A line that is to be put in, with a sign in place of its number."""
+    indent = " " * (len(text) - len(text.lstrip()))
+    for i, line in enumerate(wrap(text, width - gutter - 3, subsequent_indent=f"{indent}    ", break_on_hyphens=False)):
+        yield Text(f"{'+' * (i == 0):>{gutter}} | {line}", "green")
+
+
+def replaced(r: Replacement, gutter: int, width: int) -> Iterator[Text]:
+    """The line, and under what is to give way what should stand there."""
     start, end = r.place.columns
-    mark = "^" * max(1, end - start)
+    mark, indent = "^" * max(1, end - start), " " * start
     before, after = r.before.strip(), r.after.strip("\n") if "\n" in r.after.strip() else r.after.strip()
     words = f"should be {after}" if after else "should not be here"
     pad, room = f"{'':{gutter}} | ", width - gutter - 3
     text, start = window(r.place.text, start, end, room)
     yield Text(f"{r.place.line:>{gutter}} | {text}")
     if after and ("\n" in after or "\n" in before):
-        shown = [f"{mark} should be", *after.splitlines()]
-    elif start + len(mark) + 1 + len(words) <= room:
-        shown = [f"{mark} {words}"]
-    else:
-        shown = [mark]
-    yield Text(f"{pad}{cut(' ' * start + shown[0], room)}", "green")
-    indent = " " * min(start, max(0, room - len(words)))
-    folded = wrap(f"{indent}{words}", room, subsequent_indent=f"{indent}          ", break_on_hyphens=False)
-    for line in shown[1:] or (folded if shown == [mark] else []):
-        yield Text(f"{pad}{line}", "green")
+        first, *others = after.splitlines()
+        yield Text(f"{pad}{cut(' ' * start + mark + ' should be', room)}", "green")
+        yield from (line for text in (f"{indent}{first}", *others) for line in plus(text, gutter, width))
+        return
+    one_line = start + len(mark) + 1 + len(words) <= room
+    shown = f"{mark} {words}" if one_line else mark
+    yield Text(f"{pad}{cut(' ' * start + shown, room)}", "green")
+    if not one_line:
+        indent = " " * min(start, max(0, room - len(words)))
+        for line in wrap(f"{indent}{words}", room, subsequent_indent=f"{indent}          ", break_on_hyphens=False):
+            yield Text(f"{pad}{line}", "green")
 
 
 def window(text: str, start: int, end: int, room: int) -> tuple[str, int]:

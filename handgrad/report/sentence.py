@@ -14,18 +14,7 @@ if TYPE_CHECKING:
     from handgrad.report.stage_rows import StageRow
 
 GRADIENT = "gradient of "
-OF_SIZES = ("batch ", "sizes ", "magnitude ")
-CALLED = {
-    "given": "the inputs given",
-    "ordinary": "ordinary inputs",
-    "between 0 and 1": "inputs between 0 and 1",
-    "positive": "positive inputs",
-    "ties": "inputs with ties",
-    "kinks": "inputs at kinks (0, 1, -1)",
-    "saturated": "inputs that saturate (20 to 800)",
-    "sparse": "inputs that are mostly zero",
-    "one-hot": "one-hot inputs",
-}
+ORDINALS = {1: "first", 2: "second", 3: "third"}
 
 
 def what_is_judged(report: Report) -> str:
@@ -61,30 +50,19 @@ def say_results(report: Report) -> str:
     right = [name for name in results(row, Verdict.CERTIFIED) if not re.fullmatch(r"y\d*", name)]
     words = blame(cause(report), wrong) + (f" {listed(right)} {are(right)} right." if right else "")
     first = report.stages[0]
-    at, elsewhere = inputs_named(row.name), inputs_named(first.name)
-    return words if row is first else f"At {at}: {words} At {elsewhere} all is right."
-
-
-def inputs_named(case: str) -> str:
-    """What the inputs of a case are called in a sentence.
-
-    >>> inputs_named("large (1e4)"), inputs_named("where it bends: 0.5"), inputs_named("batch 1: 1x3; 3")
-    ('inputs near 1e4', 'inputs around 0.5, where it bends', 'inputs of batch 1 (1x3; 3)')
-    """
-    if near := re.fullmatch(r"(?:tiny|large) \((.*)\)", case):
-        return f"inputs near {near[1]}"
-    if bends := re.fullmatch(r"where it bends: (.*)", case):
-        return f"inputs around {bends[1]}, where it bends"
-    what, _, sizes = case.partition(": ")
-    return CALLED.get(case, f"inputs of {what}{f' ({sizes})' * bool(sizes)}" if case.startswith(OF_SIZES) else case)
+    return words if row is first else f"At {row.called}: {words} At {first.called} all is right."
 
 
 def in_full(value: str) -> str:
     """
     >>> in_full("h (2 of 3)"), in_full("h")
-    ('h (value 2 of the 3 that it has in turn)', 'h')
+    ('the second of the 3 values that h has one after the other', 'h')
     """
-    return re.sub(r" \((\d+) of (\d+)\)$", r" (value \1 of the \2 that it has in turn)", value)
+    found = re.fullmatch(r"(.*) \((\d+) of (\d+)\)", value)
+    if found is None:
+        return value
+    which = ORDINALS.get(int(found[2]), f"{found[2]}th")
+    return f"the {which} of the {found[3]} values that {found[1]} has one after the other"
 
 
 def results(row: StageRow, verdict: Verdict) -> list[str]:

@@ -52,6 +52,7 @@ class StageRow:
 
     entries: of its tensors, for pictures; tags: of their equations in `docs/derivations.md`, where the stage has some.
     raised: which pass raised what, in a few words ("backward raises ValueError"), where that is why there is no number.
+    inputs: of a function, what its inputs are called in a sentence ("inputs with ties"), where that is another name.
     """
 
     name: str
@@ -61,6 +62,12 @@ class StageRow:
     entries: Mapping[str, Entries] = field(default_factory=dict, repr=False, compare=False)
     tags: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     raised: str = ""
+    inputs: str = ""
+
+    @property
+    def called(self) -> str:
+        """The inputs in a sentence."""
+        return self.inputs or self.name
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ The rest (how it was judged, every stage, the smallest detectable errors, what h
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,18 +15,18 @@ from rich.padding import Padding
 from rich.text import Text
 
 from handgrad.judge.compare import ABSENT, TensorReport, index_words
+from handgrad.judge.note import HowJudged
 from handgrad.judge.promises import Contract
 from handgrad.judge.verdict import Verdict
 from handgrad.report.certified import certified_lines
 from handgrad.report.code_lines import CodeLines, place_word
-from handgrad.report.sentence import inputs_named, say_what_is_wrong, what_is_judged
+from handgrad.report.sentence import say_what_is_wrong, what_is_judged
 from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
 
 if TYPE_CHECKING:
     from handgrad.report.report import DirectionsReport, Report
 
 WIDEST = 100  # columns from the verdict to the place in the first line
-HOW = re.compile(r"judged by |\d+ (sizes|magnitudes) compared")  # a note on how it was judged, not on what was found
 MOST = 4  # lines of numbers
 LEAST = 30  # columns of the verdict and the name
 MORE, MORE_BY_COMMAND = "report.text(verbose=True); as a page: report.to_html()", "-v"
@@ -131,7 +130,7 @@ def numbers(report: Report, *, brief: bool) -> Iterator[RenderableType]:
         yield Text(f"{told(row)}{words}", STYLES[t.verdict])
     if brief and len(wrong) > MOST:
         yield Text(f"and {len(wrong) - MOST} more: {', '.join(dict.fromkeys(t.name for _, t in wrong[MOST:]))}")
-    if others := [inputs_named(row.name) for row in report.stages if row not in rows and is_wrong(row)]:
+    if others := [row.called for row in report.stages if row not in rows and is_wrong(row)]:
         more = f" and {len(others) - MOST} more" if len(others) > MOST else ""
         yield Text(f"wrong as well at {', '.join(others[:MOST])}{more}")
     for row in rows:
@@ -163,7 +162,7 @@ def says_nothing_new(row: StageRow) -> bool:
 def before(report: Report, row: StageRow) -> str:
     """Which stage, or which inputs, is told of; of a function's first inputs, or where a sentence says it, no need."""
     said = not report.chain and (row is report.stages[0] or (row is report.culprit and bool(report.sentence)))
-    return "" if said else f"{row.name if report.chain else inputs_named(row.name)}: "
+    return "" if said else f"{row.name if report.chain else row.called}: "
 
 
 def rest(report: Report, *, brief: bool) -> Iterator[Text]:
@@ -182,7 +181,7 @@ def rest(report: Report, *, brief: bool) -> Iterator[Text]:
         at = f"{control.tensor}{index_words(control.index)} of {control.stage}"
         yield Text(f"control: an error of {control.relative:.1e} planted in {at} was {word}")
     for note in report.notes:
-        if not (brief and HOW.match(note)):
+        if not (brief and isinstance(note, HowJudged)):
             yield Text(f"note: {note}")
     if shows_stages(report, brief=brief):
         yield from (Text(line, "dim") for line in legend(report.stages))

@@ -9,7 +9,7 @@ from torch import nn
 
 from handgrad.explain.notes import explain
 from handgrad.judge.judge import judge
-from handgrad.judge.judgement import Way
+from handgrad.judge.judgement import Way, say_way
 from handgrad.judge.planted_error import plant_error
 from handgrad.judge.stage import Arrays, Stage
 from handgrad.judge.trial import Trial
@@ -43,7 +43,7 @@ def judge_neurons(seed: int, slack: float = 1.0) -> Report:
         slack=slack,
         stages=stages,
         control=plant_error(found, [{}] * len(found), rng),
-        notes=(*shared_mistake(stages), *(note for w in words for note in w.notes), f"judged {Way.NOISE.value}"),
+        notes=(*shared_mistake(stages), *(note for w in words for note in w.notes), say_way(Way.NOISE)),
     )
 
 

@@ -1,16 +1,20 @@
 """Inputs as they are written on the command line: x=4x3, b=3, s=scalar, t=4:int<3, mask=4x3:bool, eps=1e-5, k==2.
 
-A whole number is a shape, since a vector is what is mostly meant; `==` says that it is the number itself.
+A shape is what a type hint has as one (read_shape.py), but for a single name: that is a word (mode=mean). A whole
+number is a shape, since a vector is what is mostly meant; `==` says that it is the number itself.
 """
 
 import ast
 import re
 from collections.abc import Mapping, Sequence
 
-from handgrad.subjects.file.shapes import Asked, Constant, Drawn, Kind
+from handgrad.judge.isolation import attempt
+from handgrad.subjects.file.read_shape import read_shape
+from handgrad.subjects.file.shapes import Asked, Constant
 
 GRAMMAR = (
-    "x=4x3 (a shape), s=scalar, t=4:int<3 (4 class labels), m=4x3:bool, eps=1e-5, mode='mean', or k==2 (a constant)"
+    'x=4x3 (a shape), x=n,d (named sizes), s=scalar, t="4:int<3" (4 class labels), m=4x3:bool, c=4x3:data (numbers '
+    "without a gradient), eps=1e-5, mode='mean', or k==2 (a constant)"
 )
 
 
@@ -35,39 +39,30 @@ def read_value(name: str, value: str) -> Asked:
     """The part behind the first sign of equality."""
     if value.startswith("="):
         return Constant(read_literal(name, value[1:]))
-    shape, colon, kind = value.partition(":")
-    axes = read_shape(shape)
-    if axes is not None and 0 in axes:
-        raise ValueError(f"{name}={value}: a size is 1 or more; the number 0 is written {name}==0")
-    asked = re.fullmatch(r"(float|int|bool)(?:<(\d+))?", kind) if colon else None
-    if axes is not None and not colon:
-        return Drawn(axes)
-    if axes is not None and asked and (asked[2] is None or (asked[1] == "int" and int(asked[2]) > 0)):
-        return Drawn(axes, Kind(asked[1]), int(asked[2]) if asked[2] else None)
-    if axes is not None:
-        raise ValueError(f"{name}={value}: expected int, int<3, bool or float behind the colon")
-    return Constant(read_literal(name, value))
-
-
-def read_shape(text: str) -> tuple[int, ...] | None:
-    """
-    >>> [read_shape(text) for text in ("4x3", "4", "scalar", "(4, 3)", "(4,)", "()", "4.0")]
-    [(4, 3), (4,), (), (4, 3), (4,), (), None]
-    """
-    if text in ("scalar", "()"):
-        return ()
-    inside = re.fullmatch(r"\(?\s*(\d+(?:\s*[x,]\s*\d+)*)\s*,?\s*\)?", text)
-    return tuple(int(size) for size in re.split(r"[x,]", inside[1])) if inside else None
+    literal = attempt(ast.literal_eval, value).value
+    if is_word(value) or isinstance(literal, float | str | bool | list | dict):
+        return Constant(read_literal(name, value))
+    try:
+        drawn = read_shape(value)
+    except ValueError as error:
+        number = f"; the number 0 is written {name}==0" if literal == 0 else ""
+        raise ValueError(f"{name}={error}{number}") from None
+    return drawn or Constant(read_literal(name, value))
 
 
 def read_literal(name: str, text: str) -> object:
     """A Python literal; a bare word is a string, since shells take the quotes away."""
+    if is_word(text) and text not in ("True", "False", "None"):
+        return text
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
-        if text.replace("-", "_").isidentifier():
-            return text
         raise ValueError(f"{name}={text}: neither a shape nor a constant; expected one such as {GRAMMAR}") from None
+
+
+def is_word(text: str) -> bool:
+    """Whether it is a name, with hyphens perhaps, and no shape."""
+    return text != "scalar" and text[:1] != "-" and text.replace("-", "_").isidentifier()
 
 
 def asked_of(given: Mapping[str, Asked], names: Sequence[str]) -> dict[str, Asked]:

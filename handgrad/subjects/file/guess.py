@@ -1,40 +1,89 @@
 """What --inputs may ask for, guessed from how a forward pass uses its arguments: advice, by which nothing is judged."""
 
 import ast
+import copy
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from handgrad.judge.isolation import attempt
 from handgrad.source.tree import parents_of
-from handgrad.subjects.file.guess_shapes import guess_shapes
+from handgrad.subjects.file.guess_dict import Entries, keys_of, write_dict
+from handgrad.subjects.file.guess_shapes import Axes, guess_shapes, name_of
 
 SCALAR = re.compile(
     r"reg|lam|lambda_?|eps|lr|alpha|momentum|rate|p|keep(_prob)?|temperature|margin|delta|slope|tau|sigma"
 )
+WHOLE = re.compile(r"((pool|kernel|filter)_?)?(size|height|width)|stride|pad(ding)?|num_\w+")
 VECTOR = re.compile(r"b\d*|b_\w+|bias\w*|gamma|beta")
+DRAWS = (
+    "normal", "uniform", "random", "rand", "randn", "standard_normal", "random_sample", "binomial", "integers",
+    "randint", "choice", "permutation",
+)  # fmt: skip
 REDUCED = ("sum", "mean", "norm", "prod")
-LABELS, MASK, NUMBER, SCALE = "4:int<3", ":bool", "=2", "0.1"
+LABELS, MASK, DATA, NUMBER, SCALE, SINGLE = ":int<3", ":bool", ":data", "=2", "0.1", "scalar"
+NOTHING = ast.Module([], [])
 
 
-def guess_inputs(function: Any, names: Sequence[str]) -> dict[str, str]:
-    """Each argument as --inputs takes it: y=4:int<3 for class labels, reg=0.1, W1=3x5 as far as products tell."""
-    tree = attempt(lambda: ast.parse(textwrap.dedent(inspect.getsource(function)))).value
-    if tree is None:
-        return dict.fromkeys(names, "4x3")
-    kinds = {name: guess_kind(tree, name) for name in names}
-    arrays = [name for name, kind in kinds.items() if kind in ("", MASK)]
-    shapes = guess_shapes(tree, arrays, [name for name in arrays if VECTOR.fullmatch(name)])
-    return {name: shapes.get(name, "") + kind for name, kind in kinds.items()}
+def read_tree(function: Any) -> ast.AST | None:
+    """None where its source cannot be read."""
+    return attempt(lambda: ast.parse(textwrap.dedent(inspect.getsource(function)))).value
+
+
+def guess_inputs(
+    tree: ast.AST, names: Sequence[str], hinted: Mapping[str, Axes], back: ast.AST = NOTHING
+) -> dict[str, str]:
+    """Each argument as --inputs takes it: y=4:int<3 for class labels, reg=0.1, W1=3x5 as far as products tell.
+
+    A dict is written with the guesses of its entries. hinted: the axes of others, of which type hints tell. Those with
+    names of sizes are given too: else the sizes drawn for these names would not fit. back: the backward pass.
+    """
+    keys = {name: found for name in names if (found := keys_of(tree, name))}
+    if keys:
+        parts = [part for name in names for part in keys.get(name, [name])]
+        guessed = guess_inputs(Entries(keys).visit(copy.deepcopy(tree)), parts, hinted, back)
+        dicts = {n: write_dict({key: guessed[key] for key in own}) for n, own in keys.items()}
+        return {n: word for n, word in guessed.items() if n in names or n in hinted} | dicts
+    kinds = {name: SINGLE if is_single(back, name) else guess_kind(tree, name) for name in names}
+    kinds |= {name: DATA for name in without_gradient(back, names) if kinds[name] == ""}
+    arrays = [name for name, kind in kinds.items() if kind in ("", MASK, DATA)]
+    shapes = guess_shapes(tree, arrays, [name for name in arrays if VECTOR.fullmatch(name)], hinted)
+    named = [n for n, axes in hinted.items() if arrays and n in shapes and any(isinstance(axis, str) for axis in axes)]
+    rows = first_size(shapes, hinted)
+    words = {name: (rows if kind == LABELS else shapes.get(name, "")) + kind for name, kind in kinds.items()}
+    return {name: shapes[name] for name in named} | words
+
+
+def is_single(back: ast.AST, name: str) -> bool:
+    """Whether its gradient is a sum of all entries: then it is one number, the bias of a single neuron."""
+    assigned = (node for node in ast.walk(back) if isinstance(node, ast.Assign))
+    own = [n.value for n in assigned if isinstance(n.targets[0], ast.Name) and n.targets[0].id == f"d{name}"]
+    return any(is_called(part, "sum") for value in own for part in ast.walk(value))
+
+
+def without_gradient(back: ast.AST, names: Sequence[str]) -> list[str]:
+    """Those that are not among the keys of the gradients, where these come in a dict."""
+    words = {node.value for node in ast.walk(back) if isinstance(node, ast.Constant)}
+    left = [name for name in names if not {name, f"d{name}"} & words]
+    return left if len(left) < len(names) else []
+
+
+def first_size(shapes: Mapping[str, str], hinted: Mapping[str, Axes]) -> str:
+    """How many rows there are: the first size of the first array, or its name."""
+    for name, axes in hinted.items():
+        if axes:
+            return shapes[name].partition("x")[0] if name in shapes else str(axes[0])
+    return next(iter(shapes.values()), "4").partition("x")[0]
 
 
 def guess_kind(tree: ast.AST, name: str) -> str:
     """What an argument is, told by its first use that tells; empty for an array of numbers."""
     parents = parents_of(tree)
     told = (kind for node in uses(tree, name) if (kind := told_by(node, parents)))
-    return next(told, SCALE if SCALAR.fullmatch(name) else MASK if name.startswith("mask") else "")
+    usual = {SCALE: SCALAR.fullmatch(name), NUMBER: WHOLE.fullmatch(name), MASK: name.startswith("mask")}
+    return next(told, None) or next((kind for kind, fits in usual.items() if fits), "")
 
 
 def told_by(node: ast.Name, parents: Any) -> str:
@@ -79,18 +128,16 @@ def is_called(node: ast.AST | None, word: str) -> bool:
     """Whether it is a call of that function, or of a method or a function of a module of that name."""
     if not isinstance(node, ast.Call) or any(k.arg == "axis" for k in node.keywords):
         return False
-    return getattr(node.func, "attr", getattr(node.func, "id", "")) == word
+    return name_of(node) == word
 
 
 def uses(tree: ast.AST, name: str) -> Iterator[ast.Name]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name)
 
 
-def keys_of(function: Any, name: str) -> list[str]:
-    """The words by which an argument is subscripted, as they come: parameters["W1"]; empty for what is no dict."""
-    tree = attempt(lambda: ast.parse(textwrap.dedent(inspect.getsource(function)))).value
-    found = [node for node in (ast.walk(tree) if tree is not None else ()) if isinstance(node, ast.Subscript)]
-    own = [node for node in found if isinstance(node.value, ast.Name) and node.value.id == name]
-    own.sort(key=lambda node: (node.lineno, node.col_offset))
-    keys = (node.slice.value for node in own if isinstance(node.slice, ast.Constant))
-    return list(dict.fromkeys(key for key in keys if isinstance(key, str)))
+def draws(tree: ast.AST, name: str) -> bool:
+    """Whether random numbers are drawn from it: rng.normal(...)."""
+    parents = parents_of(tree)
+    around = [parents.get(node) for node in uses(tree, name)]
+    return any(isinstance(n, ast.Attribute) and n.attr in DRAWS and n is getattr(parents.get(n), "func", None)
+               for n in around)  # fmt: skip

@@ -7,13 +7,11 @@ import ast
 import builtins
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from handgrad.subjects.file.read_shape import AXIS, read_axis, read_shape
 from handgrad.subjects.file.shapes import Drawn, Kind
 
-AXIS = re.compile(r"\.\.\.|\d+|[#*?]*[^\W\d]\w*(?:=\d+)?|\w+(?:(?:[-+*]|//)\w+)+")
-OF_A_KIND = re.compile(r"(.*):\s*(float|int|bool)(?:<(\w+))?")  # as --inputs has it
 FLOATS = re.compile(r"B?Float(\d*)|Num|Real|Inexact|Shaped|Annotated")
 INTS = re.compile(r"U?Int\d*|Integer")
 
@@ -24,34 +22,28 @@ def read_hint(hint: Any, scope: Mapping[str, Any]) -> Drawn | None:
     scope: the variables of the file, in which a name may stand for a hint.
     """
     text = hint if isinstance(hint, str) else hint.__name__ if isinstance(hint, type) else repr(hint)
-    if isinstance(hint, str) and (kind := OF_A_KIND.fullmatch(text.strip())):
-        below = int(kind[3]) if kind[3] and kind[3].isdigit() else kind[3]
-        return replace(read_axes(kind[1], ""), kind=Kind(kind[2]), below=below)
+    meant = scope.get(text.strip(), getattr(builtins, text.strip(), None)) if text.isidentifier() else None
+    if isinstance(hint, str) and (isinstance(meant, type) or hasattr(meant, "__args__")):
+        return read_hint(meant, scope)
+    if isinstance(hint, str) and (drawn := read_shape(text)) is not None:
+        return drawn
     try:
         tree: ast.expr = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError:  # "n d" is no expression
-        return read_axes(text, "") if all(AXIS.fullmatch(word) for word in text.split()) else None
+    except SyntaxError:
+        return None
     if isinstance(tree, ast.Constant) and isinstance(tree.value, str):  # in quotes once more
         return read_hint(tree.value, scope)
-    if isinstance(tree, ast.Tuple):  # "(n, d)"
-        return read_axes(" ".join(ast.unparse(axis).replace(" ", "") for axis in tree.elts), "")
-    if isinstance(hint, str) and not isinstance(tree, ast.Name) and AXIS.fullmatch(text.strip()):  # "4", "4*k"
-        return read_axes(text, "")
-    if isinstance(tree, ast.Name):
-        if not isinstance(hint, str):
-            return None
-        meant = scope.get(text, getattr(builtins, text, None))
-        is_hint = isinstance(meant, type) or hasattr(meant, "__args__")
-        return read_hint(meant, scope) if is_hint else read_axes(text, "")
+    if isinstance(tree, ast.Tuple):  # "(n, 4 * k)"
+        return read_shape(" ".join(ast.unparse(axis).replace(" ", "") for axis in tree.elts))
     for part in ast.walk(tree):
         if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Tuple) and len(part.slice.elts) == 2:
             array, axes = part.slice.elts
             if isinstance(axes, ast.Constant) and isinstance(axes.value, str):
-                return read_axes(axes.value, ast.unparse(part.value).rpartition(".")[2], ast.unparse(array))
+                return read_jaxtyping(axes.value, ast.unparse(part.value).rpartition(".")[2], ast.unparse(array))
     return None
 
 
-def read_axes(text: str, name: str, array: str = "") -> Drawn:
+def read_jaxtyping(text: str, name: str, array: str) -> Drawn:
     """Axes in words, what stands in the array by jaxtyping's name for it, and the array's own type."""
     words = text.replace(",", " ").split()
     if strange := [word for word in words if not AXIS.fullmatch(word)]:
@@ -63,18 +55,8 @@ def read_axes(text: str, name: str, array: str = "") -> Drawn:
     if name == "Bool":
         return Drawn(axes, Kind.BOOL, in_torch=in_torch)
     found = FLOATS.fullmatch(name)
-    if name and not found:
+    if not found:
         raise ValueError(f"its type hint asks for {name}, expected real numbers (Float), integers or booleans")
-    bits = found[1] if found else None
+    bits = found[1]
     precision = f"{'b' if name.startswith('B') else ''}float{bits}" if bits else None
     return Drawn(axes, precision=precision, in_torch=in_torch)
-
-
-def read_axis(word: str) -> int | str:
-    """A size, or its name without the signs that jaxtyping puts before it; *batch and ... are one axis.
-
-    >>> [read_axis(word) for word in ("4", "n", "#n", "*batch", "...", "rows=4", "4*n")]
-    [4, 'n', 'n', '*batch', '...', 4, '4*n']
-    """
-    name, _, size = word.lstrip("#?").partition("=")
-    return int(size or name) if (size or name).isdigit() else name

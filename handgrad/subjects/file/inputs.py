@@ -6,12 +6,13 @@ import operator
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, count
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from handgrad.subjects.file.guess import guess_inputs, keys_of
+from handgrad.subjects.file.guess import NOTHING, draws, guess_inputs, read_tree
 from handgrad.subjects.file.hints import read_hint
 from handgrad.subjects.file.instances import is_needed
 from handgrad.subjects.file.pairs import Pair
@@ -22,8 +23,16 @@ SIZES = (3, 4, 5, 2)  # of named axes, each its own, so that no two are taken fo
 Shape = tuple[int, ...]
 
 
-def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[dict[str, Any], str | None]:
-    """What `verify_function` takes, by name, and the precision that the hints ask for, if they agree on one.
+class Chosen(NamedTuple):
+    """What `verify_function` takes: inputs by name, the precision that the hints ask for, what has no gradient."""
+
+    inputs: dict[str, Any]
+    precision: str | None
+    constants: tuple[str, ...]
+
+
+def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> Chosen:
+    """The inputs of one pair; the precision is None where hints do not agree on one.
 
     jax computes in float32 unless it is told otherwise, so its code is judged in that.
     Raises ValueError for an argument of which nothing is known.
@@ -34,7 +43,7 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[di
     hints = dict(read_hints(pair.forward, taken, given))
     known: dict[str, Asked] = {**hints, **given}
     if missing := [p for name, p in taken.items() if is_needed(p) and name not in known]:
-        raise ValueError(say_what_is_missing(pair, missing))
+        raise ValueError(say_what_is_missing(pair, missing, hints))
     asked = {
         name: take_number(known[name]) if is_number(p) else known[name] for name, p in taken.items() if name in known
     }
@@ -48,30 +57,30 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> tuple[di
     inputs: dict[str, Any] = {}
     for name, a in asked.items():
         if isinstance(a, Drawn):
-            below = size_named(a.below, hints, shapes) if isinstance(a.below, str) else a.below
+            below = size_named(a.below, (drawn, hints), shapes) if isinstance(a.below, str) else a.below
             inputs[name] = draw(a, shapes[name], below or smallest, rng, in_torch=in_torch)
         elif isinstance(a, Constant):
             inputs[name] = a.value
     usual = "float32" if written_in(pair, "jax") and not sys.modules["jax"].config.jax_enable_x64 else None
     precisions = {a.precision for a in hints.values() if a.kind is Kind.FLOAT} - {None}
-    return inputs, precisions.pop() if len(precisions) == 1 else usual
+    constants = tuple(name for name, a in drawn.items() if a.kind is Kind.DATA)
+    return Chosen(inputs, precisions.pop() if len(precisions) == 1 else usual, constants)
 
 
-def say_what_is_missing(pair: Pair, missing: Sequence[inspect.Parameter]) -> str:
-    """What to give for arguments of which nothing is known; of a dict of arrays, how to write the two passes."""
-    function = inspect.unwrap(function_of(pair.forward))
+def say_what_is_missing(pair: Pair, missing: Sequence[inspect.Parameter], hints: Mapping[str, Drawn]) -> str:
+    """What to give for arguments of which nothing is known; of a random generator, to make it a default value."""
+    tree, back = (read_tree(inspect.unwrap(function_of(f))) or NOTHING for f in (pair.forward, pair.backward))
     names = [p.name for p in missing]
     for name in names:
-        if keys := keys_of(function, name):
-            return (
-                f"{name} is a dict of arrays; let a forward pass take them by name and return what is differentiated, "
-                f"def cost(X, {', '.join(keys)}): ... return J, cache, and its backward pass give their gradients, "
-                f"def cost_backward(dJ, cache): ... return {{'{keys[0]}': d{keys[0]}, ...}}"
-            )
-    guessed = guess_inputs(function, names)
-    example = " ".join(f"{p.name}={'2' if is_number(p) else guessed[p.name]}" for p in missing)
+        if draws(tree, name):
+            return f"{name} draws random numbers; give it a default value: {name}=np.random.default_rng(0)"
+    plain = {n: h.axes for n, h in hints.items() if h.kind is Kind.FLOAT and not any(map(is_computed, h.axes))}
+    guessed = guess_inputs(tree, [p.name for p in missing if not is_number(p)], plain, back)
+    guessed |= {p.name: "2" for p in missing if is_number(p)}
+    given = ((name, guessed[name]) for name in parameters(pair.forward) or {} if name in guessed)
+    example = " ".join(f'{name}="{word}"' if "<" in word else f"{name}={word}" for name, word in given)
     words = "has no type hint with a shape" if len(missing) == 1 else "have no type hints with shapes"
-    own = "your own shapes; labels y=4:int<3, numbers reg=0.1 or k==2, masks m=4x3:bool"
+    own = 'your own shapes; labels y="4:int<3", numbers reg=0.1 or k==2, masks m=4x3:bool'
     own += ', or type hints such as y: "n:int<3"' if len(missing) < len(parameters(pair.forward) or ()) else ""
     return f"{', '.join(names)} {words}; give --inputs {example} ({own})"
 
@@ -83,8 +92,9 @@ def is_number(p: inspect.Parameter) -> bool:
 
 def take_number(asked: Asked) -> Asked:
     """k=2 is the number 2 where the type hint says so, and a vector of two entries elsewhere."""
-    if isinstance(asked, Drawn) and len(asked.axes) == 1 and asked.kind is Kind.FLOAT:
-        return Constant(asked.axes[0])
+    match asked:
+        case Drawn(axes=(int(size),), kind=Kind.FLOAT):
+            return Constant(size)
     return asked
 
 
@@ -119,11 +129,16 @@ def choose_sizes(drawn: Mapping[str, Drawn], hints: Mapping[str, Drawn]) -> dict
     def size_of(axis: int | str) -> int:
         if isinstance(axis, int):
             return axis
-        if axis not in sizes and set(axis.lstrip("*")) & set("+-*/"):
+        if axis not in sizes and is_computed(axis):
             return compute_size(axis, size_of)
         return next(free) if axis == "_" else sizes[axis] if axis in sizes else sizes.setdefault(axis, next(free))
 
     return {name: tuple(map(size_of, d.axes)) for name, d in drawn.items()}
+
+
+def is_computed(axis: int | str) -> bool:
+    """Whether a size is computed from others."""
+    return isinstance(axis, str) and bool(set(axis.lstrip("*")) & set("+-*/"))
 
 
 def compute_size(axis: str, size_of: Callable[[str], int]) -> int:
@@ -158,21 +173,31 @@ def argument_names(pairs: Sequence[Pair]) -> list[str]:
     ]
 
 
-def size_named(axis: str, hints: Mapping[str, Drawn], shapes: Mapping[str, Shape]) -> int | None:
-    """The size that an axis of this name has; None where no hint names it."""
-    named = (zip(hint.axes, shapes[name], strict=False) for name, hint in hints.items() if name in shapes)
+def size_named(axis: str, named_by: Sequence[Mapping[str, Drawn]], shapes: Mapping[str, Shape]) -> int | None:
+    """The size that an axis of this name has; None where nothing names it."""
+    each = (item for drawn in named_by for item in drawn.items())
+    named = (zip(d.axes, shapes[name], strict=False) for name, d in each if name in shapes)
     return next((size for own, size in chain.from_iterable(named) if own == axis), None)
 
 
 def draw(asked: Drawn, shape: Shape, below: int, rng: np.random.Generator, *, in_torch: bool) -> Any:
     """A shape as it is, for the judge draws from it; whole numbers and booleans are constants, drawn here."""
-    if asked.kind is Kind.FLOAT:
+    if asked.kind in (Kind.FLOAT, Kind.DATA):
         return shape
+    values: NDArray[Any] = draw_mask(shape, rng)
     if asked.kind is Kind.INT:
         values = np.asarray(rng.integers(below, size=shape))
-    else:
-        values = np.asarray(rng.random(shape) < 0.5)
     return torch.from_numpy(values) if in_torch else values
+
+
+def draw_mask(shape: Shape, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Half are True: one in every row at least, for a row that is masked as a whole has no mean; and not all."""
+    mask = np.asarray(rng.random(shape) < 0.5)
+    if shape and shape[-1] > 1:
+        np.put_along_axis(mask, rng.integers(shape[-1], size=(*shape[:-1], 1)), True, axis=-1)
+    if mask.size > 1 and mask.all():
+        mask.flat[rng.integers(mask.size)] = False
+    return mask
 
 
 def written_in(pair: Pair, library: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from handgrad.judge.isolation import attempt
 from handgrad.subjects.file.load import Loaded
-from handgrad.subjects.function.nests import is_float_array
+from handgrad.subjects.function.kept import list_parameters, places_of_gradient
 
 
 def computes(file: Loaded, found: type, method: str) -> bool:
@@ -42,5 +42,8 @@ def is_needed(p: inspect.Parameter) -> bool:
 
 def own_arrays(made: Any) -> tuple[str, ...]:
     """The names under which an object keeps arrays: parameters, most likely."""
-    named = dict(made.named_parameters()) if hasattr(made, "named_parameters") else getattr(made, "__dict__", {})
-    return tuple(name for name, value in named.items() if is_float_array(value))
+    if hasattr(made, "named_parameters"):
+        return tuple(name for name, _ in made.named_parameters())
+    slots = dict(list_parameters(made))
+    gradients = {place for slot in slots.values() for place in places_of_gradient(slot)}
+    return tuple(name for name, slot in slots.items() if slot not in gradients)

@@ -10,7 +10,7 @@ from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Change
 from handgrad.report.report import Report
 from handgrad.subjects.file.asked import asked_of
-from handgrad.subjects.file.inputs import choose_inputs
+from handgrad.subjects.file.inputs import Chosen, choose_inputs
 from handgrad.subjects.file.pairs import Pair
 from handgrad.subjects.file.shapes import Asked
 from handgrad.subjects.function.verify import verify_function
@@ -52,8 +52,8 @@ def judge_pair(pair: Pair, options: Options) -> Judged:
         return Judged(pair, None, pair.problem)
     try:
         with redirect_stdout(StringIO()):
-            inputs, precision = choose_inputs(pair, asked_of(options.inputs, pair.names), options.seed)
-            return Judged(pair, report_on(pair, inputs, options, precision), called=describe_inputs(inputs))
+            chosen = choose_inputs(pair, asked_of(options.inputs, pair.names), options.seed)
+            return Judged(pair, report_on(pair, chosen, options), called=describe_inputs(chosen.inputs))
     except (TypeError, ValueError) as error:  # what verify_function says of arguments that cannot be judged
         return Judged(pair, None, str(error))
     except SystemExit:  # it must not choose the exit code
@@ -70,16 +70,17 @@ def describe_inputs(inputs: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {word}" for name, word in words.items())
 
 
-def report_on(pair: Pair, inputs: Mapping[str, Any], options: Options, precision: str | None) -> Report:
+def report_on(pair: Pair, chosen: Chosen, options: Options) -> Report:
     """The report of `verify_function`."""
     return verify_function(
         pair.forward,
         pair.backward,
         pair.reference,
-        inputs,
+        chosen.inputs,
+        constants=chosen.constants,
         seed=options.seed,
         slack=options.slack,
-        dtype=options.dtype or precision,
+        dtype=options.dtype or chosen.precision,
         name=pair.name,
         mend=options.mend,
     )

@@ -11,6 +11,7 @@ class Kind(Enum):
     FLOAT = "float"
     INT = "int"
     BOOL = "bool"
+    DATA = "data"  # floats without a gradient
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from handgrad.judge.compare import index_words
+from handgrad.judge.note import Grave
+from handgrad.judge.rules import NOT_GIVEN
 from handgrad.judge.verdict import Verdict, together
-from handgrad.report.certified import first_tensors, is_grave, smallest_seen, to_note, worst_row
+from handgrad.report.certified import first_tensors, smallest_seen, to_note, worst_row
 from handgrad.report.console import count_of
+from handgrad.report.ledger import shape_word
 from handgrad.report.report import Report
 from handgrad.report.stage_rows import STYLES
 from handgrad.report.text import ReportText, TwoSides
@@ -31,11 +34,11 @@ def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType
     report, kept = judged.report, untested(judged)
     if report.verdict is not Verdict.CERTIFIED or verbose:
         called = f"called with {judged.called}; --inputs asks for others" if stopped(report) else ""
-        notes = (*report.notes, *(note for note in (called, kept) if note))
+        notes = (*report.notes, *(note for note in (called, say_data(report), kept) if note))
         return Group(ReportText(replace(report, notes=notes), verbose, where), "")
     names = ", ".join(t.name for t in first_tensors(report) if t.name != "y") or "no gradient"
     head = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {report.name}: {names}")
-    notes = (*([kept] if kept else []), *(note for note in to_note(report) if is_grave(note)))
+    notes = (*([kept] if kept else []), *(note for note in to_note(report) if isinstance(note, Grave)))
     return Group(TwoSides(head, where), *(Text(f"  note: {note}") for note in notes))
 
 
@@ -44,15 +47,20 @@ def stopped(report: Report) -> bool:
     return bool(report.raised)
 
 
+def say_data(report: Report) -> str:
+    """How to say that inputs of which backward gives no gradient are meant to have none."""
+    left = [t for t in first_tensors(report) if t.reason == NOT_GIVEN and "[" not in t.name]
+    words = " ".join(f"{t.name.removeprefix('d')}={shape_word(t.shape)}:data" for t in left)
+    return f"that no gradient is meant is said by --inputs {words}" if left else ""
+
+
 def untested(judged: Judged) -> str:
-    """The arrays of an object, whose gradients the two methods do not hand out."""
+    """The arrays of an object whose gradients the two methods neither hand out nor leave where they are looked for."""
+    known = {t.name for row in judged.report.stages for t in row.isolated.tensors} if judged.report else set()
     taken = parameters(judged.pair.forward) or {}
-    own = ", ".join(name for name in judged.pair.own if name not in taken)
-    arguments = ", ".join((*taken, own))
-    return own and (
-        f"not judged: the gradients of {own}, which the object keeps itself; to have them judged, hand them "
-        f"to forward({arguments}) and return their gradients from backward"
-    )
+    own = [name for name in judged.pair.own if name not in taken and f"d{name}" not in known]
+    where = "; they are looked for beside them: self.dW or self.grads['W'] of self.W"
+    return f"not judged: the gradients of {', '.join(own)}, for backward leaves none{where}" if own else ""
 
 
 def conclude(found: Sequence[Judged], seed: int, *, verbose: bool = False) -> list[str]:
@@ -69,7 +77,7 @@ def what_is_proved(reports: Sequence[Report]) -> list[str]:
     seen, _ = smallest_seen([t for report in reports for t in first_tensors(report)])
     worst = max(reports, key=lambda report: worst_row(report).isolated.worst.ratio)
     t = worst_row(worst).isolated.worst
-    others = {note for report in reports for note in to_note(report) if not is_grave(note)} - {OWN}
+    others = {note for report in reports for note in to_note(report) if not isinstance(note, Grave)} - {OWN}
     more = f" and {count_of(len(others), 'note')}" if others else ""
     return [
         *(

@@ -23,9 +23,11 @@ from handgrad.arrays.precision import plain
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.stage import Arrays
 from handgrad.subjects.function.form import Form
+from handgrad.subjects.function.kept import Kept, owner_of
 from handgrad.subjects.function.nests import fill
 from handgrad.subjects.function.outputs import Outputs, find_outputs, put
 from handgrad.subjects.function.returned import WrongReturn, by_name, flat_gradients, separate
+from handgrad.subjects.function.same_draws import drawing
 from handgrad.subjects.function.ways import Way, list_ways
 
 Gradients = dict[str, Any]
@@ -56,6 +58,8 @@ class Code:
     compiled   whether what torch.compile makes of it is asked for as well
     parameters those of the names that a module keeps itself, in memory of its own
     reading    which of the ways to call backward that its signature allows, the likeliest first
+    draws      the seed of what the passes draw themselves (same_draws.py); None where they draw nothing
+    kept       those of the names that the object keeps itself (kept.py), behind all arguments of forward
     """
 
     forward: Callable[..., Any]
@@ -74,6 +78,8 @@ class Code:
     compiled: bool = False
     parameters: tuple[str, ...] = ()
     reading: int = 0
+    draws: int | None = None
+    kept: Mapping[str, Kept] = field(default_factory=dict)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -89,9 +95,11 @@ class Code:
 
     def call(self, passes: Callable[..., Any], args: Sequence[Any]) -> Any:
         """A forward pass as its author calls it, with all arguments in order."""
-        if self.form is None:
-            return passes(*args)
-        return self.form.call(passes, dict(zip(self.names, args, strict=True)))
+        values = dict(zip(self.names, args, strict=True))
+        for name, kept in self.kept.items():
+            kept.put(owner_of(passes), values.pop(name))
+        with drawing(self.draws, passes):
+            return passes(*values.values()) if self.form is None else self.form.call(passes, values)
 
     def copy_object(self) -> "Code":
         """The same code on a copy of the object it belongs to, if to any, so that nothing a run leaves there stays."""
@@ -103,7 +111,8 @@ class Code:
     def run_forward(self, args: Sequence[Any]) -> Ran:
         """The forward pass with all arguments in order. Raises WrongReturn where it returns no y."""
         if self.graph is not None:
-            results, cache = self.forward(*args)
+            with drawing(self.draws, self.forward):
+                results, cache = self.forward(*args)
             cache = (cache,)
         else:
             results, cache = separate(self.call(self.forward, args), self.results)
@@ -117,11 +126,10 @@ class Code:
 
     def run_backward(self, args: Sequence[Any], outputs: Outputs, cache: tuple[Any, ...], dy: Any) -> Gradients:
         """{"dx": ..., ...}, without the inputs whose gradient is None; outputs: what forward returned."""
-        assert self.backward is not None
         rest = cache or self._given_back(args)
         way = self.way(Ran(None, cache, outputs))
         if way is Way.NO_UPSTREAM:
-            grads = self.gradients_by_name(self.backward(*rest))
+            grads = self.gradients_by_name(self._call_back(*rest))
             shapes = {tuple(g.shape) for g in grads.values()}
             if outputs.shape != () and (len(grads) != 1 or shapes != {outputs.shape}):
                 raise WrongReturn(
@@ -136,9 +144,14 @@ class Code:
             Way.EVERY: tuple(of_each.get(name) for name in outputs.names),
         }.get(way, (put(outputs.nest, of_each),))
         called = {Way.STATE: upstream, Way.LAST: (*rest, *upstream)}.get(way, (*upstream, *rest))
-        grads = self.backward(*called)
+        grads = self._call_back(*called)
         outputs.write_back(dy, of_each)
         return self.gradients_by_name(grads)
+
+    def _call_back(self, *args: Any) -> Any:
+        assert self.backward is not None
+        with drawing(self.draws, self.backward, back=True):
+            return self.backward(*args)
 
     def ways(self, ran: Ran) -> list[Way]:
         """Every way in which backward could be called after that forward pass, the likeliest first."""
@@ -159,11 +172,13 @@ class Code:
         raise WrongReturn(f"backward takes {taken} arguments, expected {expected}{each}")
 
     def gradients_by_name(self, grads: Any) -> Gradients:
-        """What backward returned, as {"dx": ...}."""
-        nested = self.form is not None and self.graph is None and set(self.form.nests) != set(self.names)
+        """What backward returned, and left in its object, as {"dx": ...}."""
+        names, variables = ([n for n in each if n not in self.kept] for each in (self.names, self.variables))
+        nested = self.form is not None and self.graph is None and set(self.form.nests) != set(names)
         if nested and self.form is not None:
             grads = dict(flat_gradients(self.form.nests, grads))
-        return by_name(grads, self.names, self.variables, self.scalars)
+        left = {f"d{name}": kept.gradient.get(owner_of(self.backward)) for name, kept in self.kept.items()}
+        return by_name(grads, names, variables, self.scalars) | {n: g for n, g in left.items() if g is not None}
 
     def _given_back(self, args: Sequence[Any]) -> tuple[Any, ...]:
         """The arguments of forward as backward gets them: one after the other, lists as lists."""

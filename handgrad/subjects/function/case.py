@@ -55,6 +55,7 @@ class Case:
     probe    to be compared at first, and judged only if it is more off than others
     equal    every row of dy is the same as well
     only     of several results: the one that alone gets an upstream gradient
+    called   what the inputs are called in a sentence, if not by the name
     """
 
     name: str
@@ -64,6 +65,7 @@ class Case:
     probe: bool = False
     equal: bool = False
     only: Output | None = None
+    called: str = ""
 
     @property
     def optional(self) -> bool:

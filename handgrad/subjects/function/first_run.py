@@ -4,7 +4,7 @@ A slope or a temperature has one if backward gives one. Of two results of forwar
 reference, which returns none, says how many are meant; without one, how backward can be called.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +12,15 @@ import numpy as np
 
 from handgrad.arrays.precision import like, to64
 from handgrad.judge.isolation import attempt, duplicate
+from handgrad.judge.repeats import difference_words
 from handgrad.judge.stage import Arrays
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import draw_upstream
 from handgrad.subjects.function.cost import tell_cost
+from handgrad.subjects.function.kept import find_kept, owner_of
 from handgrad.subjects.function.nests import is_shape
 from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.ways import Way
 
 
 def run_once(code: Code, reference: Reference, given: Mapping[str, Any], model: Any) -> tuple[Code, Reference]:
@@ -31,6 +34,54 @@ def run_once(code: Code, reference: Reference, given: Mapping[str, Any], model: 
         code, reference = replace(code, results=2), replace(reference, results=2)  # type: ignore[call-arg]
     tell_cost(code, reference.on(model), inputs, exact, drawn=any(map(is_shape, given.values())))
     return find_scalars(code, reference, inputs)
+
+
+def keep_parameters(
+    code: Code, reference: Reference, given: dict[str, Any], models: Sequence[Any]
+) -> tuple[Code, Reference, dict[str, Any]]:
+    """All with the parameters as inputs that the object of the two passes keeps itself, on a copy of that object."""
+    owner = owner_of(code.forward)
+    if not reference.own or code.graph is not None or owner is None or owner is not owner_of(code.backward):
+        return code, reference, given
+    runs = (attempt(gone_back, code, draw_any(code, given, model)).value for model in models)
+    after = next((owner for owner in runs if owner is not None), None)
+    kept = {} if after is None or after is owner else find_kept(owner, after)
+    kept = {n: k for n, k in kept.items() if n not in code.names}
+    if not kept:
+        return code, reference, given
+    names, drawn = (*code.names, *kept), any(map(is_shape, given.values()))
+    values = {n: duplicate(k.parameter.get(owner)) for n, k in kept.items()}
+    inputs = {n: tuple(np.shape(v)) if drawn else v for n, v in values.items()}
+    code = replace(code.copy_object(), names=names, kept=kept)
+    reference = replace(reference, forward=code.copy_object().forward, names=names, kept=kept)  # type: ignore[call-arg]
+    return code, reference, given | inputs
+
+
+def gone_back(code: Code, inputs: Arrays) -> Any:
+    """A copy of the object of both passes after one run of each; None where backward takes no upstream gradient."""
+    own, args = code.copy_object(), code.arguments(duplicate(inputs))
+    ran = own.run_forward(args)
+    own.run_backward(args, ran.outputs, ran.cache, like(np.ones(ran.outputs.shape), ran.y))
+    return None if own.way(ran) is Way.NO_UPSTREAM else owner_of(own.forward)
+
+
+def repeat_draws(
+    code: Code, reference: Reference, given: Mapping[str, Any], models: Sequence[Any], seed: int
+) -> tuple[Code, Reference]:
+    """Both with the same random numbers in every run, if that is what makes their own draws repeat themselves."""
+    steady = replace(code, draws=seed)
+    for model in models if reference.own else ():
+        inputs = draw_any(code, given, model)
+        if (repeats := repeats_itself(code, inputs)) is not None:
+            taken = not repeats and repeats_itself(steady, inputs)
+            return (steady, replace(reference, draws=seed)) if taken else (code, reference)  # type: ignore[call-arg]
+    return code, reference
+
+
+def repeats_itself(code: Code, inputs: Arrays) -> bool | None:
+    """Whether forward gives the same in two runs; None where it gives nothing."""
+    ys = [attempt(lambda: to64(code.run_forward(code.arguments(duplicate(inputs))).y)).value for _ in range(2)]
+    return None if ys[0] is None or ys[1] is None else not difference_words(*ys)
 
 
 def gives_two_results(code: Code, inputs: Arrays) -> bool:

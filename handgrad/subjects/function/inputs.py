@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,21 +59,34 @@ def kinks(draw: Draw, rng: np.random.Generator, shape: Shape) -> Float:
 
 
 # What an input may look like when nobody says; the first that the reference accepts is the ordinary one.
-ORDINARY: dict[str, Draw] = {
-    "ordinary": lambda rng, shape: rng.normal(size=shape),
-    "between 0 and 1": lambda rng, shape: rng.uniform(0.05, 0.95, size=shape),
-    "positive": lambda rng, shape: rng.uniform(0.5, 3, size=shape),
-}
-# Special inputs, from the ordinary draw where they can stay in its domain.
-SPECIAL: dict[str, Callable[[Draw, np.random.Generator, Shape], Float]] = {
-    "tiny (1e-30)": lambda draw, rng, shape: 1e-30 * draw(rng, shape),
-    "large (1e4)": lambda draw, rng, shape: 1e4 * draw(rng, shape),
-    "zeros": lambda draw, rng, shape: np.zeros(shape),
-    "ties": lambda draw, rng, shape: rng.choice(draw(rng, (3,)), size=shape),
-    "kinks": kinks,
-    "saturated": lambda draw, rng, shape: rng.choice((-1, 1), size=shape) * rng.uniform(20, 800, size=shape),
-    "one-hot": lambda draw, rng, shape: one_hot(rng, shape),
-    "sparse": lambda draw, rng, shape: draw(rng, shape) * (rng.random(shape) < 0.2),
+ORDINARY: tuple[Draw, ...] = (
+    lambda rng, shape: rng.normal(size=shape),
+    lambda rng, shape: rng.uniform(0.05, 0.95, size=shape),
+    lambda rng, shape: rng.uniform(0.5, 3, size=shape),
+)
+
+
+class Special(NamedTuple):
+    """Special inputs, from the ordinary draw where they can stay in its domain; what they are called in a sentence."""
+
+    called: str
+    draw: Callable[[Draw, np.random.Generator, Shape], Float]
+
+
+SPECIAL: dict[str, Special] = {
+    "tiny (1e-30)": Special("inputs near 1e-30", lambda draw, rng, shape: 1e-30 * draw(rng, shape)),
+    "large (1e4)": Special("inputs near 1e4", lambda draw, rng, shape: 1e4 * draw(rng, shape)),
+    "zeros": Special("zeros", lambda draw, rng, shape: np.zeros(shape)),
+    "ties": Special("inputs with ties", lambda draw, rng, shape: rng.choice(draw(rng, (3,)), size=shape)),
+    "kinks": Special("inputs at kinks (0, 1, -1)", kinks),
+    "saturated": Special(
+        "inputs that saturate (20 to 800)",
+        lambda draw, rng, shape: rng.choice((-1, 1), size=shape) * rng.uniform(20, 800, size=shape),
+    ),
+    "one-hot": Special("one-hot inputs", lambda draw, rng, shape: one_hot(rng, shape)),
+    "sparse": Special(
+        "inputs that are mostly zero", lambda draw, rng, shape: draw(rng, shape) * (rng.random(shape) < 0.2)
+    ),
 }
 
 
@@ -116,14 +129,14 @@ def cases(
     arrays = {n: like(np.asarray(v), model) if n in code.scalars else v for n, v in moving.items() if not is_shape(v)}
     shapes: dict[str, Shape] = {n: v for n, v in moving.items() if is_shape(v)}
     if not shapes:
-        yield Case("given", arrays, Kind.GIVEN)
+        yield Case("given", arrays, Kind.GIVEN, called="the inputs given")
         return
     drawing = Drawing(tuple(moving), shapes, ordinary_draws(shapes, arrays, reference, rng), arrays, model, rng)
-    yield (first := drawing.case("ordinary", Kind.ORDINARY))
+    yield (first := drawing.case("ordinary", Kind.ORDINARY, called="ordinary inputs"))
     for name, special in SPECIAL.items():
         if name not in NOT_IN.get(dtype_name(model), ()):
-            kind = Kind.KINKS if special is kinks else Kind.SPECIAL
-            yield drawing.case(name, kind, partial(partial, special))
+            kind = Kind.KINKS if special.draw is kinks else Kind.SPECIAL
+            yield drawing.case(name, kind, partial(partial, special.draw), called=special.called)
     exact = {n: to64(v) for n, v in first.inputs.items()}
     fixed = constant_inputs(drawing, reference, first)
     yield from at_bends(drawing, (*code.numbers, *slope_jumps(reference, exact)), fixed)
@@ -143,7 +156,9 @@ def at_bends(drawing: Drawing, points: Sequence[float], fixed: Sequence[str]) ->
     if points:
         moved = {n: draw_at(tuple(points)) for n in drawing.draws if n not in fixed}
         words = ", ".join(dict.fromkeys(f"{abs(p):.4g}" for p in points))
-        yield replace(drawing, draws={**drawing.draws, **moved}).case(f"where it bends: {words}", Kind.KINKS)
+        called = f"inputs around {words}, where it bends"
+        there = replace(drawing, draws={**drawing.draws, **moved})
+        yield there.case(f"where it bends: {words}", Kind.KINKS, called=called)
 
 
 def at_equal_rows(drawing: Drawing, y: Shape) -> Iterator[Case]:
@@ -174,12 +189,15 @@ def at_other_sizes(drawing: Drawing, outputs: Outputs) -> Iterator[Case]:
         if all(keeps_multiples(drawing.shapes, part.shape, becomes) for part in outputs.parts):
             shapes = resize(drawing.shapes, becomes)
             expected = follow_sizes(outputs, drawing, becomes)
-            yield drawing.at(shapes, f"{name}: {shape_words(shapes)}", Kind.SIZES, y_shape=expected)
+            words = shape_words(shapes)
+            called = f"inputs of {name} ({words})"
+            yield drawing.at(shapes, f"{name}: {words}", Kind.SIZES, y_shape=expected, called=called)
     for becomes in more_sizes(drawing.shapes):
         if all(keeps_multiples(drawing.shapes, part.shape, becomes) for part in outputs.parts):
             shapes = resize(drawing.shapes, becomes)
             expected = follow_sizes(outputs, drawing, becomes)
-            yield drawing.at(shapes, f"sizes {shape_words(shapes)}", Kind.SIZES, y_shape=expected, probe=True)
+            name = f"sizes {shape_words(shapes)}"
+            yield drawing.at(shapes, name, Kind.SIZES, y_shape=expected, probe=True, called=f"inputs of {name}")
 
 
 def follow_sizes(outputs: Outputs, drawing: Drawing, becomes: Mapping[int, int]) -> tuple[int | None, ...] | None:
@@ -204,7 +222,7 @@ def at_block_edges(drawing: Drawing, outputs: Outputs) -> Iterator[Case]:
         kept = all(keeps_multiples(drawing.shapes, part.shape, becomes) for part in outputs.parts)
         if kept and count_numbers(shapes) <= EQUAL_NUMBERS:
             name = f"sizes {shape_words(shapes)}"
-            yield apart.at(shapes, name, Kind.BLOCK_EDGES, y_shape=expected, probe=True)
+            yield apart.at(shapes, name, Kind.BLOCK_EDGES, y_shape=expected, probe=True, called=f"inputs of {name}")
 
 
 def at_other_magnitudes(drawing: Drawing, constant: Sequence[str]) -> Iterator[Case]:
@@ -217,13 +235,15 @@ def at_other_magnitudes(drawing: Drawing, constant: Sequence[str]) -> Iterator[C
             rung = lowest * step**k
             moved = {n: partial(on_rung, d, sign * rung, step) for n, d in drawing.draws.items() if n not in constant}
             there = replace(drawing, draws={**drawing.draws, **moved})
-            yield there.case(f"magnitude {rung:.0e}", Kind.MAGNITUDES, probe=True)
+            name = f"magnitude {rung:.0e}"
+            yield there.case(name, Kind.MAGNITUDES, probe=True, called=f"inputs of {name}")
     if dtype_name(drawing.model) == "float16":  # which ends at 65504: a product with dy overflows, and y does not
         for n in [n for n in drawing.draws if n not in constant and len(drawing.draws) > 1]:
             alone_large = replace(
                 drawing, draws={**drawing.draws, n: partial(on_rung, drawing.draws[n], highest, step)}
             )
-            yield alone_large.case(f"magnitude {highest:.0e} of {n} alone", Kind.MAGNITUDES, probe=True)
+            name = f"magnitude {highest:.0e} of {n} alone"
+            yield alone_large.case(name, Kind.MAGNITUDES, probe=True, called=f"inputs of {name}")
 
 
 def on_rung(draw: Draw, rung: float, step: float, rng: np.random.Generator, shape: Shape) -> Float:
@@ -247,8 +267,8 @@ def ordinary_draws(
 ) -> dict[str, Any]:
     """What each input looks like: normal deviates, or the first other kind the reference has a finite answer for."""
     *first, last = shapes
-    ways = [dict.fromkeys(shapes, draw) for draw in ORDINARY.values()]
-    ways[1:1] = [dict.fromkeys(first, ORDINARY["ordinary"]) | {last: draw} for draw in list(ORDINARY.values())[1:]]
+    ways = [dict.fromkeys(shapes, draw) for draw in ORDINARY]
+    ways[1:1] = [dict.fromkeys(first, ORDINARY[0]) | {last: draw} for draw in ORDINARY[1:]]
     for draws in ways:
         values = {n: np.asarray(draws[n](rng, shape)) for n, shape in shapes.items()}
         whole = {**{n: to64(v) for n, v in arrays.items()}, **values}

@@ -9,6 +9,7 @@ import numpy as np
 from handgrad.arrays.precision import like
 from handgrad.judge.compare import StageReport
 from handgrad.judge.judgement import Judgement
+from handgrad.judge.note import Grave
 from handgrad.judge.verdict import Verdict
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, Kind, Tried, try_case
@@ -33,8 +34,9 @@ def try_leading_axis(code: Code, reference: Reference, found: Judgement, rng: np
         wrong = list_wrong(tried)
         if wrong or tried.error is not None:
             shapes = shape_words({n: tuple(np.shape(v)) for n, v in inputs.items()})
-            what = "backward raises" if tried.error is not None else f"{', '.join(wrong)} would be wrong"
-            return [f"judged for these ranks only: forward takes {shapes} as well, where {what}"]
+            words = f"judged for these ranks only: forward takes {shapes} as well, where "
+            raises = tried.error is not None
+            return [f"{words}backward raises" if raises else Grave(f"{words}{', '.join(wrong)} would be wrong")]
     return []
 
 

@@ -52,7 +52,9 @@ def write_ledger(code: Code, case: Case, seed: int, *, certified: bool, deadline
     if not only_computes(program):
         return Ledger(problem="the code does more than compute (it opens files, or runs others), so it is not traced")
     results = code.results if code.graph is None else 0
-    own = OwnForward(forward, code.names, code.constants, code.form, code.detached, results=results)
+    own = OwnForward(
+        forward, code.names, code.constants, code.form, code.detached, results=results, draws=code.draws, kept=code.kept
+    )
     with safely():
         draw = attempt(choose_draw, code, own, Tapped(program), case, seed, certified=certified)
         found = attempt(trace, draw.value, Steps(program), case.name, deadline) if draw.value is not None else None

@@ -119,7 +119,17 @@ def by_own_forward(variant: Variant, model: Any) -> Variant:
     """The variant with its own forward pass, which gets the same numbers, as the reference."""
     code = variant.code
     own = variant.with_numbers(code).forward
-    reference = OwnForward(own, code.names, code.constants, code.form, code.detached, model=model, results=code.results)
+    reference = OwnForward(
+        own,
+        code.names,
+        code.constants,
+        code.form,
+        code.detached,
+        model=model,
+        results=code.results,
+        draws=code.draws,
+        kept=code.kept,
+    )
     return replace(variant, reference=reference)
 
 

@@ -7,7 +7,7 @@ gradient must be what a difference quotient says, or nothing is judged by it.
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ from handgrad.judge.constants import QUOTIENT_BEND, QUOTIENT_ERROR, QUOTIENT_ROU
 from handgrad.judge.isolation import attempt, duplicate, quiet
 from handgrad.judge.repeats import difference_words
 from handgrad.subjects.function.calling import Code, Ran
+from handgrad.subjects.function.kept import Kept, owner_of
 from handgrad.subjects.function.nests import rebuild
 from handgrad.subjects.function.outputs import Outputs
 from handgrad.subjects.function.reference import NO_VIEWS, Float, Reference, View
@@ -38,11 +39,14 @@ class CannotDifferentiate(TypeError):
 class OwnForward(Reference):
     """forward is the code's own, and returns y or (y, cache).
 
-    model: an array of the library in which it is to run; results: 0 where it returns no cache (calling.py)
+    model: an array of the library in which it is to run; results: 0 where it returns no cache, draws: the seed of what
+    it draws itself, kept: names that its object keeps (calling.py)
     """
 
     model: Any = None
     results: int | None = None
+    draws: int | None = None
+    kept: Mapping[str, Kept] = field(default_factory=dict)
     own = True
     what = "forward, run so that autograd sees it,"
     advice = "give a reference: the same function in torch"
@@ -134,8 +138,7 @@ class OwnForward(Reference):
         else:
             dtype = np.dtype(dtype_name(self.model))
             arrays = {n: OnTorch(leaf.clone(), dtype) for n, leaf in leaves.items()}
-            run = on_torch(self.forward)
-            y = to_tensor(self._call(arrays, lambda *args, **named: without_lists(run(*args, **named))))
+            y = to_tensor(self._call(arrays, WithoutLists(on_torch(self.forward))))
         if not isinstance(y, torch.Tensor) or not y.is_floating_point():
             y = torch.as_tensor(np.asarray(y, float))  # a constant
         return y
@@ -150,8 +153,18 @@ class OwnForward(Reference):
     def run_forward(self, forward: Callable[..., Any], arrays: Mapping[str, Any]) -> Ran:
         """The forward pass run. Raises WrongReturn where forward returns neither y nor (y, cache)."""
         values = {**duplicate(self.constants), **arrays}
-        code = Code(forward, None, self.names, form=self.form, results=self.results)
+        code = Code(forward, None, self.names, form=self.form, results=self.results, draws=self.draws, kept=self.kept)
         return code.run_forward([values[n] for n in self.names])
+
+
+class WithoutLists:
+    """A forward pass that gives an array for y where it returns a list of numbers."""
+
+    def __init__(self, run: Callable[..., Any]) -> None:
+        self.__wrapped__, self.__self__ = run, owner_of(run)
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        return without_lists(self.__wrapped__(*args, **named))
 
 
 def without_lists(out: Any) -> Any:

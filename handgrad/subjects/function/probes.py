@@ -16,6 +16,7 @@ from handgrad.judge.compare import NO_BOUND, Float
 from handgrad.judge.constants import JUDGED_MAGNITUDES, JUDGED_SIZES, ROUNDINGS
 from handgrad.judge.isolation import attempt
 from handgrad.judge.judgement import Judgement
+from handgrad.judge.note import HowJudged
 from handgrad.judge.verdict import Verdict
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, Kind, Tried, draw_upstream, run, strange_shape, try_case
@@ -39,7 +40,7 @@ def try_probes(
 ) -> tuple[list[Tried], list[str]]:
     """The judged ones, and a note on how many were compared. What has no bound there says nothing."""
     usual = {name: usual_error(e.bound, e.reference) for name, e in first.evidence.items()}
-    tried, notes = [], []
+    tried, notes = list[Tried](), list[str]()
     for kind, parts in JUDGED.items():
         found = [p for case in cases if case.kind is kind if (p := compare(code, reference, case, usual, rng))]
         for probe in choose(found, parts):
@@ -51,7 +52,8 @@ def try_probes(
                 judged = Tried(probe.case, None, (words,))
             tried.append(judged)
         if found:
-            notes.append(f"{len(found)} {kind.name.lower().replace('_', ' ')} compared, the most different judged")
+            what = kind.name.lower().replace("_", " ")
+            notes.append(HowJudged(f"{len(found)} {what} compared, the most different judged"))
     return tried, notes
 
 

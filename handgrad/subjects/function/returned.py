@@ -49,13 +49,11 @@ def by_name(grads: Any, names: Sequence[str], variables: Sequence[str], scalars:
     if isinstance(grads, tuple | list) and all(g is None for g in grads[len(names) :]):
         grads = grads[: len(names)]  # None for an optional argument that was left out
     if isinstance(grads, Mapping):
-        missing = [n for n in variables if n not in {*grads, *scalars} and f"d{n}" not in grads]
-        if missing:
+        found = {n: entry(grads, n) for n in variables}
+        if not any(has(grads, n) for n in variables):
             raise WrongReturn(
-                f"backward returned no gradient for {', '.join(missing)} (keys: {', '.join(map(str, grads))}); "
-                "give None where it is zero"
+                f"backward returned no gradient for {', '.join(variables)} (keys: {', '.join(map(str, grads))})"
             )
-        found = {n: grads[f"d{n}"] if f"d{n}" in grads else grads.get(n) for n in variables}
     elif isinstance(grads, tuple | list) and not (len(variables) == 1 and _array_of_lists(grads)):
         if len(grads) != len(names):
             names = variables
@@ -73,10 +71,11 @@ def by_name(grads: Any, names: Sequence[str], variables: Sequence[str], scalars:
 def flat_gradients(nests: Mapping[str, Any], grads: Any) -> Iterator[tuple[str, Any]]:
     """Every gradient by the name of its input, where some arguments are lists: each is given a list of gradients.
 
-    Raises WrongReturn where what was returned does not have that form.
+    Those of an argument that is a dict may stand among the others, each by its key. Raises WrongReturn where what was
+    returned does not have that form.
     """
     if isinstance(grads, Mapping):
-        grads = {name: grads.get(f"d{name}", grads.get(name)) for name in nests}
+        grads = {name: entry(grads, name) if has(grads, name) else among(grads, nests[name]) for name in nests}
     elif len(nests) == 1 and not (isinstance(grads, tuple) and len(grads) == 1):
         grads = dict(zip(nests, [grads], strict=True))
     elif isinstance(grads, tuple | list) and all(g is None for g in grads[len(nests) :]) and len(grads) >= len(nests):
@@ -96,13 +95,30 @@ def match(name: str, nest: Any, grads: Any) -> Iterator[tuple[str, Any]]:
         yield from ((leaf, grads) for leaf in names_in(nest))
         return
     same = isinstance(grads, Mapping) if isinstance(nest, Mapping) else isinstance(grads, tuple | list)
-    if not same or len(grads) != len(nest) or (isinstance(nest, Mapping) and set(nest) != set(grads)):
+    if not same or len(grads) != len(nest) or (isinstance(nest, Mapping) and not all(has(grads, key) for key in nest)):
         what = f"a {type(grads).__name__}" + (f" of {len(grads)}" if same else "")
         raise WrongReturn(
             f"backward returned {what} for {name}, expected a {type(nest).__name__} of {len(nest)} gradients"
         )
     for key, part in nest.items() if isinstance(nest, Mapping) else enumerate(nest):
-        yield from match(f"{name}[{key}]", part, grads[key])
+        yield from match(f"{name}[{key}]", part, entry(grads, key) if isinstance(grads, Mapping) else grads[key])
+
+
+def has(grads: Mapping[Any, Any], name: Any) -> bool:
+    """Whether there is a gradient of that name, be it None: "dW" or "W"."""
+    return name in grads or f"d{name}" in grads
+
+
+def entry(grads: Mapping[Any, Any], name: Any) -> Any:
+    """The gradient of that name; None if there is none."""
+    return grads[f"d{name}"] if f"d{name}" in grads else grads.get(name)
+
+
+def among(grads: Mapping[Any, Any], nest: Any) -> Any:
+    """The gradients of an argument that is a dict, from among those of all arguments; None where there is none."""
+    if not isinstance(nest, Mapping) or not any(has(grads, key) for key in nest):
+        return None
+    return {key: entry(grads, key) for key in nest}
 
 
 def _array_of_lists(grads: Any) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import duplicate, quiet
+from handgrad.judge.judgement import say_way
 from handgrad.judge.ladder import Rung
 from handgrad.judge.stage import Arrays
 from handgrad.judge.verdict import Verdict
@@ -15,6 +16,7 @@ from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Kind, Tried
 from handgrad.subjects.function.ways import Way
 
+DRAWN = "it draws random numbers: in every run the same, forward and backward each their own"
 LARGE = 20  # the largest input from which on it is called so; where sigmoid and tanh are saturated
 
 
@@ -23,6 +25,7 @@ def admit(code: Code, tried: Tried) -> list[str]:
     assert tried.judgement is not None
     found = [f"declared: it may overwrite {', '.join(code.may_overwrite)}"] if code.may_overwrite else []
     found += ["declared: it is not linear in its upstream gradient"] if code.not_linear else []
+    found += [DRAWN] if code.draws is not None else []
     found += [f"declared to have no gradient: {', '.join(code.detached)}"] if code.detached else []
     missing = [n for n in code.variables if f"d{n}" not in tried.judgement.evidence]
     found += [f"backward gives no gradient for {', '.join(missing)}, where the reference's is zero"] if missing else []
@@ -51,7 +54,8 @@ def list_rows(tried: Sequence[Tried]) -> Iterator[StageRow]:
         if t.row is None:
             continue
         again = name is not None and t.case.kind is not Kind.KINKS and t.row.diagnosis and name in t.row.diagnosis.name
-        yield replace(t.row, diagnosis=None) if again else t.row
+        row = replace(t.row, inputs=t.case.called)
+        yield replace(row, diagnosis=None) if again else row
 
 
 def list_notes(tried: Sequence[Tried], fillers: Sequence[float] = ()) -> Iterator[str]:
@@ -74,11 +78,10 @@ def list_notes(tried: Sequence[Tried], fillers: Sequence[float] = ()) -> Iterato
     if rungs:
         lowest, dtype = max(rungs, key=list(Rung).index), tried[0].judgement.trial.dtype if tried[0].judgement else ""
         yield f"precision: {lowest.describe(dtype)}"
-    ways: dict[str, list[str]] = {}
-    for t in tried:
-        if t.row and t.judgement and t.judgement.way:
-            ways.setdefault(t.judgement.way.value, []).append(t.case.name)
-    yield from (f"judged {way}" + (f": {', '.join(names)}" if len(ways) > 1 else "") for way, names in ways.items())
+    judged = [(t.judgement.way, t.case.name) for t in tried if t.row and t.judgement and t.judgement.way]
+    ways = list(dict.fromkeys(way for way, _ in judged))
+    for way in ways:
+        yield say_way(way, [name for other, name in judged if other is way] if len(ways) > 1 else ())
 
 
 def largest(inputs: Arrays) -> float:

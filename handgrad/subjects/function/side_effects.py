@@ -18,7 +18,7 @@ from handgrad.judge.contracts import (
     unchanged,
     zero_to_zero,
 )
-from handgrad.judge.isolation import attempt, contents, duplicate
+from handgrad.judge.isolation import attempt, contents, duplicate, leaves
 from handgrad.judge.promises import Contract, Promise
 from handgrad.judge.stage import Arrays
 from handgrad.judge.trial import Trial
@@ -129,10 +129,15 @@ def inputs_survive(code: Code, trial: Trial) -> Contract:
 
 
 def list_changed(code: Code, trial: Trial) -> list[str]:
-    """Inputs and dy by two runs of the stage; the constants, of which every run gets a copy, by one run here."""
+    """Inputs and dy by two runs of the stage; the constants, of which every run gets a copy, by one run here.
+
+    What is put into a dict that was given (config["running_mean"] = ...) overwrites nobody's numbers.
+    """
     args = code.arguments(duplicate(trial.inputs))
-    before = [contents(arg) for arg in args]
+    held = [tuple(leaves(arg)) for arg in args]
+    before = [contents(arrays) for arrays in held]
     ran = code.run_forward(args)
     code.run_backward(args, ran.outputs, ran.cache, duplicate(trial.dy))
-    changed = [n for n, a, b in zip(code.names, args, before, strict=True) if n in code.constants and contents(a) != b]
+    each = zip(code.names, held, before, strict=True)
+    changed = [name for name, arrays, old in each if name in code.constants and contents(arrays) != old]
     return list_overwritten(trial) + changed

@@ -33,7 +33,7 @@ from handgrad.subjects.function.case import Case, Kind, Tried, try_case
 from handgrad.subjects.function.eager import beside_eager
 from handgrad.subjects.function.failures import raising_line
 from handgrad.subjects.function.fewer_numbers import on_fewer_numbers
-from handgrad.subjects.function.first_run import run_once
+from handgrad.subjects.function.first_run import keep_parameters, repeat_draws, run_once
 from handgrad.subjects.function.form import arrange
 from handgrad.subjects.function.inputs import cases
 from handgrad.subjects.function.kinks import fillers_in, numbers_in
@@ -78,10 +78,12 @@ def verify_function(
 
     grads: one array, a tuple in the order of the inputs, or a dict by name ("dW" or "W"); a list of gradients for a
     list of arrays; None where the gradient is zero, and for an input that is meant to have none if the reference
-    detaches it or `constants` names it. A backward pass that takes no dy (the gradient of a loss, the derivative of an
-    activation) is multiplied by dy here, and the report says so. Without `backward`, forward is torch code that brings
-    its own: a torch.autograd.Function or its apply, any function that uses one, or an nn.Module (whose parameters are
-    judged as well; reference is then a module with the same parameter names, or a function of inputs and parameters).
+    detaches it or `constants` names it. Without a reference, the gradients of parameters that an object keeps itself
+    are judged where backward leaves them beside these: self.dW or self.grads["W"] of self.W. A backward pass that takes
+    no dy (the gradient of a loss, the derivative of an activation) is multiplied by dy here, and the report says so.
+    Without `backward`, forward is torch code that brings its own: a torch.autograd.Function or its apply, any function
+    that uses one, or an nn.Module (whose parameters are judged as well; reference is then a module with the same
+    parameter names, or a function of inputs and parameters).
 
     Several results: y is a tuple, list, dict or named tuple, `(y0, y1), cache`; with a reference that returns as many,
     `y0, y1, cache` and `y0, y1` as well. backward takes one dy for each, or dy in the same form. Every floating-point
@@ -89,8 +91,9 @@ def verify_function(
     says so; a torch result that requires no gradient is right where the reference's has none.
 
     reference: any callable of float64 torch tensors in the order of the inputs, returning y. None: forward itself is
-    differentiated, be it NumPy, array API, torch or JAX code, or the forward of a torch.autograd.Function. The report
-    says so, and code that differs at a kink of forward is judged beside it, for both sides are right there.
+    differentiated, be it NumPy, array API, torch or JAX code, or the forward of a torch.autograd.Function; random
+    numbers that it draws are the same in every run. The report says so, and code that differs at a kink of forward is
+    judged beside it, for both sides are right there.
     inputs: arrays, or shapes (tuples of sizes; () is a scalar) from which ordinary and special inputs (tiny, large,
     zeros, ties, kinks, saturated, one-hot, sparse) are drawn, at several sizes; a list, or a dict by the argument names
     of forward. A dict goes by name to a reference with the same names as well, to any other in forward's order. A
@@ -148,6 +151,8 @@ def verify_function(
     code = replace(code, may_overwrite=check_overwrites(may_overwrite, code.names), not_linear=not_linear)
     code = replace(code, precision=precision, numbers=numbers, compiled=compiled)
     models = list_models(code, given, dtype)
+    code, oracle, given = keep_parameters(code, oracle, given, models)
+    code, oracle = repeat_draws(code, oracle, given, models, seed)
     code, oracle = run_once(code, oracle, given, models[0])
     code, model, rng, tried, side = try_readings(code, oracle, given, models, seed, slack)
     judged = [t for t in tried if t.judgement is not None]

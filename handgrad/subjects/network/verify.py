@@ -12,7 +12,7 @@ from handgrad.explain.recognise.failed_trial import equation
 from handgrad.judge.compare import rename
 from handgrad.judge.constants import SAMPLES
 from handgrad.judge.isolation import attempt
-from handgrad.judge.judgement import Way
+from handgrad.judge.judgement import Way, say_way
 from handgrad.judge.planted_error import plant_error
 from handgrad.judge.promises import OVERWRITES
 from handgrad.judge.settings import check_seconds, check_slack, choose_seed
@@ -136,6 +136,6 @@ def list_remarks(stages: Sequence[JudgedStage], unchecked: str) -> Iterator[str]
         yield from stage.words.notes if stage.words else stage.judgement.notes if stage.judgement else ()
     noisy = [s.report.name for s in stages if s.judgement and s.judgement.way is Way.NOISE]
     if noisy:
-        yield f"judged {Way.NOISE.value}: {', '.join(noisy)}"
+        yield say_way(Way.NOISE, noisy)
     if unchecked:
         yield f"the chain was not checked along directions: {unchecked}"

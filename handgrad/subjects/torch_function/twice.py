@@ -10,6 +10,7 @@ from handgrad.judge.compare import index_words
 from handgrad.judge.constants import CLEAR
 from handgrad.judge.isolation import attempt
 from handgrad.judge.judge import judge
+from handgrad.judge.note import Grave
 from handgrad.judge.promises import Contract, Promise
 from handgrad.judge.trial import Trial
 from handgrad.judge.verdict import Verdict
@@ -52,7 +53,7 @@ def right_twice(call: TorchCall, reference: TorchCall, trial: Trial, usual: floa
     words = describe(there)
     if by_hand:
         return Contract(Promise.TWICE, False, words)
-    return Contract(Promise.TWICE, None, words, note=SILENT.format(words))
+    return Contract(Promise.TWICE, None, words, note=Grave(SILENT.format(words)))
 
 
 def how_far(trial: Trial) -> float:

@@ -95,7 +95,7 @@ def test_the_whole_report_for_what_is_wrong_and_a_line_for_what_has_no_inputs(
     assert "the square is missing" in out
     assert "\n  float64, numpy on cpu, seed 1\n" in out
     needs = "not judged  double_backward  (student.py:17)  x has no type hint with a shape; give --inputs x=4x3"
-    needs += " (your own shapes; labels y=4:int<3, numbers reg=0.1 or k==2, masks m=4x3:bool)"
+    needs += ' (your own shapes; labels y="4:int<3", numbers reg=0.1 or k==2, masks m=4x3:bool)'
     assert out.splitlines()[-2:] == [needs, "2 functions: 1 REFUTED, 1 not judged, seed 1"]
     found = json.loads(Path("found.json").read_text())
     assert (found["verdict"], found["file"], found["seed"]) == ("REFUTED", "student.py", 1)
@@ -151,8 +151,17 @@ def test_the_arrays_of_an_object_are_not_judged_and_that_is_said(
 ) -> None:
     Path("student.py").write_text("import numpy as np\nimport torch\n" + LINEAR)
     assert main(["check", "student.py"]) == 0
-    words = "not judged: the gradients of W, which the object keeps itself; to have them judged, hand them "
+    words = "not judged: the gradients of W, for backward leaves none; they are looked for beside them: self.dW or"
     assert words in " ".join(capsys.readouterr().out.split())
+
+
+def test_data_without_a_gradient_is_said_to_be_data(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = "def scale(x, w):\n    return x * w, x\n\n\ndef scale_backward(dy, x):\n    return {'dw': dy * x}\n"
+    Path("student.py").write_text(code)
+    assert main(["check", "student.py", "--inputs", "x=3", "w=3", "--mend", "0"]) == 2
+    assert "note: that no gradient is meant is said by --inputs x=3:data" in " ".join(capsys.readouterr().out.split())
+    assert main(["check", "student.py", "--inputs", "x=3:data", "w=3"]) == 0
+    assert "CERTIFIED  scale_backward: dw" in capsys.readouterr().out
 
 
 def test_nothing_found_says_what_was_looked_for(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,6 +191,7 @@ def test_options_reach_the_judge(here: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(judge, "verify_function", judged)
     assert main(["check", "student.py", "--seed", "3", "--dtype", "float32", "--slack", "2", "--mend", "4"]) == 0
+    assert asked.pop("constants") == ()
     assert asked == {"seed": 3, "dtype": "float32", "slack": 2.0, "name": "tanh_backward", "mend": 4.0}
     assert main(["check", "student.py"]) == 0
     assert asked["mend"] is None
@@ -326,10 +336,11 @@ BAD = {
     "student.py --inputs z": "--inputs: got 'z', expected NAME=SHAPE such as x=4x3",
     "student.py --inputs 4=4x3": "--inputs: got '4=4x3', expected NAME=SHAPE",
     "student.py --inputs z=4x3 z=3": "--inputs: z is given twice",
-    "student.py --inputs z=4x0": "--inputs: z=4x0: a size is 1 or more; the number 0 is written z==0",
-    "student.py --inputs z=4:int<0": "--inputs: z=4:int<0: expected int, int<3, bool or float behind the colon",
-    "student.py --inputs z=4:bool<3": "--inputs: z=4:bool<3: expected int, int<3, bool or float behind the colon",
-    "student.py --inputs z=4*3": "--inputs: z=4*3: neither a shape nor a constant; expected one such as",
+    "student.py --inputs z=4x0": "--inputs: z=4x0: a size is 1 or more",
+    "student.py --inputs z=0": "--inputs: z=0: a size is 1 or more; the number 0 is written z==0",
+    "student.py --inputs z=4:int<0": "--inputs: z=4:int<0: expected int, int<3, bool, data or float behind the colon",
+    "student.py --inputs z=4:bool<3": "--inputs: z=4:bool<3: expected int, int<3, bool, data or float behind the colon",
+    "student.py --inputs z=4?3": "--inputs: z=4?3: neither a shape nor a constant; expected one such as",
     "student.py --inputs q=4x3": "--inputs: no function in student.py has an argument q; they have z",
     "student.py --inputs relu.z=4x3": "--inputs: no function in student.py has an argument relu.z; they have z",
 }

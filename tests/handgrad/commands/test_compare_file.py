@@ -130,7 +130,7 @@ def test_what_is_refuted_without_a_wrong_line_has_its_whole_report(capsys: pytes
 def test_a_pair_without_inputs_and_a_file_without_pairs(capsys: pytest.CaptureFixture[str]) -> None:
     code, lines = compare(RIGHT.replace(', W: "d 3"', ", W"), capsys)
     assert code == 2
-    needs = "not judged  net_backward  (student.py:9)  W has no type hint with a shape; give --inputs W=4x3 (your own"
+    needs = "not judged  net_backward  (student.py:9)  W has no type hint with a shape; give --inputs x=4x3 W=3x5 (your"
     assert lines[0].startswith(needs)
     assert compare(RIGHT.replace(', W: "d 3"', ", W"), capsys, "--inputs", "x=2x4", "W=4x3")[0] == 0
     code, lines = compare("x = 1", capsys)

@@ -55,9 +55,18 @@ def test_several_lines_and_functions():
     assert "a.py:30, in helper" in lines(first, other)
 
 
-def test_statements_put_in_stand_on_their_own_lines():
-    found = lines(replaced("    dx = dy", "dx = dy", "dx = dy\n    dx = dx * h"))
-    assert found[1:4] == ["  |     ^^^^^^^ should be", "  | dx = dy", "  |     dx = dx * h"]
+def test_lines_put_in_stand_where_they_belong():
+    below = lines(replaced("    dx = dy", "dx = dy", "dx = dy\n    dx = dx * h\n    dx[0] = 0"))
+    assert below[:4] == ["9 |     dx = dy", "+ |     dx = dx * h", "+ |     dx[0] = 0", "  |"]
+    above = lines(replaced("    return dx", "return dx", "dx = dx * h\n    return dx", above="    dx = dy"))
+    assert above[:4] == ["8 |     dx = dy", "+ |     dx = dx * h", "9 |     return dx", "  |"]
+    long = lines(replaced("    dx = dy", "dx = dy", "dx = dy\n    dx = dx * normalised + bias"), width=30)
+    assert long[1:3] == ["+ |     dx = dx * normalised +", "  |         bias"]
+
+
+def test_several_lines_in_the_place_of_one_keep_its_indent():
+    found = lines(replaced("    dx = dy", "dx = dy", "for i in n:\n        dx[i] = 1"))
+    assert found[:4] == ["9 |     dx = dy", "  |     ^^^^^^^ should be", "+ |     for i in n:", "+ |         dx[i] = 1"]
 
 
 def test_a_line_without_a_change():

@@ -11,6 +11,7 @@ import pytest
 from handgrad import Verdict, verify, verify_function
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.experiment.datasets.digits import digits
+from handgrad.judge.note import Grave, HowJudged
 from handgrad.judge.planted_error import Control
 from handgrad.report.report import Report
 from manual import HalfSquaredError, Network, mlp
@@ -64,8 +65,9 @@ def told(**changed):
 
 def test_the_gravest_note_is_told_and_the_others_are_counted():
     assert told()[3].startswith("  note: no reference given")
-    worse = told(notes=("declared: it may overwrite x", "judged by rounding bounds", "dx would be wrong there " * 9))
-    assert worse[3].startswith("  note: dx would be wrong there dx")
+    grave, how = Grave("dx is another one there " * 9), HowJudged("judged by rounding bounds")
+    worse = told(notes=("not wrong at all", how, grave))
+    assert worse[3].startswith("  note: dx is another one there dx")
     assert worse[3].endswith("...")
     assert worse[4].startswith("  all numbers and 2 notes: report.text(verbose=True)")
     assert max(map(len, [*told(), *worse])) <= 80

@@ -7,7 +7,7 @@ import numpy as np
 from handgrad import Verdict, verify, verify_function
 from handgrad.mend.change import Change, Replacement
 from handgrad.report.report import Report
-from handgrad.report.sentence import in_full, inputs_named
+from handgrad.report.sentence import in_full
 from manual import HalfSquaredError, Network, mlp
 
 SHAPES = [(4, 3), (5, 3), (5,), (2, 5)]
@@ -70,7 +70,7 @@ def test_what_is_wrong_at_special_inputs_alone():
     )
     wrong = [row.name for row in report.stages if row.isolated.verdict.value == "REFUTED"]
     if wrong:
-        assert report.sentence.startswith(f"At {inputs_named(report.culprit.name)}: dx is wrong.")
+        assert report.sentence.startswith(f"At {report.culprit.called}: dx is wrong.")
         assert report.sentence.endswith(" At ordinary inputs all is right.")
 
 
@@ -113,22 +113,34 @@ def test_one_set_of_inputs_is_told_of_where_several_say_the_same():
 
 
 def test_names_of_inputs_are_nouns():
-    cases = ("zeros", "tiny (1e-30)", "ties", "magnitude 1e-05", "sizes 2x3", "a case of another's")
-    assert list(map(inputs_named, cases)) == [
-        "zeros", "inputs near 1e-30", "inputs with ties", "inputs of magnitude 1e-05", "inputs of sizes 2x3",
-        "a case of another's",
-    ]  # fmt: skip
-    assert in_full("out (1 of 2)") == "out (value 1 of the 2 that it has in turn)"
+    def forward(x):
+        return x * x, x
+
+    report = verify_function(forward, lambda dy, x: 2 * dy * x, inputs=[(3,)], seed=1)
+    called = {row.name: row.called for row in report.stages}
+    assert called["tiny (1e-30)"] == "inputs near 1e-30"
+    assert called["ties"] == "inputs with ties"
+    assert called["batch 1: 1"] == "inputs of batch 1 (1)"
+    assert any(name.startswith("sizes ") and words == f"inputs of {name}" for name, words in called.items())
+    assert any(name.startswith("magnitude ") and words == f"inputs of {name}" for name, words in called.items())
+    assert replace(report.stages[0], inputs="").called == "ordinary"
+
+
+def test_several_values_of_one_name_are_told_apart():
+    assert in_full("out (1 of 2)") == "the first of the 2 values that out has one after the other"
+    assert in_full("out (11 of 12)") == "the 11th of the 12 values that out has one after the other"
 
 
 def test_of_what_has_no_name_the_fewest_numbers_are_told():
     report = verify_function(lambda x: (x * x, x), lambda dy, x: 2 * dy * x, inputs=[(3,)], seed=1)
 
-    def wrong(name, entries):
-        tensor = replace(report.stages[0].isolated.tensors[-1], verdict=Verdict.REFUTED, entries=entries)
-        return replace(report.stages[0], name=name, isolated=replace(report.stages[0].isolated, tensors=(tensor,)))
+    row, called = report.stages[0], {row.name: row.called for row in report.stages}
 
-    rows = (report.stages[0], wrong("ties", 12), wrong("batch 1: 1", 1), wrong("sparse", 12))
+    def wrong(name, entries):
+        tensor = replace(row.isolated.tensors[-1], verdict=Verdict.REFUTED, entries=entries)
+        return replace(row, name=name, inputs=called[name], isolated=replace(row.isolated, tensors=(tensor,)))
+
+    rows = (row, wrong("ties", 12), wrong("batch 1: 1", 1), wrong("sparse", 12))
     found = replace(report, stages=rows)
     assert found.culprit is rows[2]
     assert found.sentence.startswith("At inputs of batch 1 (1): dx is wrong.")

@@ -238,14 +238,57 @@ def test_a_missing_gradient_is_left_open():
 
     report = judge(mse, lambda dy, y, t: (dy * 2 * (y - t) / y.size, None), [X, X[::-1].copy()])
     assert report.verdict is U
-    assert "give it as integers or booleans, which have none, or a reference" in report.text(width=10_000)
+    assert "if that is meant (data, a target), say so by constants=, or give a reference" in report.text(width=10_000)
 
 
-def test_a_random_forward_is_said_to_be_random():
-    rng = np.random.default_rng(0)
+def test_a_gradient_that_is_not_among_those_returned_is_left_open_as_well():
+    def linear(x, W):
+        return x @ W.T, x
 
+    report = judge(linear, lambda dy, x: {"dW": dy.T @ x}, [(4, 3), (2, 3)])
+    assert [t.verdict for t in report.stages[0].isolated.tensors] == [C, U, C]
+    assert judge(linear, lambda dy, x: {"dW": dy.T @ x}, [(4, 3), (2, 3)], constants=("x",)).verdict is C
+    assert judge(linear, lambda dy, x: {"dW": 2 * dy.T @ x}, [(4, 3), (2, 3)], constants=("x",)).verdict is R
+
+
+def test_what_forward_puts_into_a_dict_of_options_is_no_broken_contract():
+    def forward(x, options):
+        options["seen"] = options["seen"] + len(x)
+        return x * options["factor"], options["factor"]
+
+    def spoils(x, options):
+        options["seen"] += len(x)
+        return x * options["factor"], options["factor"]
+
+    options = {"factor": 2.0, "seen": np.zeros(3, int), "mode": "train"}
+    for code, broken in ((forward, False), (spoils, True)):
+        report = verify_function(code, lambda dy, factor: dy * factor, inputs=[X, options], mend=0)
+        assert bool(report.broken) is broken
+
+
+def test_the_gradients_of_a_dict_go_by_its_keys():
+    def linear(x, p):
+        return x @ p["W"] + p["b"], (x, p)
+
+    def right(dy, cache):
+        x, p = cache
+        return {"dx": dy @ p["W"].T, "dW": x.T @ dy, "db": dy.sum(0)}
+
+    inputs = [(4, 3), {"W": (3, 2), "b": (2,)}]
+    for backward in (
+        right,
+        lambda dy, c: (right(dy, c)["dx"], {n: right(dy, c)[n] for n in ("dW", "db")}),
+        lambda dy, c: {"x": right(dy, c)["dx"], "dp": {"W": right(dy, c)["dW"], "b": right(dy, c)["db"]}},
+    ):
+        assert judge(linear, backward, inputs).verdict is C
+    wrong = judge(linear, lambda dy, c: right(dy, c) | {"db": dy.sum(1)[:2]}, inputs, mend=0)
+    assert wrong.sentence.startswith("dp[b] is wrong.")
+    assert judge(linear, lambda dy, c: right(dy, c) | {"db": None}, inputs, mend=0).verdict is U
+
+
+def test_a_forward_that_makes_a_generator_anew_is_said_to_be_random():
     def forward(x):
-        mask = rng.random(x.shape) > 0.5
+        mask = np.random.default_rng().random(x.shape) > 0.5
         return x * mask, mask
 
     report = judge(forward, lambda dy, mask: dy * mask, [X])

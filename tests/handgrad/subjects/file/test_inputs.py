@@ -58,6 +58,34 @@ def test_what_may_be_asked_for(word: str, asked: Any) -> None:
     assert read_inputs([word]) == {"x": asked}
 
 
+@pytest.mark.parametrize(
+    ("words", "drawn"),
+    {
+        "n,d": Drawn(("n", "d")),
+        "n d": Drawn(("n", "d")),
+        "(n, 4)": Drawn(("n", 4)),
+        "4*k": Drawn(("4*k",)),
+        "n:int<c": Drawn(("n",), Kind.INT, "c"),
+        "n d:bool": Drawn(("n", "d"), Kind.BOOL),
+        "4x3": Drawn((4, 3)),
+        "scalar": Drawn(()),
+    }.items(),
+)
+def test_the_command_line_takes_what_hints_take(words: str, drawn: Drawn) -> None:
+    assert read_inputs([f"x={words}"])["x"] == drawn
+    assert read_hint(words, {}) == drawn
+
+
+def test_names_of_sizes_that_are_asked_for_are_those_of_the_hints() -> None:
+    found = inputs("x: 'n d', W, y", "W=d,k", "y=n:int<k")
+    n, d, k = *found["x"], found["W"][1]
+    assert len({n, d, k}) == 3
+    assert found["W"] == (d, k)
+    assert found["y"].shape == (n,)
+    found = inputs("W: 'd k', y", "y=40:int<k")
+    assert set(found["y"]) == set(range(found["W"][1]))
+
+
 def test_what_is_asked_of_one_function_comes_before_what_is_asked_of_all() -> None:
     given = read_inputs(["x=4", "f.x=3", "g.x=2", "y=1"])
     assert asked_of(given, ("f", "f_backward")) == {"x": Drawn((3,)), "y": Drawn((1,))}
@@ -126,6 +154,24 @@ def test_a_shape_that_is_asked_for_decides_the_sizes_of_the_others() -> None:
     assert inputs("x: 'n d', W: 'd m'", "W=3") == {"x": (4, 5), "W": (3,)}
 
 
+def test_a_mask_has_a_true_in_every_row_and_is_not_all_true() -> None:
+    for seed in range(20):
+        for shape in ("4x2:bool", "2:bool", "2x1:bool"):
+            mask = choose_inputs(Pair("f", 1, lambda m: m, None), read_inputs([f"m={shape}"]), seed).inputs["m"]
+            assert not mask.all()
+            assert mask.shape[-1] == 1 or mask.any(axis=-1).all()
+
+
+def test_data_is_drawn_and_has_no_gradient() -> None:
+    def forward(x: Any, w: Any) -> Any:
+        return x * w
+
+    forward.__annotations__["w"] = "n:data"
+    found = choose_inputs(Pair("f", 1, forward, None), read_inputs(["x=4:data"]), 0)
+    assert found.inputs == {"x": (4,), "w": (3,)}
+    assert found.constants == ("x", "w")
+
+
 def test_defaults_stay_and_constants_are_passed_on() -> None:
     assert inputs("x: 'n', eps=1e-5, axis=-1", "eps=0.5") == {"x": (3,), "eps": 0.5}
     assert inputs("x: 'n', *, k", "k==2") == {"x": (3,), "k": 2}
@@ -187,7 +233,7 @@ def test_it_is_float32_in_jax_that_was_not_told_otherwise() -> None:
     ("arguments", "says"),
     {
         "x": "x has no type hint with a shape; give --inputs x=4x3",
-        "x: 'n', W, b: list": "W, b have no type hints with shapes; give --inputs W=4x3 b=4x3 (your own",
+        "x: 'n', W, b: list": "W, b have no type hints with shapes; give --inputs W=4x3 b=3 (your own",
         "x, k: int": "x, k have no type hints with shapes; give --inputs x=4x3 k=2",
         "*x": "the names of its arguments are not known",
         "x: 'Float[Array, \"n^2\"]'": "x: the size 'n^2' of its type hint is not understood; give --inputs x=4x3",
@@ -207,7 +253,7 @@ def cross_entropy(z, labels):
 
 
 def test_whole_numbers_are_suggested_for_what_stands_in_an_index() -> None:
-    with pytest.raises(ValueError, match=re.escape("give --inputs z=4x3 labels=4:int<3")):
+    with pytest.raises(ValueError, match=re.escape('give --inputs z=4x3 labels="4:int<3"')):
         choose_inputs(Pair("cross_entropy", 1, cross_entropy, None), {}, 0)
 
 
