@@ -3,7 +3,6 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Any, Self, cast
 
 import torch
@@ -115,7 +114,7 @@ class HandModule(nn.Module):
         if self.stateful or states is not None:
             taken = self._states(program, rows, holders, states)
             program = replace(program, states=tuple(map(len, taken)))
-            tensors += chain(*taken)
+            tensors += [each for state in taken for each in state]
         y, *statistics = apply(program, rows, aims, tensors)
         if statistics:
             self._keep(statistics, holders, rows, program.states)
