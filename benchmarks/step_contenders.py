@@ -36,6 +36,8 @@ CONTENDERS = {
     "manual under torch.compile": Contender("torch", "step_manual", "under_compile"),
     "manual under jax.jit": Contender("jax", "step_manual", "under_jit"),
     "manual under jax.lax.scan": Contender("jax", "step_manual", "under_scan"),
+    "manual.fit's steps on JAX": Contender("jax", "step_manual", "fit_on_jax"),
+    "manual.fit's steps on torch": Contender("torch", "step_manual", "fit_on_torch"),
     "HandModule": Contender("torch", "step_torch", "hand_module"),
     "HandModule, compiled": Contender("torch", "step_torch", "hand_module_compiled"),
     "torch autograd, eager": Contender("torch", "step_torch", "eager"),

@@ -1,11 +1,14 @@
-"""The hand-derived contenders: one step, the same lines on NumPy, torch and jax, bare and compiled."""
+"""The hand-derived contenders: the same lines on NumPy, torch and jax, bare and compiled; and the steps of `fit`."""
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from step_cases import RATE, Case, problem
 
 import manual
+from manual.training.batches import Samples
+from manual.training.compiler import compiled_side
 
 Run = Callable[[int], float]  # so many steps; the loss that the last of them started from
 Params = tuple[manual.Params, ...]
@@ -98,6 +101,34 @@ def scanned(step: Step, params: Any, x: Any, target: Any) -> Run:
     def run(steps: int) -> float:
         nonlocal params
         params, losses = compiled(params, x, target, steps)
+        return float(losses[-1])
+
+    return run
+
+
+def fit_on_jax(case: Case) -> Run:
+    import jax
+
+    return fitted(case, jax.numpy.asarray)
+
+
+def fit_on_torch(case: Case) -> Run:
+    import torch
+
+    return fitted(case, torch.asarray)
+
+
+def fitted(case: Case, to: Callable[[Any], Any]) -> Run:
+    """The steps that manual.fit makes, compiled: batches gathered from data as long as a block, here all alike."""
+    (network, loss), sgd, (params, *_) = network_of(case), manual.SGD(RATE), start_of(case, to)
+    x, target = (to(np.concatenate([a] * case.steps)) for a in problem(case)[1:])
+    start = manual.Training(params, (None,) * len(params), sgd.initial(params), (), 0, 0, 0)
+    side = compiled_side(network, loss, sgd, start, alpha=0.0, train_biases=True)
+    rows = np.arange(len(x)).reshape(case.steps, case.batch)
+    samples = Samples(x, target, rows.ravel())
+
+    def run(steps: int) -> float:
+        losses, _ = side.run(samples, rows[:steps], np.full(steps, RATE), None, None)
         return float(losses[-1])
 
     return run

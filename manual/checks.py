@@ -12,6 +12,7 @@ from manual.losses.binary_cross_entropy import BinaryCrossEntropy
 from manual.losses.softmax_cross_entropy import SoftmaxCrossEntropy
 from manual.losses.squared_error import SquaredError
 from manual.names import param_names
+from manual.namespace import at_hand
 from manual.network import Network, widths
 from manual.types import Array, Layer, Loss, NotDifferentiableError, Params
 
@@ -37,6 +38,8 @@ def check_array(name: str, array: Array, like: Array | None = None, like_name: s
         check_alike(name, array, like, like_name)
         if array.dtype != like.dtype:
             raise TypeError(f"{name}: dtype is {array.dtype}, but {like_name} has {like.dtype}; convert one of them")
+    array = at_hand(array)
+    xp = array_namespace(array)
     if not bool(xp.all(xp.isfinite(array))):
         count = int(xp.sum(xp.astype(~xp.isfinite(array), xp.int64)))
         raise ValueError(f"{name}: {count} of its {_size(array)} values are nan or infinite, expected finite values")
@@ -119,6 +122,8 @@ def check_target(network: Network, params: Sequence[Params], x: Array, target: A
             check_alike("target", target, x, "x")
             if tuple(target.shape) != (N,):
                 raise ValueError(f"target: class indices have shape {tuple(target.shape)}, expected ({N},)")
+            target = at_hand(target)
+            xp = array_namespace(target)
             low, high = int(xp.min(target)), int(xp.max(target))
             if low < 0 or high >= C:
                 raise ValueError(f"target: labels run from {low} to {high}, expected 0 to {C - 1} for {C} classes")
@@ -136,6 +141,8 @@ def check_target(network: Network, params: Sequence[Params], x: Array, target: A
         raise ValueError(
             f"target: shape is {tuple(target.shape)}, expected {(N, C)}, the shape of the network's output{or_labels}"
         )
+    target = at_hand(target)
+    xp = array_namespace(target)
     if isinstance(loss, BinaryCrossEntropy | SoftmaxCrossEntropy) and not bool(xp.all((target >= 0) & (target <= 1))):
         raise ValueError(f"target: has values outside [0, 1], expected probabilities for {type(loss).__name__}")
 

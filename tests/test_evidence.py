@@ -10,6 +10,7 @@ BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # scripts, not a package
 
 import cost  # noqa: E402
+import digits  # noqa: E402
 import false_alarms  # noqa: E402
 import own_reference  # noqa: E402
 import power  # noqa: E402
@@ -22,6 +23,7 @@ TABLES = {
     "false_alarms": false_alarms.table,
     "power": power.table,
     "cost": cost.table,
+    "digits": digits.table,
     "own_reference": own_reference.table,
     "sklearn_face": sklearn_face.table,
 }
@@ -136,6 +138,17 @@ def test_the_face_of_scikit_learn_learns_as_well_and_as_fast():
             ratios.append(sklearn_face.ratios(theirs, ours)[1])
     assert statistics.median(ratios) < 1.1
     assert max(ratios) < 2
+
+
+def test_the_trainings_to_97_percent_tell_compiling_apart_and_leave_out_what_is_not_installed(capsys):
+    found = {"seconds": {"plain torch": [9.0, 2.0, 4.0, 3.0], "x": [5.0, 1.5]}, "epochs": {"plain torch": 7, "x": 8}}
+    assert digits.table(found).splitlines()[2:] == [
+        "| plain torch | 7 | 9.00 | 3.00 | 1.00 |",
+        "| x | 8 | 5.00 | 1.50 | 0.50 |",
+    ]
+    assert digits.is_there("numpy")
+    assert not digits.is_there("nowhere")
+    assert capsys.readouterr().out == "without JAX with optax: nowhere is not installed; pip install nowhere\n"
 
 
 def test_the_recorded_numbers_are_those_that_are_claimed():

@@ -13,7 +13,7 @@ FORBIDDEN = {"manual": {"torch", "jax", "torch_ref", "handgrad"}, "torch_ref": {
 
 
 # The compilers of arrays that are theirs, imported only where the parameters are: nothing else of them is used.
-COMPILERS = {("manual/training/compiled.py", "jax"), ("manual/training/compiled.py", "torch")}
+COMPILERS = {("manual/training/by_jax.py", "jax"), ("manual/training/by_torch.py", "torch")}
 
 
 def imports(tree: ast.AST) -> set[str]:

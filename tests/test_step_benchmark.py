@@ -47,6 +47,8 @@ def names() -> list[str]:
         "manual under torch.compile",
         "manual under jax.jit",
         "manual under jax.lax.scan",
+        "manual.fit's steps on JAX",
+        "manual.fit's steps on torch",
         HAND,
         "HandModule, compiled",
         "torch autograd, eager, fused optimizer",
@@ -75,9 +77,10 @@ def test_cross_entropy_and_relu_are_the_same_too(name: str, curve: Any) -> None:
     assert curve(name, "784-512-256-10") == pytest.approx(curve(EAGER, "784-512-256-10"), rel=1e-5)
 
 
-def test_steps_of_one_block_are_the_steps_of_many(step: Any) -> None:
+@pytest.mark.parametrize("name", ["manual under jax.lax.scan", "manual.fit's steps on JAX"])
+def test_steps_of_one_block_are_the_steps_of_many(name: str, step: Any) -> None:
     pytest.importorskip("jax")
-    contender = step.CONTENDERS["manual under jax.lax.scan"]
+    contender = step.CONTENDERS[name]
     one, many = (
         getattr(importlib.import_module(contender.module), contender.function)(step.CASES["3-4-1"]) for _ in range(2)
     )
@@ -106,7 +109,8 @@ def test_a_contender_in_its_process(step: Any) -> None:
     table = step.table(whole)
     assert "Without HandModule: it is not." in table
     assert f"| {NUMPY} / {EAGER} | **0.40** (0.3) |  (0.3) |" in table
-    assert f"| {NUMPY} | 4,000,000.0 |" in table
+    assert f"| {NUMPY} | 4,000,000.0 | 0.40 |" in table
+    assert f"| {EAGER} | 10,000,000.0 | 1.00 |" in table
 
 
 def test_the_page_shows_what_was_recorded(step: Any) -> None:

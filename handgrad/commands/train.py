@@ -139,7 +139,7 @@ def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
     title = describe_options(options, str(backend), ranks.world)
     print_lines(console, plan.title, *title)
     print_lines(console, *describe_data(plan), *describe_more(options), *describe_preset(plan))
-    line, began = Line(plan, len(samples), show=ranks.rank == 0), perf_counter()
+    line, began = Line(plan, len(samples), show=ranks.rank == 0, compiled=backend.compiled), perf_counter()
     with line, stop_on_sigterm():
         latest, problem, lost, taken = attempt(plan, backend, make_writers(args, plan) if ranks.rank == 0 else [], line)
     seconds = perf_counter() - began

@@ -15,7 +15,7 @@ from rich.table import Table
 from handgrad.experiment.architecture import SHAPES, make_optimizer
 from handgrad.experiment.datasets import Form
 from handgrad.experiment.plan import Options, Plan, trained_on
-from handgrad.report.console import count_of, report_console
+from handgrad.report.console import count_of, print_lines, report_console
 from manual import preset
 from manual.optimizers.schedules import constant
 from manual.training.state import Record
@@ -39,27 +39,33 @@ SHORT = {"validation": "val.", "learning ": "", " norm": ""}  # words of the tit
 class Line:
     """Loss, learning rate, speed and remaining time while the block runs. To be called after each step.
 
-    On a terminal one line that moves; elsewhere a line after an epoch, if none came in the last seconds.
+    On a terminal one line that moves; elsewhere a line after an epoch, if none came in the last seconds. Where steps
+    are compiled, how long the first of them took is told once, and the first epoch is no part of the speed.
     """
 
-    def __init__(self, plan: Plan, samples: int, *, show: bool) -> None:
+    def __init__(self, plan: Plan, samples: int, *, show: bool, compiled: bool = False) -> None:
         self.show, self.last = show, perf_counter()
+        self.compiled, self.skipped, self.began = compiled, 0, 0.0  # steps and seconds that are no part of the speed
         self.samples, self.batches = samples, -(-samples // plan.options.batch_size)
         self.start, self.loss = plan.resume.step if plan.resume else 0, 0.0
         self.epochs, self.schedule = plan.options.epochs, plan.schedule or constant(1)
         self.base = plan.options.lr
-        console = report_console(stderr=True)
+        self.console = report_console(stderr=True, quiet=not show)
         self.progress = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
             TextColumn("{task.fields[numbers]}  "),
             TimeRemainingColumn(),
             TextColumn("left"),
-            console=console,
+            console=self.console,
             transient=True,
-            disable=not (show and console.is_terminal),
+            disable=not (show and self.console.is_terminal),
         )
-        fields: dict[str, Any] = {"epoch": 0, "epochs": self.epochs, "numbers": "first step"}
+        fields: dict[str, Any] = {
+            "epoch": 0,
+            "epochs": self.epochs,
+            "numbers": "compiling" if compiled else "first step",
+        }
         self.task = self.progress.add_task("", total=self.epochs * self.batches, completed=self.start, **fields)
 
     def __call__(self, E: float, step: int) -> None:
@@ -67,14 +73,20 @@ class Line:
         done = step - self.start
         keep = SMOOTH * (1 - SMOOTH ** (done - 1)) / (1 - SMOOTH**done)  # a mean of all, the late ones weighing more
         self.loss = keep * self.loss + (1 - keep) * E
-        elapsed = self.progress.tasks[0].elapsed or float("inf")
-        speed = done * self.samples / self.batches / elapsed
+        elapsed = self.progress.tasks[0].elapsed or 0.0
+        seconds, steps = max(elapsed - self.began, 1e-9), done - self.skipped
+        speed = steps * self.samples / self.batches / seconds
+        known = self.skipped > 0 or not self.compiled
+        if self.compiled and done == 1:
+            print_lines(self.console, f"first steps compiled in {elapsed:.1f} s")
+        if not known and step % self.batches == 0:
+            self.skipped, self.began = done, elapsed
         epoch, lr = -(-step // self.batches), self.base * self.schedule(step - 1)
-        numbers = f"loss {self.loss:.4g}  learning rate {lr:.4g}  {speed:,.0f} samples/s"
+        numbers = f"loss {self.loss:.4g}  learning rate {lr:.4g}" + f"  {speed:,.0f} samples/s" * known
         if self.progress.disable:
             if self.show and step % self.batches == 0 and perf_counter() >= self.last + SECONDS:
                 self.last = perf_counter()
-                left = timedelta(seconds=round(elapsed / done * (self.epochs * self.batches - step)))
+                left = timedelta(seconds=round(seconds / steps * (self.epochs * self.batches - step)))
                 print(f"epoch {epoch}/{self.epochs}  {numbers}  {left} left", file=sys.stderr, flush=True)
             return
         self.progress.update(self.task, completed=step, epoch=epoch, numbers=numbers)

@@ -21,6 +21,7 @@ from handgrad.source.safely import only_computes
 from handgrad.source.taps import parts_that_run
 
 ALL_TRIED = "small changes were tried, and none makes every gradient right"
+BESIDES = "with another value here every gradient would be right on ordinary inputs; something else is wrong besides"
 LONGER = 6  # times as long is advised
 
 
@@ -52,17 +53,18 @@ def search_change(
         except TookTooLong:
             return False
 
-    edits, suspect = find_edits(running, draws, confirm, deadline - kept)
+    edits, suspect, refused = find_edits(running, draws, confirm, deadline - kept)
     if edits is not None and (change := describe_edits(edits)) is not None:
         return Searched(replace(change, words=in_words(describe_change, edits, running.parts)))
     note = out_of_time(seconds) if clock() > deadline - kept else ALL_TRIED
     if suspect is None:
         return Searched(None, note)
     part, statement = suspect
-    values = find_values(running, draws, statement, deadline)
+    values = find_values(running, draws, statement, max(deadline, clock() + kept))  # the judge may have taken longer
     words = in_words(describe_value, *zip(*values, strict=True)) if values else ""
+    words = f"{value_name(statement)}: {words}" if words else ""
     place = describe_place(part, statement.lineno)  # type: ignore[attr-defined]
-    return Searched(replace(place, words=f"{value_name(statement)}: {words}" if words else ""), note)
+    return Searched(replace(place, words=words, breaks=BESIDES if refused else ""), note)
 
 
 def out_of_time(seconds: float) -> str:

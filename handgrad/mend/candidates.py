@@ -3,10 +3,11 @@
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from handgrad.mend.expressions import own_edits
-from handgrad.mend.indices import list_indices, rewrite_indices
+from handgrad.mend.indices import list_indices, list_slices, rewrite_indices, rewrite_slices
 from handgrad.mend.local_edits import Edit, edit_axis
 from handgrad.mend.statements import further_rewrites, rewrites
 from handgrad.source.program import Part
@@ -54,10 +55,12 @@ def of_parts(parts: Sequence[Part], numbers: Numbers, has_numbers: HasNumbers) -
 
 def of_indices(parts: Sequence[Part]) -> Iterator[Candidate]:
     """Other indices and other bounds of loops, in the backward pass."""
-    known = list_indices([part.source.tree for part in parts])
+    trees = [part.source.tree for part in parts]
+    known, slices = list_indices(trees), list_slices(trees)
     for part in parts:
         if part.backward:
-            for edits, cost in rewrite_indices(part.source.tree, known, names_of(part)):
+            tree, names = part.source.tree, names_of(part)
+            for edits, cost in chain(rewrite_slices(tree, slices, names), rewrite_indices(tree, known, names)):
                 yield Candidate(part, edits, cost)
 
 

@@ -20,7 +20,7 @@ class Place:
 
     above: the line before it.
     words: what is wrong with its value, where that is known and no change was found.
-    breaks: what the line does that it must not, where no other value is looked for.
+    breaks: what is said of the line where no other value of it makes everything right.
     """
 
     file: str

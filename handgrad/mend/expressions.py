@@ -8,7 +8,7 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 from handgrad.mend.local_edits import Edit, is_number, local_edits
-from handgrad.mend.templates import AROUND, SCALED
+from handgrad.mend.templates import AROUND
 from handgrad.source.tree import changed, expression, parents_of
 
 MOVED = 2.3  # what it costs to move axes as the passes do elsewhere
@@ -56,9 +56,9 @@ def parts_inside(node: ast.expr, elsewhere: Callable[[ast.AST], bool]) -> Iterat
             yield part
 
 
-def around(node: ast.expr, writing: Writing) -> Iterator[Edit]:
+def around(node: ast.expr, writing: Writing, table: Mapping[float, str] = AROUND) -> Iterator[Edit]:
     """Something put around the expression."""
-    for text, cost in templates(AROUND):
+    for text, cost in templates(table):
         yield Edit(filled(text, writing, e=node), cost)
 
 
@@ -66,12 +66,6 @@ def moved(node: ast.expr, writing: Writing) -> Iterator[Edit]:
     """Its axes in another order, as the passes have it elsewhere."""
     for move in (".T", *writing.moves):
         yield Edit(filled(f"{{e}}{move}", writing, e=node), MOVED)
-
-
-def scaled(node: ast.expr, writing: Writing) -> Iterator[Edit]:
-    """The expression times a number."""
-    for text, cost in templates(SCALED):
-        yield Edit(filled(text, writing, e=node), cost)
 
 
 def templates(table: Mapping[float, str]) -> Iterator[tuple[str, float]]:

@@ -12,7 +12,7 @@ from handgrad.mend.statements import DEFINITIONS, Rewrite
 from handgrad.source.tree import blocks
 
 PLAIN = (ast.BinOp, ast.Name, ast.Constant, ast.Subscript, ast.Attribute)
-OTHER, ONE_MORE, EXCHANGED, PER_NODE = 1.4, 1.5, 1.8, 0.05  # what they cost
+OTHER, ONE_MORE, EXCHANGED, STEPPED, PER_NODE = 1.4, 1.5, 1.8, 2.0, 0.05  # what they cost
 
 
 def list_indices(trees: Sequence[ast.AST]) -> list[ast.expr]:
@@ -41,6 +41,38 @@ def rewrite_indices(tree: ast.AST, known: Sequence[ast.expr], names: Collection[
             for a, b in combinations(own, 2):
                 if ast.unparse(a) != ast.unparse(b) and not (contains(a, b) or contains(b, a)):
                     yield Rewrite({a: b, b: a}, EXCHANGED)
+
+
+def list_slices(trees: Sequence[ast.AST]) -> list[ast.expr]:
+    """Every different index of these trees that has a slice in it, as it stands between its brackets."""
+    nodes = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Subscript))
+    return list({ast.unparse(node.slice): node.slice for node in nodes if has_bounds(node.slice)}.values())
+
+
+def has_bounds(index: ast.expr) -> bool:
+    """Whether there is a slice in it that has a bound with a name."""
+    slices = [i for i in (index.elts if isinstance(index, ast.Tuple) else [index]) if isinstance(i, ast.Slice)]
+    return any(names_of(one) for one in slices)
+
+
+def rewrite_slices(tree: ast.AST, known: Sequence[ast.expr], names: Collection[str]) -> Iterator[Rewrite]:
+    """Another of the known slices as a whole; all loop variables of one times a name: i:i + k as i * s:i * s + k.
+
+    What is moved in one of its bounds is moved in all of them, so that no single edit of rewrite_indices does it.
+    """
+    loops = {n for loop in ast.walk(tree) if isinstance(loop, ast.For) for n in names_of(loop.target)}
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Subscript) and has_bounds(node.slice)):
+            continue
+        text, own = ast.unparse(node.slice), node.slice
+        for new in known:
+            alike = type(new) is type(own) and len(getattr(new, "elts", ())) == len(getattr(own, "elts", ()))
+            if alike and ast.unparse(new) != text and names_of(new) <= set(names):
+                yield Rewrite({own: new}, OTHER)
+        variables = [n for n in ast.walk(own) if isinstance(n, ast.Name) and n.id in loops]
+        for step in sorted(set(names) - loops) if variables else ():
+            by = ast.Name(step, ast.Load())
+            yield Rewrite({n: ast.BinOp(n, ast.Mult(), by) for n in variables}, STEPPED)
 
 
 def indices_of(statement: ast.stmt) -> Iterator[ast.expr]:

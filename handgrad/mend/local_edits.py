@@ -67,6 +67,14 @@ def edit_operation(node: ast.BinOp) -> Iterator[Edit]:
         yield Edit(ast.BinOp(node.left, ast.MatMult(), t(node.right)), 2.4)
 
 
+def edit_twice(node: ast.BinOp) -> Iterator[Edit]:
+    """Both sides of what is symmetric only in its values: 2 * ds as ds + ds.T."""
+    for factor, array in ((node.left, node.right), (node.right, node.left)):
+        if isinstance(node.op, ast.Mult) and isinstance(factor, ast.Constant) and factor.value == 2:
+            yield Edit(ast.BinOp(array, ast.Add(), t(array)), 2)
+            yield Edit(ast.BinOp(array, ast.Add(), swapped(array)), 2.2)
+
+
 def edit_first(node: ast.BinOp) -> Iterator[Edit]:
     """Every entry along a new last axis, where the first one stood for all: a * dy[0], a * dy[:, None]."""
     for side, other in (("left", node.right), ("right", node.left)):
@@ -203,6 +211,27 @@ def edit_sum_given(node: ast.Call) -> Iterator[Edit]:
                 yield Edit(ast.BinOp(ast.Call(node.func, args, node.keywords), op, moved), 1.6)
 
 
+def edit_outside(node: ast.BinOp) -> Iterator[Edit]:
+    """What is joined to a call, joined to its argument: a[t] + f(b) as f(b + a[t]), and as f(b + a[t + 1])."""
+    if not isinstance(node.op, ast.Add | ast.Sub | ast.Mult):
+        return
+    sides = [(node.left, node.right)] + ([] if isinstance(node.op, ast.Sub) else [(node.right, node.left)])
+    for call, outside in sides:
+        for i, arg in enumerate(call.args if isinstance(call, ast.Call) else ()):
+            for inside, cost in inside_of(outside):
+                args = [*call.args[:i], ast.BinOp(arg, node.op, inside), *call.args[i + 1 :]]  # type: ignore[attr-defined]
+                yield Edit(ast.Call(call.func, args, call.keywords), cost)  # type: ignore[attr-defined]
+
+
+def inside_of(node: ast.expr) -> Iterator[Edit]:
+    """How it may stand elsewhere: as it is, at an index before or after, each as a row or as a column."""
+    has_index = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name | ast.BinOp)
+    beside = [Edit(new, 2) for new, cost in edit_index(node) if isinstance(new, ast.Subscript)] if has_index else []  # type: ignore[arg-type]
+    for row, cost in (Edit(node, 1.8), *beside):
+        yield Edit(row, cost)
+        yield Edit(ast.Subscript(row, ast.Tuple([ast.Slice(), ast.Constant(None)], ast.Load()), ast.Load()), cost + 0.2)
+
+
 WITH_AXIS = "sum mean max min amax amin var std prod cumsum argmax argmin softmax logsumexp flip roll norm"
 AXES = (0, 1, -1, 2, -2, (0, 1), (0, 2), (1, 2), (0, 2, 3))
 
@@ -233,7 +262,7 @@ def edit_both(node: ast.BoolOp) -> Iterator[Edit]:
 
 
 EDITS: dict[type, Sequence[Callable[..., Iterator[Edit]]]] = {
-    ast.BinOp: [edit_operation, edit_first],
+    ast.BinOp: [edit_operation, edit_first, edit_twice, edit_outside],
     ast.UnaryOp: [edit_sign],
     ast.Compare: [edit_comparison, edit_compared],
     ast.Attribute: [edit_attribute],
@@ -253,6 +282,11 @@ def t(node: ast.expr) -> ast.expr:
     if isinstance(node, ast.Attribute) and node.attr == "T":
         return node.value
     return ast.Attribute(node, "T", ast.Load())
+
+
+def swapped(node: ast.expr) -> ast.expr:
+    """Each matrix of a batch transposed."""
+    return ast.Call(ast.Attribute(node, "swapaxes", ast.Load()), [number(-1), number(-2)], [])
 
 
 def negative(node: ast.expr | None) -> ast.expr | None:

@@ -21,7 +21,6 @@ from handgrad.mend.expressions import (
     moved,
     own_edits,
     parts_inside,
-    scaled,
     templates,
 )
 from handgrad.mend.local_edits import MODULES, Edit, local_edits, number
@@ -29,7 +28,7 @@ from handgrad.mend.material import AtHand, Item, is_value
 from handgrad.mend.numbers import find_number, numbers_at_hand, written
 from handgrad.mend.pairs import Float, pairs, summands
 from handgrad.mend.required import Need
-from handgrad.mend.templates import TOGETHER, WITH_NUMBER
+from handgrad.mend.templates import SCALED, SIZED, TOGETHER, WITH_NUMBER
 from handgrad.source.tree import changed, parents_of
 
 RESHAPED = ("reshape", "view", "ravel", "flatten")
@@ -114,9 +113,13 @@ class Lookup:
         value = self.hand.value(changed(self.node, {part: number(new)}, parents_of(self.node)))
         return to64(value) if is_value(value) and np.shape(value) == np.shape(self.value) else None
 
+    def sized(self) -> Iterator[Edit]:
+        """Times or over one of its own sizes."""
+        return self.plausible(around(self.node, self.writing, SIZED))
+
     def scaled(self) -> Iterator[Edit]:
         """Times a number that stands nowhere."""
-        return self.plausible(scaled(self.node, self.writing))
+        return self.plausible(around(self.node, self.writing, SCALED))
 
     def joined_twice(self) -> Iterator[Edit]:
         """Put together with two things at hand, the second found by the value it must have."""

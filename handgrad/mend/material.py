@@ -11,13 +11,15 @@ import torch
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import attempt, contents
 from handgrad.mend.constants import MOST_MEMBERS, MOST_NODES, MOST_PIECES
+from handgrad.mend.indices import names_of
 from handgrad.source.program import Part, Program
 from handgrad.source.taps import Tapped, Taps
 from handgrad.source.tree import changed, located, parents_of
 
-# What it costs to write a name, an entry of a cache or object, a name from outside, and each expression of a piece:
-# added to a template's cost, so that of two changes the one of nearer things comes first.
-NAME, ENTRY, OUTSIDE, OF_PIECE = 0.0, 0.2, 0.3, 0.08
+# What it costs to write a name, an entry by an index of the line's own, an entry of a cache or object, a name from
+# outside, and each expression of a piece: added to a template's cost, so that of two changes the one of nearer things
+# comes first.
+NAME, INDEXED, ENTRY, OUTSIDE, OF_PIECE = 0.0, 0.1, 0.2, 0.3, 0.08
 
 
 class Item(NamedTuple):
@@ -57,7 +59,8 @@ def evaluate(node: ast.expr, scope: Mapping[str, Any]) -> Any:
 def at_hand(program: Program, part: Part, here: Mapping[str, Any], tapped: Tapped, noted: Taps) -> AtHand:
     """Everything that can be written where these names are known."""
     scope = {**part.source.function.__globals__, **closure_values(program), **here}
-    items = {ast.dump(i.node): i for i in (*entries(here), *numbers_outside(program, here, scope))}
+    near = sorted((*entries(here), *indexed(program, part, here, scope)), key=lambda item: item.cost)
+    items = {ast.dump(i.node): i for i in (*near, *numbers_outside(program, here, scope))}
     found, seen = [], set()
     for item in (*items.values(), *pieces(program, here, list(items.values()), scope, tapped, noted)):
         key = (np.shape(item.value), contents([np.asarray(to64(item.value))]))
@@ -97,6 +100,34 @@ def entries(here: Mapping[str, Any]) -> Iterator[Item]:
         elif hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
             inside = ((ast.Attribute(node, k, ast.Load()), v) for k, v in vars(value).items())
             yield from (Item(n, v, ENTRY) for n, v in inside if is_value(v))
+
+
+def indexed(program: Program, part: Part, here: Mapping[str, Any], scope: dict[str, Any]) -> Iterator[Item]:
+    """What the passes index, at the indices of this one: u[t] where h[t - 1] stands, whatever t is this time.
+
+    An index holds whole numbers; one of which a slice or a mask is made belongs to its own array.
+    """
+    containers = {n for p in program.parts for n, _ in subscripts(p.source.tree) if n in here}
+    found = {ast.unparse(index): index for _, index in subscripts(part.source.tree)}
+    indices = [i for i in found.values() if is_whole(attempt(evaluate, i, scope).value) and names_of(i) <= set(here)]
+    for name in sorted(containers):
+        for index in indices:
+            node = ast.Subscript(ast.Name(name, ast.Load()), index, ast.Load())
+            value = attempt(evaluate, node, scope).value
+            if is_value(value):
+                yield Item(node, value, INDEXED)
+
+
+def subscripts(tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Each name that is indexed by a name or what is computed from one, and that index."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and names_of(node.slice):
+            yield node.value.id, node.slice
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is one whole number."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def numbers_outside(program: Program, here: Mapping[str, Any], scope: Mapping[str, Any]) -> Iterator[Item]:

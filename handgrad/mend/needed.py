@@ -19,8 +19,7 @@ def find_values(
     largest = max((i for i, place in enumerate(tapped.places) if place.statement is statement), default=-1)
     with safely():
         for draw in draws:
-            needs = find_needs(tapped, draw, deadline).found
-            need = next((n for n in needs if n.place == largest), None)
+            need = next(iter(find_needs(tapped, draw, deadline, only=[largest]).found), None)
             if need is not None and need.unique and len(need.values) == 1:
                 found.append((need.given[0], need.values[0]))
     return found

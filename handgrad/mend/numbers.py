@@ -16,7 +16,7 @@ from handgrad.arrays.precision import to64
 from handgrad.mend.constants import FITS, MOST_COUNTS, NEWTON_STEPS, SAME, STEP
 from handgrad.mend.expressions import Writing, filled
 from handgrad.mend.local_edits import Edit, number
-from handgrad.mend.material import Item
+from handgrad.mend.material import Item, is_whole
 
 Float = NDArray[np.float64]
 At = Callable[[float], Float | None]  # the value of an expression with another number in it
@@ -38,10 +38,13 @@ OF_ONE: dict[str, tuple[Callable[[float], float], float]] = {
 }
 OF_TWO: dict[str, Callable[[float, float], float]] = {
     "{m} * {n}": lambda m, n: m * n,
+    "{m} // {n}": lambda m, n: m // n if isinstance(m, int) and isinstance(n, int) and m % n == 0 else math.nan,
     "{m} / {n}": lambda m, n: m / n,
     "{m} - {n}": lambda m, n: m - n,
 }
 TWO = 2.0  # what two of them cost
+FACTOR = 0.5  # more, where they are a factor of what stands there
+PLAIN = 0.1  # what a number without a name costs: one that has a name is meant by it
 ALIKE = 3  # ways to write one number that are kept: at another size they differ
 LEAST = 0.01  # a number is moved as if it were as large, so that beside an eps digits are left for the difference
 
@@ -86,11 +89,11 @@ def find_number(at: At, now: float, wanted: Float) -> float | None:
 
 def numbers_at_hand(items: Sequence[Item], constants: Sequence[float], writing: Writing) -> list[Number]:
     """The numbers among what is at hand, the sizes of its arrays, and the constants of both passes."""
-    found = [Number(number(c), float(c), 0.0) for c in dict.fromkeys((*constants, 1, 2, 3, 4, 0.5, math.pi))]
+    found = [Number(number(c), c, PLAIN) for c in dict.fromkeys((*constants, 1, 2, 3, 4, 0.5, math.pi))]
     size = "{m}.numel()" if writing.axis == "dim" else "{m}.size"
     for item in items:
         if item.is_number:
-            found.append(Number(item.node, float(to64(item.value)), item.cost))
+            found.append(Number(item.node, item.value if is_whole(item.value) else float(to64(item.value)), item.cost))
         elif not item.is_piece:
             shape = np.shape(item.value)
             counts = [(f"{{m}}.shape[{i}]", n, 0.5) for i, n in enumerate(shape)] + [(size, math.prod(shape), 0.6)]
@@ -115,6 +118,15 @@ def written(wanted: float, numbers: Sequence[Number], writing: Writing) -> Itera
                 plain = isinstance(m.node, ast.Constant) and isinstance(n.node, ast.Constant)
                 if not plain and is_same(join(m.value, n.value), wanted):
                     yield Edit(filled(text, writing, m=m.node, n=n.node), TWO + m.cost + n.cost)
+
+
+def rewritten(node: ast.expr, now: float, wanted: float, numbers: Sequence[Number], writing: Writing) -> Iterator[Edit]:
+    """How what gives one number may be written so that it gives another: anew, or with a factor."""
+    yield from written(wanted, numbers, writing)
+    if now:
+        for text, ratio in (("{e} * {m}", wanted / now), ("{e} / {m}", now / wanted)):
+            for factor, cost in written(ratio, numbers, writing) if not is_same(ratio, 1) else ():
+                yield Edit(filled(text, writing, e=node, m=factor), cost + FACTOR)
 
 
 def is_same(value: complex, wanted: float) -> bool:

@@ -41,6 +41,7 @@ class Need:
     slope, gap  how everything moves with the value, and by how much it must move
     matters     of which entries anything that is asked depends, each time
     settled     whether no other value would do in those
+    straight    whether everything moves along a straight line with the values of all times together
     """
 
     place: int
@@ -51,6 +52,7 @@ class Need:
     fixes: frozenset[str]
     slope: Float
     gap: Float
+    straight: bool = False
 
     @property
     def unique(self) -> bool:
@@ -74,16 +76,32 @@ class Need:
         if self.settled:
             gap, size = (np.max(np.abs(a[matters]), initial=0.0) for a in (needed - given, needed))
             return bool(np.max(np.abs(value - needed)[matters], initial=0.0) <= NEAR * gap + ROUNDED * size)
-        if len(self.values) > 1:
+        if len(self.values) > 1 and not self.straight:
             return True
-        moved = self.slope @ (value - given).reshape(-1)
-        return bool(np.max(np.abs(moved - self.gap), initial=0.0) <= NEAR * np.max(np.abs(self.gap), initial=0.0))
+        left = self.gap - self.slope[:, self.columns] @ (value - given).reshape(-1)
+        left = left - self.others @ (self.others.T @ left)
+        return bool(np.max(np.abs(left), initial=0.0) <= NEAR * np.max(np.abs(self.gap), initial=0.0))
+
+    @cached_property
+    def columns(self) -> slice:
+        """The numbers of that time among those of all times."""
+        sizes = [v.size for v in self.given]
+        return slice(sum(sizes[: self.time]), sum(sizes[: self.time + 1]))
+
+    @cached_property
+    def others(self) -> Float:
+        """What the values of the other times can make up for, as orthonormal columns."""
+        rest = np.delete(self.slope, self.columns, axis=1)
+        if not rest.any():
+            return np.zeros((len(rest), 0))
+        U, sizes, _ = np.linalg.svd(rest, full_matrices=False)
+        return U[:, sizes > ROUNDED * sizes[0]]
 
 
 class Needs(NamedTuple):
     """The noted run; every expression of which another value makes some wrong tensors right, and spoils none.
 
-    complete: whether every expression was asked.
+    complete: whether every one of them was asked.
     """
 
     noted: Taps
@@ -92,8 +110,8 @@ class Needs(NamedTuple):
     complete: bool = False
 
 
-def find_needs(tapped: Tapped, draw: Draw, deadline: float) -> Needs:
-    """What is known at the end of the time."""
+def find_needs(tapped: Tapped, draw: Draw, deadline: float, only: Collection[int] | None = None) -> Needs:
+    """What is known at the end of the time. only: the places that are asked; all without it."""
     noted = Taps(tapped.places)
     outputs = draw.outputs(tapped.passes(noted))
     if not draw.in_float64 or outputs is None or not comparable(outputs, draw.right):
@@ -101,7 +119,8 @@ def find_needs(tapped: Tapped, draw: Draw, deadline: float) -> Needs:
     slopes = find_slopes(tapped, draw, noted, outputs)
     asked = Question(tapped, draw, noted, outputs, slopes)
     found, helpless = list[Need](), set[int]()
-    for place in sorted(noted.values, reverse=True):  # a whole expression comes before its parts
+    places = noted.values.keys() if only is None else noted.values.keys() & set(only)
+    for place in sorted(places, reverse=True):  # a whole expression comes before its parts
         if clock() > deadline:
             return Needs(noted, found, slopes)
         if tapped.around.get(place) in helpless:
@@ -179,18 +198,19 @@ class Question:
             return None
         kept = ours | ~np.isin(self.owner[rows], [*self.wrong])
         J, rows = J[kept], rows[kept]
-        delta = self._solve(place, J, rows, fixes)
-        if delta is None:
+        solved = self._solve(place, J, rows, fixes)
+        if solved is None:
             return None
+        delta, straight = solved
         needed = tuple(to64(v) + d for v, d in zip(values, split(delta, values), strict=True))
         matters = np.abs(J).max(axis=0) > ROUNDED * np.abs(J).max()
         settled = bool(np.linalg.matrix_rank(J[:, matters]) == matters.sum())
         split_up = tuple(m.astype(bool) for m in split(matters, values))
         given = tuple(map(to64, values))
-        return Need(place, given, needed, settled, split_up, fixes, J, (self.right - self.base)[rows])
+        return Need(place, given, needed, settled, split_up, fixes, J, (self.right - self.base)[rows], straight)
 
-    def _solve(self, place: int, J: Float, rows: Rows, fixes: Collection[str]) -> Float | None:
-        """The change of the value that puts everything right.
+    def _solve(self, place: int, J: Float, rows: Rows, fixes: Collection[str]) -> tuple[Float, bool] | None:
+        """The change of the value that puts everything right, and whether one step was enough.
 
         One step where everything is linear in the value; a few where it stands in a square, a root or an exponent.
         """
@@ -203,13 +223,13 @@ class Question:
         gap = left(self.base)
         enough = max(CLOSED * gap, ROUNDED * size)
         delta, now = np.zeros(J.shape[1]), self.base
-        for _ in range(NEWTON_STEPS):
+        for count in range(NEWTON_STEPS):
             step = self._step(place, delta, now, J, rows, left, max(enough, LINEAR * gap))
             if step is None:
                 return None
             delta, now = step
             if left(now) <= enough:
-                return delta
+                return delta, count == 0
             if (slope := self._slope_at(place, delta, now)) is None:
                 return None
             J = slope[rows]

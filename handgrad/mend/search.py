@@ -7,18 +7,20 @@ from functools import cache, cached_property
 from itertools import chain
 from typing import Any, NamedTuple
 
+from handgrad.judge.constants import BEYOND
 from handgrad.judge.isolation import attempt
 from handgrad.mend.axes import moves_of_axes, signs_of_axes
 from handgrad.mend.candidates import Candidate, in_part, of_axes, of_indices, of_parts, of_several, of_statements
 from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
-from handgrad.mend.draw import Draw
+from handgrad.mend.counts import counts_set, edit_count
+from handgrad.mend.draw import Draw, vector
 from handgrad.mend.expressions import Writing, around, count_idle, own_edits
 from handgrad.mend.forgotten import with_readings
-from handgrad.mend.local_edits import Edit, is_number
+from handgrad.mend.local_edits import Edit, is_number, number
 from handgrad.mend.lookup import Lookup, can_evaluate, writing_of
 from handgrad.mend.material import AtHand, at_hand
 from handgrad.mend.raised import places_at_error
-from handgrad.mend.required import Need, find_needs
+from handgrad.mend.required import Need, comparable, find_needs
 from handgrad.mend.suspect import find_suspect, right_last
 from handgrad.source.clock import clock
 from handgrad.source.program import Part, Program
@@ -48,6 +50,7 @@ class Search:
     suspect: tuple[Part, ast.AST] | None = None  # the statement that is wrong, if it is known which
     certified: bool = False  # whether the judge certifies what the steps so far have made
     seen: dict[tuple[Candidate, Draw], frozenset[str]] = field(default_factory=dict)  # what is wrong with whom, where
+    refused: tuple[Part, ast.AST] | None = None  # the first statement of which a change is right, but not for the judge
 
     def step(self) -> Candidate | None:
         """The cheapest candidate that makes everything right; else one that makes the most tensors right."""
@@ -77,7 +80,7 @@ class Search:
             half = (self.deadline - clock()) / 2 if raises else 0.0  # is kept for what comes behind the error
             until = self.deadline - half if not needs and goal == before[0] else None
             for own in right_last(chosen, tapped, known):
-                for candidates in self.tiers(tapped, noted, hand_at, own, blind, until):
+                for candidates in self.tiers(tapped, noted, hand_at, goal, own, blind, until):
                     if (found := self.first_right(candidates, goal, before)) is not None:
                         return found
                     if clock() > self.deadline:
@@ -114,6 +117,8 @@ class Search:
             if self.confirm(self.trees(candidate)):
                 self.certified = True
                 return candidate
+            if self.refused is None and not self.made:
+                self.refused = candidate.part, self.statement_of(candidate.part, next(iter(candidate.edits)))
             if clock() > self.deadline:
                 return None
         return None
@@ -132,15 +137,20 @@ class Search:
 
     def is_returned(self, part: Part, node: ast.AST) -> bool:
         """Whether it stands in a return statement, where a name may only hand over what another line made."""
+        return isinstance(self.statement_of(part, node), ast.Return)
+
+    def statement_of(self, part: Part, node: ast.AST) -> ast.AST:
+        """The statement that it is or stands in."""
         while not isinstance(node, ast.stmt) and node in self.parents[part]:
             node = self.parents[part][node]
-        return isinstance(node, ast.Return)
+        return node
 
     def tiers(
         self,
         tapped: Tapped,
         noted: Taps,
         hand_at: HandAt,
+        goal: frozenset[str],
         needs: Sequence[Need],
         blind: Blind,
         until: float | None,
@@ -160,13 +170,14 @@ class Search:
         yield blind("statements")
         yield by_value(Lookup.wrapped)
         yield by_value(lambda look: look.renumbered(names=False))
-        yield by_value(lambda look: look.joined(pieces=False))
+        yield chain(by_value(lambda look: look.joined(pieces=False)), by_value(Lookup.sized))
         yield blind("parts")
+        yield self.of_counts(tapped, hand_at, goal)
         yield by_value(lambda look: look.renumbered(names=True))
         yield by_value(lambda look: look.joined(pieces=True))
         yield blind("several")
-        yield blind("forgotten")
         yield blind("indices")  # many, and each is a run: what is tried by its value comes first
+        yield blind("forgotten")
         yield by_value(Lookup.scaled)
         yield by_value(Lookup.joined_twice)
         if until is not None:
@@ -208,6 +219,25 @@ class Search:
         writing = self.writing(part)
         return part, Lookup(node, value, need, hand, names, self.numbers, writing, needed.__contains__)
 
+    def of_counts(self, tapped: Tapped, hand_at: HandAt, goal: frozenset[str]) -> Iterator[Candidate]:
+        """A count with another number, with which these tensors are right and none is spoilt (counts.py)."""
+        draw = self.draws[0]
+        wrong = draw.wrong(self.run(draw, self.trees(None)))
+        names = sorted(n for n in draw.right if n in goal or n not in wrong)
+        right = vector(draw.right, names)
+        for part in self.program.parts:
+            for line, value in counts_set(part.source.tree) if part.backward else ():
+                hand = hand_at(part, line, 0) if value in self.parents[part] else None
+                if hand is None:
+                    continue
+
+                def run(new: float, part: Part = part, value: ast.expr = value) -> Any:
+                    outputs = self.run(draw, self.trees(Candidate(part, {value: number(new)}, 0)))
+                    return vector(outputs, names) if outputs and comparable(outputs, draw.right) else None
+
+                edits = edit_count(value, hand, run, right, self.numbers, self.writing(part))
+                yield from in_part(part, value, edits)
+
     def of_forgotten(self) -> Iterator[Candidate]:
         """A line put in where one may be missing (forgotten.py); only where nothing is changed yet."""
         made = {p: with_readings(p.source.tree) for p in self.program.parts if p.backward} if not self.made else {}
@@ -215,11 +245,12 @@ class Search:
         if not readings:
             return
         tapped = Tapped(self.program, {p: tree for p, (tree, _) in made.items()})
-        known = find_needs(tapped, self.draws[0], self.deadline)
+        read = [i for i, place in enumerate(tapped.places) if place.node in readings]
+        known = find_needs(tapped, self.draws[0], self.deadline, only=read)
         for need in known.found:
             part, node, statement = tapped.places[need.place]
             here = known.noted.here.get(tapped.statement_number.get(statement, -1), [])
-            if node not in readings or need.time >= len(here):
+            if need.time >= len(here):
                 continue
             hand = at_hand(self.program, part, here[need.time], tapped, known.noted)
             value = known.noted.values[need.place][need.time]
@@ -293,19 +324,23 @@ class Search:
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """The constants that stand in the passes."""
+        """The constants that stand in the passes, without fillers: an array of 1e9 entries takes seconds to make."""
         trees = [part.source.tree for part in self.program.parts]
         found = (
             n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant) and is_number(n.value)
         )
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(n for n in found if abs(n) < BEYOND))
 
 
 class FoundEdits(NamedTuple):
-    """edits: of each part, with which everything is right; suspect: the statement that is wrong, if it is known."""
+    """edits: of each part, with which everything is right; suspect: the statement that is wrong, if it is known.
+
+    refused: whether a change of it makes everything right on the draws alone, and the judge finds more that is wrong.
+    """
 
     edits: dict[Part, dict[ast.AST, Any]] | None
     suspect: tuple[Part, ast.AST] | None = None
+    refused: bool = False
 
 
 def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, deadline: float) -> FoundEdits:
@@ -324,4 +359,5 @@ def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, deadli
                 return FoundEdits(search.made)
             if not draws[0].wrong(search.run(draws[0], trees)):
                 break  # what is wrong elsewhere alone has no values to be compared
-    return FoundEdits(None, search.suspect)
+    suspect = search.suspect or search.refused
+    return FoundEdits(None, suspect, suspect is not None and suspect == search.refused)

@@ -45,19 +45,23 @@ AROUND = {
         1 - {e} ** 2; {e} * (1 - {e}); {e} < 0; 1 / {e} ** 2; {np}.sqrt({e}); {np}.exp({e}); {np}.exp(-{e});
         {np}.log({e}); {np}.sign({e}); {np}.abs({e}); {np}.tanh({e}); {e}.sum({axis}=0); {e}.sum({axis}=1);
         {e}.sum({axis}=-1); {e}.sum({axis}=0, {keep}=True); {e}.sum({axis}=1, {keep}=True);
-        {e}.sum({axis}=-1, {keep}=True); {e}.mean({axis}=0); {e}.mean({axis}=-1, {keep}=True);
-        {e} / {e}.size; {e} / {e}.shape[0]; {e} * {e}.shape[0]; {e} / {e}.shape[-1]; {e} * {e}.shape[-1]; {e}[:, None];
-        {e}[None, :]; {e}[..., None]; {e}[None]; {e}[::-1]; {e}[0]; {e}[-1]; {e}.swapaxes(-1, -2);
+        {e}.sum({axis}=-1, {keep}=True); {e}.mean({axis}=0); {e}.mean({axis}=-1, {keep}=True); {e}[:, None];
+        {e}[None, :]; {e}[..., None]; {e}[None]; {e}[::-1]; {e}[0]; {e}[-1]; {e}.swapaxes(-1, -2); {e} + {e}.T;
         {e}.copy()
     """,
     3.5: """
         {np}.cos({e}); {np}.sin({e}); {e}.sum({axis}=(0, 1)); {e}.sum({axis}=(0, 2));
-        {e}.sum({axis}=(0, 2, 3)); {e}[:, ::-1]
+        {e}.sum({axis}=(0, 2, 3)); {e}[:, ::-1]; {e} + {e}.swapaxes(-1, -2); ({e} + {e}.T) / 2
     """,
     4: """
         1 / (1 + {np}.exp(-{e})); {e} - {e}.mean({axis}=0); {e} - {e}.mean({axis}=0, {keep}=True);
         {e} - {e}.mean({axis}=-1, {keep}=True); {e} - {e}.sum({axis}=-1, {keep}=True)
     """,
+}
+
+# Its own sizes; tried with what is at hand, for a name of that size says more.
+SIZED = {
+    3.3: "{e} / {e}.size; {e} / {e}.shape[0]; {e} * {e}.shape[0]; {e} / {e}.shape[-1]; {e} * {e}.shape[-1]",
 }
 
 # Numbers that may be missing; tried last, for at one size 0.5 may be what 1 / sqrt(4) was meant to be.

@@ -1,4 +1,4 @@
-"""Code under trial that does not end: it is stopped by an exception after so many seconds."""
+"""Code under trial that does not end: it is stopped by an exception after so many seconds of the processor."""
 
 import ctypes
 import sys
@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
+
+from handgrad.source.clock import clock_of
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -27,7 +29,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.given: dict[int, tuple[float, float]] = {}  # each thread's seconds, and when they are over
+        self.given: dict[int, tuple[float, float]] = {}  # each thread's seconds, and when they are over, by clock_of
         self.sent: set[int] = set()  # the threads in which it has raised
         self.thread: threading.Thread | None = None
 
@@ -38,7 +40,7 @@ class Watch:
                 self.thread = threading.Thread(target=self.look, name="handgrad-watch", daemon=True)
                 self.thread.start()
             before = self.given.get(threading.get_ident())
-            self.given[threading.get_ident()] = seconds, time.monotonic() + seconds
+            self.given[threading.get_ident()] = seconds, clock_of(threading.get_ident()) + seconds
             return before
 
     def give_back(self, before: tuple[float, float] | None) -> None:
@@ -68,10 +70,10 @@ class Watch:
         while True:
             time.sleep(LOOK)
             with self.lock:
-                late = {t: seconds for t, (seconds, end) in self.given.items() if time.monotonic() > end}
+                late = {t: seconds for t, (seconds, end) in self.given.items() if clock_of(t) > end}
                 for thread, seconds in late.items():
                     if runs_within(thread):
-                        self.given[thread] = seconds, time.monotonic() + seconds
+                        self.given[thread] = seconds, clock_of(thread) + seconds
                         self.sent.add(thread)
                         RAISE(thread, TookTooLong)
                     else:  # the exception came when all was done, and before it was told
@@ -90,7 +92,10 @@ WATCH = Watch()
 
 
 def within(seconds: float, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What the call gives. Raises TookTooLong in it after so many seconds of Python; nothing stops compiled code."""
+    """What the call gives. Raises TookTooLong in it after so many seconds of Python; nothing stops compiled code.
+
+    They are seconds of the processor, as those of the search: what a busy machine delays is not stopped for it.
+    """
     before = WATCH.give(seconds)
     try:
         return call(*args, **kwargs)

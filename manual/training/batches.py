@@ -1,5 +1,6 @@
 """Which samples make a batch, and what is drawn for it. All of it follows from (seed, epoch, step): nothing is kept."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,9 +42,21 @@ def shuffle(rows: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]
     return rows[np.random.default_rng((seed, ORDER, epoch)).permutation(len(rows))]
 
 
+def outputs(output: Callable[[Array], Array], samples: Samples, size: int) -> tuple[Array, Array]:
+    """y = output(x) and target of all these samples, `size` of them at a time."""
+    rows = samples.rows
+    parts = [output(samples.take(rows[i : i + size])[0]) for i in range(0, len(rows), size)]
+    return array_namespace(parts[0]).concat(parts, axis=0), samples.take(rows)[1]
+
+
+def has_masks(network: Network) -> bool:
+    """Whether there is anything to draw for a batch: dropout's masks."""
+    return any(isinstance(layer, Dropout) for layer in network.layers)
+
+
 def masks(network: Network, x: Array, seed: int, step: int) -> list[Any] | None:
     """Per layer, dropout's mask for this batch at this step (from 0), or None; None alone without any dropout."""
-    if not any(isinstance(layer, Dropout) for layer in network.layers):
+    if not has_masks(network):
         return None
     rng = np.random.default_rng((seed, MASKS, step))
     xp, (N, n) = array_namespace(x), x.shape

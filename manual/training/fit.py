@@ -5,7 +5,7 @@ from typing import Any
 
 from manual.network import Network
 from manual.optimizers.schedules import Schedule
-from manual.training.compiled import Compiled
+from manual.training.compiler import compiled_side
 from manual.training.hand import Hand
 from manual.training.loop import train
 from manual.training.metrics import Metric
@@ -55,7 +55,7 @@ def fit(
     shuffle      a new order of the samples in every epoch; False: the same one, without validation as they stand
     alpha        the penalty alpha / (2 N) sum W^2 is added to the loss of a batch of N; biases go free
     train_biases False: b stays what it is
-    compile      JAX runs some dozens of steps as one program, torch compiles a step: the same numbers, to rounding. The
+    compile      JAX makes one program of an epoch's steps, torch of each step: the same numbers, to rounding. The
                  first step takes seconds. on_step is called, and Ctrl-C looked at, behind the steps of one program.
                  ValueError for NumPy, which nothing compiles
     resume       a Training to go on from: bit for bit what would have come without the pause, on the same side
@@ -77,5 +77,5 @@ def fit(
         train_biases=train_biases,
     )  # fmt: skip
     plan = make_plan(network, params, x, target, loss, optimizer, settings, resume)
-    side = Compiled if compile else Hand
+    side = compiled_side if compile else Hand
     return train(side(network, loss, optimizer, plan.start, alpha=alpha, train_biases=train_biases), plan)

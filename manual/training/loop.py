@@ -5,24 +5,25 @@ Both sides see the same batches, masks, learning rates and clipping, so that the
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from math import inf, isfinite
-from typing import Any, Protocol, runtime_checkable
+from math import inf, isfinite, prod
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from manual.layers.batch_norm import Running
-from manual.namespace import array_namespace
+from manual.namespace import at_hand
 from manual.optimizers.clipping import clip, gradient_norm
-from manual.training.batches import Samples, masks, shuffle
+from manual.training.batches import Samples, has_masks, masks, outputs, shuffle
+from manual.training.compiled import Compiled, Floats, Rows
 from manual.training.interrupts import interrupts
 from manual.training.plan import TrainingPlan
 from manual.training.state import NonFiniteLossError, Record, Training, likely_reason
 from manual.types import Array, Grads, Params
 
 ROWS = 256  # in evaluation, at least so many rows at a time
-BLOCK = 64  # steps that are one program: Ctrl-C waits for its end, and masks are drawn for all of them before
-Rows = NDArray[np.int64]
+# Steps that are one program, and parameters times rows of them, at most: Ctrl-C waits for its end, some tenths of a
+# second, and masks are drawn for all of them before.
+STEPS, WORK = 1_000, 1_000_000_000
 
 
 class Side(Protocol):
@@ -42,20 +43,6 @@ class Side(Protocol):
 
     def arrays(self) -> tuple[tuple[Params, ...], tuple[Running | None, ...], Any]:
         """Parameters, running statistics and optimizer state, which no later step changes."""
-
-
-@runtime_checkable
-class SeveralSteps(Side, Protocol):
-    """A side that makes several steps at once."""
-
-    def run(
-        self, samples: Samples, rows: Rows, lrs: Sequence[float], states: Sequence[Any], most: float | None
-    ) -> list[tuple[float, float]]:
-        """E and the gradient's norm of every step, up to the first that is not finite, which changes nothing.
-
-        rows: (K, N), those of each batch; lrs: K learning rates; states: masks or None for each of the K batches;
-        most: the norm to which longer gradients are scaled down.
-        """
 
 
 @dataclass
@@ -111,29 +98,34 @@ def train_epoch(side: Side, plan: TrainingPlan, done: Progress, asked: Sequence[
     """Make the steps that are left of an epoch. False where Ctrl-C was `asked` for and ends it in the middle."""
     size, rows = plan.settings.batch_size, plan.samples.rows
     order = shuffle(rows, plan.start.seed, done.epoch) if plan.settings.shuffle else rows
-    left = [order[k * size : (k + 1) * size] for k in range(done.step % plan.batches, plan.batches)]
-    if isinstance(side, SeveralSteps):
-        for batches in blocks(left):
+    several = isinstance(side, Compiled)
+    for batches in blocks(order[done.step % plan.batches * size :], size, several_steps(plan) if several else 1):
+        if isinstance(side, Compiled):
             train_block(side, plan, done, batches)
-            if asked:
-                break
-    else:
-        for batch in left:
-            train_batch(side, plan, done, batch)
-            if asked:
-                break
+        else:
+            train_batch(side, plan, done, batches[0])
+        if asked:
+            break
     if done.step % plan.batches:
         return False
     done.history, done.record, done.epoch = (*done.history, done.record | evaluate(side, plan)), {}, done.epoch + 1
     return True
 
 
-def blocks(batches: Sequence[Rows]) -> Iterator[Sequence[Rows]]:
-    """So many at once as one program makes, as often as possible equally many; a last, smaller batch alone."""
-    even = [batch for batch in batches if len(batch) == len(batches[0])]
-    several = -(-len(even) // -(-len(even) // BLOCK))
-    yield from (even[i : i + several] for i in range(0, len(even), several))
-    yield from ([batch] for batch in batches[len(even) :])
+def several_steps(plan: TrainingPlan) -> int:
+    """How many steps one program may make."""
+    parameters: int = sum(prod(a.shape) for layer in plan.start.params for a in layer.values())
+    return max(1, min(STEPS, WORK // (plan.settings.batch_size * parameters)))
+
+
+def blocks(order: Rows, size: int, most: int) -> Iterator[Rows]:
+    """The rows of some batches at a time, (K, size) with K <= most, as often as possible as many; then what is left."""
+    whole = len(order) // size
+    even = order[: whole * size].reshape(whole, size)
+    several = -(-whole // -(-whole // most)) if whole else 1
+    yield from (even[i : i + several] for i in range(0, whole, several))
+    if len(order) > whole * size:
+        yield order[None, whole * size :]
 
 
 def train_batch(side: Side, plan: TrainingPlan, done: Progress, rows: Rows) -> None:
@@ -145,18 +137,24 @@ def train_batch(side: Side, plan: TrainingPlan, done: Progress, rows: Rows) -> N
         norm = gradient_norm(dparams)
     check_finite(side, plan, done, rows, lr, E, norm)
     side.step(clip(dparams, norm, plan.settings.clip_norm), lr)
-    note_step(plan, done, lr, E, norm, len(rows))
+    note_steps(plan, done, lr, np.asarray([E]), np.asarray([norm]), len(rows))
 
 
-def train_block(side: "SeveralSteps", plan: TrainingPlan, done: Progress, batches: Sequence[Rows]) -> None:
+def train_block(side: Compiled, plan: TrainingPlan, done: Progress, batches: Rows) -> None:
     """Make a step for each of these batches, all of one size. Raises what train_batch raises."""
-    x, seed, steps = plan.samples.x[: len(batches[0])], plan.start.seed, range(done.step, done.step + len(batches))
-    lrs = [plan.lr * plan.settings.factor(step) for step in steps]
-    states = [masks(plan.network, x, seed, step) for step in steps]
-    made = side.run(plan.samples, np.stack(batches), lrs, states, plan.settings.clip_norm)
-    for rows, lr, (E, norm) in zip(batches, lrs, made, strict=False):
-        check_finite(side, plan, done, rows, lr, E, norm)
-        note_step(plan, done, lr, E, norm, len(rows))
+    steps, (count, size) = range(done.step, done.step + len(batches)), batches.shape
+    lrs = plan.lr * plan.settings.factors(steps)
+    states = None
+    if has_masks(plan.network):
+        x = at_hand(plan.samples.x)[:size]  # drawn by NumPy: JAX would take longer for them than for the steps
+        states = [masks(plan.network, x, plan.start.seed, step) for step in steps]
+    Es, norms = side.run(plan.samples, batches, lrs, states, plan.settings.clip_norm)
+    finite = np.isfinite(Es + norms)
+    good = count if finite.all() else int(finite.argmin())
+    if good:
+        note_steps(plan, done, float(lrs[good - 1]), Es[:good], norms[:good], size)
+    if good < count:
+        check_finite(side, plan, done, batches[good], float(lrs[good]), float(Es[good]), float(norms[good]))
 
 
 def check_finite(side: Side, plan: TrainingPlan, done: Progress, rows: Rows, lr: float, E: float, norm: float) -> None:
@@ -166,23 +164,24 @@ def check_finite(side: Side, plan: TrainingPlan, done: Progress, rows: Rows, lr:
         raise NonFiniteLossError(done.step + 1, reason, done.training(side, plan.start.seed))
 
 
-def note_step(plan: TrainingPlan, done: Progress, lr: float, E: float, norm: float, rows: int) -> None:
-    """Write down a step that was made on so many rows."""
-    settings = plan.settings
-    k = done.step % plan.batches + 1  # steps made in this epoch
-    before = (k - 1) * settings.batch_size
-    share = 1 / k if plan.loss_sums else rows / (before + rows)
-    done.step, done.norms = done.step + 1, [*done.norms[:1], norm]
+def note_steps(plan: TrainingPlan, done: Progress, lr: float, Es: Floats, norms: Floats, rows: int) -> None:
+    """Write down steps that were made on so many rows each, the last of them at this learning rate."""
+    settings, count = plan.settings, len(Es)
+    before = done.step % plan.batches  # steps made in this epoch
+    made = before + count
+    share = count / made if plan.loss_sums else count * rows / (before * settings.batch_size + count * rows)
+    done.step, done.norms = done.step + count, [*(done.norms or norms[:1].tolist())[:1], float(norms[-1])]
     loss, grad_norm = done.record.get("loss", 0.0), done.record.get("grad_norm", 0.0)
     done.record = {
         "epoch": done.epoch + 1,
         "step": done.step,
-        "loss": loss + (E - loss) * share,  # the mean over the samples so far; for sums, that of the batches
+        "loss": loss + (float(Es.mean()) - loss) * share,  # of the samples so far; for sums, of the batches
         "lr": lr,
-        "grad_norm": grad_norm + (norm - grad_norm) / k,  # before clipping
+        "grad_norm": grad_norm + (float(norms.mean()) - grad_norm) * count / made,  # before clipping
     }
     if settings.on_step:
-        settings.on_step(E, done.step)
+        for step, E in enumerate(Es.tolist(), done.step - count + 1):
+            settings.on_step(E, step)
 
 
 def evaluate(side: Side, plan: TrainingPlan) -> Record:
@@ -190,20 +189,19 @@ def evaluate(side: Side, plan: TrainingPlan) -> Record:
     found: Record = {}
     with np.errstate(all="ignore"):
         if plan.metrics:
-            y, target = outputs(side, plan.samples, plan.settings.batch_size)
+            y, target = evaluated(side, plan, plan.samples)
             found |= {name: float(f(y, target)) for name, f in plan.metrics.items()}
         if plan.validation:
-            y, target = outputs(side, plan.validation, plan.settings.batch_size)
+            y, target = evaluated(side, plan, plan.validation)
             found["val_loss"] = side.loss(y, target)
             found |= {f"val_{name}": float(f(y, target)) for name, f in plan.metrics.items()}
     return found
 
 
-def outputs(side: Side, samples: Samples, batch_size: int) -> tuple[Array, Array]:
-    """y and target of all these samples, a part at a time."""
-    rows, size = samples.rows, max(batch_size, ROWS)
-    parts = [side.output(samples.take(rows[i : i + size])[0]) for i in range(0, len(rows), size)]
-    return array_namespace(parts[0]).concat(parts, axis=0), samples.take(rows)[1]
+def evaluated(side: Side, plan: TrainingPlan, samples: Samples) -> tuple[Array, Array]:
+    """y and target of all these samples."""
+    size = max(plan.settings.batch_size, ROWS)
+    return side.outputs(samples, size) if isinstance(side, Compiled) else outputs(side.output, samples, size)
 
 
 def best_at(plan: TrainingPlan) -> Training | None:

@@ -5,7 +5,7 @@ from math import prod
 from typing import TypeAlias
 
 from manual.losses.binary_cross_entropy import BinaryCrossEntropy
-from manual.namespace import array_namespace
+from manual.namespace import array_namespace, at_hand
 from manual.types import Array, Loss
 
 Metric: TypeAlias = Callable[[Array, Array], float]
@@ -26,6 +26,7 @@ def accuracy(loss: Loss) -> Metric:
     logits = isinstance(loss, BinaryCrossEntropy)
 
     def share(y: Array, target: Array) -> float:
+        y, target = at_hand(y), at_hand(target)
         xp = array_namespace(y)
         if logits or (y.shape[1] == 1 and target.ndim == 2):
             right = (y > (0.0 if logits else 0.5)) == (target > 0.5)

@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from manual.optimizers.schedules import Schedule
 from manual.training.metrics import Metric
@@ -71,6 +72,10 @@ class Settings:
                 "training; a schedule that ends earlier needs a floor above 0"
             )
         return factor
+
+    def factors(self, steps: range) -> NDArray[np.float64]:
+        """The factors of several steps."""
+        return np.ones(len(steps)) if self.schedule is None else np.asarray([self.factor(step) for step in steps])
 
     def _whole(self, name: str, least: int) -> None:
         value = getattr(self, name)

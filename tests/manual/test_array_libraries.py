@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import manual
+from manual.namespace import at_hand
 from manual.optimizers.adam import bias_correction
 
 needs_jax = pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
@@ -242,3 +243,13 @@ def test_gradients_by_name(name: str, tools: Any) -> None:
         found = {key: np.asarray(lib.back(value)) for key, value in found.items()}
     expected = {key: np.asarray(value) for key, value in manual.gradients(net, *arguments, LOSS).items()}
     tools.compare(found, expected)
+
+
+@needs_jax
+def test_what_is_asked_once_is_asked_of_numpy() -> None:
+    import jax.numpy as jnp
+
+    x, t = np.ones(3), torch.ones(3)
+    assert at_hand(x) is x
+    assert at_hand(t) is t
+    assert type(at_hand(jnp.ones(3))) is np.ndarray

@@ -14,7 +14,8 @@ from torch import nn
 from manual import Array, Grads, Loss, Network, Params, Running
 from manual.checks import check_params
 from manual.optimizers.schedules import Schedule
-from manual.training.compiled import Compiled
+from manual.training.by_torch import with_own_code
+from manual.training.compiler import compiled_side
 from manual.training.loop import train
 from manual.training.metrics import Metric
 from manual.training.plan import convert_arrays, make_plan
@@ -85,12 +86,12 @@ def fit(
     plan = make_plan(network, here, *move_batch(x, target, place), loss, optimizer, settings, resume)
     like = place if isinstance(like, torch.Tensor) else like
     if compile and side == "hand":
-        side_by_hand = Compiled(network, loss, optimizer, plan.start, alpha=alpha, train_biases=train_biases)
-        found: Training = convert_arrays(train(side_by_hand, plan), like)
+        by_hand = compiled_side(network, loss, optimizer, plan.start, alpha=alpha, train_biases=train_biases)
+        found: Training = convert_arrays(train(by_hand, plan), like)
         return found
     module = Module(network, loss, optimizer, side, plan.start, like, alpha=alpha, train_biases=train_biases)
     if compile:
-        module.compute = torch.compile(module.batch_loss, dynamic=False)
+        module.compute = torch.compile(with_own_code(module.batch_loss), dynamic=False)
     return train(module, plan._replace(start=convert_arrays(plan.start, like)))
 
 

@@ -28,7 +28,7 @@ from handgrad.subjects.function.outputs import find_outputs
 from handgrad.subjects.function.reference import Reference, as_tensor
 from handgrad.subjects.function.telling_lines import find_telling_line
 from handgrad.subjects.function.through_autograd import program_of, with_passes
-from handgrad.subjects.function.variants import Variant, other_sizes, resized
+from handgrad.subjects.function.variants import Variant, other_sizes, resized, smaller
 
 
 def find_place(
@@ -98,6 +98,8 @@ def make_draws(
         if draw is None or not (known := draw.wrong(given)):
             continue
         draws, shaped = [draw], draw.has_shapes(given)
+        if (small := make_small(first, program, model, known, rng)) is not None:
+            draws.insert(0, small)
         for variant in variants(first, program, model, draw, rng):
             other = make_draw(variant, model, rng)
             outputs = None if other is None else other.outputs(program.made({}))
@@ -107,6 +109,19 @@ def make_draws(
                 draws.append(other)
         return draws
     return []
+
+
+def make_small(
+    first: Variant, program: Program, model: Any, known: frozenset[str], rng: np.random.Generator
+) -> Draw | None:
+    """The same with so few numbers that they can be asked for one by one, and all that is wrong still wrong."""
+
+    def drawn(variant: Variant) -> Draw | None:
+        draw = make_draw(variant, model, rng)
+        return None if draw is None or draw.wrong(draw.outputs(program.made({}))) != known else draw
+
+    found = smaller(first, lambda: with_passes(first.code, program.made({})), model, lambda v: drawn(v) is not None)
+    return None if found is None else drawn(found)
 
 
 def variants(first: Variant, program: Program, model: Any, draw: Draw, rng: np.random.Generator) -> Iterator[Variant]:

@@ -3,7 +3,7 @@
 Which axes belong together nobody says: it is tried what forward and its reference take, and agree on.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from handgrad.arrays.precision import like, to64
 from handgrad.judge.isolation import attempt, duplicate
+from handgrad.mend.constants import MOST_NUMBERS
 from handgrad.mend.local_edits import is_number
 from handgrad.source.libraries import is_users
 from handgrad.subjects.function.calling import Code
@@ -26,6 +27,7 @@ Axis = tuple[str, int]  # of which array, and which
 Sizes = Mapping[Axis, int]
 AGREES = 1e-8  # of y's largest entry: far more than float64 rounds, far less than another function is off
 MOST_ALIKE = 5  # axes of one size that are told apart: every subset of them is tried, each with two runs
+SMALLEST = (2, 3)  # that an axis is made where there are too many numbers
 FURTHER = (1, 2, 3, 4)  # by so much a size grows: by the first that makes it no other axis's size, and that fits
 
 
@@ -111,7 +113,7 @@ def other_sizes(
         found = resized(first, sizes, moving, rng)
         return found if found.agrees(fresh(), model) else None
 
-    groups = find_groups(axes_of(first), lambda sizes: at(sizes) is not None)
+    groups = find_groups(axes_of(first), lambda sizes: at(sizes) is not None, hinted(first))
     for own in (groups, groups[::-1]):
         chosen: dict[Axis, int] = {}
         best = None
@@ -129,17 +131,65 @@ def other_sizes(
             yield found
 
 
+def smaller(first: Variant, fresh: Callable[[], Code], model: Any, shows: Callable[[Variant], bool]) -> Variant | None:
+    """The same entries, fewer of them: no input with more than MOST_NUMBERS, as far as forward takes fewer.
+
+    A search by value takes the cube of them. shows: whether everything that is wrong still is. None where none has
+    so many, or nothing smaller shows it.
+    """
+    chosen, best = dict[Axis, int](), None
+    if not exceeds(first):
+        return None
+
+    def at(sizes: Sizes) -> Variant | None:
+        found = resized(first, sizes, (), np.random.default_rng(0))
+        return found if found.agrees(fresh(), model) else None
+
+    for group in find_groups(axes_of(first), lambda sizes: at(sizes) is not None, hinted(first)):
+        for size in SMALLEST if exceeds(best or first) else ():
+            found = at({**chosen, **group.at(size)}) if size < group.size else None
+            if found is not None and shows(found):
+                chosen, best = {**chosen, **group.at(size)}, found
+                break
+    return best
+
+
+def exceeds(variant: Variant) -> bool:
+    """Whether an input has more numbers than least squares take."""
+    return max(np.size(a) for a in variant.inputs.values()) > MOST_NUMBERS
+
+
 def axes_of(variant: Variant) -> dict[Axis, int]:
     """The size of every axis longer than one, of inputs and of constants."""
     arrays = {**variant.inputs, **{n: v for n, v in variant.code.constants.items() if hasattr(v, "shape")}}
     return {(n, i): size for n, a in arrays.items() for i, size in enumerate(np.shape(a)) if size > 1}
 
 
-def find_groups(axes: Sizes, fits: Callable[[Sizes], bool]) -> list[Group]:
-    """The axes that can have another size together, and no fewer of them."""
+def hinted(variant: Variant) -> list[list[Axis]]:
+    """The axes to which the type hints of forward give one name: x: "n d", W: "d h"."""
+    found = attempt(signature, variant.code.forward).value
+    named: dict[str, list[Axis]] = {}
+    arrays = {**variant.inputs, **variant.code.constants}
+    for name, parameter in found.parameters.items() if found else ():
+        if name not in arrays:
+            continue
+        hint = getattr(parameter.annotation, "dim_str", parameter.annotation)
+        words = hint.strip("'\"").split(":")[0].split() if isinstance(hint, str) else []
+        for i, word in enumerate(words if len(words) == np.ndim(arrays[name]) else ()):
+            named.setdefault(word, []).append((name, i))
+    return list(named.values())
+
+
+def find_groups(axes: Sizes, fits: Callable[[Sizes], bool], hints: Sequence[Sequence[Axis]] = ()) -> list[Group]:
+    """The axes that can have another size together, and no fewer of them; those of one hint stay together."""
     groups, left = list[Group](), dict[int, list[Axis]]()
     for size in dict.fromkeys(axes.values()):
         alike = [axis for axis, n in axes.items() if n == size]
+        for hint in hints:
+            group = Group(size, dict.fromkeys(hint, 1))
+            if len(hint) > 1 and set(hint) <= set(alike) and any(map(fits, (group.at(size + 1), group.at(2 * size)))):
+                groups.append(group)
+                alike = [axis for axis in alike if axis not in hint]
         counts = range(1, len(alike)) if len(alike) <= MOST_ALIKE else []
         for count in [*counts, len(alike)]:
             for some in combinations(alike, count):

@@ -7,7 +7,7 @@ import pytest
 
 from handgrad import verify_function
 from handgrad.mend.counted import uses_own_counts
-from handgrad.mend.indices import list_indices, rewrite_indices
+from handgrad.mend.indices import list_indices, list_slices, rewrite_indices, rewrite_slices
 from handgrad.source.program import read_program
 from handgrad.source.tree import changed, parents_of
 
@@ -46,6 +46,39 @@ def test_a_count_gets_one_more():
     edits = rewrite_indices(tree, list_indices([tree]), ["H", "k", "s"])
     texts = {ast.unparse(changed(tree, changes, parents_of(tree))) for changes, _ in edits}
     assert "def f(H, k, s):\n    n = (H - k) // s + 1\n    return n" in texts
+
+
+WINDOWS = """
+def backward(dy, w, k, s):
+    dx = np.zeros((9, 9))
+    for i in range(3):
+        for j in range(3):
+            a, b = i * s, j * s
+            dw += dy[i, j] * x[a:a + k, b:b + k]
+            dx[i:i + k, j:j + k] += dy[i, j] * w
+    return dx[1:-1, :]
+"""
+
+
+def with_slices():
+    tree = ast.parse(WINDOWS).body[0]
+    edits = rewrite_slices(tree, list_slices([tree]), ["dy", "w", "k", "s", "dx", "i", "j", "a", "b"])
+    return {ast.unparse(changed(tree, changes, parents_of(tree))) for changes, _ in edits}
+
+
+def test_a_slice_as_it_stands_elsewhere_and_its_loop_variables_times_a_name():
+    own = "dx[i:i + k, j:j + k]"
+    others = ("dx[a:a + k, b:b + k]", "dx[i * s:i * s + k, j * s:j * s + k]")
+    assert {ast.unparse(ast.parse(WINDOWS.replace(own, new))) for new in others} <= with_slices()
+
+
+def test_what_has_no_bound_with_a_name_stays():
+    assert all("dx[1:-1, :]" in text for text in with_slices())
+
+
+def test_a_slice_is_taken_only_where_its_names_are_known():
+    tree, other = (ast.parse(text).body[0] for text in ("def f(x, i):\n    x[i:i + 2] = 0", "def g(y, j):\n    y[j:]"))
+    assert [c for c, _ in rewrite_slices(tree, list_slices([other]), ["x", "i"])] == []
 
 
 def pool(x):

@@ -8,6 +8,7 @@ import pytest
 from handgrad import verify_function
 from handgrad.mend.search import FoundEdits
 from handgrad.source.clock import OF_WALL, clock
+from handgrad.source.limit import TookTooLong, within
 
 
 def test_the_clock_goes_on_slowly_while_another_program_has_the_processor():
@@ -18,6 +19,18 @@ def test_the_clock_goes_on_slowly_while_another_program_has_the_processor():
     while time.thread_time() < wall + 0.05:
         pass
     assert clock() - begun >= 0.05
+
+
+def test_a_limit_counts_what_runs_and_not_what_waits():
+    assert within(0.1, time.sleep, 0.4) is None
+    with pytest.raises(TookTooLong):
+        within(0.1, burn, 5.0)
+
+
+def burn(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
 
 
 @pytest.mark.mends

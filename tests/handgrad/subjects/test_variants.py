@@ -6,7 +6,7 @@ import pytest
 from handgrad import verify_function
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.reference import Reference
-from handgrad.subjects.function.variants import Group, Variant, find_groups, other_sizes
+from handgrad.subjects.function.variants import Group, Variant, find_groups, hinted, other_sizes, smaller
 
 RNG = np.random.default_rng(0)
 
@@ -22,6 +22,25 @@ def test_axes_of_one_size_are_told_apart():
         Group(3, {("x", 0): 1}),
         Group(3, {("x", 1): 1, ("W", 0): 1, ("U", 1): 2}),
     ]
+
+
+def test_axes_that_hints_give_one_name_stay_together_where_they_can():
+    axes = {("a", 0): 3, ("b", 0): 3, ("c", 0): 3}
+    both, third = Group(3, {("a", 0): 1, ("b", 0): 1}), Group(3, {("c", 0): 1})
+    assert find_groups(axes, lambda sizes: True, [[("a", 0), ("b", 0)]]) == [both, third]
+    alone = find_groups(axes, lambda sizes: len(sizes) == 1, [[("a", 0), ("b", 0)]])
+    assert [len(group.axes) for group in alone] == [1, 1, 1]
+
+
+def pair(a: "n d", b: "n d", tags: "n:int<d", plain, wrong: "n d e"):  # noqa: F722
+    return a @ b.T
+
+
+def test_hints_are_read_from_the_signature():
+    arrays = {name: np.zeros((3, 4)) for name in ("a", "b", "plain", "wrong")}
+    code = Code(pair, lambda *args: None, (*arrays,), {"tags": np.zeros(3, int)})
+    found = hinted(Variant(code, Reference(pair, code.names, {}), arrays))
+    assert found == [[("a", 0), ("b", 0), ("tags", 0)], [("a", 1), ("b", 1)]]
 
 
 def energy(pos, edges, k):
@@ -41,6 +60,28 @@ def first_of():
     code = Code(energy, lambda *args: None, ("pos", "edges", "k"), constants)
     inputs = {"pos": RNG.normal(size=(4, 2)), "k": RNG.uniform(1, 2, 4)}
     return Variant(code, Reference(in_torch, code.names, constants), inputs), code
+
+
+def large(pos, k):
+    first, code = first_of()
+    return Variant(code, first.reference, {"pos": RNG.normal(size=pos), "k": RNG.uniform(1, 2, k)}), code
+
+
+def test_what_has_too_many_numbers_is_made_small_as_long_as_it_shows_what_is_wrong():
+    first, code = large((4, 90), 4)
+    found = smaller(first, lambda: code, np.zeros(()), lambda variant: True)
+    assert found.inputs["pos"].shape == (4, 2)
+    assert np.array_equal(
+        found.inputs["pos"][0], first.inputs["pos"][0, np.isin(first.inputs["pos"][0], found.inputs["pos"])]
+    )
+    found = smaller(first, lambda: code, np.zeros(()), lambda variant: variant.inputs["pos"].shape[1] > 2)
+    assert found.inputs["pos"].shape == (4, 3)
+    assert smaller(first, lambda: code, np.zeros(()), lambda variant: False) is None
+
+
+def test_what_has_few_numbers_stays():
+    first, code = large((4, 70), 4)
+    assert smaller(first, lambda: code, np.zeros(()), lambda variant: True) is None
 
 
 def test_no_two_sizes_are_equal_and_constants_grow_with_the_inputs():

@@ -13,7 +13,7 @@ import torch_ref
 from handgrad.experiment.datasets.digits import digits
 from manual.optimizers import schedules
 from manual.training import loop
-from manual.training.compiled import jax_programs
+from manual.training.by_jax import programs
 
 D = digits()
 X, LABELS = D.x[:150], D.labels[:150]
@@ -55,7 +55,7 @@ def float64() -> Any:
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("optimizer", [manual.AdamW(0.01), manual.SGD(0.1, momentum=0.9, dampening=0.1)])
 def test_jax_gives_the_curve_of_numpy(optimizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "BLOCK", 2)  # of the three full batches of an epoch; the fourth is smaller
+    monkeypatch.setattr(loop, "several_steps", lambda plan: 2)  # of three full batches an epoch; the fourth is smaller
     steps: list[tuple[float, int]] = []
     expected = train(np.asarray, optimizer, alpha=0.1)
     done = train(jnp.asarray, optimizer, alpha=0.1, compile=True, on_step=lambda E, step: steps.append((E, step)))
@@ -91,16 +91,55 @@ def test_a_loss_that_is_not_finite_ends_it_before_the_step() -> None:
 
 def test_an_equal_training_compiles_nothing_again() -> None:
     def seen() -> int:
-        scan, _ = jax_programs()
+        scan, _, _ = programs()
         found: int = scan._cache_size()
         return found
 
     train(jnp.asarray, manual.SGD(0.1), epochs=2, compile=True)
     before = seen()
     train(jnp.asarray, manual.SGD(0.1), epochs=2, compile=True)
+    train(jnp.asarray, manual.SGD(0.2), epochs=1, compile=True)  # the rate is no part of a program
     assert seen() == before
-    train(jnp.asarray, manual.SGD(0.2), epochs=1, compile=True)
+    train(jnp.asarray, manual.SGD(0.1, weight_decay=0.1), epochs=1, compile=True)
     assert seen() > before
+
+
+def test_jax_compiles_few_programs() -> None:
+    """Not one for every operation of the checks, the batches, the metrics and the loss, 84 in all."""
+    compiled: list[str] = []
+
+    def listen(event: str, seconds: float, **_: Any) -> None:
+        if event.endswith("backend_compile_duration"):
+            compiled.append(event)
+
+    net = manual.mlp([64, 7, 10])  # of no other test
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        train(jnp.asarray, manual.SGD(0.1, momentum=0.9), net, compile=True)
+    finally:
+        jax.monitoring.clear_event_listeners()
+    assert 5 <= len(compiled) <= 20  # two of steps, two of outputs, the loss; and arrays made
+
+
+def test_a_loss_with_a_list_in_it_compiles_too() -> None:
+    loss, net = manual.SoftmaxCrossEntropy(class_weights=[1.0, 2.0]), manual.mlp([3, 2])
+    x, labels = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32), np.asarray([0, 1, 1, 0, 1, 0])
+    params = net.init(0, dtype="float32")
+    expected, done = (
+        manual.fit(net, tuple({name: to(a) for name, a in layer.items()} for layer in params), to(x), to(labels), loss,
+                   manual.SGD(0.1), epochs=2, batch_size=3, compile=to is jnp.asarray)
+        for to in (np.asarray, jnp.asarray)
+    )  # fmt: skip
+    assert done.history[-1] == pytest.approx(expected.history[-1], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("count", "shapes"), [(9, [(2, 2), (2, 2), (1, 1)]), (10, [(2, 2), (2, 2), (1, 2)]), (1, [(1, 1)]), (0, [])]
+)
+def test_batches_are_taken_several_at_a_time(count: int, shapes: list[tuple[int, int]]) -> None:
+    found = list(loop.blocks(np.arange(count), 2, 2))
+    assert [block.shape for block in found] == shapes
+    assert [row for block in found for row in block.ravel()] == list(range(count))
 
 
 def test_numpy_is_refused() -> None:
@@ -108,11 +147,26 @@ def test_numpy_is_refused() -> None:
         train(np.asarray, manual.SGD(0.1), compile=True)
 
 
-@pytest.mark.parametrize("side", ["hand", "autograd"])
-def test_torch_gives_the_curve_of_numpy(side: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the compiler's own tracing, and its backend left out, which takes a quarter of a minute."""
+@pytest.fixture
+def traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiler's own tracing, and its backend left out, which takes a quarter of a minute."""
     compiler = torch.compile
     monkeypatch.setattr(torch, "compile", lambda f, **how: compiler(f, **how | {"backend": "eager"}))
+
+
+@pytest.mark.usefixtures("traced")
+def test_more_networks_than_torch_keeps_programs_of_one_function() -> None:
+    x = torch.asarray(D.x[:4])
+    for n in range(1, 10):
+        net = manual.mlp([64, n])
+        done = manual.fit(net, net.init(0, xp=torch), x, x[:, :n], manual.MeanSquaredError(), manual.SGD(0.1), epochs=1,
+                          batch_size=4, compile=True)  # fmt: skip
+        assert done.step == 1
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("side", ["hand", "autograd"])
+def test_torch_gives_the_curve_of_numpy(side: Any) -> None:
     net, optimizer = network(), manual.AdamW(0.01)
     done = torch_ref.fit(net, net.init(0), X, LABELS, LOSS, optimizer, side=side, compile=True, **HOW)
     expected = train(np.asarray, optimizer)

@@ -1,0 +1,60 @@
+"""What can be written at a line: entries by the line's own indices, and no numbers that only fill."""
+
+import ast
+
+import numpy as np
+
+from handgrad.mend.material import at_hand
+from handgrad.mend.search import Search
+from handgrad.source.program import read_program
+from handgrad.source.taps import Tapped, Taps
+from handgrad.source.tree import parents_of
+
+
+def forward(xs, w):
+    h, u = {-1: np.zeros_like(w)}, {}
+    for t in range(len(xs)):
+        u[t] = h[t - 1] * w
+        h[t] = np.where(u[t] > -1e9, np.tanh(xs[t] + u[t]), 0.5)
+    return h[len(xs) - 1], (xs, w, h, u)
+
+
+def backward(dy, cache):
+    xs, w, h, _ = cache
+    dw = np.zeros_like(w)
+    for t in range(len(xs) - 1, -1, -1):
+        dy = dy * (1 - h[t] ** 2)
+        dw += dy * h[t - 1]
+        dy = dy * w
+    return dw
+
+
+PROGRAM = read_program(forward, backward)
+PART = next(part for part in PROGRAM.parts if part.source.name == "backward")
+
+
+def items(**names):
+    rng = np.random.default_rng(0)
+    h, u = {t: rng.normal(size=2) for t in (-1, 0, 1)}, {t: rng.normal(size=2) for t in (0, 1)}
+    here = {"h": h, "u": u, "w": rng.normal(size=2), **names}
+    tapped = Tapped(PROGRAM)
+    return [ast.unparse(item.node) for item in at_hand(PROGRAM, PART, here, tapped, Taps(tapped.places)).items]
+
+
+def test_what_the_passes_index_is_at_hand_at_the_indices_of_the_line():
+    found = items(t=1)
+    assert {"u[t]", "u[t - 1]", "h[t]"} <= set(found)
+    assert "u[1]" not in found  # what is right at one turn of a loop alone
+
+
+def test_where_no_whole_number_is_known_the_entries_are_those_of_the_cache():
+    found = items()
+    assert "u[1]" in found
+    assert not any("t" in text for text in found)
+
+
+def test_a_number_that_fills_what_is_masked_stands_nowhere_else():
+    parents = {part: parents_of(part.source.tree) for part in PROGRAM.parts}
+    numbers = Search(PROGRAM, [], lambda trees: True, 0.0, parents).numbers
+    assert 0.5 in numbers
+    assert 1e9 not in numbers

@@ -1,0 +1,40 @@
+"""Edits of one node: both sides of what is symmetric, and what belongs inside of a call."""
+
+import ast
+
+import pytest
+
+from handgrad.mend.local_edits import local_edits
+from handgrad.source.tree import expression, located
+
+
+def edited(text):
+    return {ast.unparse(located(ast.Expression(edit.node))) for edit in local_edits(expression(text), [], [])}
+
+
+@pytest.mark.parametrize("text", ["2 * ds", "ds * 2"])
+def test_twice_becomes_both_sides(text):
+    assert {"ds + ds.T", "ds + ds.swapaxes(-1, -2)"} <= edited(text)
+
+
+@pytest.mark.parametrize("text", ["3 * ds", "2 + ds", "n * ds"])
+def test_what_is_not_twice_does_not(text):
+    assert "ds + ds.T" not in edited(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        ("e[t] + lse(a + b, axis=1)", "lse(a + b + e[t + 1], axis=1)"),
+        ("lse(a) + e[t - 1]", "lse(a + e[t - 1])"),
+        ("e * f(a)", "f(a * e[:, None])"),
+        ("f(a, b) - e", "f(a, b - e)"),
+    ],
+)
+def test_what_is_joined_to_a_call_is_joined_to_its_argument(text, new):
+    assert ast.unparse(expression(new)) in edited(text)
+
+
+@pytest.mark.parametrize(("text", "new"), [("e - f(a)", "f(a - e)"), ("e / f(a)", "f(a / e)"), ("e + a", "a + e")])
+def test_where_that_is_another_operation_it_is_not(text, new):
+    assert new not in edited(text)
