@@ -74,7 +74,8 @@ def test_network_of_every_activation_and_loss(activation: str, loss_case: Any, d
 @given(data=st.data(), N=st.integers(2, 6), seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([0.1, 0.5, 1.0]))
 def test_random_networks(data: Any, N: int, seed: int, scale: float, tools: Any) -> None:
     cases = data.draw(st.lists(st.sampled_from(tools.LAYERS), min_size=1, max_size=5))
-    cases = [case for case in cases if case.name != "batch_norm"]  # its condition grows without limit for close samples
+    # The condition of a norm grows without limit where what it divides by the spread of is close together.
+    cases = [case for case in cases if case.name not in ("batch_norm", "layer_norm")]
     cases = [case_of("linear", tools.LAYERS), *cases, data.draw(st.sampled_from(tools.LOSSES))]
     width, widths = data.draw(st.integers(1, 5)), []
     for case in cases[:-1]:
