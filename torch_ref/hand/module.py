@@ -3,8 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import Any, Self, cast
 
 import torch
@@ -117,7 +116,7 @@ class HandModule(nn.Module):
         if self.stateful or states is not None:
             taken = self._states(program, rows, holders, states)
             program = replace(program, states=tuple(map(len, taken)))
-            tensors += chain(*taken)
+            tensors += [each for state in taken for each in state]
         y, *statistics = apply(program, rows, aims, tensors)
         if statistics:
             self._keep(statistics, holders, rows, program.states)
@@ -157,7 +156,7 @@ class HandModule(nn.Module):
         if isinstance(x, Proxy) or not all(map(runs_along, children)) or _has_any_global_hook():  # type: ignore[no-untyped-call]
             return False
         layers = tuple([child.layers[0] for child in children])
-        if layers != self.layers:
+        if len(layers) != len(self.layers) or not all(map(is_, layers, self.layers)):
             self._take(Network(layers).layers)
         return True
 
