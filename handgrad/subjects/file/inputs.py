@@ -12,11 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from handgrad.arrays.precision import dtype_name
 from handgrad.subjects.file.guess import NOTHING, draws, guess_inputs, read_tree
 from handgrad.subjects.file.hints import read_hint
 from handgrad.subjects.file.instances import is_needed
 from handgrad.subjects.file.pairs import Pair
 from handgrad.subjects.file.shapes import Asked, Constant, Drawn, Kind
+from handgrad.subjects.function.kept import list_read, owner_of
 from handgrad.subjects.function.signatures import parameters, plain_forward
 
 SIZES = (3, 4, 5, 2)  # of named axes, each its own, so that no two are taken for one another
@@ -34,7 +36,8 @@ class Chosen(NamedTuple):
 def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> Chosen:
     """The inputs of one pair; the precision is None where hints do not agree on one.
 
-    jax computes in float32 unless it is told otherwise, so its code is judged in that.
+    jax computes in float32 unless it is told otherwise, so its code is judged in that; so is an object that keeps
+    parameters in it, as torch makes them.
     Raises ValueError for an argument of which nothing is known.
     """
     taken = parameters(pair.forward)
@@ -61,10 +64,18 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> Chosen:
             inputs[name] = draw(a, shapes[name], below or smallest, rng, in_torch=in_torch)
         elif isinstance(a, Constant):
             inputs[name] = a.value
-    usual = "float32" if written_in(pair, "jax") and not sys.modules["jax"].config.jax_enable_x64 else None
+    in_jax = written_in(pair, "jax") and not sys.modules["jax"].config.jax_enable_x64
+    usual = "float32" if in_jax or keeps_float32(pair) else None
     precisions = {a.precision for a in hints.values() if a.kind is Kind.FLOAT} - {None}
     constants = tuple(name for name, a in drawn.items() if a.kind is Kind.DATA)
     return Chosen(inputs, precisions.pop() if len(precisions) == 1 else usual, constants)
+
+
+def keeps_float32(pair: Pair) -> bool:
+    """Whether the object of a pair keeps parameters, all of them in float32."""
+    owner = owner_of(pair.forward)
+    kept = {dtype_name(slot.get(owner)) for _, slot in list_read(owner)}
+    return kept == {"float32"}
 
 
 def say_what_is_missing(pair: Pair, missing: Sequence[inspect.Parameter], hints: Mapping[str, Drawn]) -> str:

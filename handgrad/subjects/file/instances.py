@@ -6,7 +6,7 @@ from typing import Any
 
 from handgrad.judge.isolation import attempt
 from handgrad.subjects.file.load import Loaded
-from handgrad.subjects.function.kept import list_parameters, places_of_gradient
+from handgrad.subjects.function.kept import list_parameters, list_read, places_of_gradient
 
 
 def computes(file: Loaded, found: type, method: str) -> bool:
@@ -41,9 +41,8 @@ def is_needed(p: inspect.Parameter) -> bool:
 
 
 def own_arrays(made: Any) -> tuple[str, ...]:
-    """The names under which an object keeps arrays: parameters, most likely."""
+    """The names under which an object keeps arrays that its forward pass reads: parameters, most likely."""
     if hasattr(made, "named_parameters"):
         return tuple(name for name, _ in made.named_parameters())
-    slots = dict(list_parameters(made))
-    gradients = {place for slot in slots.values() for place in places_of_gradient(slot)}
-    return tuple(name for name, slot in slots.items() if slot not in gradients)
+    gradients = {place for _, slot in list_parameters(made) for place in places_of_gradient(slot)}
+    return tuple(name for name, slot in list_read(made) if slot not in gradients)

@@ -15,12 +15,14 @@ from typing import Any
 
 import torch
 
-from handgrad.subjects.file.instances import computes, find_instance, own_arrays
+from handgrad.subjects.file.instances import computes, find_instance, is_needed, own_arrays
 from handgrad.subjects.file.load import Loaded
+from handgrad.subjects.function.signatures import parameters
 
 FORWARD = ("forward", "fwd")
 BACKWARD = ("backward", "bwd", "grad")
 CLEAR = ("backward", "bwd")  # a function with one of these in its name is surely meant as a backward pass
+RATE = re.compile(r"lr|eta|alpha|(learning_?|step_?)(rate|size)", re.IGNORECASE)  # of a step that backward makes
 LOOKED_FOR = (
     "name and name_backward (or _bwd, _grad), a class with forward and backward, a torch.autograd.Function, "
     "@handgrad.gradient_of(forward)"
@@ -133,7 +135,16 @@ def pair_of_class(file: Loaded, name: str, found: type) -> Iterator[Pair]:
         return
     made, problem = find_instance(file, found)
     forward, backward = (getattr(made, "forward", None), getattr(made, "backward", None))
+    problem = problem or say_rate(backward)
     yield Pair(name, node.lineno, forward, backward, reference, (name,), own_arrays(made), problem)
+
+
+def say_rate(backward: Any) -> str:
+    """What to do about a backward pass that must be given a learning rate, for it makes a step of its own."""
+    taken = parameters(backward) or {} if backward is not None else {}
+    rate = next((name for name, p in taken.items() if is_needed(p) and RATE.fullmatch(name)), None)
+    own = "; gradients of parameters are judged where it leaves them: self.dW or self.grads['W'] of self.W"
+    return f"its backward must be given {rate}; give it a default value: {rate}=0.01{own}" if rate else ""
 
 
 def stem_of(forward: str) -> str:

@@ -1,7 +1,7 @@
 """What came out of a file, in words: a line for each pair, a line at the end, everything for JSON."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,10 @@ def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType
     report, kept = judged.report, untested(judged)
     if report.verdict is not Verdict.CERTIFIED or verbose:
         called = f"called with {judged.called}; --inputs asks for others" if stopped(report) else ""
-        notes = (*report.notes, *(note for note in (called, say_data(report), kept) if note))
+        notes = (
+            *report.notes,
+            *(note for note in (called, say_data(report, parameters(judged.pair.forward) or ()), kept) if note),
+        )
         return Group(ReportText(replace(report, notes=notes), verbose, where), "")
     names = ", ".join(t.name for t in first_tensors(report) if t.name != "y") or "no gradient"
     head = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {report.name}: {names}")
@@ -47,9 +50,10 @@ def stopped(report: Report) -> bool:
     return bool(report.raised)
 
 
-def say_data(report: Report) -> str:
-    """How to say that inputs of which backward gives no gradient are meant to have none."""
-    left = [t for t in first_tensors(report) if t.reason == NOT_GIVEN and "[" not in t.name]
+def say_data(report: Report, taken: Container[str]) -> str:
+    """How to say that arguments (`taken`) of which backward gives no gradient are meant to have none."""
+    missing = [t for t in first_tensors(report) if t.reason == NOT_GIVEN and "[" not in t.name]
+    left = [t for t in missing if t.name.removeprefix("d") in taken]
     words = " ".join(f"{t.name.removeprefix('d')}={shape_word(t.shape)}:data" for t in left)
     return f"that no gradient is meant is said by --inputs {words}" if left else ""
 

@@ -10,6 +10,7 @@ from handgrad.arrays.precision import dtype_name, to64
 from handgrad.judge.ladder import Rung
 from handgrad.judge.settings import check_slack
 from handgrad.subjects.function.form import Arguments
+from handgrad.subjects.function.kept import list_read, owner_of
 from handgrad.subjects.function.nests import is_float_array, is_shape
 from handgrad.subjects.function.signatures import plain_forward, signature
 
@@ -53,6 +54,7 @@ def check_arguments(forward: Any, reference: Any, given: Arguments, slack: float
         if lost:
             raise ValueError(f"inputs: {n} has {lost} values that are not finite, expected finite ones")
     own = isinstance(forward, torch.nn.Module) and any(p.is_floating_point() for p in forward.parameters())
+    own = own or (reference is None and any(list_read(owner_of(forward))))  # an embedding takes whole numbers alone
     if not own and not floats and not any(is_shape(v) for n, v in values.items() if n not in given.literal):
         raise ValueError("inputs: no floating-point array or shape among them, so there is no gradient to judge")
     check_counts(forward, reference, given)

@@ -26,9 +26,9 @@ from handgrad.subjects.function.form import Form
 from handgrad.subjects.function.kept import Kept, owner_of
 from handgrad.subjects.function.nests import fill
 from handgrad.subjects.function.outputs import Outputs, find_outputs, put
-from handgrad.subjects.function.returned import WrongReturn, by_name, flat_gradients, separate
+from handgrad.subjects.function.returned import WrongReturn, by_name, flat_gradients, has, separate
 from handgrad.subjects.function.same_draws import drawing
-from handgrad.subjects.function.ways import Way, list_ways
+from handgrad.subjects.function.ways import WITHOUT_DY, Way, list_ways
 
 Gradients = dict[str, Any]
 
@@ -127,9 +127,12 @@ class Code:
     def run_backward(self, args: Sequence[Any], outputs: Outputs, cache: tuple[Any, ...], dy: Any) -> Gradients:
         """{"dx": ..., ...}, without the inputs whose gradient is None; outputs: what forward returned."""
         rest = cache or self._given_back(args)
+        for name, kept in self.kept.items():
+            if kept.moved:  # by the backward pass of another run, perhaps
+                kept.parameter.put(owner_of(self.backward), args[self.names.index(name)])
         way = self.way(Ran(None, cache, outputs))
-        if way is Way.NO_UPSTREAM:
-            grads = self.gradients_by_name(self._call_back(*rest))
+        if way in WITHOUT_DY:
+            grads = self.gradients_by_name(self._call_back(*(rest if way is Way.NO_UPSTREAM else ())))
             shapes = {tuple(g.shape) for g in grads.values()}
             if outputs.shape != () and (len(grads) != 1 or shapes != {outputs.shape}):
                 raise WrongReturn(
@@ -178,7 +181,11 @@ class Code:
         if nested and self.form is not None:
             grads = dict(flat_gradients(self.form.nests, grads))
         left = {f"d{name}": kept.gradient.get(owner_of(self.backward)) for name, kept in self.kept.items()}
-        return by_name(grads, names, variables, self.scalars) | {n: g for n, g in left.items() if g is not None}
+        left = {n: g for n, g in left.items() if g is not None}
+        own = isinstance(grads, Mapping) and not any(has(grads, name) for name in variables)
+        if left and (own or grads is None):  # those of the object's own parameters, which are left in it
+            return left
+        return by_name(grads, names, variables, self.scalars) | left
 
     def _given_back(self, args: Sequence[Any]) -> tuple[Any, ...]:
         """The arguments of forward as backward gets them: one after the other, lists as lists."""

@@ -4,6 +4,7 @@ A slope or a temperature has one if backward gives one. Of two results of forwar
 reference, which returns none, says how many are meant; without one, how backward can be called.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,11 @@ from handgrad.subjects.function.kept import find_kept, owner_of
 from handgrad.subjects.function.nests import is_shape
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.ways import Way
+
+NOTHING = (
+    "no argument of forward is a floating-point array, and backward leaves no gradient of a parameter of its object: "
+    "it is looked for in self.dW or self.grads['W'] of self.W"
+)
 
 
 def run_once(code: Code, reference: Reference, given: Mapping[str, Any], model: Any) -> tuple[Code, Reference]:
@@ -41,28 +47,37 @@ def keep_parameters(
 ) -> tuple[Code, Reference, dict[str, Any]]:
     """All with the parameters as inputs that the object of the two passes keeps itself, on a copy of that object."""
     owner = owner_of(code.forward)
+    nothing = set(code.names) == set(code.constants)
     if not reference.own or code.graph is not None or owner is None or owner is not owner_of(code.backward):
+        if nothing:
+            raise ValueError(NOTHING)
         return code, reference, given
     runs = (attempt(gone_back, code, draw_any(code, given, model)).value for model in models)
-    after = next((owner for owner in runs if owner is not None), None)
-    kept = {} if after is None or after is owner else find_kept(owner, after)
+    between, after = next((run for run in runs if run is not None), (None, None))
+    kept = {} if after is None or after is owner else find_kept(owner, between, after)
     kept = {n: k for n, k in kept.items() if n not in code.names}
+    if not kept and nothing:
+        raise ValueError(NOTHING)
     if not kept:
         return code, reference, given
     names, drawn = (*code.names, *kept), any(map(is_shape, given.values()))
     values = {n: duplicate(k.parameter.get(owner)) for n, k in kept.items()}
     inputs = {n: tuple(np.shape(v)) if drawn else v for n, v in values.items()}
-    code = replace(code.copy_object(), names=names, kept=kept)
+    moved = tuple(n for n, k in kept.items() if k.moved)
+    code = replace(code.copy_object(), names=names, kept=kept, may_overwrite=(*code.may_overwrite, *moved))
     reference = replace(reference, forward=code.copy_object().forward, names=names, kept=kept)  # type: ignore[call-arg]
     return code, reference, given | inputs
 
 
-def gone_back(code: Code, inputs: Arrays) -> Any:
-    """A copy of the object of both passes after one run of each; None where backward takes no upstream gradient."""
+def gone_back(code: Code, inputs: Arrays) -> tuple[Any, Any] | None:
+    """Copies of the object of both passes after forward, and after backward; None where backward gets inputs alone."""
     own, args = code.copy_object(), code.arguments(duplicate(inputs))
     ran = own.run_forward(args)
-    own.run_backward(args, ran.outputs, ran.cache, like(np.ones(ran.outputs.shape), ran.y))
-    return None if own.way(ran) is Way.NO_UPSTREAM else owner_of(own.forward)
+    if Way.STATE in (ways := own.ways(ran)):
+        own = replace(own, reading=ways.index(Way.STATE))
+    between = copy.deepcopy(owner_of(own.forward))
+    attempt(own.run_backward, args, ran.outputs, ran.cache, like(np.ones(ran.outputs.shape), ran.y))  # what is left?
+    return None if own.way(ran) is Way.NO_UPSTREAM else (between, owner_of(own.forward))
 
 
 def repeat_draws(

@@ -13,9 +13,11 @@ import numpy as np
 from handgrad.judge.isolation import attempt, contents
 from handgrad.source.libraries import is_users
 from handgrad.subjects.function.nests import is_float_array
+from handgrad.subjects.function.reads import find_reads
 
 PARAMETERS = ("params", "parameters", "weights")  # attributes that hold parameters by name
 GRADIENTS = ("grads", "gradients", "grad", "gradient", "dparams")  # and their gradients
+VALUES = ("data", "value", "val")  # of an object that is a parameter, whose gradient is beside: self.W.data
 MOST_LOOKED_AT = 500  # objects and containers in which parameters are looked for
 
 
@@ -57,11 +59,14 @@ class Kept:
     """Where a parameter is, where its gradient comes, and what was there before any run.
 
     Gradients may be added up there from call to call, and parameters may have other sizes.
+
+    moved: whether backward moves the parameter, as a step of an optimizer does; every run begins with it as it was
     """
 
     parameter: Slot
     gradient: Slot
-    before: Any
+    before: Any = None
+    moved: bool = False
 
     def put(self, owner: Any, value: Any) -> None:
         """Before a forward pass; the gradient begins at zero."""
@@ -100,33 +105,56 @@ def list_parameters(owner: Any) -> Iterator[tuple[str, Slot]]:
         seen.add(id(value))
         for step, part in parts:
             if step not in GRADIENTS:
-                word = "" if step in PARAMETERS else f"[{step}]" if isinstance(step, int) else f".{step}"
+                named = step in PARAMETERS and isinstance(part, dict)
+                word = "" if named else f"[{step}]" if isinstance(step, int) else f".{step}"
                 yield from walk(part, (*path, step), f"{name}{word}")
 
     yield from walk(owner, (), "")
 
 
-def find_kept(before: Any, after: Any) -> dict[str, Kept]:
-    """The parameters whose gradients are where people leave them, by name.
+def find_kept(before: Any, between: Any, after: Any) -> dict[str, Kept]:
+    """The parameters whose gradients are where people leave them, and those that backward moves, by name.
 
-    before, after: an object, and a copy of it that has gone forward and back. What it wrote into is no parameter.
+    before, between, after: an object, a copy of it that has gone forward, and one that has gone back as well. What
+    forward wrote into is no parameter, nor is what it does not read.
     """
     found: dict[str, Kept] = {}
-    for name, slot in list_parameters(before):
+    for name, slot in list_read(before):
         old, new = slot.get(before), slot.get(after)
-        if new is None or contents(old) != contents(new) or name in found:
+        if new is None or contents(old) != contents(slot.get(between)) or name in found:
             continue
+        moved = contents(old) != contents(new)
         for place in places_of_gradient(slot):
             gradient = place.get(after)
             if is_float_array(gradient) and np.shape(gradient) == np.shape(old):
-                found[name] = Kept(slot, place, place.get(before))
+                found[name] = Kept(slot, place, place.get(before), moved)
                 break
+        else:
+            if moved:
+                found[name] = Kept(slot, next(places_of_gradient(slot)), moved=True)
     return found
+
+
+def list_read(owner: Any) -> Iterator[tuple[str, Slot]]:
+    """Those of `list_parameters` that forward reads and does not write: no momentum, no running mean."""
+    for name, slot in list_parameters(owner):
+        holders = [Slot(slot.path[:i]).get(owner) for i in range(len(slot.path))]
+        reads = (find_reads(type(holder)) for holder in holders)  # type: ignore[arg-type]
+        if all(read is None or step in read for read, step in zip(reads, slot.path, strict=True)):
+            yield name, slot
 
 
 def places_of_gradient(slot: Slot) -> Iterator[Slot]:
     """Where people leave the gradient of what is there, the likeliest first."""
     name = slot.path[-1]
+    if isinstance(name, int):  # self.dweights[0] of self.weights[0], self.grads[0] of self.params[0]
+        *before, holder = slot.path[:-1]
+        words = GRADIENTS if holder in PARAMETERS else ()
+        for word in (f"d{holder}", f"d_{holder}", f"grad_{holder}", *words):
+            yield Slot((*before, word, name))
+        return
+    if name in VALUES:
+        yield from (Slot((*slot.path[:-1], word)) for word in GRADIENTS)
     for word in (f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad", f"{name}grad"):
         yield slot.beside(word)
     for attribute in GRADIENTS:

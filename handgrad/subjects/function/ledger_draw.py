@@ -22,7 +22,7 @@ from handgrad.subjects.function.mending import double
 from handgrad.subjects.function.own_forward import OwnForward
 from handgrad.subjects.function.reference import Float
 from handgrad.subjects.function.through_autograd import with_passes
-from handgrad.subjects.function.ways import Way
+from handgrad.subjects.function.ways import WITHOUT_DY
 
 NOISE = 1024  # roundings of the largest gradient: as much as sums of so many terms may leave where they cancel
 
@@ -104,7 +104,7 @@ def make_draw(
     here = own.on(model)
     y = here.value(rounded)
     ran = code.run_forward([duplicate(a) for a in code.arguments(inputs)])
-    alone = code.graph is None and code.way(ran) is Way.NO_UPSTREAM
+    alone = code.graph is None and code.way(ran) in WITHOUT_DY
     dy = like(np.ones(y.shape) if alone else draw_upstream(rng, y.shape), model)
     knowns = find_knowns(here, tapped, rounded, to64(dy))
     moving = {name: k.gradient for k in knowns.values for name in k.names if k.gradient is not None}

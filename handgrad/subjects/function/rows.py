@@ -14,16 +14,20 @@ from handgrad.judge.verdict import Verdict
 from handgrad.report.stage_rows import StageRow
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Kind, Tried
-from handgrad.subjects.function.ways import Way
+from handgrad.subjects.function.ways import WITHOUT_DY, Way
 
 DRAWN = "it draws random numbers: in every run the same, forward and backward each their own"
+MOVED = "backward moves {} itself; every run began where it was. Its gradient is judged if it is left beside: self.dW"
 LARGE = 20  # the largest input from which on it is called so; where sigmoid and tanh are saturated
 
 
 def admit(code: Code, tried: Tried) -> list[str]:
     """What a report must not hide: inputs without a gradient, and a backward pass that was multiplied by dy here."""
     assert tried.judgement is not None
-    found = [f"declared: it may overwrite {', '.join(code.may_overwrite)}"] if code.may_overwrite else []
+    moved = [n for n, kept in code.kept.items() if kept.moved]
+    found = [MOVED.format(", ".join(moved))] if moved else []
+    declared = [n for n in code.may_overwrite if n not in moved]
+    found += [f"declared: it may overwrite {', '.join(declared)}"] if declared else []
     found += ["declared: it is not linear in its upstream gradient"] if code.not_linear else []
     found += [DRAWN] if code.draws is not None else []
     found += [f"declared to have no gradient: {', '.join(code.detached)}"] if code.detached else []
@@ -35,10 +39,10 @@ def admit(code: Code, tried: Tried) -> list[str]:
     with quiet():
         ran = code.run_forward(code.arguments(duplicate(tried.case.inputs)))
     way = code.way(ran)
-    if way is Way.NO_UPSTREAM:
+    if way in WITHOUT_DY:
         found.append("backward takes no upstream gradient: what it gives, times a random dy, was judged")
-    if way is Way.STATE:
-        found.append("backward(dy) was called right after its forward: it keeps its state and cannot go back twice")
+    if way in (Way.STATE, Way.ALONE):
+        found.append("backward was called right after its forward: it keeps its state and cannot go back twice")
     return found
 
 

@@ -119,7 +119,7 @@ def check(make: Callable[[], Contract]) -> Check:
 def has_own_cache(code: Code, inputs: Arrays) -> bool:
     """Whether backward is given a cache or the inputs, and does not rely on what its object keeps."""
     ran = code.run_forward(code.arguments(duplicate(inputs)))
-    return code.way(ran) is not Way.STATE
+    return code.way(ran) not in (Way.STATE, Way.ALONE)
 
 
 def inputs_survive(code: Code, trial: Trial) -> Contract:

@@ -13,7 +13,7 @@ from handgrad.subjects.function.outputs import Outputs
 
 # How people call what comes from above: whole words, for data is none.
 UPSTREAM = re.compile(
-    r"d[a-z]?|d_?(out|outputs?|values?|next|loss|upstream)|d[a-z]_?d[a-z]+|g|g[a-z]|g_?out(put)?|grads?|gradients?|"
+    r"d[a-z]?|d[a-z]s|d_?(out|outputs?|values?|scores?|logits?|next(_\w+)?|loss|upstream)|(output_|out_)?err(or)?s?|d[a-z]_?d[a-z]+|g|g[a-z]|g_?out(put)?|grads?|gradients?|"
     r"(\w+_)?grad(s|ient)?(_\w+)?|up|upstream(_\w+)?|deltas?|delta_\w+|cotangents?|ct"
 )
 
@@ -27,6 +27,10 @@ class Way(Enum):
     LAST = "with the cache or the inputs, and dy behind them"
     NO_UPSTREAM = "without dy, by which its result is multiplied here"
     STATE = "with dy alone, for it keeps its state in an object"
+    ALONE = "without arguments, for it keeps its state in an object; its result is multiplied by dy here"
+
+
+WITHOUT_DY = (Way.NO_UPSTREAM, Way.ALONE)
 
 
 def list_ways(
@@ -38,13 +42,16 @@ def list_ways(
 
     That is the one whose first argument has the name of an upstream gradient, or the last behind the cache or the
     inputs; then one that fills exactly the arguments without a default: in mse_grad(y, t, scale=1.0) the last is no
-    room for dy. An argument that is called dy gets dy and nothing else; one that is called g may be data.
+    room for dy. An argument that is called dy gets dy and nothing else; one that is called g may be data. In
+    backward(dy, retain_grads=True) the last keeps its default value: forward has no such input.
     """
     n = given
     if (kinds := parameters_of(backward)) is None:
         return [Way.FULL]
     positional = [p for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     needed = sum(p.default is p.empty for p in positional)
+    if kinds == []:
+        return [Way.ALONE]
     most = float("inf") if any(p.kind is p.VAR_POSITIONAL for p in kinds) else len(positional)
     upstream = [is_upstream(p.name, names) for p in positional]
     takes = {Way.FULL: n + 1, Way.STATE: 1, Way.NO_UPSTREAM: n}
@@ -56,7 +63,9 @@ def list_ways(
     fitting = [way for way, count in takes.items() if needed <= count <= most and not (cached and way is Way.STATE)]
     if upstream[:1] == [True]:
         named = len(positional[0].name) > 1
-        return [way for way in fitting if not (named and way is Way.NO_UPSTREAM)]
+        fitting = [way for way in fitting if not (named and way is Way.NO_UPSTREAM)]
+        options = needed == 1 and not {p.name for p in positional} & {*names}
+        return sorted(fitting, key=lambda way: options and way is not Way.STATE)
     if upstream == [False] * n + [True]:
         return [Way.LAST, *fitting]
     return sorted(fitting, key=lambda way: (takes[way] != needed, way is Way.STATE))

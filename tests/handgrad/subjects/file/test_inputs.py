@@ -260,3 +260,17 @@ def test_whole_numbers_are_suggested_for_what_stands_in_an_index() -> None:
 def test_the_names_that_can_be_asked_for() -> None:
     pairs = [Pair("f_backward", 1, function("x, W"), len, names=("f", "f_backward")), Pair("g", 1, function("x"), len)]
     assert argument_names(pairs) == ["x", "W", "f.x", "f.W", "f_backward.x", "f_backward.W"]
+
+
+class Kept:
+    def __init__(self, W: Any) -> None:
+        self.W = W
+
+    def forward(self, x: Any) -> Any:
+        return x @ self.W
+
+
+@pytest.mark.parametrize(("W", "precision"), [(torch.ones(3, 2), "float32"), (np.ones((3, 2)), None)])
+def test_an_object_with_parameters_in_float32_is_judged_in_it(W: Any, precision: str | None) -> None:
+    chosen = choose_inputs(Pair("Kept", 1, Kept(W).forward, None), read_inputs(["x=4x3"]), 0)
+    assert chosen.precision == precision

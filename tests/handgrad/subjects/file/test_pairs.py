@@ -188,3 +188,17 @@ def test_a_torch_autograd_function(tmp_path: Path) -> None:
     (pair,) = pairs_of(tmp_path, FUNCTIONS)
     assert (pair.name, pair.line, pair.backward) == ("Square", 17, None)
     assert pair.reference is not None
+
+
+def layer(arguments: str) -> str:
+    return (
+        "class Layer:\n    def forward(self, x):\n        return x\n"
+        f"    def backward(self, {arguments}):\n        return dy\n"
+    )
+
+
+def test_a_learning_rate_that_backward_must_be_given_is_told(tmp_path: Path) -> None:
+    (needed,) = pairs_of(tmp_path, layer("dy, learning_rate"))
+    assert needed.problem.startswith("its backward must be given learning_rate; give it a default value: learning_rate")
+    (usual,) = pairs_of(tmp_path, layer("dy, learning_rate=0.1"))
+    assert usual.problem == ""
