@@ -8,7 +8,7 @@ from typing import Any
 
 from handgrad.mend.expressions import own_edits
 from handgrad.mend.indices import list_indices, list_slices, rewrite_indices, rewrite_slices
-from handgrad.mend.local_edits import Edit, edit_axis
+from handgrad.mend.local_edits import Edit, edit_axes, edit_axis, is_axes
 from handgrad.mend.statements import further_rewrites, rewrites
 from handgrad.source.program import Part
 from handgrad.source.taps import Tapped
@@ -39,11 +39,16 @@ def of_statements(parts: Sequence[Part]) -> Iterator[Candidate]:
             yield Candidate(part, edits, cost)
 
 
-def of_axes(tapped: Tapped) -> Iterator[Candidate]:
+def of_axes(tapped: Tapped, parts: Sequence[Part]) -> Iterator[Candidate]:
     """Other axes, wherever one is named: the value that belongs there has another shape, and no value tells it."""
     for part, node, _ in tapped.places:
         if isinstance(node, ast.Call):
             yield from in_part(part, node, edit_axis(node))
+    known = [node for part in parts for node in ast.walk(part.source.tree) if is_axes(node)]
+    for part in parts:
+        for line in ast.walk(part.source.tree):
+            if part.backward and isinstance(line, ast.Assign) and is_axes(line.value):
+                yield from in_part(part, line.value, edit_axes(line.value, known))
 
 
 def of_parts(parts: Sequence[Part], numbers: Numbers, has_numbers: HasNumbers) -> Iterator[Candidate]:

@@ -2,7 +2,7 @@
 
 import ast
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple, TypeGuard
 
@@ -254,6 +254,28 @@ def edit_axis(node: ast.Call) -> Iterator[Edit]:
             args, axes = ([*base, value], []) if was_positional else (base, [ast.keyword(at, value)])
             yield Edit(ast.Call(node.func, args, [*axes, *keeps]), 1.2 if keeps == ([keep] if keep else []) else 1.6)
         yield Edit(ast.Call(node.func, base, list(keeps)), 1.6)
+
+
+def is_axes(node: ast.AST) -> bool:
+    """Whether it is a tuple of whole numbers, as several axes are written: ax = (2, 3)."""
+    return (
+        isinstance(node, ast.Tuple)
+        and bool(node.elts)
+        and all(isinstance(n, ast.Constant) and type(n.value) is int for n in node.elts)
+    )
+
+
+def edit_axes(node: ast.expr, known: Iterable[ast.AST]) -> Iterator[Edit]:
+    """Other axes than these: as they stand elsewhere, one more at either end, one less."""
+    own = axes_in(node)
+    beside = [(own[0] - 1, *own), (*own, own[-1] + 1), *(own[:i] + own[i + 1 :] for i in range(len(own)))]
+    for axes, cost in [*((axes_in(each), 1.2) for each in known), *((each, 1.6) for each in beside)]:
+        if axes and axes != own and min(axes) >= 0:
+            yield Edit(ast.Tuple([number(a) for a in axes], ast.Load()), cost)
+
+
+def axes_in(node: ast.AST) -> tuple[int, ...]:
+    return tuple(n.value for n in node.elts)  # type: ignore[attr-defined]
 
 
 def edit_both(node: ast.BoolOp) -> Iterator[Edit]:

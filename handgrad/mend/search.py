@@ -26,6 +26,7 @@ from handgrad.source.tree import changed
 Confirm = Callable[[Mapping[Part, ast.AST]], bool]
 
 OTHER_SIGN = 0.01  # more that an axis costs which is counted otherwise than in the passes: it decides between equals
+RAISING = 0.5  # more that a candidate costs which raises where another runs: it may fit by chance of the sizes
 
 
 @dataclass(eq=False)
@@ -37,6 +38,7 @@ class Search:
     suspect: tuple[Part, ast.AST] | None = None  # the statement that is wrong, if it is known which
     certified: bool = False  # whether the judge certifies what the steps so far have made
     seen: dict[tuple[Candidate, Draw], frozenset[str]] = field(default_factory=dict)  # what is wrong with whom, where
+    raising: set[Candidate] = field(default_factory=set)  # those that raise somewhere
     refused: tuple[Part, ast.AST] | None = None  # the first statement of which a change is right, but not for the judge
 
     def step(self) -> Candidate | None:
@@ -103,6 +105,7 @@ class Search:
         """What a candidate costs: more in a forward pass whose y is right, and where results are handed over."""
         more = 0 if candidate.part.backward or "y" in wrong else FORWARD
         more += RETURN * any(self.is_returned(candidate.part, n) for n in candidate.edits)
+        more += RAISING * (candidate in self.raising)
         return candidate.cost + more + OTHER_SIGN * self.counts_axes_otherwise(candidate)
 
     def counts_axes_otherwise(self, candidate: Candidate) -> bool:
@@ -133,7 +136,10 @@ class Search:
         """What is wrong with a candidate on a draw."""
         if (candidate, draw) not in self.seen:
             trees = attempt(self.trial.trees, candidate).value
-            self.seen[candidate, draw] = draw.wrong(None if trees is None else self.trial.run(draw, trees))
+            outputs = None if trees is None else self.trial.run(draw, trees)
+            self.seen[candidate, draw] = draw.wrong(outputs)
+            if outputs is None:
+                self.raising.add(candidate)
         return self.seen[candidate, draw]
 
 

@@ -90,7 +90,8 @@ TOGETHER = {
     4.5: """
         {e} - {m} / 2; {e} + {m} / 2; {e} * {m}.sum({axis}=-1, {keep}=True);
         {e} - {m}.sum({axis}=-1, {keep}=True); {e} - {m}.mean({axis}=-1, {keep}=True);
-        {e} - {m}.mean({axis}=0); {e} * {np}.exp({m}); {m}.reshape({e}.shape); {e} * {np}.cos({m})
+        {e} - {m}.mean({axis}=0); {e} * {np}.exp({m}); {m}.reshape({e}.shape); {e} * {np}.cos({m});
+        {e} - ({e} * {m}).sum({axis}=-1, {keep}=True)
     """,
 }
 

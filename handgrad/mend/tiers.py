@@ -73,7 +73,7 @@ class Tiers:
         parts, numbers = self.trial.program.parts, self.trial.numbers
         made: dict[str, Callable[[], Iterator[Candidate]]] = {
             "statements": lambda: of_statements(parts),
-            "parts": lambda: chain(of_axes(self.tapped), of_parts(parts, numbers, has_numbers)),
+            "parts": lambda: chain(of_axes(self.tapped, parts), of_parts(parts, numbers, has_numbers)),
             "indices": lambda: of_indices(parts),
             "several": lambda: of_several(parts, self.tapped, numbers),
             "forgotten": lambda: of_forgotten(self.trial),

@@ -1,6 +1,7 @@
 """The change that makes a refuted function right: its own source, edited, tried on its own numbers, judged anew."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,9 @@ def make_draws(
             outputs = None if other is None else other.outputs(program.made({}))
             if other is None:
                 continue
-            if outputs is None or (other.wrong(outputs) <= known and other.has_shapes(outputs) is shaped):
+            if outputs is None:
+                draws.append(replace(other, may_raise=given is not None))
+            elif other.wrong(outputs) <= known and other.has_shapes(outputs) is shaped:
                 draws.append(other)
         return draws
     return []

@@ -41,6 +41,30 @@ def gated_of_another_array(dh, cache):
     return dxs, dh, dU
 
 
+def shared(p, w):
+    tot = p.sum(axis=1, keepdims=True)
+    g = p / tot
+    return g @ w, (g, tot, w)
+
+
+def shared_backward(dy, cache):
+    g, tot, w = cache
+    dg = dy @ w.T
+    return (dg - (dg * g).sum(axis=1, keepdims=True)) / tot, g.T @ dy
+
+
+def shared_of_a_constant_sum(dy, cache):
+    g, tot, w = cache
+    dg = dy @ w.T
+    return dg / tot, g.T @ dy
+
+
+def test_the_path_through_the_sum_that_shares_are_made_by():
+    draws = [make_draw(shared, shared_backward, {"p": (4, 3), "w": (3, 2)}, seed) for seed in (0, 1)]
+    assert "* g).sum(axis=-1, keepdims=True)" in after(shared, shared_of_a_constant_sum, draws)
+    assert after(shared, shared_backward, draws) == ""
+
+
 def correlate(x, w, stride=2):
     k = len(w)
     y = np.zeros((len(x) - k) // stride + 1)

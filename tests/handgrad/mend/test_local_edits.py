@@ -1,10 +1,10 @@
-"""Edits of one node: both sides of what is symmetric, and what belongs inside of a call."""
+"""Edits of one node: both sides of what is symmetric, what belongs inside of a call, and tuples of axes."""
 
 import ast
 
 import pytest
 
-from handgrad.mend.local_edits import local_edits
+from handgrad.mend.local_edits import edit_axes, is_axes, local_edits
 from handgrad.source.tree import expression, located
 
 
@@ -38,3 +38,15 @@ def test_what_is_joined_to_a_call_is_joined_to_its_argument(text, new):
 @pytest.mark.parametrize(("text", "new"), [("e - f(a)", "f(a - e)"), ("e / f(a)", "f(a / e)"), ("e + a", "a + e")])
 def test_where_that_is_another_operation_it_is_not(text, new):
     assert new not in edited(text)
+
+
+def test_axes_that_a_name_stands_for_become_those_of_elsewhere_and_their_neighbours():
+    own, known = expression("(2, 3)"), [expression("(0, 1, 2)"), expression("(2, 3)")]
+    assert [ast.unparse(edit.node) for edit in edit_axes(own, known)] == [
+        *("(0, 1, 2)", "(1, 2, 3)", "(2, 3, 4)", "(3,)", "(2,)"),
+    ]
+
+
+@pytest.mark.parametrize(("text", "yes"), [("(2, 3)", True), ("(2, n)", False), ("(True, 1)", False), ("()", False)])
+def test_axes_are_whole_numbers(text, yes):
+    assert is_axes(expression(text)) is yes

@@ -1,9 +1,12 @@
 """Inputs that a change was not found on: which axes belong together is found by trying; wrong changes show there."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from handgrad import verify_function
+from handgrad.mend.draw import Draw
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.variants import Group, Variant, find_groups, hinted, other_sizes, smaller
@@ -110,3 +113,28 @@ def test_a_factor_that_is_a_size_by_chance_is_no_change():
     assert report.change is not None
     assert "shape" not in report.change.after
     assert report.change.place.text.strip().startswith("return")
+
+
+def pairs(a, b):
+    s = a @ b.T
+    return (s**2).sum() / 2 - s[range(len(a)), range(len(a))].sum(), (a, b, s)
+
+
+def pairs_backward(dE, cache):
+    a, b, s = cache
+    ds = dE * (s - np.eye(len(a)))  # as many rows as columns, which forward does not ask for
+    return ds @ b, ds @ a
+
+
+@pytest.mark.mends
+def test_right_code_may_raise_at_sizes_at_which_the_wrong_code_raises_too():
+    report = verify_function(pairs, pairs_backward, inputs={"a": (4, 3), "b": (4, 3)}, seed=0)
+    assert report.change is not None
+    assert report.change.after == "ds.T"
+
+
+def test_where_the_code_raises_nothing_is_wrong_only_if_it_may():
+    draw = Draw(lambda _: {}, lambda _: {}, np.ones(()), {"dx": np.ones(2)}, {"dx": np.ones(2)}, in_float64=True)
+    assert draw.wrong(None) == {"dx"}
+    assert replace(draw, may_raise=True).wrong(None) == set()
+    assert replace(draw, may_raise=True).wrong({"dx": np.full(2, 9.0)}) == {"dx"}
