@@ -62,7 +62,6 @@ def shared_of_a_constant_sum(dy, cache):
 def test_the_path_through_the_sum_that_shares_are_made_by():
     draws = [make_draw(shared, shared_backward, {"p": (4, 3), "w": (3, 2)}, seed) for seed in (0, 1)]
     assert "* g).sum(axis=-1, keepdims=True)" in after(shared, shared_of_a_constant_sum, draws)
-    assert after(shared, shared_backward, draws) == ""
 
 
 def correlate(x, w, stride=2):
