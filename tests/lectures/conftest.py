@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def no_mending() -> Iterator[None]:
     """No test here looks for the change of refuted code."""
     with pytest.MonkeyPatch.context() as patch:
