@@ -34,6 +34,7 @@ BEND_JUMP = 4
 BEND_SMALLEST = 2.0**-20
 BESIDE = 2.0**-6
 BEYOND = 1e6
+HUGE = 1e30
 KINK_DRAWS = 4
 KINK_STEPS = (2.0**-32, 2.0**-40)
 KINK_LEFT = 1 / 2
@@ -151,6 +152,9 @@ REASONS: dict[str, Reason] = {
     "BEND_SMALLEST": Reason("verdict", "change of the slope below which it is rounding"),
     "BESIDE": Reason("verdict", "share of a number of the code by which inputs are drawn beside it as well"),
     "BEYOND": Reason("verdict", "numbers of the code from which on they are taken for sizes or fillers"),
+    "HUGE": Reason(
+        "verdict", "what stands for a filler to see whether y depends on it: no product of inputs is as large"
+    ),
     "KINK_DRAWS": Reason(
         "verdict", "random ways away from inputs on which a gradient is asked to jump, if no reference is given"
     ),

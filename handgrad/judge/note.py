@@ -16,4 +16,4 @@ class HowJudged(str):
 
 
 class Grave(str):
-    """Something is wrong, though every value that was judged is right."""
+    """Something is wrong, or was not judged, though every value that was judged is right."""

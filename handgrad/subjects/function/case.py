@@ -15,6 +15,7 @@ from handgrad.judge.constants import CLOSE
 from handgrad.judge.isolation import attempt, contents, duplicate
 from handgrad.judge.judge import judge
 from handgrad.judge.judgement import Judgement, Way
+from handgrad.judge.note import Grave
 from handgrad.judge.repeats import difference_words, random_words
 from handgrad.judge.stage import Arrays, Halves, Stage
 from handgrad.judge.trial import Trial
@@ -26,6 +27,7 @@ from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.each_result import each_result
 from handgrad.subjects.function.eager import overflows_as_torch
 from handgrad.subjects.function.failures import raised_words, row_without_numbers, stopped_row
+from handgrad.subjects.function.fillers import NO_MASK, NOT_JUDGED, reached_filler
 from handgrad.subjects.function.outputs import Output, Outputs
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.reference_values import LeftOut, TooSmall, reference_gradients, reference_value
@@ -165,11 +167,16 @@ def try_case(
         return Tried(case, stopped_row(case.name, "backward", error, surely=surely), error=error)
     words = explain(found) if name_it else Explanation(found, found.report, found.notes)
     report = each_result(words.report, found.evidence["y"], outputs) if name_it and outputs.several else words.report
-    entries = list_entries(found.evidence, {})
-    row = StageRow(case.name, report, (), words.diagnosis, entries) if words.report.tensors else None
+    notes, row = words.notes, None
+    if words.report.tensors:
+        row = StageRow(case.name, report, (), words.diagnosis, list_entries(found.evidence, {}))
+        if row.isolated.verdict is Verdict.REFUTED and (filler := reached_filler(code, reference, case.inputs)):
+            if case.optional:
+                return Tried(case, None, (Grave(NOT_JUDGED.format(*filler.words)),))
+            notes = (*notes, NO_MASK.format(*filler.words))
     unseen = trial if code.graph is not None and found.way is Way.NOISE else None
     sound = None if forward_is_wrong else found
-    return Tried(case, row, words.notes, sound, None, unseen, outputs, words.right_if_wider)
+    return Tried(case, row, notes, sound, None, unseen, outputs, words.right_if_wider)
 
 
 def differs(hand: Arrays, right: Arrays) -> bool:

@@ -21,15 +21,6 @@ def numbers_in(*functions: Any) -> tuple[float, ...]:
     return tuple(sorted(n for n in found if n != 1 and 0 < n < BEYOND)[:BENDS])
 
 
-def fillers_in(*functions: Any) -> list[float]:
-    """The numbers in the functions' code that are taken for sizes or fillers.
-
-    >>> fillers_in(lambda s, mask: np.where(mask, -1e9, s))
-    [-1000000000.0]
-    """
-    return sorted({n for f in functions for n in _numbers(f) if abs(n) >= BEYOND})
-
-
 def _numbers(function: Any) -> Iterator[float]:
     """Every number that a function's own lines can name."""
     if isinstance(owner := getattr(function, "__self__", function), type):  # a torch.autograd.Function, or its apply

@@ -3,13 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import duplicate, quiet
 from handgrad.judge.judgement import say_way
 from handgrad.judge.ladder import Rung
-from handgrad.judge.stage import Arrays
 from handgrad.judge.verdict import Verdict
 from handgrad.report.stage_rows import StageRow
 from handgrad.subjects.function.calling import Code
@@ -18,7 +14,6 @@ from handgrad.subjects.function.ways import WITHOUT_DY, Way
 
 DRAWN = "it draws random numbers: in every run the same, forward and backward each their own"
 MOVED = "backward moves {} itself; every run began where it was. Its gradient is judged if it is left beside: self.dW"
-LARGE = 20  # the largest input from which on it is called so; where sigmoid and tanh are saturated
 
 
 def admit(code: Code, tried: Tried) -> list[str]:
@@ -62,8 +57,8 @@ def list_rows(tried: Sequence[Tried]) -> Iterator[StageRow]:
         yield replace(row, diagnosis=None) if again else row
 
 
-def list_notes(tried: Sequence[Tried], fillers: Sequence[float] = ()) -> Iterator[str]:
-    """The notes of every case, and how each was judged. fillers: large numbers in the code."""
+def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
+    """The notes of every case, and how each was judged."""
     for t in tried:
         yield from t.notes
     wrong = [t for t in tried if t.row and t.row.isolated.verdict is Verdict.REFUTED]
@@ -71,11 +66,6 @@ def list_notes(tried: Sequence[Tried], fillers: Sequence[float] = ()) -> Iterato
         yield f"right at the sizes given only: wrong at {', '.join(t.case.name for t in wrong)}"
     if wrong and all(t.case.kind is Kind.MAGNITUDES for t in wrong):
         yield f"right at ordinary magnitudes only: wrong at {', '.join(t.case.name for t in wrong)}"
-    if wrong and fillers and all(largest(t.case.inputs) >= LARGE for t in wrong):
-        yield (
-            f"{fillers[0]:g} stands in the code: beside inputs so large it is no filler any more; -inf is, or set what "
-            "flows back to masked places to zero"
-        )
     if any(t.row and t.row.isolated.verdict is not Verdict.CERTIFIED and t.opaque for t in tried):
         yield "no change is looked for where a kernel is launched: with other arguments it may write past its memory"
     rungs = [t.judgement.rung for t in tried if t.row and t.judgement and t.judgement.rung]
@@ -86,8 +76,3 @@ def list_notes(tried: Sequence[Tried], fillers: Sequence[float] = ()) -> Iterato
     ways = list(dict.fromkeys(way for way, _ in judged))
     for way in ways:
         yield say_way(way, [name for other, name in judged if other is way] if len(ways) > 1 else ())
-
-
-def largest(inputs: Arrays) -> float:
-    """The largest size of any number in them."""
-    return max((float(np.max(np.abs(to64(array)), initial=0.0)) for array in inputs.values()), default=0.0)

@@ -36,7 +36,7 @@ from handgrad.subjects.function.fewer_numbers import on_fewer_numbers
 from handgrad.subjects.function.first_run import keep_parameters, repeat_draws, run_once
 from handgrad.subjects.function.form import arrange
 from handgrad.subjects.function.inputs import cases
-from handgrad.subjects.function.kinks import fillers_in, numbers_in
+from handgrad.subjects.function.kinks import numbers_in
 from handgrad.subjects.function.leading_axis import try_leading_axis, try_more_rows
 from handgrad.subjects.function.ledger import keep_ledger
 from handgrad.subjects.function.memory import mend_memory
@@ -143,7 +143,6 @@ def verify_function(
     check_precision(precision)
     seconds = check_seconds(mend)
     numbers = numbers_in(forward, backward, reference)
-    fillers = fillers_in(forward, backward)
     seed = choose_seed(seed)
     code, oracle, given = prepare(forward, backward, reference, arguments, constants)
     if compiled and code.graph is None:
@@ -180,9 +179,7 @@ def verify_function(
         stages=tuple(list_rows(tried)),
         control=plant_error([t.judgement for t in judged[:1] if t.judgement], [{}], rng),
         contracts=side,
-        notes=tuple(
-            dict.fromkeys([*([OWN] if oracle.own else []), *list_notes(tried, fillers), *filter(None, [ended])])
-        ),
+        notes=tuple(dict.fromkeys([*([OWN] if oracle.own else []), *list_notes(tried), *filter(None, [ended])])),
         chain=False,
         change=found if isinstance(found, Change) else None,
         suspect=None if isinstance(found, Change) else stopped or found,
