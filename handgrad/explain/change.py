@@ -21,7 +21,8 @@ from handgrad.source.safely import only_computes
 from handgrad.source.taps import parts_that_run
 
 ALL_TRIED = "small changes were tried, and none makes every gradient right"
-BESIDES = "with another value here every gradient would be right on ordinary inputs; something else is wrong besides"
+BESIDES = "with this change what was wrong is right; something else is wrong besides: {}"
+TOO_SLOW = "the judge did not come to an end in time"
 LONGER = 6  # times as long is advised
 
 
@@ -33,38 +34,42 @@ class Searched(NamedTuple):
 
 
 def search_change(
-    program: Program, draws: Sequence[Draw], certifies: Callable[[Passes], bool], seconds: float
+    program: Program, draws: Sequence[Draw], objection: Callable[[Passes], str], seconds: float
 ) -> Searched:
     """The smallest change with which the judge certifies the passes; else the line that is wrong, if only one can be.
 
-    seconds: for all of it. A part is kept for the line, where no change is found: for its value here, for the ledger
-    where the search knows no line. Nothing where nothing is wrong on the draws, or where the code does more than
-    compute.
+    objection: what the judge finds wrong with other passes, "" where it certifies them. seconds: for all of it. A part
+    is kept for the line, where no change is found: for its value here, for the ledger where the search knows no line.
+    Where a change is right on the draws alone, its line, with the change in words and the objection. Nothing where
+    nothing is wrong on the draws, or where the code does more than compute.
     """
     deadline, kept = clock() + seconds, min(LINE_SECONDS, seconds * LINE_SHARE)
     if not draws or not only_computes(program):
         return Searched()
     running = parts_that_run(program, draws[0].run)
 
-    def confirm(trees: Mapping[Part, ast.AST]) -> bool:
-        made = attempt(running.made, trees).value
+    def ask(trees: Mapping[Part, ast.AST]) -> str:
+        made = attempt(running.made, trees)
         try:
-            return made is not None and within(JUDGE_SECONDS, certifies, made)
+            return repr(made.error) if made.value is None else within(JUDGE_SECONDS, objection, made.value)
         except TookTooLong:
-            return False
+            return TOO_SLOW
 
-    edits, suspect, refused = find_edits(running, draws, confirm, deadline - kept)
+    edits, suspect, refused = find_edits(running, draws, ask, deadline - kept)
     if edits is not None and (change := describe_edits(edits)) is not None:
         return Searched(replace(change, words=in_words(describe_change, edits, running.parts)))
     note = out_of_time(seconds) if clock() > deadline - kept else ALL_TRIED
     if suspect is None:
         return Searched(None, note)
+    if refused and (change := describe_edits(refused.edits)) is not None:
+        words = in_words(describe_change, refused.edits, running.parts)
+        return Searched(replace(change.place, words=words, breaks=BESIDES.format(refused.objection)))
     part, statement = suspect
     values = find_values(running, draws, statement, max(deadline, clock() + kept))  # the judge may have taken longer
     words = in_words(describe_value, *zip(*values, strict=True)) if values else ""
     words = f"{value_name(statement)}: {words}" if words else ""
     place = describe_place(part, statement.lineno)  # type: ignore[attr-defined]
-    return Searched(replace(place, words=words, breaks=BESIDES if refused else ""), note)
+    return Searched(replace(place, words=words), note)
 
 
 def out_of_time(seconds: float) -> str:

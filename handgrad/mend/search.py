@@ -23,7 +23,7 @@ from handgrad.source.safely import safely
 from handgrad.source.taps import Tapped
 from handgrad.source.tree import changed
 
-Confirm = Callable[[Mapping[Part, ast.AST]], bool]
+Objection = Callable[[Mapping[Part, ast.AST]], str]
 
 OTHER_SIGN = 0.01  # more that an axis costs which is counted otherwise than in the passes: it decides between equals
 RAISING = 0.5  # more that a candidate costs which raises where another runs: it may fit by chance of the sizes
@@ -31,15 +31,15 @@ RAISING = 0.5  # more that a candidate costs which raises where another runs: it
 
 @dataclass(eq=False)
 class Search:
-    """confirm: whether the judge certifies trees."""
+    """objection: what the judge finds wrong with trees; "" where it certifies them."""
 
     trial: Trial
-    confirm: Confirm
+    objection: Objection
     suspect: tuple[Part, ast.AST] | None = None  # the statement that is wrong, if it is known which
     certified: bool = False  # whether the judge certifies what the steps so far have made
     seen: dict[tuple[Candidate, Draw], frozenset[str]] = field(default_factory=dict)  # what is wrong with whom, where
     raising: set[Candidate] = field(default_factory=set)  # those that raise somewhere
-    refused: tuple[Part, ast.AST] | None = None  # the first statement of which a change is right, but not for the judge
+    refused: "Refused | None" = None  # the first change that is right on the draws, but not for the judge
 
     def step(self) -> Candidate | None:
         """The cheapest candidate that makes everything right; else one that makes the most tensors right."""
@@ -92,11 +92,12 @@ class Search:
         for candidate in sorted(self.fitting(candidates, goal, before), key=lambda c: self.price(c, goal)):
             if any(self.wrong(candidate, draw) for draw in self.trial.draws):
                 return candidate
-            if self.confirm(self.trial.trees(candidate)):
+            if not (objection := self.objection(self.trial.trees(candidate))):
                 self.certified = True
                 return candidate
             if self.refused is None and not self.trial.made:
-                self.refused = candidate.part, self.trial.statement_of(candidate.part, next(iter(candidate.edits)))
+                statement = self.trial.statement_of(candidate.part, next(iter(candidate.edits)))
+                self.refused = Refused((candidate.part, statement), {candidate.part: candidate.edits}, objection)
             if clock() > self.trial.deadline:
                 return None
         return None
@@ -154,21 +155,29 @@ def goals_of(wrong: frozenset[str], needs: Sequence[Need], raises: bool) -> list
     return list(dict.fromkeys([wrong, *sorted((need.fixes for need in needs), key=len, reverse=True)]))
 
 
+class Refused(NamedTuple):
+    """A change that makes everything right on the draws, its statement, and what the judge finds wrong all the same."""
+
+    statement: tuple[Part, ast.AST]
+    edits: Mapping[Part, Mapping[ast.AST, Any]]
+    objection: str
+
+
 class FoundEdits(NamedTuple):
     """edits: of each part, with which everything is right; suspect: the statement that is wrong, if it is known.
 
-    refused: whether a change of it makes everything right on the draws alone, and the judge finds more that is wrong.
+    refused: a change of it that makes everything right on the draws alone.
     """
 
     edits: dict[Part, dict[ast.AST, Any]] | None
     suspect: tuple[Part, ast.AST] | None = None
-    refused: bool = False
+    refused: Refused | None = None
 
 
-def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, deadline: float) -> FoundEdits:
+def find_edits(program: Program, draws: Sequence[Draw], objection: Objection, deadline: float) -> FoundEdits:
     """What was found before the deadline, by `clock`; a candidate that is with the judge is waited for."""
     trial = Trial(program, draws, deadline)
-    search = Search(trial, confirm)
+    search = Search(trial, objection)
     with safely():
         for _ in range(MOST_STEPS):
             if (step := search.step()) is None:
@@ -177,9 +186,10 @@ def find_edits(program: Program, draws: Sequence[Draw], confirm: Confirm, deadli
             if search.certified:
                 return FoundEdits(trial.made)
             trees = trial.trees()
-            if not any(draw.wrong(trial.run(draw, trees)) for draw in draws) and confirm(trees):
+            if not any(draw.wrong(trial.run(draw, trees)) for draw in draws) and not objection(trees):
                 return FoundEdits(trial.made)
             if not draws[0].wrong(trial.run(draws[0], trees)):
                 break  # what is wrong elsewhere alone has no values to be compared
-    suspect = search.suspect or search.refused
-    return FoundEdits(None, suspect, suspect is not None and suspect == search.refused)
+    refused = search.refused
+    suspect = search.suspect or (refused.statement if refused else None)
+    return FoundEdits(None, suspect, refused if refused and refused.statement == suspect else None)

@@ -27,7 +27,7 @@ from handgrad.subjects.function.layouts import takes_any_layout
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.through_autograd import program_of, with_passes
 
-Again = Callable[[Code], tuple[bool, set[str]]]  # of changed code: whether anything is wrong, and what is broken
+Again = Callable[[Code], tuple[str, set[str]]]  # of changed code: what is wrong, in words, and what is broken
 CONTIGUOUS = {True: "{}.contiguous()", False: "np.ascontiguousarray({})"}  # of torch, of NumPy
 Edits = Mapping[Part, Mapping[ast.AST, Any]]
 Certifies = Callable[[Code], bool]

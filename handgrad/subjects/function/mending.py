@@ -47,16 +47,20 @@ def find_place(
     """
     deadline = clock() + seconds
 
-    def certifies(changed: Code) -> bool:
+    def objection(changed: Code) -> str:
         wrong, now = again(changed)
-        return not wrong and now <= broken
+        return wrong or ", ".join(sorted(now - broken))
 
-    found, note = find_change(code, reference, tried, certifies, seconds, seed)
+    found, note = find_change(code, reference, tried, objection, seconds, seed)
     known = ""
     if found is None and clock() < deadline:
         ledger = keep_ledger(deadline=deadline)
         found, known = ledger.suspect, ledger.summary
-    found = found or find_telling_line(code, tried) or widen_sum(code, reference, tried, certifies, deadline)
+    found = (
+        found
+        or find_telling_line(code, tried)
+        or widen_sum(code, reference, tried, lambda changed: not objection(changed), deadline)
+    )
     return Searched(found, "" if isinstance(found, Change) else "; ".join(filter(None, ["" if found else known, note])))
 
 
@@ -64,7 +68,7 @@ def find_change(
     code: Code,
     reference: Reference,
     tried: Sequence[Tried],
-    certifies: Callable[[Code], bool],
+    objection: Callable[[Code], str],
     seconds: float,
     seed: int,
 ) -> Searched:
@@ -79,7 +83,7 @@ def find_change(
         return Searched()
     draws = make_draws(code, reference, program, wrong, np.random.default_rng(seed))
     left = deadline - clock()
-    return search_change(program, draws, lambda passes: certifies(with_passes(code, passes)), left)
+    return search_change(program, draws, lambda passes: objection(with_passes(code, passes)), left)
 
 
 def make_draws(

@@ -7,6 +7,7 @@ from handgrad.judge.isolation import duplicate, quiet
 from handgrad.judge.judgement import say_way
 from handgrad.judge.ladder import Rung
 from handgrad.judge.verdict import Verdict
+from handgrad.report.sentence import listed
 from handgrad.report.stage_rows import StageRow
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Kind, Tried
@@ -76,3 +77,11 @@ def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
     ways = list(dict.fromkeys(way for way, _ in judged))
     for way in ways:
         yield say_way(way, [name for other, name in judged if other is way] if len(ways) > 1 else ())
+
+
+def say_wrong(tried: Sequence[Tried]) -> str:
+    """Which tensors are wrong at which inputs, in a few words; "" where every case is certified."""
+    found = [(t.row, t.case) for t in tried if t.row and t.row.isolated.verdict is not Verdict.CERTIFIED]
+    wrong = [t.name for row, _ in found for t in row.isolated.tensors if t.verdict is not Verdict.CERTIFIED]
+    places = [case.called or case.name for _, case in found]
+    return f"{listed(list(dict.fromkeys(wrong)))} at {listed(list(dict.fromkeys(places)))}" if found else ""

@@ -46,7 +46,7 @@ from handgrad.subjects.function.prepare import list_models, prepare
 from handgrad.subjects.function.probes import try_probes
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.results_alone import try_results_alone
-from handgrad.subjects.function.rows import admit, list_notes, list_rows
+from handgrad.subjects.function.rows import admit, list_notes, list_rows, say_wrong
 from handgrad.subjects.function.side_effects import KEEPS_STATE, check_side_effects
 from handgrad.subjects.function.ways import names_tell
 from handgrad.subjects.torch_function.engine_errors import refused_by_engine
@@ -156,9 +156,9 @@ def verify_function(
     code, model, rng, tried, side = try_readings(code, oracle, given, models, seed, slack)
     judged = [t for t in tried if t.judgement is not None]
 
-    def again(changed: Code) -> tuple[bool, set[str]]:
+    def again(changed: Code) -> tuple[str, set[str]]:
         new = try_models(changed, oracle, given, models, seed + 1, slack)
-        return any_wrong(new.tried), names_broken(new.side)
+        return say_wrong(new.tried), names_broken(new.side)
 
     ledger = partial(keep_ledger, code, tried, seed)
     found, ended = None, ""

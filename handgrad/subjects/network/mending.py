@@ -58,11 +58,12 @@ def find_change(report: Report, point: Point, i: int, seconds: float) -> Searche
         program = replace(program, parts=own)
     broken = broken_names(report.contracts, i)
 
-    def certifies(passes: Passes) -> bool:
+    def objection(passes: Passes) -> str:
         there = put_in(point, i, of_kind(stage.subject, type(getattr(passes.forward, "__self__", None))))
-        return attempt(is_right, there, i, broken, report.seed + 1, report.slack).value is True
+        right = attempt(is_right, there, i, broken, report.seed + 1, report.slack).value is True
+        return "" if right else "in the whole network it is not right"
 
-    return search_change(program, wrong_draws(few, program.passes, rng), certifies, seconds)
+    return search_change(program, wrong_draws(few, program.passes, rng), objection, seconds)
 
 
 def put_in(point: Point, i: int, subject: Any) -> Point:

@@ -232,3 +232,23 @@ def test_a_fault_in_finding_words_is_told_and_costs_no_change(monkeypatch):
     report = verify_function(np.tanh, lambda dy, x: dy * (1 - np.tanh(x)), torch.tanh, [(4,)], seed=0)
     assert report.change is not None
     assert report.change.words == "no words: a fault of handgrad, KeyError('no such rule')"
+
+
+def powers(x, w):
+    return x**2 + w**3, (x, w)
+
+
+def one_wrong_and_one_cut(dy, cache):
+    x, w = cache
+    dx = 3 * x * dy
+    dw = 3 * np.where(np.abs(w) > 50, 0, w) ** 2 * dy
+    return dx, dw
+
+
+def test_a_change_that_is_right_at_ordinary_inputs_alone_is_told_with_what_stays_wrong():
+    report = verify_function(powers, one_wrong_and_one_cut, inputs=[(3, 4), (3, 4)], seed=0)
+    assert report.change is None
+    assert report.suspect is not None
+    assert report.suspect.text.strip() == "dx = 3 * x * dy"
+    assert "3" in report.suspect.words
+    assert "something else is wrong besides: dw at inputs near 1e4" in report.suspect.breaks
