@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from handgrad.mend.expressions import own_edits
-from handgrad.mend.indices import list_indices, list_slices, rewrite_indices, rewrite_slices
+from handgrad.mend.indices import exchange_slices, list_indices, rewrite_indices, scale_slices
 from handgrad.mend.local_edits import Edit, edit_axes, edit_axis, is_axes
 from handgrad.mend.statements import further_rewrites, rewrites
 from handgrad.source.program import Part
@@ -20,11 +20,12 @@ HasNumbers = Callable[[ast.AST], bool]  # whether a value of that node is known,
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """Edits of one part, and what they cost."""
+    """Edits of one part, and what they cost. alike: others that do the same at these sizes, tried where it fits."""
 
     part: Part
     edits: Edits
     cost: float
+    alike: "Sequence[Candidate]" = ()
 
 
 def in_part(part: Part, node: ast.expr, edits: Iterator[Edit]) -> Iterator[Candidate]:
@@ -58,14 +59,21 @@ def of_parts(parts: Sequence[Part], numbers: Numbers, has_numbers: HasNumbers) -
             yield Candidate(part, edits, cost)
 
 
+def of_slices(parts: Sequence[Part]) -> Iterator[Candidate]:
+    """Slices whose bounds are moved together, in the backward pass."""
+    for part in parts:
+        tree = part.source.tree
+        for edits, cost in chain(exchange_slices(tree), scale_slices(tree, names_of(part))) if part.backward else ():
+            yield Candidate(part, edits, cost)
+
+
 def of_indices(parts: Sequence[Part]) -> Iterator[Candidate]:
     """Other indices and other bounds of loops, in the backward pass."""
     trees = [part.source.tree for part in parts]
-    known, slices = list_indices(trees), list_slices(trees)
+    known = list_indices(trees)
     for part in parts:
         if part.backward:
-            tree, names = part.source.tree, names_of(part)
-            for edits, cost in chain(rewrite_slices(tree, slices, names), rewrite_indices(tree, known, names)):
+            for edits, cost in rewrite_indices(part.source.tree, known, names_of(part)):
                 yield Candidate(part, edits, cost)
 
 

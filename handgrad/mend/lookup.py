@@ -23,12 +23,14 @@ from handgrad.mend.expressions import (
     parts_inside,
     templates,
 )
+from handgrad.mend.indices import has_slice
 from handgrad.mend.local_edits import MODULES, Edit, local_edits, number
 from handgrad.mend.material import AtHand, Item, is_value
 from handgrad.mend.numbers import find_number, numbers_at_hand, written
 from handgrad.mend.pairs import Float, pairs, summands
 from handgrad.mend.required import Need
 from handgrad.mend.templates import SCALED, SIZED, TOGETHER, WITH_NUMBER
+from handgrad.mend.windows import edit_window
 from handgrad.source.tree import changed, parents_of
 
 RESHAPED = ("reshape", "view", "ravel", "flatten")
@@ -63,6 +65,16 @@ class Lookup:
                 return chain(local_edits(node, self.names, self.numbers), moved(node, self.writing))
 
             yield from self.plausible(edits_inside(self.node, edits, lambda _: False))
+
+    def windows(self) -> Iterator[Edit]:
+        """Another part of the array that it is taken from."""
+        if has_slice(self.node) and self.hand is not None:
+            windows = edit_window(self.node, self.hand, [self.hand.scope], self.numbers)
+            edits = (
+                Edit(ast.Subscript(self.node.value, index, self.node.ctx), cost)
+                for index, cost in chain.from_iterable(windows)
+            )
+            yield from self.plausible(edits)
 
     def wrapped(self) -> Iterator[Edit]:
         """Something put around it, or around a part that has no need of its own."""

@@ -7,15 +7,25 @@ from functools import cache, cached_property
 from itertools import chain
 from typing import Any
 
-from handgrad.mend.candidates import Candidate, in_part, of_axes, of_indices, of_parts, of_several, of_statements
+from handgrad.mend.candidates import (
+    Candidate,
+    in_part,
+    of_axes,
+    of_indices,
+    of_parts,
+    of_several,
+    of_slices,
+    of_statements,
+)
 from handgrad.mend.counts import counts_set, edit_count
+from handgrad.mend.cuts import of_windows
 from handgrad.mend.draw import vector
 from handgrad.mend.expressions import around, own_edits
 from handgrad.mend.forgotten import with_readings
 from handgrad.mend.local_edits import Edit, number
 from handgrad.mend.lookup import Lookup, can_evaluate
 from handgrad.mend.material import AtHand, at_hand
-from handgrad.mend.required import Need, comparable, find_needs
+from handgrad.mend.required import Need, Needs, comparable, find_needs
 from handgrad.mend.trial import Trial
 from handgrad.source.clock import clock
 from handgrad.source.program import Part
@@ -26,11 +36,11 @@ INSERTED = 1.0  # more that a line costs which is not there at all
 
 @dataclass(eq=False)
 class Tiers:
-    """tapped: the passes as the steps before have left them; noted: the values that their expressions had."""
+    """tapped: the passes as the steps before have left them; known: the values that their expressions should have."""
 
     trial: Trial
     tapped: Tapped
-    noted: Taps
+    known: Needs
 
     def in_order(
         self, goal: frozenset[str], needs: Sequence[Need], until: float | None
@@ -47,6 +57,7 @@ class Tiers:
 
         yield by_value(Lookup.small)
         yield by_value(Lookup.reordered)
+        yield by_value(Lookup.windows)
         yield self.blind("statements")
         yield by_value(Lookup.wrapped)
         yield by_value(lambda look: look.renumbered(names=False))
@@ -55,6 +66,7 @@ class Tiers:
         yield self.of_counts(goal)
         yield by_value(lambda look: look.renumbered(names=True))
         yield by_value(lambda look: look.joined(pieces=True))
+        yield self.blind("windows")
         yield self.blind("several")
         yield self.blind("indices")  # many, and each is a run: what is tried by its value comes first
         yield self.blind("forgotten")
@@ -62,6 +74,11 @@ class Tiers:
         yield by_value(Lookup.joined_twice)
         if until is not None:
             yield self.everywhere(until)
+
+    @property
+    def noted(self) -> Taps:
+        """The values that they had."""
+        return self.known.noted
 
     @cached_property
     def blind(self) -> Callable[[str], Sequence[Candidate]]:
@@ -75,6 +92,7 @@ class Tiers:
             "statements": lambda: of_statements(parts),
             "parts": lambda: chain(of_axes(self.tapped, parts), of_parts(parts, numbers, has_numbers)),
             "indices": lambda: of_indices(parts),
+            "windows": lambda: chain(of_slices(parts), of_windows(self.trial, self.tapped, self.known, self.hand_at)),
             "several": lambda: of_several(parts, self.tapped, numbers),
             "forgotten": lambda: of_forgotten(self.trial),
         }
@@ -93,7 +111,7 @@ class Tiers:
             times = self.noted.here.get(self.tapped.statement_number.get(statement, -1), [])
             if time >= len(times):
                 return None
-            return at_hand(self.trial.program, part, times[time], self.tapped, self.noted)
+            return at_hand(self.trial.program, part, statement, times[time], self.tapped, self.noted)
 
         return cache(find)
 
@@ -157,7 +175,7 @@ def of_forgotten(trial: Trial) -> Iterator[Candidate]:
         here = known.noted.here.get(tapped.statement_number.get(statement, -1), [])
         if need.time >= len(here):
             continue
-        hand = at_hand(trial.program, part, here[need.time], tapped, known.noted)
+        hand = at_hand(trial.program, part, statement, here[need.time], tapped, known.noted)
         value = known.noted.values[need.place][need.time]
         writing = trial.writing(part)
         look = Lookup(node, value, need, hand, hand.names, trial.numbers, writing, lambda _: False)
