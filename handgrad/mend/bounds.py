@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable
 from typing import NamedTuple
 
-from handgrad.mend.local_edits import number
+from handgrad.mend.edit import number
 
 
 class Bound(NamedTuple):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from handgrad.mend.edit import Edit
 from handgrad.mend.expressions import own_edits
-from handgrad.mend.indices import exchange_slices, list_indices, rewrite_indices, scale_slices
-from handgrad.mend.local_edits import Edit, edit_axes, edit_axis, is_axes
+from handgrad.mend.indices import exchange_slices, list_indices, rewrite_indices, scale_slices, turn_targets
+from handgrad.mend.local_edits import edit_axes, edit_axis, is_axes
 from handgrad.mend.statements import further_rewrites, rewrites
 from handgrad.source.program import Part
 from handgrad.source.taps import Tapped
@@ -60,10 +61,10 @@ def of_parts(parts: Sequence[Part], numbers: Numbers, has_numbers: HasNumbers) -
 
 
 def of_slices(parts: Sequence[Part]) -> Iterator[Candidate]:
-    """Slices whose bounds are moved together, in the backward pass."""
-    for part in parts:
+    """Slices whose bounds are moved together, and targets along another axis, in the backward pass."""
+    for part in (p for p in parts if p.backward):
         tree = part.source.tree
-        for edits, cost in chain(exchange_slices(tree), scale_slices(tree, names_of(part))) if part.backward else ():
+        for edits, cost in chain(turn_targets(tree), exchange_slices(tree), scale_slices(tree, names_of(part))):
             yield Candidate(part, edits, cost)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from handgrad.mend.candidates import Candidate
+from handgrad.mend.edit import Edit
 from handgrad.mend.indices import has_slice
-from handgrad.mend.local_edits import Edit
 from handgrad.mend.material import AtHand, is_value
 from handgrad.mend.required import Needs, known_well
 from handgrad.mend.trial import Trial

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from handgrad.mend.change import unparse, unparse_index
-from handgrad.mend.local_edits import MODULES, WITH_AXIS
+from handgrad.mend.edit import MODULES
+from handgrad.mend.local_edits import WITH_AXIS
 from handgrad.mend.members import Member, differences
 from handgrad.mend.slip import Slip, same
 

@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import TypeGuard
 
 from handgrad.mend.constants import LONGEST_INDEX
+from handgrad.mend.index_edits import along_other_axes
 from handgrad.mend.statements import DEFINITIONS, Rewrite
 from handgrad.source.tree import blocks
 
@@ -76,6 +77,13 @@ def scale_slices(tree: ast.AST, names: Collection[str]) -> Iterator[Rewrite]:
         for step in sorted(set(names) - loops) if variables else ():
             by = ast.Name(step, ast.Load())
             yield Rewrite({n: ast.BinOp(n, ast.Mult(), by) for n in variables}, STEPPED)
+
+
+def turn_targets(tree: ast.AST) -> Iterator[Rewrite]:
+    """What is written into an array along another axis: dx[i] += as dx[:, i] +=."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            yield from (Rewrite({node.slice: index}, OTHER) for index in along_other_axes(node.slice))
 
 
 def exchange_slices(tree: ast.AST) -> Iterator[Rewrite]:

@@ -20,9 +20,9 @@ from handgrad.mend.candidates import (
 from handgrad.mend.counts import counts_set, edit_count
 from handgrad.mend.cuts import of_windows
 from handgrad.mend.draw import vector
+from handgrad.mend.edit import Edit, number
 from handgrad.mend.expressions import around, own_edits
 from handgrad.mend.forgotten import with_readings
-from handgrad.mend.local_edits import Edit, number
 from handgrad.mend.lookup import Lookup, can_evaluate
 from handgrad.mend.material import AtHand, at_hand
 from handgrad.mend.required import Need, Needs, comparable, find_needs

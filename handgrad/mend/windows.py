@@ -13,8 +13,8 @@ import numpy as np
 from handgrad.judge.isolation import attempt
 from handgrad.mend.bounds import NONE, Bound, Window, minus, negative, plus
 from handgrad.mend.constants import MOST_COUNTS
+from handgrad.mend.edit import Edit, number
 from handgrad.mend.indices import bounds_of, items_of
-from handgrad.mend.local_edits import Edit, number
 from handgrad.mend.material import AtHand, evaluate, is_value, is_whole
 
 Scope = Mapping[str, Any]

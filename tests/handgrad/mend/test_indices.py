@@ -7,7 +7,7 @@ import pytest
 
 from handgrad import verify_function
 from handgrad.mend.counted import uses_own_counts
-from handgrad.mend.indices import exchange_slices, list_indices, rewrite_indices, scale_slices
+from handgrad.mend.indices import exchange_slices, list_indices, rewrite_indices, scale_slices, turn_targets
 from handgrad.source.program import read_program
 from handgrad.source.tree import changed, parents_of
 
@@ -70,6 +70,12 @@ def test_the_loop_variables_of_a_slice_times_a_name():
     new = "dx[i * s:i * s + k, j * s:j * s + k]"
     assert ast.unparse(ast.parse(WINDOWS.replace("dx[i:i + k, j:j + k]", new))) in scaled
     assert all("dx[1:-1, :]" in text for text in scaled)
+
+
+def test_what_is_written_into_is_turned_and_what_is_read_is_not():
+    tree = ast.parse("def f(dx, dy, i):\n    dx[i] += dy[i]").body[0]
+    texts = {ast.unparse(changed(tree, changes, parents_of(tree))) for changes, _ in turn_targets(tree)}
+    assert texts == {f"def f(dx, dy, i):\n    dx[{index}] += dy[i]" for index in (":, i", ":, :, i")}
 
 
 def test_two_slices_of_one_statement_or_of_one_array_are_exchanged():
