@@ -139,7 +139,7 @@ class Lookup:
 
     def joined_twice(self) -> Iterator[Edit]:
         """Put together with two things at hand, the second found by the value it must have."""
-        if self.hand is not None and self.is_settled and np.all(to64(self.value)):
+        if self.hand is not None and self.is_settled:
             for text, values, cost in pairs(to64(self.value), self.needed, self.hand.items, self.writing):
                 yield from self.plausible(iter([Edit(filled(text, self.writing, e=self.node, **values), cost)]))
 
