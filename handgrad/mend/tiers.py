@@ -21,11 +21,13 @@ from handgrad.mend.counts import counts_set, edit_count
 from handgrad.mend.cuts import of_windows
 from handgrad.mend.draw import vector
 from handgrad.mend.edit import Edit, number
+from handgrad.mend.entries import change_entries
 from handgrad.mend.expressions import around, own_edits
 from handgrad.mend.forgotten import with_readings
 from handgrad.mend.lookup import Lookup, can_evaluate
 from handgrad.mend.material import AtHand, at_hand
 from handgrad.mend.required import Need, Needs, comparable, find_needs
+from handgrad.mend.suspect import target_of
 from handgrad.mend.trial import Trial
 from handgrad.source.clock import clock
 from handgrad.source.program import Part
@@ -66,6 +68,7 @@ class Tiers:
         yield self.of_counts(goal)
         yield by_value(lambda look: look.renumbered(names=True))
         yield by_value(lambda look: look.joined(pieces=True))
+        yield self.of_entries(needs)
         yield self.blind("windows")
         yield self.blind("several")
         yield self.blind("indices")  # many, and each is a run: what is tried by its value comes first
@@ -146,6 +149,22 @@ class Tiers:
 
                 edits = edit_count(value, hand, run, right, trial.numbers, trial.writing(part))
                 yield from in_part(part, value, edits)
+
+    def of_entries(self, needs: Sequence[Need]) -> Iterator[Candidate]:
+        """A line put in that changes a few entries of what the line before it has set (entries.py)."""
+        trees = [part.source.tree for part in self.trial.program.parts]
+        indices = [node.slice for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
+        for need in needs:
+            part, node, statement = self.tapped.places[need.place]
+            name, hand = target_of(statement), self.hand_at(part, statement, need.time)
+            is_set = (
+                isinstance(statement, ast.Assign) and statement.value is node and statement in self.trial.parents[part]
+            )
+            if not name or not is_set or not part.backward or hand is None or not need.settled:
+                continue
+            value = self.noted.values[need.place][need.time]
+            for line, cost in change_entries(name, value, need, hand, iter(indices)):
+                yield Candidate(part, {statement: (statement, line)}, cost)
 
     def everywhere(self, until: float) -> Iterator[Candidate]:
         """Small edits at every expression, where it is not known which value is needed."""
