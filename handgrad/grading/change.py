@@ -12,8 +12,9 @@ from typing import NamedTuple
 from handgrad.grading.child.isolate import Target, targets
 from handgrad.grading.exercise import base
 from handgrad.mend.change import unparse
+from handgrad.mend.edit import Edit
 from handgrad.mend.expressions import Writing, around, count_idle, edits_inside, filled, templates
-from handgrad.mend.local_edits import Edit, local_edits
+from handgrad.mend.local_edits import local_edits
 from handgrad.mend.lookup import writing_of
 from handgrad.mend.statements import of_assignment
 from handgrad.mend.templates import TOGETHER

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from handgrad.mend.edit import Edit
 from handgrad.mend.expressions import own_edits
-from handgrad.mend.indices import list_indices, list_slices, rewrite_indices, rewrite_slices
-from handgrad.mend.local_edits import Edit, edit_axes, edit_axis, is_axes
+from handgrad.mend.indices import exchange_slices, list_indices, rewrite_indices, scale_slices, turn_targets
+from handgrad.mend.local_edits import edit_axes, edit_axis, is_axes
 from handgrad.mend.statements import further_rewrites, rewrites
 from handgrad.source.program import Part
 from handgrad.source.taps import Tapped
@@ -20,11 +21,12 @@ HasNumbers = Callable[[ast.AST], bool]  # whether a value of that node is known,
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """Edits of one part, and what they cost."""
+    """Edits of one part, and what they cost. alike: others that do the same at these sizes, tried where it fits."""
 
     part: Part
     edits: Edits
     cost: float
+    alike: "Sequence[Candidate]" = ()
 
 
 def in_part(part: Part, node: ast.expr, edits: Iterator[Edit]) -> Iterator[Candidate]:
@@ -58,14 +60,21 @@ def of_parts(parts: Sequence[Part], numbers: Numbers, has_numbers: HasNumbers) -
             yield Candidate(part, edits, cost)
 
 
+def of_slices(parts: Sequence[Part]) -> Iterator[Candidate]:
+    """Slices whose bounds are moved together, and targets along another axis, in the backward pass."""
+    for part in (p for p in parts if p.backward):
+        tree = part.source.tree
+        for edits, cost in chain(turn_targets(tree), exchange_slices(tree), scale_slices(tree, names_of(part))):
+            yield Candidate(part, edits, cost)
+
+
 def of_indices(parts: Sequence[Part]) -> Iterator[Candidate]:
     """Other indices and other bounds of loops, in the backward pass."""
     trees = [part.source.tree for part in parts]
-    known, slices = list_indices(trees), list_slices(trees)
+    known = list_indices(trees)
     for part in parts:
         if part.backward:
-            tree, names = part.source.tree, names_of(part)
-            for edits, cost in chain(rewrite_slices(tree, slices, names), rewrite_indices(tree, known, names)):
+            for edits, cost in rewrite_indices(part.source.tree, known, names_of(part)):
                 yield Candidate(part, edits, cost)
 
 

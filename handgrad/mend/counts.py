@@ -7,8 +7,8 @@ code with a few others.
 import ast
 from collections.abc import Callable, Iterator, Sequence
 
+from handgrad.mend.edit import Edit
 from handgrad.mend.expressions import Writing
-from handgrad.mend.local_edits import Edit
 from handgrad.mend.material import AtHand, is_whole
 from handgrad.mend.numbers import Float, find_number, is_same, numbers_at_hand, rewritten
 

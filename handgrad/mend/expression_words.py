@@ -4,8 +4,9 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from handgrad.mend.change import unparse
-from handgrad.mend.local_edits import MODULES, WITH_AXIS
+from handgrad.mend.change import unparse, unparse_index
+from handgrad.mend.edit import MODULES
+from handgrad.mend.local_edits import WITH_AXIS
 from handgrad.mend.members import Member, differences
 from handgrad.mend.slip import Slip, same
 
@@ -233,7 +234,7 @@ def wrapped(slip: Slip) -> str | None:
     """A call, an index or a reversal around an expression that is missing, or does not belong there."""
     for whole, part, word in ((slip.new, slip.old, "is missing"), (slip.old, slip.new, "does not belong there")):
         if isinstance(whole, ast.Subscript) and same(whole.value, part):
-            return f"the index `[{unparse(whole.slice)}]` {word}{slip.example}"
+            return f"the index `[{unparse_index(whole.slice)}]` {word}{slip.example}"
         if isinstance(whole, ast.Call) and same(reduced(whole), part):
             return around_it(whole, word, slip)
     return None

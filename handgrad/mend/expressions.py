@@ -7,7 +7,8 @@ from functools import cache
 from types import CodeType
 from typing import Any, NamedTuple
 
-from handgrad.mend.local_edits import Edit, is_number, local_edits
+from handgrad.mend.edit import Edit, is_number
+from handgrad.mend.local_edits import local_edits
 from handgrad.mend.templates import AROUND
 from handgrad.source.tree import changed, expression, parents_of
 

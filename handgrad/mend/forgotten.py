@@ -1,4 +1,4 @@
-"""A line that was left out after one that sets several variables at once, or in a loop.
+"""A line that was left out after one that sets several variables at once, or writes into one, or in a loop.
 
 Each variable of such a line is read once more right after it, in a statement `v = v` that is not in the source. What
 that expression should give is what the variable should be for all lines that follow, and is looked up like any other.
@@ -31,7 +31,7 @@ def with_readings(tree: ast.AST) -> tuple[ast.AST, dict[ast.AST, Reading]]:
     """The tree with `v = v` wherever a line may be missing, and what reads which."""
     found: dict[ast.AST, Reading] = {}
     sides: dict[ast.stmt, tuple[list[ast.stmt], list[ast.stmt]]] = {}
-    for reading in dict.fromkeys([*after_several(tree), *in_loops(tree)]):
+    for reading in dict.fromkeys([*after_several(tree), *after_writing(tree), *in_loops(tree)]):
         line = assignment(reading.name, ast.Name(reading.name, ast.Load()))
         found[line.value] = reading
         sides.setdefault(reading.at, ([], []))[not reading.before].append(line)
@@ -46,6 +46,15 @@ def after_several(tree: ast.AST) -> Iterator[Reading]:
             for target in statement.targets if isinstance(statement, ast.Assign) else ():
                 if isinstance(target, ast.Tuple):
                     yield from (Reading(statement, item.id) for item in target.elts if isinstance(item, ast.Name))
+
+
+def after_writing(tree: ast.AST) -> Iterator[Reading]:
+    """After every line that writes into a part of an array: no expression has the value of the whole."""
+    for block in blocks(tree):
+        for statement in block:
+            for target in targets_of(statement):
+                if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+                    yield Reading(statement, target.value.id)
 
 
 def in_loops(tree: ast.AST) -> Iterator[Reading]:
@@ -64,10 +73,16 @@ def in_loops(tree: ast.AST) -> Iterator[Reading]:
 
 def names_set(statement: ast.AST) -> Iterator[str]:
     """The names that a statement gives values to."""
-    one = [statement.target] if isinstance(statement, ast.AugAssign) else []
-    for target in statement.targets if isinstance(statement, ast.Assign) else one:
+    for target in targets_of(statement):
         parts = target.elts if isinstance(target, ast.Tuple) else [target]
         yield from (part.id for part in parts if isinstance(part, ast.Name))
+
+
+def targets_of(statement: ast.AST) -> list[ast.expr]:
+    """What a statement assigns to."""
+    if isinstance(statement, ast.Assign):
+        return statement.targets
+    return [statement.target] if isinstance(statement, ast.AugAssign) else []
 
 
 def sets_zeros(statement: ast.AST) -> bool:

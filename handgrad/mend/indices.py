@@ -4,10 +4,12 @@ What stands in one of them often belongs in another as well: 2 * j of x[2 * j + 
 """
 
 import ast
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import combinations
+from typing import TypeGuard
 
 from handgrad.mend.constants import LONGEST_INDEX
+from handgrad.mend.index_edits import along_other_axes
 from handgrad.mend.statements import DEFINITIONS, Rewrite
 from handgrad.source.tree import blocks
 
@@ -43,36 +45,56 @@ def rewrite_indices(tree: ast.AST, known: Sequence[ast.expr], names: Collection[
                     yield Rewrite({a: b, b: a}, EXCHANGED)
 
 
-def list_slices(trees: Sequence[ast.AST]) -> list[ast.expr]:
-    """Every different index of these trees that has a slice in it, as it stands between its brackets."""
-    nodes = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Subscript))
-    return list({ast.unparse(node.slice): node.slice for node in nodes if has_bounds(node.slice)}.values())
+def list_slices(trees: Iterable[ast.AST]) -> list[ast.expr]:
+    """Every different index of these trees that has a slice with a bound in it, as it stands between its brackets."""
+    found = {ast.unparse(node.slice): node.slice for tree in trees for node in ast.walk(tree) if has_slice(node)}
+    return [index for index in found.values() if any(any(bounds_of(item)) for item in items_of(index))]
 
 
-def has_bounds(index: ast.expr) -> bool:
-    """Whether there is a slice in it that has a bound with a name."""
-    slices = [i for i in (index.elts if isinstance(index, ast.Tuple) else [index]) if isinstance(i, ast.Slice)]
-    return any(names_of(one) for one in slices)
+def has_slice(node: ast.AST) -> TypeGuard[ast.Subscript]:
+    """Whether a slice stands between its brackets."""
+    return isinstance(node, ast.Subscript) and any(isinstance(item, ast.Slice) for item in items_of(node.slice))
 
 
-def rewrite_slices(tree: ast.AST, known: Sequence[ast.expr], names: Collection[str]) -> Iterator[Rewrite]:
-    """Another of the known slices as a whole; all loop variables of one times a name: i:i + k as i * s:i * s + k.
+def items_of(index: ast.expr) -> list[ast.expr]:
+    """What stands between the brackets, with commas between."""
+    return index.elts if isinstance(index, ast.Tuple) else [index]
+
+
+def bounds_of(item: ast.expr) -> list[ast.expr | None]:
+    """Of a slice, with None for those that it has not."""
+    return [item.lower, item.upper, item.step] if isinstance(item, ast.Slice) else []
+
+
+def scale_slices(tree: ast.AST, names: Collection[str]) -> Iterator[Rewrite]:
+    """All loop variables of an index with a slice in it times a name: i:i + k as i * s:i * s + k.
 
     What is moved in one of its bounds is moved in all of them, so that no single edit of rewrite_indices does it.
     """
     loops = {n for loop in ast.walk(tree) if isinstance(loop, ast.For) for n in names_of(loop.target)}
-    for node in ast.walk(tree):
-        if not (isinstance(node, ast.Subscript) and has_bounds(node.slice)):
-            continue
-        text, own = ast.unparse(node.slice), node.slice
-        for new in known:
-            alike = type(new) is type(own) and len(getattr(new, "elts", ())) == len(getattr(own, "elts", ()))
-            if alike and ast.unparse(new) != text and names_of(new) <= set(names):
-                yield Rewrite({own: new}, OTHER)
-        variables = [n for n in ast.walk(own) if isinstance(n, ast.Name) and n.id in loops]
+    for index in list_slices([tree]):
+        variables = [n for n in ast.walk(index) if isinstance(n, ast.Name) and n.id in loops]
         for step in sorted(set(names) - loops) if variables else ():
             by = ast.Name(step, ast.Load())
             yield Rewrite({n: ast.BinOp(n, ast.Mult(), by) for n in variables}, STEPPED)
+
+
+def turn_targets(tree: ast.AST) -> Iterator[Rewrite]:
+    """What is written into an array along another axis: dx[i] += as dx[:, i] +=."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            yield from (Rewrite({node.slice: index}, OTHER) for index in along_other_axes(node.slice))
+
+
+def exchange_slices(tree: ast.AST) -> Iterator[Rewrite]:
+    """Two of one block exchanged, of one statement or of one array: a[k:] += b[:-k] as a[:-k] += b[k:]."""
+    for block in blocks(tree):
+        simple = [s for s in block if isinstance(s, ast.Assign | ast.AugAssign)]
+        own = [(s, node) for s in simple for node in ast.walk(s) if has_slice(node)]
+        for (s, a), (t, b) in combinations(own, 2):
+            beside = s is t or ast.unparse(a.value) == ast.unparse(b.value)
+            if beside and ast.unparse(a.slice) != ast.unparse(b.slice) and not contains(a, b):
+                yield Rewrite({a.slice: b.slice, b.slice: a.slice}, EXCHANGED)
 
 
 def indices_of(statement: ast.stmt) -> Iterator[ast.expr]:

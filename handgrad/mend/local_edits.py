@@ -4,22 +4,14 @@ import ast
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
-from typing import NamedTuple, TypeGuard
 
+from handgrad.mend.edit import MODULES, Edit, is_number, number
+from handgrad.mend.index_edits import edit_count, edit_index, edit_slice
 from handgrad.mend.templates import RELATIVES
-
-
-class Edit(NamedTuple):
-    """What may stand in an expression's place. cost: how much it changes."""
-
-    node: ast.expr
-    cost: float
-
 
 OPERATORS: tuple[type[ast.operator], ...] = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult)
 COMPARISONS: tuple[type[ast.cmpop], ...] = (ast.Gt, ast.GtE, ast.Lt, ast.LtE, ast.Eq, ast.NotEq)
 NUMBERS = (0, 1, 2, 3, 4, 0.5, -1, -2, math.pi)
-MODULES = ("np", "numpy", "xp", "torch", "jnp")
 
 
 def local_edits(node: ast.expr, names: Sequence[str], numbers: Sequence[float]) -> Iterator[Edit]:
@@ -105,48 +97,6 @@ def edit_compared(node: ast.Compare) -> Iterator[Edit]:
 def edit_attribute(node: ast.Attribute) -> Iterator[Edit]:
     if node.attr in ("T", "mT"):
         yield Edit(node.value, 1)
-
-
-def edit_count(array: ast.expr) -> Iterator[Edit]:
-    """All entries where the rows were counted."""
-    yield Edit(ast.Attribute(array, "size", ast.Load()), 1)
-    yield Edit(ast.Call(ast.Attribute(array, "numel", ast.Load()), [], []), 1)
-
-
-def edit_index(node: ast.Subscript) -> Iterator[Edit]:
-    yield Edit(node.value, 1.5)
-    if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
-        yield from edit_count(node.value.value)
-    if isinstance(node.slice, ast.Slice):
-        s = node.slice
-        for new in (ast.Slice(s.upper, s.lower, s.step), ast.Slice(negative(s.upper), negative(s.lower), s.step)):
-            yield Edit(ast.Subscript(node.value, new, ast.Load()), 1.5)
-    elif isinstance(node.slice, ast.Name | ast.BinOp):
-        for op in (ast.Add(), ast.Sub()):
-            yield Edit(ast.Subscript(node.value, ast.BinOp(node.slice, op, ast.Constant(1)), ast.Load()), 1.5)
-        yield Edit(ast.Subscript(node.value, ast.UnaryOp(ast.USub(), node.slice), ast.Load()), 2)
-    if isinstance(node.slice, ast.Tuple) and len(node.slice.elts) == 2:
-        swapped = ast.Tuple(node.slice.elts[::-1], ast.Load())
-        yield Edit(ast.Subscript(node.value, swapped, ast.Load()), 1.5)
-
-
-def edit_slice(node: ast.Slice) -> Iterator[Edit]:
-    """The same number of entries cut off, some of them at the other end: [:-2] as [1:-1] and [2:]."""
-    low, high = cut(node.lower), cut(node.upper)
-    if low is None or high is None or node.step is not None or low < 0 or high > 0:
-        return
-    for first in range(low - high + 1):
-        if first != low:
-            last = first - (low - high)
-            yield Edit(ast.Slice(number(first) if first else None, number(last) if last else None), 1.2)
-
-
-def cut(bound: ast.expr | None) -> int | None:
-    """The bound of a slice as a number; 0 where there is none."""
-    if bound is None:
-        return 0
-    value = ast.unparse(bound)
-    return int(value) if value.lstrip("-").isdigit() else None
 
 
 def edit_choice(node: ast.IfExp) -> Iterator[Edit]:
@@ -309,18 +259,3 @@ def t(node: ast.expr) -> ast.expr:
 def swapped(node: ast.expr) -> ast.expr:
     """Each matrix of a batch transposed."""
     return ast.Call(ast.Attribute(node, "swapaxes", ast.Load()), [number(-1), number(-2)], [])
-
-
-def negative(node: ast.expr | None) -> ast.expr | None:
-    if node is None:
-        return None
-    return node.operand if isinstance(node, ast.UnaryOp) else ast.UnaryOp(ast.USub(), node)
-
-
-def number(value: float) -> ast.expr:
-    """A constant; a negative one as Python writes it."""
-    return ast.Constant(value) if value >= 0 else ast.UnaryOp(ast.USub(), ast.Constant(-value))
-
-
-def is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)

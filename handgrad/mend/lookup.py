@@ -11,7 +11,8 @@ import numpy as np
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import quiet
 from handgrad.mend.axes import name_of
-from handgrad.mend.constants import ROUNDED
+from handgrad.mend.constants import FITS, ROUNDED
+from handgrad.mend.edit import MODULES, Edit, number
 from handgrad.mend.expressions import (
     Writing,
     around,
@@ -23,12 +24,14 @@ from handgrad.mend.expressions import (
     parts_inside,
     templates,
 )
-from handgrad.mend.local_edits import MODULES, Edit, local_edits, number
+from handgrad.mend.indices import has_slice
+from handgrad.mend.local_edits import local_edits
 from handgrad.mend.material import AtHand, Item, is_value
-from handgrad.mend.numbers import find_number, numbers_at_hand, written
+from handgrad.mend.numbers import find_number, numbers_at_hand, with_factor, written
 from handgrad.mend.pairs import Float, pairs, summands
 from handgrad.mend.required import Need
 from handgrad.mend.templates import SCALED, SIZED, TOGETHER, WITH_NUMBER
+from handgrad.mend.windows import edit_window
 from handgrad.source.tree import changed, parents_of
 
 RESHAPED = ("reshape", "view", "ravel", "flatten")
@@ -63,6 +66,16 @@ class Lookup:
                 return chain(local_edits(node, self.names, self.numbers), moved(node, self.writing))
 
             yield from self.plausible(edits_inside(self.node, edits, lambda _: False))
+
+    def windows(self) -> Iterator[Edit]:
+        """Another part of the array that it is taken from."""
+        if has_slice(self.node) and self.hand is not None:
+            windows = edit_window(self.node, self.hand, [self.hand.scope], self.numbers)
+            edits = (
+                Edit(ast.Subscript(self.node.value, index, self.node.ctx), cost)
+                for index, cost in chain.from_iterable(windows)
+            )
+            yield from self.plausible(edits)
 
     def wrapped(self) -> Iterator[Edit]:
         """Something put around it, or around a part that has no need of its own."""
@@ -118,12 +131,15 @@ class Lookup:
         return self.plausible(around(self.node, self.writing, SIZED))
 
     def scaled(self) -> Iterator[Edit]:
-        """Times a number that stands nowhere."""
-        return self.plausible(around(self.node, self.writing, SCALED))
+        """Times a number that stands nowhere, or one that is made of those at hand."""
+        yield from self.plausible(around(self.node, self.writing, SCALED))
+        if self.hand is not None and self.is_settled and (ratio := self.ratio):
+            known = numbers_at_hand(self.hand.items, self.numbers, self.writing)
+            yield from self.plausible(with_factor(self.node, ratio, known, self.writing))
 
     def joined_twice(self) -> Iterator[Edit]:
         """Put together with two things at hand, the second found by the value it must have."""
-        if self.hand is not None and self.is_settled and np.all(to64(self.value)):
+        if self.hand is not None and self.is_settled:
             for text, values, cost in pairs(to64(self.value), self.needed, self.hand.items, self.writing):
                 yield from self.plausible(iter([Edit(filled(text, self.writing, e=self.node, **values), cost)]))
 
@@ -139,6 +155,15 @@ class Lookup:
     def is_settled(self) -> bool:
         """Whether no other value would do."""
         return self.need.settled and bool(self.need.matters[self.need.time].all())
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times its value it should be, if all of it is off by one factor."""
+        given, needed = to64(self.value), self.needed
+        size = float(np.sum(given * given))
+        ratio = float(np.sum(given * needed)) / size if size else 0.0
+        near = np.max(np.abs(ratio * given - needed), initial=0.0) <= FITS * np.max(np.abs(needed), initial=0.0)
+        return ratio if near else None
 
     @property
     def needed(self) -> Float:

@@ -11,7 +11,7 @@ import torch
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import attempt, contents
 from handgrad.mend.constants import MOST_MEMBERS, MOST_NODES, MOST_PIECES
-from handgrad.mend.indices import names_of
+from handgrad.mend.indices import list_slices, names_of
 from handgrad.source.program import Part, Program
 from handgrad.source.taps import Tapped, Taps
 from handgrad.source.tree import changed, located, parents_of
@@ -40,11 +40,15 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class AtHand:
-    """names: of arrays and numbers; items: everything that can be written; scope: for evaluating it."""
+    """names: of arrays and numbers; items: everything that can be written; scope: for evaluating it.
+
+    slices: every index of both passes that has a slice in it.
+    """
 
     scope: dict[str, Any]
     names: tuple[str, ...]
     items: tuple[Item, ...]
+    slices: tuple[ast.expr, ...] = ()
 
     def value(self, node: ast.expr) -> Any:
         """What an expression gives here; None if it raises."""
@@ -56,9 +60,13 @@ def evaluate(node: ast.expr, scope: Mapping[str, Any]) -> Any:
     return eval(code, dict(scope))  # the reader's own expression, or an edit of it
 
 
-def at_hand(program: Program, part: Part, here: Mapping[str, Any], tapped: Tapped, noted: Taps) -> AtHand:
-    """Everything that can be written where these names are known."""
-    scope = {**part.source.function.__globals__, **closure_values(program), **here}
+def at_hand(
+    program: Program, part: Part, statement: ast.AST, known: Mapping[str, Any], tapped: Tapped, noted: Taps
+) -> AtHand:
+    """Everything that can be written at a statement where these names are known."""
+    scope = {**part.source.function.__globals__, **closure_values(program), **known}
+    left = left_loops(part.source.tree, statement)
+    here = {name: value for name, value in known.items() if name not in left}
     near = sorted((*entries(here), *indexed(program, part, here, scope)), key=lambda item: item.cost)
     items = {ast.dump(i.node): i for i in (*near, *numbers_outside(program, here, scope))}
     found, seen = [], set()
@@ -68,7 +76,15 @@ def at_hand(program: Program, part: Part, here: Mapping[str, Any], tapped: Tappe
             seen.add(key)
             found.append(item)
     names = tuple(i.node.id for i in items.values() if isinstance(i.node, ast.Name))
-    return AtHand(scope, names, tuple(found))
+    slices = list_slices(p.source.tree for p in program.parts)
+    return AtHand(scope, names, tuple(found), tuple(index for index in slices if not names_of(index) & left))
+
+
+def left_loops(tree: ast.AST, statement: ast.AST) -> set[str]:
+    """The variables of the loops that a statement does not stand in: what they hold there is the end of the loop."""
+    loops = {loop: names_of(loop.target) for loop in ast.walk(tree) if isinstance(loop, ast.For)}
+    around = [names for loop, names in loops.items() if any(node is statement for node in ast.walk(loop))]
+    return set().union(*loops.values()).difference(*around)
 
 
 def closure_values(program: Program) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from handgrad.arrays.precision import to64
 from handgrad.mend.constants import FITS, MOST_COUNTS, NEWTON_STEPS, SAME, STEP
+from handgrad.mend.edit import Edit, number
 from handgrad.mend.expressions import Writing, filled
-from handgrad.mend.local_edits import Edit, number
 from handgrad.mend.material import Item, is_whole
 
 Float = NDArray[np.float64]
@@ -35,6 +35,7 @@ OF_ONE: dict[str, tuple[Callable[[float], float], float]] = {
     "{m} ** -0.5": (lambda m: m**-0.5, 1.6),
     "1 / (1 - {m})": (lambda m: 1 / (1 - m), 1.7),
     "2 / {m}": (lambda m: 2 / m, 1.7),
+    "(2 * {m}) ** 0.5": (lambda m: (2 * m) ** 0.5, 1.7),
 }
 OF_TWO: dict[str, Callable[[float, float], float]] = {
     "{m} * {n}": lambda m, n: m * n,
@@ -89,7 +90,8 @@ def find_number(at: At, now: float, wanted: Float) -> float | None:
 
 def numbers_at_hand(items: Sequence[Item], constants: Sequence[float], writing: Writing) -> list[Number]:
     """The numbers among what is at hand, the sizes of its arrays, and the constants of both passes."""
-    found = [Number(number(c), c, PLAIN) for c in dict.fromkeys((*constants, 1, 2, 3, 4, 0.5, math.pi))]
+    found = [Number(number(c), c, PLAIN) for c in dict.fromkeys((*constants, 1, 2, 3, 4, 0.5))]
+    found.append(Number(filled("{np}.pi", writing), math.pi, PLAIN))
     size = "{m}.numel()" if writing.axis == "dim" else "{m}.size"
     for item in items:
         if item.is_number:
@@ -124,9 +126,14 @@ def rewritten(node: ast.expr, now: float, wanted: float, numbers: Sequence[Numbe
     """How what gives one number may be written so that it gives another: anew, or with a factor."""
     yield from written(wanted, numbers, writing)
     if now:
-        for text, ratio in (("{e} * {m}", wanted / now), ("{e} / {m}", now / wanted)):
-            for factor, cost in written(ratio, numbers, writing) if not is_same(ratio, 1) else ():
-                yield Edit(filled(text, writing, e=node, m=factor), cost + FACTOR)
+        yield from with_factor(node, wanted / now, numbers, writing)
+
+
+def with_factor(node: ast.expr, ratio: float, numbers: Sequence[Number], writing: Writing) -> Iterator[Edit]:
+    """How an expression may be written so that it is so many times what it was."""
+    for text, by in (("{e} * {m}", ratio), ("{e} / {m}", 1 / ratio)):
+        for factor, cost in written(by, numbers, writing) if not is_same(ratio, 1) else ():
+            yield Edit(filled(text, writing, e=node, m=factor), cost + FACTOR)
 
 
 def is_same(value: complex, wanted: float) -> bool:

@@ -27,6 +27,8 @@ JOINED: Sequence[tuple[str, Callable[[Float, Float, Float], Float], float]] = (
     ("{n} - {e} * {m}", lambda r, e, m: r + e * m, 5),
     ("{e} + {m} * {n}", lambda r, e, m: (r - e) / m, 5),
     ("{e} - {m} * {n}", lambda r, e, m: (e - r) / m, 5),
+    ("{e} + {m} / {n}", lambda r, e, m: m / (r - e), 5),
+    ("{e} - {m} / {n}", lambda r, e, m: m / (e - r), 5),
     ("{e} * ({m} + {n})", lambda r, e, m: r / e - m, 5.2),
     ("{e} * ({m} - {n})", lambda r, e, m: m - r / e, 5.2),
     ("{e} * {m} * {n}", lambda r, e, m: r / (e * m), 5),

@@ -50,7 +50,7 @@ class Search:
         before = [draw.wrong(found) for draw, found in zip(trial.draws, outputs, strict=True)]
         tapped = Tapped(trial.program, now)
         known = find_needs(tapped, trial.draws[0], deadline)
-        needs, tiers = known.found, Tiers(trial, tapped, known.noted)
+        needs, tiers = known.found, Tiers(trial, tapped, known)
         if not trial.made:
             self.suspect = find_suspect(tapped, known, before[0])
         raises = outputs[0] is None
@@ -132,6 +132,7 @@ class Search:
             wrong = (self.wrong(candidate, draw) for draw in self.trial.draws)
             if all(now <= then - goal for now, then in zip(wrong, before, strict=True)):
                 yield candidate
+                yield from self.fitting(candidate.alike, goal, before)
 
     def wrong(self, candidate: Candidate, draw: Draw) -> frozenset[str]:
         """What is wrong with a candidate on a draw."""

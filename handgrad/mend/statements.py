@@ -124,11 +124,15 @@ def of_parts(
         for part in inside:
             for new, cost in own_edits(part, names, numbers, has_numbers):
                 yield Rewrite({part: new}, cost + 0.3)
-    if isinstance(statement, ast.For) and isinstance(statement.iter, ast.Call):
-        backwards = ast.Call(ast.Name("reversed", ast.Load()), [statement.iter], [])
-        first = statement.iter.args[:1]
-        inner = first[0] if first and getattr(statement.iter.func, "id", "") == "reversed" else None
-        yield Rewrite({statement.iter: inner or backwards}, 1.8)
+    if isinstance(statement, ast.For):
+        yield Rewrite({statement.iter: turned_round(statement.iter)}, 1.8)
+
+
+def turned_round(items: ast.expr) -> ast.expr:
+    """What a loop runs over, from the other end."""
+    if isinstance(items, ast.Call) and getattr(items.func, "id", "") == "reversed" and len(items.args) == 1:
+        return items.args[0]
+    return ast.Call(ast.Name("reversed", ast.Load()), [items], [])
 
 
 def of_places(block: Sequence[ast.stmt]) -> Iterator[Rewrite]:

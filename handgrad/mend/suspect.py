@@ -45,6 +45,8 @@ def find_suspect(tapped: Tapped, needs: Needs, wrong: frozenset[str]) -> Stateme
         is_known = all(known.has(need.given) for need in own)
         alone = len(statements) == 1
         if alone or any(known.explains(need) for need in own):
+            if makes_zeros(statement[1]) and not any(v.any() for need in own for v in need.given):
+                return None  # zeros are added to by other lines
             if is_known and not known.is_said(statement, own) and not (alone and all(len(n.given) == 1 for n in own)):
                 return None
             clear = known.has_all_read_by(statement[1]) and not known.writes_for_nothing
@@ -69,6 +71,11 @@ def right_last(needs: Sequence[Need], tapped: Tapped, found: Needs) -> list[list
 
     parts = [[n for n in needs if not is_right(n)], [n for n in needs if is_right(n)]]
     return parts if parts[1] else [list(needs)]
+
+
+def makes_zeros(statement: ast.AST) -> bool:
+    """Whether a statement makes zeros to be written into: np.zeros_like(W), torch.zeros(3)."""
+    return "zeros" in ast.unparse(getattr(statement, "value", None) or ast.Pass())
 
 
 def target_of(statement: ast.AST) -> str:

@@ -7,15 +7,27 @@ from functools import cache, cached_property
 from itertools import chain
 from typing import Any
 
-from handgrad.mend.candidates import Candidate, in_part, of_axes, of_indices, of_parts, of_several, of_statements
+from handgrad.mend.candidates import (
+    Candidate,
+    in_part,
+    of_axes,
+    of_indices,
+    of_parts,
+    of_several,
+    of_slices,
+    of_statements,
+)
 from handgrad.mend.counts import counts_set, edit_count
+from handgrad.mend.cuts import of_windows
 from handgrad.mend.draw import vector
+from handgrad.mend.edit import Edit, number
+from handgrad.mend.entries import change_entries
 from handgrad.mend.expressions import around, own_edits
 from handgrad.mend.forgotten import with_readings
-from handgrad.mend.local_edits import Edit, number
 from handgrad.mend.lookup import Lookup, can_evaluate
 from handgrad.mend.material import AtHand, at_hand
-from handgrad.mend.required import Need, comparable, find_needs
+from handgrad.mend.required import Need, Needs, comparable, find_needs
+from handgrad.mend.suspect import target_of
 from handgrad.mend.trial import Trial
 from handgrad.source.clock import clock
 from handgrad.source.program import Part
@@ -26,11 +38,11 @@ INSERTED = 1.0  # more that a line costs which is not there at all
 
 @dataclass(eq=False)
 class Tiers:
-    """tapped: the passes as the steps before have left them; noted: the values that their expressions had."""
+    """tapped: the passes as the steps before have left them; known: the values that their expressions should have."""
 
     trial: Trial
     tapped: Tapped
-    noted: Taps
+    known: Needs
 
     def in_order(
         self, goal: frozenset[str], needs: Sequence[Need], until: float | None
@@ -47,6 +59,7 @@ class Tiers:
 
         yield by_value(Lookup.small)
         yield by_value(Lookup.reordered)
+        yield by_value(Lookup.windows)
         yield self.blind("statements")
         yield by_value(Lookup.wrapped)
         yield by_value(lambda look: look.renumbered(names=False))
@@ -55,6 +68,8 @@ class Tiers:
         yield self.of_counts(goal)
         yield by_value(lambda look: look.renumbered(names=True))
         yield by_value(lambda look: look.joined(pieces=True))
+        yield self.of_entries(needs)
+        yield self.blind("windows")
         yield self.blind("several")
         yield self.blind("indices")  # many, and each is a run: what is tried by its value comes first
         yield self.blind("forgotten")
@@ -62,6 +77,11 @@ class Tiers:
         yield by_value(Lookup.joined_twice)
         if until is not None:
             yield self.everywhere(until)
+
+    @property
+    def noted(self) -> Taps:
+        """The values that they had."""
+        return self.known.noted
 
     @cached_property
     def blind(self) -> Callable[[str], Sequence[Candidate]]:
@@ -75,6 +95,7 @@ class Tiers:
             "statements": lambda: of_statements(parts),
             "parts": lambda: chain(of_axes(self.tapped, parts), of_parts(parts, numbers, has_numbers)),
             "indices": lambda: of_indices(parts),
+            "windows": lambda: chain(of_slices(parts), of_windows(self.trial, self.tapped, self.known, self.hand_at)),
             "several": lambda: of_several(parts, self.tapped, numbers),
             "forgotten": lambda: of_forgotten(self.trial),
         }
@@ -93,7 +114,7 @@ class Tiers:
             times = self.noted.here.get(self.tapped.statement_number.get(statement, -1), [])
             if time >= len(times):
                 return None
-            return at_hand(self.trial.program, part, times[time], self.tapped, self.noted)
+            return at_hand(self.trial.program, part, statement, times[time], self.tapped, self.noted)
 
         return cache(find)
 
@@ -129,6 +150,22 @@ class Tiers:
                 edits = edit_count(value, hand, run, right, trial.numbers, trial.writing(part))
                 yield from in_part(part, value, edits)
 
+    def of_entries(self, needs: Sequence[Need]) -> Iterator[Candidate]:
+        """A line put in that changes a few entries of what the line before it has set (entries.py)."""
+        trees = [part.source.tree for part in self.trial.program.parts]
+        indices = [node.slice for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
+        for need in needs:
+            part, node, statement = self.tapped.places[need.place]
+            name, hand = target_of(statement), self.hand_at(part, statement, need.time)
+            is_set = (
+                isinstance(statement, ast.Assign) and statement.value is node and statement in self.trial.parents[part]
+            )
+            if not name or not is_set or not part.backward or hand is None or not need.settled:
+                continue
+            value = self.noted.values[need.place][need.time]
+            for line, cost in change_entries(name, value, need, hand, iter(indices)):
+                yield Candidate(part, {statement: (statement, line)}, cost)
+
     def everywhere(self, until: float) -> Iterator[Candidate]:
         """Small edits at every expression, where it is not known which value is needed."""
         places = [place for place in self.tapped.places if place.node in self.trial.parents[place.part]]
@@ -157,7 +194,7 @@ def of_forgotten(trial: Trial) -> Iterator[Candidate]:
         here = known.noted.here.get(tapped.statement_number.get(statement, -1), [])
         if need.time >= len(here):
             continue
-        hand = at_hand(trial.program, part, here[need.time], tapped, known.noted)
+        hand = at_hand(trial.program, part, statement, here[need.time], tapped, known.noted)
         value = known.noted.values[need.place][need.time]
         writing = trial.writing(part)
         look = Lookup(node, value, need, hand, hand.names, trial.numbers, writing, lambda _: False)

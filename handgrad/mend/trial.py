@@ -11,8 +11,8 @@ from handgrad.judge.isolation import attempt
 from handgrad.mend.axes import moves_of_axes, signs_of_axes
 from handgrad.mend.candidates import Candidate
 from handgrad.mend.draw import Draw
+from handgrad.mend.edit import is_number
 from handgrad.mend.expressions import Writing
-from handgrad.mend.local_edits import is_number
 from handgrad.mend.lookup import writing_of
 from handgrad.source.program import Part, Program
 from handgrad.source.tree import changed, parents_of

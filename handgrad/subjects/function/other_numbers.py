@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from handgrad.arrays.precision import like
 from handgrad.judge.isolation import attempt, duplicate
-from handgrad.mend.local_edits import is_number
+from handgrad.mend.edit import is_number
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.own_forward import OwnForward
 from handgrad.subjects.function.variants import Variant, defaults_of, owner_of, shared_defaults

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from handgrad.arrays.precision import like, to64
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.mend.constants import MOST_NUMBERS
-from handgrad.mend.local_edits import is_number
+from handgrad.mend.edit import is_number
 from handgrad.source.libraries import is_users
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.reference import Reference

@@ -32,18 +32,25 @@ PROGRAM = read_program(forward, backward)
 PART = next(part for part in PROGRAM.parts if part.source.name == "backward")
 
 
-def items(**names):
+def items(line="dy = dy * w", **names):
     rng = np.random.default_rng(0)
     h, u = {t: rng.normal(size=2) for t in (-1, 0, 1)}, {t: rng.normal(size=2) for t in (0, 1)}
     here = {"h": h, "u": u, "w": rng.normal(size=2), **names}
     tapped = Tapped(PROGRAM)
-    return [ast.unparse(item.node) for item in at_hand(PROGRAM, PART, here, tapped, Taps(tapped.places)).items]
+    (statement,) = (s for s in ast.walk(PART.source.tree) if isinstance(s, ast.stmt) and ast.unparse(s) == line)
+    found = at_hand(PROGRAM, PART, statement, here, tapped, Taps(tapped.places))
+    return [ast.unparse(item.node) for item in found.items]
 
 
 def test_what_the_passes_index_is_at_hand_at_the_indices_of_the_line():
     found = items(t=1)
     assert {"u[t]", "u[t - 1]", "h[t]"} <= set(found)
     assert "u[1]" not in found  # what is right at one turn of a loop alone
+
+
+def test_behind_a_loop_its_variable_is_not_at_hand():
+    assert "t" in items(t=1)
+    assert not {"t", "u[t]", "h[t]"} & set(items("return dw", t=1))
 
 
 def test_where_no_whole_number_is_known_the_entries_are_those_of_the_cache():

@@ -129,3 +129,9 @@ def test_what_is_read_again_in_a_loop():
         "        db = db",
     ]
     assert len(readings) == 3 + 3  # those of the line that sets three as well
+
+
+def test_what_a_line_writes_into_is_read_again_behind_it():
+    tree = ast.parse("def backward(p, y):\n    dz = p.copy()\n    dz[y] -= 1\n    return dz\n")
+    made, _ = with_readings(tree)
+    assert ast.unparse(located(made)).split("\n")[2:4] == ["    dz[y] -= 1", "    dz = dz"]

@@ -7,7 +7,7 @@ import pytest
 
 from handgrad import verify_function
 from handgrad.mend.counted import uses_own_counts
-from handgrad.mend.indices import list_indices, list_slices, rewrite_indices, rewrite_slices
+from handgrad.mend.indices import exchange_slices, list_indices, rewrite_indices, scale_slices, turn_targets
 from handgrad.source.program import read_program
 from handgrad.source.tree import changed, parents_of
 
@@ -60,25 +60,31 @@ def backward(dy, w, k, s):
 """
 
 
-def with_slices():
+def with_slices(edits):
     tree = ast.parse(WINDOWS).body[0]
-    edits = rewrite_slices(tree, list_slices([tree]), ["dy", "w", "k", "s", "dx", "i", "j", "a", "b"])
-    return {ast.unparse(changed(tree, changes, parents_of(tree))) for changes, _ in edits}
+    return {ast.unparse(changed(tree, changes, parents_of(tree))) for changes, _ in edits(tree)}
 
 
-def test_a_slice_as_it_stands_elsewhere_and_its_loop_variables_times_a_name():
-    own = "dx[i:i + k, j:j + k]"
-    others = ("dx[a:a + k, b:b + k]", "dx[i * s:i * s + k, j * s:j * s + k]")
-    assert {ast.unparse(ast.parse(WINDOWS.replace(own, new))) for new in others} <= with_slices()
+def test_the_loop_variables_of_a_slice_times_a_name():
+    scaled = with_slices(lambda tree: scale_slices(tree, ["dy", "w", "k", "s", "dx", "i", "j", "a", "b"]))
+    new = "dx[i * s:i * s + k, j * s:j * s + k]"
+    assert ast.unparse(ast.parse(WINDOWS.replace("dx[i:i + k, j:j + k]", new))) in scaled
+    assert all("dx[1:-1, :]" in text for text in scaled)
 
 
-def test_what_has_no_bound_with_a_name_stays():
-    assert all("dx[1:-1, :]" in text for text in with_slices())
+def test_what_is_written_into_is_turned_and_what_is_read_is_not():
+    tree = ast.parse("def f(dx, dy, i):\n    dx[i] += dy[i]").body[0]
+    texts = {ast.unparse(changed(tree, changes, parents_of(tree))) for changes, _ in turn_targets(tree)}
+    assert texts == {f"def f(dx, dy, i):\n    dx[{index}] += dy[i]" for index in (":, i", ":, :, i")}
 
 
-def test_a_slice_is_taken_only_where_its_names_are_known():
-    tree, other = (ast.parse(text).body[0] for text in ("def f(x, i):\n    x[i:i + 2] = 0", "def g(y, j):\n    y[j:]"))
-    assert [c for c, _ in rewrite_slices(tree, list_slices([other]), ["x", "i"])] == []
+def test_two_slices_of_one_statement_or_of_one_array_are_exchanged():
+    lag = "def f(dx, dy, k):\n    dx[:-k] += dy[k:]\n    dx[k:] += dy[1:]\n    return dx"
+    tree = ast.parse(lag).body[0]
+    texts = {ast.unparse(changed(tree, changes, parents_of(tree))) for changes, _ in exchange_slices(tree)}
+    assert lag.replace("dx[:-k] += dy[k:]", "dx[k:] += dy[:-k]") in texts
+    assert lag.replace("dx[:-k]", "dx[_:]").replace("dx[k:]", "dx[:-k]").replace("dx[_:]", "dx[k:]") in texts
+    assert len(texts) == 4  # and of dy's two; those of two arrays in two statements are not
 
 
 def pool(x):

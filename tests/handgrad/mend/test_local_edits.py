@@ -4,6 +4,7 @@ import ast
 
 import pytest
 
+from handgrad.mend.index_edits import along_other_axes
 from handgrad.mend.local_edits import edit_axes, is_axes, local_edits
 from handgrad.source.tree import expression, located
 
@@ -38,6 +39,18 @@ def test_what_is_joined_to_a_call_is_joined_to_its_argument(text, new):
 @pytest.mark.parametrize(("text", "new"), [("e - f(a)", "f(a - e)"), ("e / f(a)", "f(a / e)"), ("e + a", "a + e")])
 def test_where_that_is_another_operation_it_is_not(text, new):
     assert new not in edited(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "new"), [("w[::-1]", "w[:, ::-1]"), ("w[:, ::-1]", "w[::-1]"), ("w[i]", "w[:, i]"), ("w[:, :, i]", "w[i]")]
+)
+def test_an_index_is_taken_along_another_axis(text, new):
+    assert new in edited(text)
+
+
+@pytest.mark.parametrize("text", ["w[i, j]", "w[:, None]", "w[..., :]"])
+def test_an_index_of_several_axes_or_of_none_is_not(text):
+    assert list(along_other_axes(expression(text).slice)) == []
 
 
 def test_axes_that_a_name_stands_for_become_those_of_elsewhere_and_their_neighbours():

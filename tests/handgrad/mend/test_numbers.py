@@ -7,7 +7,7 @@ import pytest
 
 from handgrad.mend.expressions import Writing
 from handgrad.mend.material import Item
-from handgrad.mend.numbers import find_number, numbers_at_hand, written
+from handgrad.mend.numbers import find_number, numbers_at_hand, with_factor, written
 
 RNG = np.random.default_rng(2)
 X, VAR = RNG.normal(size=(5, 3)), RNG.uniform(0.1, 1, size=3)
@@ -53,6 +53,7 @@ def ways(wanted):
         (3**-0.5, "x.shape[1] ** (-0.5)"),
         (0.044715, "0.044715"),
         (10, "x.shape[0] * two.shape[0]"),
+        ((2 * np.pi) ** 0.5, "(2 * np.pi) ** 0.5"),
     ],
 )
 def test_how_a_number_is_written(wanted, text):
@@ -66,3 +67,10 @@ def test_a_number_that_nothing_at_hand_makes_is_not_written():
 def test_entries_are_counted_as_torch_counts_them():
     known = numbers_at_hand(ITEMS, [], Writing("torch", "dim", "keepdim"))
     assert "x.numel()" in {ast.unparse(one.node) for one in known}
+
+
+def test_an_expression_gets_a_factor_or_a_divisor_and_none_of_one():
+    known, e = numbers_at_hand(ITEMS, [], WRITING), ast.Name("e", ast.Load())
+    texts = {ast.unparse(new) for new, _ in with_factor(e, (2 * np.pi) ** -0.5, known, WRITING)}
+    assert "e / (2 * np.pi) ** 0.5" in texts
+    assert list(with_factor(e, 1.0, known, WRITING)) == []

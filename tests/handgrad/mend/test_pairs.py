@@ -31,6 +31,8 @@ def found(needed):
         (E + np.outer(DZ[:, 0], W[:, 0]), "e + np.outer(v, u)"),
         (H * (1 - np.exp(-Z)), "h * 1 - np.exp(-z)"),
         (E * H / Z, "e * h / z"),
+        (E + H / Z, "e + h / z"),
+        (E - H / Z, "e - h / z"),
     ],
 )
 def test_what_is_missing_is_found_by_its_value(needed, text):

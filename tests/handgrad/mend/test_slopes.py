@@ -98,6 +98,15 @@ def test_code_that_autograd_does_not_see_is_moved_by_hand():
     assert any(n.unique and n.values[0].shape == DY.shape and np.allclose(n.values[0], wanted) for n in needs.found)
 
 
+def test_half_of_the_time_is_kept_from_the_values_of_the_forward_pass(monkeypatch):
+    times = iter([0.0])
+    monkeypatch.setattr("handgrad.mend.required.clock", lambda: next(times, 0.6))
+    tapped, draw = draw_of(unseen)
+    needs = find_needs(tapped, draw, deadline=1.0)
+    assert not needs.complete
+    assert {tapped.places[need.place].part.backward for need in needs.found} == {True}
+
+
 def test_what_is_written_into_later_is_not_replaced_by_a_copy():
     """dW is one array under one name, and its name is read after the last time it is written into; rows are a view."""
 

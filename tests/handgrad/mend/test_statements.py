@@ -4,8 +4,8 @@ import ast
 
 import pytest
 
-from handgrad.mend.statements import further_rewrites
-from handgrad.source.tree import changed, parents_of
+from handgrad.mend.statements import further_rewrites, turned_round
+from handgrad.source.tree import changed, expression, parents_of
 
 CODE = """
 def backward(dy, x):
@@ -27,3 +27,10 @@ def test_what_gives_no_array_is_edited_where_it_stands(old, new):
     expected = ast.unparse(ast.parse(CODE.replace(old, new)))
     assert expected in rewritten(lambda node: isinstance(node, ast.BinOp) and "dy" in ast.unparse(node))
     assert expected not in rewritten(lambda node: True)  # then it is edited by its value
+
+
+@pytest.mark.parametrize(("items", "turned"), [("tape", "reversed(tape)"), ("range(n)", "reversed(range(n))")])
+def test_a_loop_runs_over_anything_from_the_other_end(items, turned):
+    assert ast.unparse(turned_round(expression(items))) == turned
+    assert ast.unparse(turned_round(expression(turned))) == items
+    assert ast.unparse(ast.parse(CODE.replace("range(n - 2)", "reversed(range(n - 2))"))) in rewritten(lambda _: True)

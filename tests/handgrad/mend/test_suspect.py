@@ -3,13 +3,14 @@
 import ast
 
 import numpy as np
+import pytest
 import torch
 
 from handgrad.arrays.on_torch.array import OnTorch
 from handgrad.arrays.on_torch.copies import on_torch
 from handgrad.mend.draw import Draw
 from handgrad.mend.required import find_needs
-from handgrad.mend.suspect import find_suspect
+from handgrad.mend.suspect import find_suspect, makes_zeros
 from handgrad.source.program import read_program
 from handgrad.source.taps import Tapped
 
@@ -180,3 +181,8 @@ def test_the_value_that_is_needed_in_an_exponent():
     needed = {ast.unparse(tapped.places[need.place].node): need.values[0] for need in needs.found}
     found = np.abs(needed["0.6 * (x @ W)"])  # the slope is the same for z and -z
     np.testing.assert_allclose(found, np.abs(X @ W), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("text", "yes"), [("dQ, dV = np.zeros_like(Q), np.zeros(3)", True), ("dV = P.T @ dy", False)])
+def test_zeros_that_other_lines_add_to_are_known(text, yes):
+    assert makes_zeros(ast.parse(text).body[0]) is yes
