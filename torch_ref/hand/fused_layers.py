@@ -30,6 +30,7 @@ class FusedLayer(NamedTuple):
     # its own tensors and needs; None where none is needed.
     backward: Callable[..., Any]
     in_place: Callable[..., Tensor] | None = None  # forward, in the memory of x, which is then not the cache
+    backward_in_place: Callable[[Tensor, Tensor], Tensor] | None = None  # backward, in the memory of dy
     extras: int = 0  # how many tensors its forward pass makes for its backward pass
 
 
@@ -38,6 +39,16 @@ def linear_backward(dz: Tensor, x: Tensor, extras: Any, own: Sequence[Tensor], n
     dx = dz.mm(own[0]) if needs[0] else None
     dW = dz.t().mm(x) if needs[1] else None
     return (dx, dW) if len(own) == 1 else (dx, dW, dz.sum(0) if needs[2] else None)
+
+
+def into(kernel: Any, *options: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """A kernel of dz from dh and a cache, that writes dz into the memory of dh."""
+
+    def backward(dh: Tensor, cache: Tensor) -> Tensor:
+        dz: Tensor = kernel.grad_input(dh, cache, *options, grad_input=dh)
+        return dz
+
+    return backward
 
 
 def relu_backward(dh: Tensor, h: Tensor) -> Tensor:
@@ -97,10 +108,10 @@ def dropout(layer: Dropout, stateful: bool) -> FusedLayer | None:
 
 LAYERS: dict[type, FusedLayer] = {
     Linear: FusedLayer(F.linear, "x", linear_backward),
-    Tanh: FusedLayer(torch.tanh, "y", aten.tanh_backward.default, torch.tanh_),
-    Sigmoid: FusedLayer(torch.sigmoid, "y", aten.sigmoid_backward.default, torch.sigmoid_),
-    ReLU: FusedLayer(torch.relu, "y", relu_backward, torch.relu_),
-    SiLU: FusedLayer(F.silu, "x", aten.silu_backward.default),
+    Tanh: FusedLayer(torch.tanh, "y", aten.tanh_backward.default, torch.tanh_, into(aten.tanh_backward)),
+    Sigmoid: FusedLayer(torch.sigmoid, "y", aten.sigmoid_backward.default, torch.sigmoid_, into(aten.sigmoid_backward)),
+    ReLU: FusedLayer(torch.relu, "y", relu_backward, torch.relu_, into(aten.threshold_backward, 0)),
+    SiLU: FusedLayer(F.silu, "x", aten.silu_backward.default, None, into(aten.silu_backward)),
 }
 # Those with options, or with a state: given the layer, and whether it takes its state.
 MADE: dict[type, Callable[[Any, bool], FusedLayer | None]] = {
@@ -120,10 +131,13 @@ def fused_layer(layer: Layer, stateful: bool = False) -> FusedLayer | None:
 
 
 def as_written(layer: Any) -> FusedLayer | None:
-    """The lines of an activation in `manual`; None unless all it keeps is its input or its output."""
-    z = torch.zeros(1, 1)
+    """The lines of an activation in `manual`; None unless all it keeps is its input or its output.
+
+    And unless its results are new arrays, since the next step may write into them.
+    """
+    z, dh = torch.zeros(1, 1), torch.ones(1, 1)
     h, cache = layer.forward({}, z)
-    if h is z or len(cache) != 1 or not (cache[0] is z or cache[0] is h):
+    if h is z or len(cache) != 1 or not (cache[0] is z or cache[0] is h) or layer.backward({}, cache, dh)[0] is dh:
         return None
     return FusedLayer(
         lambda z: layer.forward({}, z)[0],

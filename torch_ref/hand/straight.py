@@ -18,7 +18,7 @@ class Step(NamedTuple):
     """One layer. Its tensors stand in slices: of all parameters and states, of all extras."""
 
     forward: Callable[..., Any]  # in place where nothing else sees its input
-    backward: Callable[..., Any]
+    backward: Callable[..., Any]  # in place where dy was made here
     params: slice
     state: slice
     extras: slice | None
@@ -72,14 +72,15 @@ class Line:
             if type(program.stages[i].layer) is BatchNorm1d and layer.extras:
                 statistics += range(made.start, made.stop)
             place = next((place for place, value in enumerate(kept) if value == caches[k]), 0)
-            steps.append(step(program, i, layer, layers[k - 1] if k else None, made, k + 1 in kept, place))
+            new = (k > 0 and layers[k - 1].caches != "y", k + 1 < len(layers) or loss is not None)
+            steps.append(step(program, i, layer, new, made, k + 1 in kept, place))
         return cls(program, tuple(steps), loss, lowest, program.first(needs), 0 in kept, tuple(statistics))
 
     def forward(self, a: Any, target: Any, tensors: Tensors) -> tuple[Any, list[torch.Tensor], list[torch.Tensor]]:
         """The output or the loss; what is kept, the loss's cache last; the extras of all steps."""
         kept, made = [a] if self.keeps_x else [], []
-        for forward, _, params, state, extras, _, keeps, _ in self.steps:
-            a = forward(a, *tensors[params], *tensors[state])
+        for forward, _, params, state, extras, owns, keeps, _ in self.steps:
+            a = forward(a, *tensors[params], *tensors[state]) if owns else forward(a)
             if extras:
                 a, *own = a
                 made += own
@@ -113,17 +114,17 @@ class Line:
 
 
 def step(
-    program: Program, i: int, layer: FusedLayer, before: FusedLayer | None, extras: slice, keeps: bool, cache: int
+    program: Program, i: int, layer: FusedLayer, new: tuple[bool, bool], extras: slice, keeps: bool, cache: int
 ) -> Step:
-    """Stage i of the program as a step of a line. An output that the step before keeps is not written into."""
+    """Stage i of the program as a step of a line. new: whether x, and dy, is an array that nothing else reads."""
     stage = program.stages[i]
     start = program.stages[-1].stop + sum(program.states[:i])
     state = slice(start, start + program.states[i])
-    fresh = before is not None and before.caches != "y"
-    forward = layer.in_place if layer.in_place and fresh else layer.forward
+    forward = layer.in_place if layer.in_place and new[0] else layer.forward
+    backward = layer.backward_in_place if layer.backward_in_place and new[1] else layer.backward
     owns = stage.stop > stage.start or state.stop > state.start
     made = extras if layer.extras else None
-    return Step(forward, layer.backward, slice(stage.start, stage.stop), state, made, owns, keeps, cache)
+    return Step(forward, backward, slice(stage.start, stage.stop), state, made, owns, keeps, cache)
 
 
 def hands_on(stage: Stage, states: int) -> bool:
@@ -143,8 +144,13 @@ def plain(x: torch.Tensor, target: torch.Tensor | None, params: Tensors) -> bool
     return usual and rows and precisions in ({torch.float32}, {torch.float64})
 
 
+def many(dy: torch.Tensor) -> bool:
+    """Whether dy stands for many at once, of which none can be written into: is_grads_batched, or torch.func.vmap."""
+    return torch._C._functorch.is_legacy_batchedtensor(dy) or torch._C._are_functorch_transforms_active()
+
+
 class Straight(Function):
-    """A line as one function of torch. For a higher derivative autograd sees through the program's lines."""
+    """A line as one function of torch. For a higher derivative, and for many at once, the program's lines run."""
 
     @staticmethod
     def forward(ctx: Any, line: Line, x: torch.Tensor, target: Any, *tensors: torch.Tensor) -> Any:
@@ -164,7 +170,7 @@ class Straight(Function):
         target, *saved = ctx.saved_tensors
         first, last = len(needs) - 2, len(needs) - 2 + ctx.kept
         tensors, kept, made = saved[:first], saved[first:last], saved[last:]
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or many(dy):
             found = line.program.forward(kept[0], target, tensors, line.first)
             return None, *line.program.backward(found, tensors, dy, needs)
         return None, *line.backward(dy, target, tensors, kept, made, needs)

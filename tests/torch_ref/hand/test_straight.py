@@ -47,10 +47,15 @@ def test_an_activation_is_its_formula(layer: Any) -> None:
     got = entry.forward(z)
     assert_close(got, h, rtol=1e-14, atol=0)
     assert_close(entry.backward(dh, z if entry.caches == "x" else got), dz, rtol=1e-13, atol=1e-300)  # type: ignore[misc]
+    kept = z if entry.caches == "x" else got
     if entry.in_place is not None:
         own = z.clone()
         assert entry.in_place(own) is own
         assert_close(own, got, rtol=0, atol=0)
+    if entry.backward_in_place is not None:
+        own = dh.clone()
+        assert entry.backward_in_place(own, kept) is own
+        assert_close(own, entry.backward(dh, kept), rtol=0, atol=0)
 
 
 def test_the_linear_layer_is_its_formula() -> None:
@@ -132,6 +137,13 @@ class KeepsBoth(manual.Tanh):
         return torch.tanh(z), (z, torch.tanh(z))
 
 
+class HandsBack(manual.Tanh):
+    """Its dz is its dh, into which the next step down may write."""
+
+    def backward(self, params: Any, cache: Any, dh: Any) -> Any:
+        return dh, {}
+
+
 class HandsOn(manual.Tanh):
     """Its output is its input, which nobody may write into."""
 
@@ -142,6 +154,7 @@ class HandsOn(manual.Tanh):
 def test_what_the_line_cannot_keep_has_no_entry() -> None:
     assert as_written(KeepsBoth()) is None
     assert as_written(HandsOn()) is None
+    assert as_written(HandsBack()) is None
 
 
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
@@ -314,4 +327,7 @@ def test_higher_derivatives_and_many_at_once() -> None:
     inputs = [x, *module.parameters()]
     batched = torch.autograd.grad(y, inputs, dy, is_grads_batched=True, retain_graph=True)
     single = [torch.autograd.grad(y, inputs, one, retain_graph=True) for one in dy]
-    assert_close(list(batched), [torch.stack(each) for each in zip(*single, strict=True)])
+    stacked = [torch.stack(each) for each in zip(*single, strict=True)]
+    assert_close(list(batched), stacked)
+    mapped = torch.func.vmap(lambda dy: torch.autograd.grad(y, inputs, dy, retain_graph=True))(dy)  # type: ignore[misc]
+    assert_close(list(mapped), stacked)
