@@ -41,7 +41,7 @@ AIMS = (
     Aim("manual under torch.compile", COMPILED, (0.5, 0.5, 0.5, 0.5, 1.0, 1.0)),
     Aim("manual under jax.jit", ("jax.grad under jit",), NOT_MORE),
     Aim("HandModule", (EAGER,), (1.25, 1.25, 1.25, 1.25, 1.0, 1.0)),
-    Aim("HandModule, compiled", (EAGER,), NOT_MORE),
+    Aim("HandModule, compiled", COMPILED, NOT_MORE),
     Aim("HandModule", (EAGER,), NOT_MORE, "kept"),
 )
 

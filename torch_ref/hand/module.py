@@ -106,8 +106,8 @@ class HandModule(nn.Module):
         if self.chained and not self._together(x, holders):
             return self._in_turn(holders, x, target, states)
         tensors = [parameter(holder, name) for holder, names in zip(holders, self.names, strict=True) for name in names]
-        if states is None and (line := self._line(x, target, tensors)) is not None:
-            return cast(torch.Tensor, run_straight(line, x, target, *tensors))
+        if states is None and (line := self._line(x, target, tensors, holders)) is not None:
+            return self._run(line, x, target, tensors, holders)
         self.expected.check(x, target, tensors)
         rows, aims = self.expected.rows(x, target)
         program = self.program
@@ -122,7 +122,9 @@ class HandModule(nn.Module):
             self._keep(statistics, holders, rows, program.states)
         return y if x.ndim == 2 or target is not None else y.reshape((*x.shape[:-1], *y.shape[-1:][: x.ndim]))
 
-    def _line(self, x: Any, target: torch.Tensor | None, tensors: Sequence[torch.Tensor]) -> Line | None:
+    def _line(
+        self, x: Any, target: torch.Tensor | None, tensors: Sequence[torch.Tensor], holders: Sequence[Any]
+    ) -> Line | None:
         """The straight line for this call; None where the program must run, which can do more.
 
         A line takes all that it does not look at from the signature of the call, so a new signature is checked first.
@@ -138,11 +140,27 @@ class HandModule(nn.Module):
         ):
             return None
         given = tensors if target is None else [*tensors, target]
-        signature = (torch.is_grad_enabled(), *map(SIGNATURE, (x, *given)))
+        training = [holder.training for holder in holders] if self.stateful else None
+        signature = (torch.is_grad_enabled(), training, *map(SIGNATURE, (x, *given)))
         if signature != self.settled[0]:
             self.expected.check(x, target, tensors)
-            self.settled = signature, Line.of(self.program, x, target, tensors)
+            states = [count_states(layer, holder) for layer, holder in zip(self.layers, holders, strict=True)]
+            self.settled = signature, Line.of(self.program, x, target, tensors, states)
         return self.settled[1]
+
+    def _run(
+        self, line: Line, x: torch.Tensor, target: Any, tensors: Sequence[torch.Tensor], holders: Sequence[Any]
+    ) -> torch.Tensor:
+        """The output or the loss by a straight line."""
+        if any(line.program.states):
+            taken = self._states(line.program, x, holders, None)
+            tensors = [*tensors, *(each for state in taken for each in state)]
+        found = run_straight(line, x, target, *tensors)
+        if not line.statistics:
+            return cast(torch.Tensor, found)
+        y, *statistics = found
+        self._keep(statistics, holders, x, line.program.states)
+        return cast(torch.Tensor, y)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what was settled: it is settled again at the next call."""
@@ -185,9 +203,9 @@ class HandModule(nn.Module):
             state, dtype = [], program.stages[i].dtype(dtype, program.low)
             if given is not None and given[i] is not None:
                 state = state_tensors(f"states[{i}]", layer, given[i], (x.shape[0], n))
-            elif isinstance(layer, Dropout) and holder.training:
+            elif isinstance(layer, Dropout) and count_states(layer, holder):
                 state = [x.new_empty(x.shape[0], n, dtype=dtype).bernoulli_(1 - layer.p)]  # as nn.Dropout draws its own
-            elif isinstance(layer, BatchNorm1d) and not holder.training:
+            elif count_states(layer, holder):
                 state = [holder.running_mean, holder.running_var]
             states.append(state)
             n = widths(layer)[1] or n
@@ -239,6 +257,13 @@ def parameter(holder: nn.Module, name: str) -> torch.Tensor:
     """holder.name, found where torch keeps it: to ask for it by its name takes ten times as long."""
     kept = holder._parameters.get(name)
     return cast(torch.Tensor, getattr(holder, name)) if kept is None else kept
+
+
+def count_states(layer: Layer, holder: nn.Module) -> int:
+    """How many tensors a layer takes besides x: dropout in training a mask, batch norm in evaluation mean and var."""
+    if isinstance(layer, Dropout):
+        return int(holder.training)
+    return 2 * int(isinstance(layer, BatchNorm1d) and not holder.training)
 
 
 def runs_along(child: Any) -> bool:

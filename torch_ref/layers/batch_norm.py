@@ -41,7 +41,7 @@ class BatchNorm1d(nn.BatchNorm1d):
         return a.shape[0]
 
 
-def update_running(module: nn.Module, momentum: float | None, mean: torch.Tensor, var: torch.Tensor, N: Any) -> None:
+def update_running(module: Any, momentum: float | None, mean: torch.Tensor, var: torch.Tensor, N: Any) -> None:
     """running <- (1 - momentum) running + momentum batch, with the unbiased variance, in the buffers of `module`.
 
     Without a momentum the average over all batches seen, as nn.BatchNorm1d and torch.optim.swa_utils.update_bn have it.
@@ -49,8 +49,7 @@ def update_running(module: nn.Module, momentum: float | None, mean: torch.Tensor
     """
     if not isinstance(N, torch.Tensor) and N < 2:
         raise ValueError("BatchNorm1d: x has 1 sample, expected 2 or more in training; or call eval() first")
-    buffers = dict(module.named_buffers(recurse=False))
-    buffers["num_batches_tracked"].add_(1)
-    share = 1 / buffers["num_batches_tracked"] if momentum is None else momentum
-    buffers["running_mean"].mul_(1 - share).add_(share * mean)
-    buffers["running_var"].mul_(1 - share).add_(share * var * (N / (N - 1)))
+    module.num_batches_tracked.add_(1)
+    share = 1 / module.num_batches_tracked if momentum is None else momentum
+    module.running_mean.mul_(1 - share).add_(share * mean)
+    module.running_var.mul_(1 - share).add_(share * var * (N / (N - 1)))
