@@ -38,3 +38,16 @@ def test_a_run_is_counted_and_one_without_tests_refused(monkeypatch, said, count
     row = versions.run("python")
     assert (row["counts"], row["failed"]) == (counts, ["tests/manual/test_a.py::test_b[1]", "tests/x.py"])
     assert "| floors | 3.11.7 | 2.11.0 | 20 | 2 |" in versions.table({"rows": {"floors": row}})
+
+
+def test_kept_environments_have_the_names_of_their_sets_and_earlier_rows_stay(monkeypatch, tmp_path):
+    row = {"releases": {"python": "3.11.7"}, "counts": {"passed": 3}, "failed": []}
+    folders, saved = [], []
+    monkeypatch.setattr(sys, "argv", ["versions.py", "floors", "newest", "--kept", str(tmp_path)])
+    monkeypatch.setattr(versions, "environment", lambda folder, *_: folders.append(folder))
+    monkeypatch.setattr(versions, "run", lambda _: row)
+    monkeypatch.setattr(versions, "load", lambda _: {"rows": {"newest, Python 3.13": row}})
+    monkeypatch.setattr(versions, "save", lambda name, found, table: saved.append([*found["rows"]]))
+    versions.main()
+    assert folders == [tmp_path / "floors", tmp_path / "newest"]
+    assert saved[-1] == ["newest, Python 3.13", "floors, Python 3.11", "newest, Python 3.11"]
