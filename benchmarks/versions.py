@@ -1,11 +1,12 @@
-"""Does it hold what pyproject.toml promises? The tests of both sides on the oldest releases declared and on the newest.
+"""Does it hold what pyproject.toml promises? The whole suite on the oldest releases declared and on the newest.
 
     python benchmarks/versions.py floors newest
     python benchmarks/versions.py floors --held torch
-    python benchmarks/versions.py newest --python python3.13
+    python benchmarks/versions.py newest --python python3.13 --kept environments
 
 Each set of releases is installed into an environment of its own. `--held torch` keeps the torch of this environment,
-where the release that the set names cannot be had, and the row says so. Rows of earlier runs stay in the table.
+where the release that the set names cannot be had, and the row says so. `--kept FOLDER` leaves the environments there
+and uses them again, each under the name of its set. Rows of earlier runs stay in the table.
 """
 
 import argparse
@@ -23,9 +24,8 @@ from typing import Any
 from record import load, markdown, save
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTED = ("tests/manual", "tests/torch_ref")
 SHOWN = ("torch", "numpy", "scipy", "array-api-compat", "jax", "scikit-learn")
-TOOLS = {"mypy", "ruff", "pytest-xdist", "setuptools", "handgrad"}  # they decide nothing that a test sees
+TOOLS = {"mypy", "ruff", "handgrad"}  # they decide nothing that a test sees
 
 
 def declared() -> dict[str, str]:
@@ -42,7 +42,7 @@ def releases(name: str) -> list[str]:
 
 
 def environment(folder: Path, python: str, wanted: list[str], held: list[str]) -> str:
-    """The interpreter of a new environment with these releases; those held come from the environment this runs in."""
+    """The interpreter of an environment in the folder with these releases; those held are of the one this runs in."""
     subprocess.run([python, "-m", "venv", folder], check=True)
     own = str(folder / "bin" / "python")
     pip = [own, "-m", "pip", "install", "-q", "--upgrade"]
@@ -61,12 +61,13 @@ def run(python: str) -> dict[str, Any]:
         "print(json.dumps({'python': platform.python_version(), **{n: version(n) for n in sys.argv[1:]}}))"
     )
     seen = subprocess.run([python, "-c", code, *SHOWN], capture_output=True, text=True, check=True)
-    command = [python, "-m", "pytest", "-p", "no:cacheprovider", "-rfE", *TESTED]
+    command = [python, "-m", "pytest", "-p", "no:cacheprovider", "-n", "auto", "-rfE"]
     surroundings = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=surroundings)
     counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|errors?|skipped)", done.stdout[-300:])}
     if not counts:
         raise SystemExit(f"{python}: no test ran\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    print(done.stdout, flush=True)
     failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
     return {"releases": json.loads(seen.stdout), "counts": counts, "failed": failed}
 
@@ -90,11 +91,12 @@ def main() -> None:
     parser.add_argument("sets", nargs="+", choices=("floors", "newest"))
     parser.add_argument("--python", default=sys.executable, help="the interpreter of the new environment")
     parser.add_argument("--held", nargs="*", default=[], help="packages taken as they are here")
+    parser.add_argument("--kept", type=Path, help="a folder of environments that stay, and are used again")
     args = parser.parse_args()
     rows = load("versions").get("rows", {})
     for name in args.sets:
-        with tempfile.TemporaryDirectory() as folder:
-            row = run(environment(Path(folder) / "env", args.python, releases(name), args.held))
+        with tempfile.TemporaryDirectory() as fresh:
+            row = run(environment((args.kept or Path(fresh)) / name, args.python, releases(name), args.held))
         minor = row["releases"]["python"].rpartition(".")[0]
         said = "".join(f", but {package}" for package in args.held)
         rows[f"{name}{said}, Python {minor}"] = row

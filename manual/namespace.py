@@ -2,6 +2,7 @@
 judge's own arrays. A search costs as much as an operation, so the types of some are known at sight.
 """
 
+from importlib import import_module
 from typing import Any
 
 import array_api_compat
@@ -10,8 +11,16 @@ from array_api_compat import numpy as numpy_namespace
 
 from manual.types import Array
 
-# torch_ref adds torch's. Nothing is added during a pass: torch.compile would see another table, and compile again.
 KNOWN: dict[type, Any] = {np.ndarray: numpy_namespace}
+
+
+def know_torch() -> None:
+    """torch's arrays are known at sight from here on. torch 2.11 does not compile the search for their library.
+
+    Never called during a pass: torch.compile would see another table, and compile again.
+    """
+    xp: Any = import_module("array_api_compat.torch")
+    KNOWN.update(dict.fromkeys((xp.Tensor, xp.nn.Parameter), xp))
 
 
 def array_namespace(x: Array) -> Any:

@@ -1,10 +1,7 @@
 """The PyTorch side: the same modules, differentiated by autograd."""
 
-import torch
-from array_api_compat import torch as torch_namespace
-
 from manual.lent import LENT
-from manual.namespace import KNOWN
+from manual.namespace import know_torch
 from torch_ref import layers, losses
 from torch_ref.gradients import gradients
 from torch_ref.hand.module import HandModule
@@ -16,7 +13,7 @@ from torch_ref.twin import Chain, twin
 from torch_ref.weights import from_torch, running_from_torch, to_module, to_torch
 
 LENT["to_module"] = to_module
-KNOWN.update(dict.fromkeys((torch.Tensor, torch.nn.Parameter), torch_namespace))
+know_torch()
 
 __all__ = [
     "Chain",

@@ -1,8 +1,9 @@
 """Dual: an array that carries a directional derivative through the code it runs through (forward mode, float64).
 
 The value at a kink is torch's: the derivative of abs and sign at 0 is 0, a maximum over an axis shares its derivative
-evenly among ties, clip passes it on at its bounds. At a tie ``maximum`` and ``minimum`` take the plain argument, so
-that relu written maximum(z, 0) or maximum(0, z) has derivative 0 at 0; of two duals they take the mean.
+evenly among ties, clip passes it on at its bounds (torch's does so up to 2.13, later it is 0 there). At a tie
+``maximum`` and ``minimum`` take the plain argument, so that relu written maximum(z, 0) or maximum(0, z) has derivative
+0 at 0; of two duals they take the mean.
 """
 
 from __future__ import annotations

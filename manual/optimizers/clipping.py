@@ -36,7 +36,8 @@ def clip_by(dparams: Sequence[Grads], norm: Array, most: float | None) -> Sequen
     """The same of a norm that is an array, inside a program that may not ask which is larger."""
     if most is None:
         return dparams
-    return scaled(dparams, array_namespace(norm).clip(most / norm, max=1.0))
+    xp = array_namespace(norm)
+    return scaled(dparams, xp.where(norm > most, most / norm, xp.ones_like(norm)))
 
 
 def scaled(dparams: Sequence[Grads], scale: Array) -> tuple[Grads, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from manual.namespace import know_torch
 from manual.training.batches import Samples, outputs
 from manual.training.compiled import Compiled, Floats, Rows
 from manual.types import Array
@@ -21,6 +22,7 @@ class TorchSteps(Compiled):
         import torch
 
         super().__init__(*args, **kwargs)
+        know_torch()
         self.as_tensor = torch.asarray
         self.one = program(self.without_arrays())
         self.count = torch.float64  # of steps: a product with an integer would be of float32

@@ -11,6 +11,7 @@ import torch
 import manual
 import torch_ref
 from handgrad.experiment.datasets.digits import digits
+from manual.namespace import KNOWN
 from manual.optimizers import schedules
 from manual.training import loop
 from manual.training.by_jax import programs
@@ -162,6 +163,15 @@ def test_more_networks_than_torch_keeps_programs_of_one_function() -> None:
         done = manual.fit(net, net.init(0, xp=torch), x, x[:, :n], manual.MeanSquaredError(), manual.SGD(0.1), epochs=1,
                           batch_size=4, compile=True)  # fmt: skip
         assert done.step == 1
+
+
+@pytest.mark.usefixtures("traced")
+def test_torch_compiles_where_nobody_imported_torch_ref(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in (torch.Tensor, torch.nn.Parameter):
+        monkeypatch.delitem(KNOWN, kind)
+    net, x, loss = manual.mlp([64, 3]), torch.asarray(D.x[:4]), manual.MeanSquaredError()
+    manual.fit(net, net.init(0, xp=torch), x, x[:, :3], loss, manual.Adam(), epochs=1, compile=True)
+    assert torch.Tensor in KNOWN  # torch 2.11 compiles no search for it
 
 
 @pytest.mark.usefixtures("traced")
