@@ -8,17 +8,17 @@ import numpy as np
 
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import attempt, duplicate
-from handgrad.mend.edit import number
 from handgrad.mend.indices import names_of
 from handgrad.mend.material import AtHand, evaluate, is_whole
 from handgrad.mend.required import Need
 
 LINE = 3.5  # what such a line costs
-# What is done to the entries: the line's operator, and the number behind it.
-DONE: Mapping[tuple[type[ast.operator] | None, int], Callable[[Any], Any]] = {
-    (ast.Sub, 1): lambda v: v - 1,
-    (ast.Add, 1): lambda v: v + 1,
-    (None, 0): lambda v: 0 * v,
+# What is done to the entries v of an array d: how the line ends, and the values that they then have.
+DONE: Mapping[str, Callable[[Any, Any], Any]] = {
+    "-= 1": lambda v, d: v - 1,
+    "+= 1": lambda v, d: v + 1,
+    "= 0": lambda v, d: 0 * v,
+    "= -{d}.sum({axis}=1)": lambda v, d: -d.sum(1),
 }
 
 
@@ -33,19 +33,23 @@ def change_entries(
         at = attempt(evaluate, index, hand.scope)
         if at.error is not None or name in names_of(index):
             continue
-        for (op, by), done in DONE.items():
-            new = attempt(changed_at, value, at.value, done).value
+        for done, entries in DONE.items():
+            new = attempt(changed_at, value, at.value, entries).value
             if new is not None and need.served_by(to64(new)):
-                target = ast.Subscript(ast.Name(name, ast.Load()), index, ast.Store())
-                made = ast.Assign([target], number(by)) if op is None else ast.AugAssign(target, op(), number(by))
-                yield made, LINE
+                end = done.format(d=name, axis=axis_word(value))
+                yield ast.parse(f"{name}[{ast.unparse(index)}] {end}").body[0], LINE
 
 
-def changed_at(value: Any, index: Any, done: Callable[[Any], Any]) -> Any:
+def changed_at(value: Any, index: Any, entries: Callable[[Any, Any], Any]) -> Any:
     """A copy in which something is done to some entries."""
     new = duplicate(value)
-    new[index] = done(new[index])
+    new[index] = entries(new[index], value)
     return new
+
+
+def axis_word(value: Any) -> str:
+    """What NumPy and torch call the axis of a sum."""
+    return "dim" if hasattr(value, "requires_grad") else "axis"
 
 
 def of_labels(value: Any, hand: AtHand) -> Iterator[ast.expr]:

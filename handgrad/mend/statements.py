@@ -58,6 +58,10 @@ def of_assignment(statement: ast.stmt) -> Iterator[Rewrite]:
         if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
             for kind in OPERATORS[:2]:
                 yield Rewrite({statement: ast.AugAssign(target, kind(), statement.value)}, 1.2)
+            if isinstance(target, ast.Subscript):  # one entry of each row gets what the others of it have together
+                total = ast.Call(ast.Attribute(with_context(target.value), "sum", ast.Load()), [ast.Constant(1)], [])
+                yield Rewrite({statement.value: ast.UnaryOp(ast.USub(), total)}, 2)
+                yield Rewrite({statement.value: total}, 2.2)
             if isinstance(statement.value, ast.Name | ast.Subscript | ast.Attribute):
                 copied = ast.Call(ast.Attribute(statement.value, "copy", ast.Load()), [], [])
                 yield Rewrite({statement.value: copied}, 2)

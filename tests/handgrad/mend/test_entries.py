@@ -40,6 +40,7 @@ def with_entries(done, at=EACH_ROW, value=P):
         (lambda v: v - 1, "dz[np.arange(len(labels)), labels] -= 1"),
         (lambda v: v + 1, "dz[np.arange(len(labels)), labels] += 1"),
         (lambda v: 0 * v, "dz[np.arange(len(labels)), labels] = 0"),
+        (lambda v: -P.sum(axis=1), "dz[np.arange(len(labels)), labels] = -dz.sum(axis=1)"),
     ],
 )
 def test_one_entry_of_each_row(done, line):
@@ -81,3 +82,43 @@ def test_the_line_is_put_in_behind_the_one_that_sets_the_array():
     found = search(forward, forgotten, [make_draw(forward, right, {"z": (4,)}, seed) for seed in (1, 2)]).edits
     ((_, line),) = (new for own in found.values() for new in own.values())
     assert ast.unparse(ast.fix_missing_locations(line)) == "dz[label] -= 1"
+
+
+def hinge(s):
+    labels = np.array([1, 0, 2])
+    margins = np.maximum(0, s - s[np.arange(3), labels][:, None] + 1)
+    margins[np.arange(3), labels] = 0
+    return margins.sum(), (margins, labels)
+
+
+def hinge_right(dy, cache):
+    margins, labels = cache
+    ds = (margins > 0).astype(float)
+    ds[np.arange(3), labels] = -ds.sum(axis=1)
+    return dy * ds
+
+
+def hinge_by_one(dy, cache):
+    margins, labels = cache
+    ds = (margins > 0).astype(float)
+    ds[np.arange(3), labels] = -1
+    return dy * ds
+
+
+def hinge_forgotten(dy, cache):
+    margins, labels = cache  # noqa: RUF059
+    ds = (margins > 0).astype(float)
+    return dy * ds
+
+
+@pytest.mark.mends
+@pytest.mark.parametrize("wrong", [hinge_by_one, hinge_forgotten])
+def test_the_right_class_gets_what_all_others_of_its_row_have_together(wrong):
+    draws = [make_draw(hinge, hinge_right, {"s": (3, 4)}, seed) for seed in (1, 2)]
+    edits = search(hinge, wrong, draws).edits
+    words = " ".join(unparse(new) for own in edits.values() for new in own.values())
+    assert "-ds.sum(" in words
+
+
+def unparse(new):
+    return " ".join(ast.unparse(ast.fix_missing_locations(n)) for n in (new if isinstance(new, tuple) else (new,)))
