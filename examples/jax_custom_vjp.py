@@ -63,7 +63,7 @@ def judge(function: Any, name: str, dtype: str = "float32", reference: Any = ref
 if __name__ == "__main__":
     print(judge(rms_norm, "RMS norm"))
     print(judge(jax.jit(rms_norm), "under jit"))
-    print(judge(jax.vmap(rms_norm, in_axes=(0, None)), "each row by itself, under vmap"))
+    print(judge(jax.vmap(rms_norm, in_axes=(0, None)), "row by row, under vmap"))
     print(judge(wrong_norm, "a path forgotten, without a reference", reference=None))
     with jax.enable_x64(True):
         print(judge(rms_norm, "in float64", "float64"))

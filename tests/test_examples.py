@@ -73,7 +73,7 @@ def test_a_custom_vjp_is_judged_as_it_is(tmp_path: Path) -> None:
     assert verdicts(run(ROOT / "examples" / "jax_custom_vjp.py", tmp_path)) == {
         "RMS norm": "CERTIFIED",
         "under jit": "CERTIFIED",
-        "each row by itself, under vmap": "CERTIFIED",
+        "row by row, under vmap": "CERTIFIED",
         "a path forgotten, without a reference": "REFUTED",
         "in float64": "CERTIFIED",
     }

