@@ -1,10 +1,14 @@
-"""The inputs of one forward pass: what was asked for, else what its type hints say; a default value stays."""
+"""The inputs of one forward pass: what was asked for, else what its type hints say; a default value stays.
+
+An object whose __init__ has type hints is made here too, with arrays of sizes that fit these inputs.
+"""
 
 import ast
 import inspect
 import operator
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, count
 from typing import Any, NamedTuple
 
@@ -15,7 +19,7 @@ from numpy.typing import NDArray
 from handgrad.arrays.precision import dtype_name
 from handgrad.subjects.file.guess import NOTHING, draws, guess_inputs, read_tree
 from handgrad.subjects.file.hints import read_hint
-from handgrad.subjects.file.instances import is_needed
+from handgrad.subjects.file.instances import is_needed, make, own_arrays
 from handgrad.subjects.file.pairs import Pair
 from handgrad.subjects.file.shapes import Asked, Constant, Drawn, Kind
 from handgrad.subjects.function.kept import list_read, owner_of
@@ -26,19 +30,28 @@ Shape = tuple[int, ...]
 
 
 class Chosen(NamedTuple):
-    """What `verify_function` takes: inputs by name, the precision that the hints ask for, what has no gradient."""
+    """What `verify_function` takes: inputs by name, the precision that the hints ask for, what has no gradient.
+
+    pair      with its object made
+    letters   how many names the sizes have
+    problem   what forward raised at the sizes that were chosen before these
+    """
 
     inputs: dict[str, Any]
     precision: str | None
     constants: tuple[str, ...]
+    pair: Pair
+    letters: int
+    problem: str = ""
 
 
-def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> Chosen:
+def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int, order: Sequence[int] = SIZES) -> Chosen:
     """The inputs of one pair; the precision is None where hints do not agree on one.
 
     jax computes in float32 unless it is told otherwise, so its code is judged in that; so is an object that keeps
     parameters in it, as torch makes them.
-    Raises ValueError for an argument of which nothing is known.
+    order: the sizes of the names, as they come.
+    Raises ValueError for an argument of which nothing is known, and where the object of the pair cannot be made.
     """
     taken = parameters(pair.forward)
     if taken is None:
@@ -51,8 +64,9 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> Chosen:
         name: take_number(known[name]) if is_number(p) else known[name] for name, p in taken.items() if name in known
     }
     drawn = {name: a for name, a in asked.items() if isinstance(a, Drawn)}
-    shapes = choose_sizes(drawn, {name: h for name, h in hints.items() if name in drawn})
-    in_torch = any(a.in_torch for a in (*drawn.values(), *hints.values())) or (
+    kept = {f"self.{name}": a for name, a in pair.drawn.items()}
+    shapes = choose_sizes({**drawn, **kept}, {name: h for name, h in hints.items() if name in drawn}, order)
+    in_torch = any(a.in_torch for a in (*drawn.values(), *kept.values(), *hints.values())) or (
         isinstance(pair.forward, type) or written_in(pair, "torch")
     )
     smallest = min((size for shape in shapes.values() for size in shape), default=1)
@@ -64,11 +78,31 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> Chosen:
             inputs[name] = draw(a, shapes[name], below or smallest, rng, in_torch=in_torch)
         elif isinstance(a, Constant):
             inputs[name] = a.value
+    pair = make_object(pair, shapes, smallest, rng, in_torch=in_torch) if pair.drawn else pair
     in_jax = written_in(pair, "jax") and not sys.modules["jax"].config.jax_enable_x64
     usual = "float32" if in_jax or keeps_float32(pair) else None
     precisions = {a.precision for a in hints.values() if a.kind is Kind.FLOAT} - {None}
     constants = tuple(name for name, a in drawn.items() if a.kind is Kind.DATA)
-    return Chosen(inputs, precisions.pop() if len(precisions) == 1 else usual, constants)
+    precision = precisions.pop() if len(precisions) == 1 else usual
+    letters = {axis for d in (*drawn.values(), *kept.values()) for axis in d.axes if isinstance(axis, str)}
+    return Chosen(inputs, precision, constants, pair, len(letters))
+
+
+def make_object(
+    pair: Pair, shapes: Mapping[str, Shape], smallest: int, rng: np.random.Generator, *, in_torch: bool
+) -> Pair:
+    """The pair with a new object in place of the empty one, its arrays drawn."""
+    given: dict[str, Any] = {}
+    for name, a in pair.drawn.items():
+        shape = shapes[f"self.{name}"]
+        below = a.below if isinstance(a.below, int) else size_named(str(a.below), (pair.drawn,), shapes) or smallest
+        value = draw(a, shape, below, rng, in_torch=in_torch)
+        if value is shape:
+            numbers = torch.from_numpy(rng.normal(size=shape)).to(getattr(torch, a.precision or "float64"))
+            value = numbers if in_torch else numbers.numpy()
+        given[name] = value
+    made = make(type(owner_of(pair.forward)), given)
+    return replace(pair, forward=made.forward, backward=made.backward, own=own_arrays(made), drawn={})
 
 
 def keeps_float32(pair: Pair) -> bool:
@@ -127,15 +161,15 @@ def read_hints(
             yield name, found
 
 
-def choose_sizes(drawn: Mapping[str, Drawn], hints: Mapping[str, Drawn]) -> dict[str, Shape]:
-    """A size for every name: where a shape was asked for, the size that it has there; else one that no other has."""
+def choose_sizes(drawn: Mapping[str, Drawn], hints: Mapping[str, Drawn], order: Sequence[int]) -> dict[str, Shape]:
+    """A size for every name: where a shape was asked for, the size that it has there; else the next of `order`."""
     sizes: dict[str, int] = {}
     for name, hint in hints.items():
         for axis, size in zip(hint.axes, drawn[name].axes, strict=False):
             if isinstance(axis, str) and isinstance(size, int) and len(hint.axes) == len(drawn[name].axes):
                 sizes.setdefault(axis, size)
     used = {*sizes.values(), *(axis for d in drawn.values() for axis in d.axes if isinstance(axis, int))}
-    free = (size for size in chain(SIZES, count(max(SIZES) + 1)) if size not in used)
+    free = (size for size in chain(order, count(max(SIZES) + 1)) if size not in used)
 
     def size_of(axis: int | str) -> int:
         if isinstance(axis, int):

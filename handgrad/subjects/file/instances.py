@@ -2,10 +2,13 @@
 
 import ast
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from handgrad.judge.isolation import attempt
+from handgrad.subjects.file.hints import read_hint
 from handgrad.subjects.file.load import Loaded
+from handgrad.subjects.file.shapes import Drawn
 from handgrad.subjects.function.kept import list_parameters, list_read, places_of_gradient
 
 
@@ -21,11 +24,16 @@ def computes(file: Loaded, found: type, method: str) -> bool:
 
 
 def find_instance(file: Loaded, found: type) -> tuple[Any, str]:
-    """The first object of the class among the file's variables, or a new one; else None, and why there is none."""
+    """The first object of the class among the file's variables, or a new one; else None, and why there is none.
+
+    Where `read_needed` knows what __init__ must be given, the object is empty: `make` makes it when sizes are chosen.
+    """
     made = next((value for value in vars(file.module).values() if type(value) is found), None)
     if made is not None:
         return made, ""
     needed = [name for name, p in inspect.signature(found).parameters.items() if is_needed(p)]
+    if read_needed(found):
+        return object.__new__(found), ""
     if needed:
         words = f"it cannot be made without {', '.join(needed)}; make one at the top level of the file"
         return None, f"{words}: {found.__name__.lower()} = {found.__name__}(...)"
@@ -33,6 +41,26 @@ def find_instance(file: Loaded, found: type) -> tuple[Any, str]:
     if outcome.error is not None:
         return None, f"{found.__name__}() raises {type(outcome.error).__name__}: {outcome.error}"
     return outcome.value, ""
+
+
+def read_needed(found: type) -> dict[str, Drawn]:
+    """The arrays that __init__ must be given, by its type hints; none where it must be given anything else."""
+    scope = getattr(found.__init__, "__globals__", {})  # type: ignore[misc]
+    needed = {name: p.annotation for name, p in inspect.signature(found).parameters.items() if is_needed(p)}
+    hints = {
+        n: attempt(read_hint, hint, scope).value for n, hint in needed.items() if hint is not inspect.Parameter.empty
+    }
+    arrays = {name: drawn for name, drawn in hints.items() if drawn is not None and drawn.axes}
+    return arrays if arrays.keys() == needed.keys() else {}
+
+
+def make(found: type, given: Mapping[str, Any]) -> Any:
+    """A new object of the class. Raises ValueError with what the class says against it."""
+    outcome = attempt(found, **given)
+    if outcome.error is not None:
+        shapes = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in given.items())
+        raise ValueError(f"{found.__name__}({shapes}) raises {type(outcome.error).__name__}: {outcome.error}")
+    return outcome.value
 
 
 def is_needed(p: inspect.Parameter) -> bool:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
-from typing import Any
 
 from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Change
 from handgrad.report.report import Report
 from handgrad.subjects.file.asked import asked_of
-from handgrad.subjects.file.inputs import Chosen, choose_inputs
+from handgrad.subjects.file.inputs import Chosen
+from handgrad.subjects.file.other_sizes import choose_running_inputs, describe_inputs
 from handgrad.subjects.file.pairs import Pair
 from handgrad.subjects.file.shapes import Asked
 from handgrad.subjects.function.verify import verify_function
@@ -29,12 +29,16 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A pair with its report, or why there is none. called: with which inputs, in words."""
+    """A pair with its report, or why there is none. called: with which inputs, in words.
+
+    moved: why these are not of the usual sizes, in words.
+    """
 
     pair: Pair
     report: Report | None
     problem: str = ""
     called: str = ""
+    moved: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -52,26 +56,19 @@ def judge_pair(pair: Pair, options: Options) -> Judged:
         return Judged(pair, None, pair.problem)
     try:
         with redirect_stdout(StringIO()):
-            chosen = choose_inputs(pair, asked_of(options.inputs, pair.names), options.seed)
-            return Judged(pair, report_on(pair, chosen, options), called=describe_inputs(chosen.inputs))
+            chosen = choose_running_inputs(pair, asked_of(options.inputs, pair.names), options.seed)
+            called = describe_inputs(chosen.inputs)
+            moved = f"{chosen.problem}; judged with {called}" if chosen.problem else ""
+            return Judged(chosen.pair, report_on(chosen, options), called=called, moved=moved)
     except (TypeError, ValueError) as error:  # what verify_function says of arguments that cannot be judged
         return Judged(pair, None, str(error))
     except SystemExit:  # it must not choose the exit code
         return Judged(pair, None, "its code calls sys.exit")
 
 
-def describe_inputs(inputs: Mapping[str, Any]) -> str:
-    """
-    >>> describe_inputs({"x": (4, 3), "s": (), "axis": 1})
-    'x 4x3, s scalar, axis 1'
-    """
-    shapes = {name: getattr(value, "shape", value) for name, value in inputs.items()}
-    words = {n: ("x".join(map(str, s)) or "scalar") if isinstance(s, tuple) else str(s) for n, s in shapes.items()}
-    return ", ".join(f"{name} {word}" for name, word in words.items())
-
-
-def report_on(pair: Pair, chosen: Chosen, options: Options) -> Report:
+def report_on(chosen: Chosen, options: Options) -> Report:
     """The report of `verify_function`."""
+    pair = chosen.pair
     return verify_function(
         pair.forward,
         pair.backward,

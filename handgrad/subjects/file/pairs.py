@@ -9,14 +9,15 @@ name_reference             a torch function that the forward pass should equal
 
 import ast
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from handgrad.subjects.file.instances import computes, find_instance, is_needed, own_arrays
+from handgrad.subjects.file.instances import computes, find_instance, is_needed, own_arrays, read_needed
 from handgrad.subjects.file.load import Loaded
+from handgrad.subjects.file.shapes import Drawn
 from handgrad.subjects.function.signatures import parameters
 
 FORWARD = ("forward", "fwd")
@@ -37,6 +38,7 @@ class Pair:
     names      by which inputs can be asked for this pair alone
     own        arrays of the object, which are no inputs: their gradients are not judged
     problem    why it cannot be judged
+    drawn      arrays to be drawn for __init__: the object of forward and backward is empty until then
     """
 
     name: str
@@ -47,6 +49,7 @@ class Pair:
     names: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     problem: str = ""
+    drawn: Mapping[str, Drawn] = field(default_factory=dict)
 
 
 def find_pairs(file: Loaded) -> list[Pair]:
@@ -136,7 +139,9 @@ def pair_of_class(file: Loaded, name: str, found: type) -> Iterator[Pair]:
     made, problem = find_instance(file, found)
     forward, backward = (getattr(made, "forward", None), getattr(made, "backward", None))
     problem = problem or say_rate(backward)
-    yield Pair(name, node.lineno, forward, backward, reference, (name,), own_arrays(made), problem)
+    drawn = read_needed(found) if made is not None and not vars(made) else {}
+    own = () if drawn else own_arrays(made)
+    yield Pair(name, node.lineno, forward, backward, reference, (name,), own, problem, drawn)
 
 
 def say_rate(backward: Any) -> str:

@@ -36,12 +36,12 @@ def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType
         called = f"called with {judged.called}; --inputs asks for others" if stopped(report) else ""
         notes = (
             *report.notes,
-            *(note for note in (called, say_data(report, parameters(judged.pair.forward) or ()), kept) if note),
+            *filter(None, (called or judged.moved, say_data(report, parameters(judged.pair.forward) or ()), kept)),
         )
         return Group(ReportText(replace(report, notes=notes), verbose, where), "")
     names = ", ".join(t.name for t in first_tensors(report) if t.name != "y") or "no gradient"
     head = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {report.name}: {names}")
-    notes = (*([kept] if kept else []), *(note for note in to_note(report) if isinstance(note, Grave)))
+    notes = (*filter(None, (judged.moved, kept)), *(note for note in to_note(report) if isinstance(note, Grave)))
     return Group(TwoSides(head, where), *(Text(f"  note: {note}") for note in notes))
 
 

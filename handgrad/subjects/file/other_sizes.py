@@ -1,0 +1,79 @@
+"""Other sizes for the letters of type hints, where forward raises at those first drawn: a kernel above its image."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+
+from handgrad.judge.isolation import attempt, leaves
+from handgrad.subjects.file.inputs import Chosen, choose_inputs
+from handgrad.subjects.file.pairs import Pair
+from handgrad.subjects.file.shapes import Asked
+from handgrad.subjects.function.nests import is_shape
+from handgrad.subjects.function.signatures import plain_forward
+
+TRIES = 200
+
+
+def choose_running_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> Chosen:
+    """The inputs of one pair, at the first sizes at which its forward pass runs; at the usual ones if it never does.
+
+    What was asked for (`given`) stays as it is. Raises ValueError as `choose_inputs` does.
+    """
+    first = choose_inputs(pair, given, seed)
+    error = None if given or not first.letters else call_forward(first)
+    if error is None:
+        return first
+    orders = list_orders(first.letters)
+    others = [c for order in orders if (c := attempt(choose_inputs, pair, given, seed, order).value) is not None]
+    running = next((other for other in sorted(others, key=rank) if call_forward(other) is None), first)
+    words = f"forward does not run ({type(error).__name__}) with {describe_inputs(first.inputs)}"
+    return running if running is first else running._replace(problem=words)
+
+
+def list_orders(letters: int) -> Iterator[Sequence[int]]:
+    """Sizes of so many letters: all different, in any order; and all equal.
+
+    >>> list(list_orders(3))[-1]
+    [6, 6, 6]
+    """
+    rng = np.random.default_rng(0)
+    for _ in range(TRIES):
+        yield rng.choice(np.arange(2, letters + 6), letters, replace=False).tolist()
+    yield from ([size] * letters for size in (4, 6))
+
+
+def rank(chosen: Chosen) -> tuple[bool, int]:
+    """What is tried first: sizes that are all different, of few numbers, for the judge runs it hundreds of times."""
+    shapes = [value for value in chosen.inputs.values() if is_shape(value)]
+    sizes = {size for shape in shapes for size in shape}
+    return len(sizes) < chosen.letters, sum(map(prod, shapes))
+
+
+def call_forward(chosen: Chosen) -> Exception | None:
+    """What forward raises, on arrays of NumPy and of torch; None where it runs on one of them. Its object is copied."""
+    forward = attempt(deepcopy, chosen.pair.forward).value or chosen.pair.forward
+    rng = np.random.default_rng(0)
+    arrays = {name: rng.normal(size=value) if is_shape(value) else value for name, value in chosen.inputs.items()}
+    in_torch = {n: torch.from_numpy(a) if is_shape(chosen.inputs[n]) else a for n, a in arrays.items()}
+    outcomes = [attempt(plain_forward(forward), **each) for each in (arrays, in_torch)]
+    errors = [outcome.error or find_empty(outcome.value) for outcome in outcomes]
+    return None if None in errors else errors[0]
+
+
+def find_empty(result: Any) -> Exception | None:
+    """An exception where an array of the result has no entries: a window that fits nowhere."""
+    return ValueError("an empty result") if any(0 in np.shape(a) for a in leaves(result)) else None
+
+
+def describe_inputs(inputs: Mapping[str, Any]) -> str:
+    """
+    >>> describe_inputs({"x": (4, 3), "s": (), "axis": 1})
+    'x 4x3, s scalar, axis 1'
+    """
+    shapes = {name: getattr(value, "shape", value) for name, value in inputs.items()}
+    words = {n: ("x".join(map(str, s)) or "scalar") if isinstance(s, tuple) else str(s) for n, s in shapes.items()}
+    return ", ".join(f"{name} {word}" for name, word in words.items())

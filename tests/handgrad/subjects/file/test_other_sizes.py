@@ -1,0 +1,70 @@
+"""Sizes of letters at which forward runs, and objects that are made with arrays of these sizes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handgrad.subjects.file.inputs import choose_inputs
+from handgrad.subjects.file.load import load
+from handgrad.subjects.file.other_sizes import choose_running_inputs
+from handgrad.subjects.file.pairs import Pair, find_pairs
+
+
+def correlate(x: "n w", k: "m"):  # type: ignore[no-untyped-def, name-defined]  # noqa: F722, F821
+    if k.shape[0] > x.shape[1]:
+        raise ValueError("the kernel is larger than the image")
+    return x[:, : k.shape[0]] * k
+
+
+def halve(x: "n d"):  # type: ignore[no-untyped-def, name-defined]  # noqa: F722
+    return x.reshape(x.shape[0], 2, x.shape[1] // 2)
+
+
+def refuse(x: "n d"):  # type: ignore[no-untyped-def, name-defined]  # noqa: F722
+    raise ValueError("never")
+
+
+def sizes_of(forward: Any) -> tuple[dict[str, Any], str]:
+    chosen = choose_running_inputs(Pair("f", 1, forward, None), {}, 0)
+    return chosen.inputs, chosen.problem
+
+
+def test_a_kernel_becomes_smaller_than_its_image() -> None:
+    found, problem = sizes_of(correlate)
+    assert found["k"][0] <= found["x"][1]
+    assert len({*found["x"], *found["k"]}) == 3
+    assert problem == "forward does not run (ValueError) with x 3x4, k 5"
+
+
+def test_a_size_becomes_one_that_divides() -> None:
+    assert sizes_of(halve)[0]["x"][1] % 2 == 0
+
+
+def test_what_raises_at_all_sizes_stays_at_the_first() -> None:
+    assert sizes_of(refuse) == ({"x": (3, 4)}, "")
+
+
+SCALE = """
+class Scale:
+    def __init__(self, gamma: "d", eps=1e-5):
+        self.gamma = gamma
+
+    def forward(self, x: "n d"):
+        self.x = x
+        return self.gamma * x
+
+    def backward(self, dy):
+        return dy * self.gamma
+"""
+
+
+def test_an_object_is_made_with_arrays_of_the_sizes_of_its_inputs(tmp_path: Path) -> None:
+    (tmp_path / "student.py").write_text(SCALE)
+    with load(tmp_path / "student.py") as file:
+        (pair,) = find_pairs(file)
+    first, again, other = (choose_inputs(pair, {}, seed) for seed in (1, 1, 2))
+    gamma, same, fresh = (chosen.pair.forward.__self__.gamma for chosen in (first, again, other))
+    assert gamma.shape == first.inputs["x"][1:] != (1,)
+    assert np.array_equal(gamma, same)
+    assert not np.array_equal(gamma, fresh)
