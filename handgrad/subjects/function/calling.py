@@ -176,11 +176,13 @@ class Code:
 
     def gradients_by_name(self, grads: Any) -> Gradients:
         """What backward returned, and left in its object, as {"dx": ...}."""
-        names, variables = ([n for n in each if n not in self.kept] for each in (self.names, self.variables))
-        nested = self.form is not None and self.graph is None and set(self.form.nests) != set(names)
+        left_there = {name: kept for name, kept in self.kept.items() if not kept.returned}
+        names, variables = ([n for n in each if n not in left_there] for each in (self.names, self.variables))
+        own_names = set(self.names) - set(self.kept)
+        nested = self.form is not None and self.graph is None and set(self.form.nests) != own_names
         if nested and self.form is not None:
             grads = dict(flat_gradients(self.form.nests, grads))
-        left = {f"d{name}": kept.gradient.get(owner_of(self.backward)) for name, kept in self.kept.items()}
+        left = {f"d{name}": kept.gradient.get(owner_of(self.backward)) for name, kept in left_there.items()}
         left = {n: g for n, g in left.items() if g is not None}
         own = isinstance(grads, Mapping) and not any(has(grads, name) for name in variables)
         if left and (own or grads is None):  # those of the object's own parameters, which are left in it

@@ -18,7 +18,7 @@ from handgrad.judge.stage import Arrays
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import draw_upstream
 from handgrad.subjects.function.cost import tell_cost
-from handgrad.subjects.function.kept import find_kept, owner_of
+from handgrad.subjects.function.kept import Kept, find_kept, guess_returned, owner_of
 from handgrad.subjects.function.nests import is_shape
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.ways import Way
@@ -55,6 +55,9 @@ def keep_parameters(
     runs = (attempt(gone_back, code, draw_any(code, given, model)).value for model in models)
     between, after = next((run for run in runs if run is not None), (None, None))
     kept = {} if after is None or after is owner else find_kept(owner, between, after)
+    if not kept and between is not None:
+        guessed = guess_returned(owner, between)
+        kept = guessed if any(attempt(returns_all, code, given, model, guessed).value for model in models) else {}
     kept = {n: k for n, k in kept.items() if n not in code.names}
     if not kept and nothing:
         raise ValueError(NOTHING)
@@ -67,6 +70,19 @@ def keep_parameters(
     code = replace(code.copy_object(), names=names, kept=kept, may_overwrite=(*code.may_overwrite, *moved))
     reference = replace(reference, forward=code.copy_object().forward, names=names, kept=kept)  # type: ignore[call-arg]
     return code, reference, given | inputs
+
+
+def returns_all(code: Code, given: Mapping[str, Any], model: Any, kept: Mapping[str, Kept]) -> bool:
+    """Whether backward returns a gradient of its shape for each of these, behind those of forward's arguments."""
+    own = code.copy_object()
+    owner = owner_of(own.forward)
+    values = {name: duplicate(k.parameter.get(owner)) for name, k in kept.items()}
+    own = replace(own, names=(*code.names, *kept), kept=kept)
+    args = own.arguments(duplicate(draw_any(code, given, model)) | values)
+    ran = own.run_forward(args)
+    own = replace(own, reading=ways.index(Way.STATE)) if Way.STATE in (ways := own.ways(ran)) else own
+    found = own.run_backward(args, ran.outputs, ran.cache, like(np.ones(ran.outputs.shape), ran.y))
+    return all(f"d{n}" in found and np.shape(found[f"d{n}"]) == np.shape(value) for n, value in values.items())
 
 
 def gone_back(code: Code, inputs: Arrays) -> tuple[Any, Any] | None:

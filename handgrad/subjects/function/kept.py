@@ -60,6 +60,7 @@ class Kept:
 
     Gradients may be added up there from call to call, and parameters may have other sizes.
 
+    returned: whether backward returns the gradient instead, behind those of its arguments
     moved: whether backward moves the parameter, as a step of an optimizer does; every run begins with it as it was
     """
 
@@ -67,6 +68,7 @@ class Kept:
     gradient: Slot
     before: Any = None
     moved: bool = False
+    returned: bool = False
 
     def put(self, owner: Any, value: Any) -> None:
         """Before a forward pass; the gradient begins at zero."""
@@ -133,6 +135,13 @@ def find_kept(before: Any, between: Any, after: Any) -> dict[str, Kept]:
             if moved:
                 found[name] = Kept(slot, next(places_of_gradient(slot)), moved=True)
     return found
+
+
+def guess_returned(before: Any, between: Any) -> dict[str, Kept]:
+    """All parameters that forward reads and leaves as they are, as if backward returned their gradients in order."""
+    read = list_read(before)
+    unchanged = [(n, slot) for n, slot in read if contents(slot.get(before)) == contents(slot.get(between))]
+    return {name: Kept(slot, slot, returned=True) for name, slot in unchanged}
 
 
 def list_read(owner: Any) -> Iterator[tuple[str, Slot]]:

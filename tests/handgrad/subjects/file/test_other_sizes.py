@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from handgrad.subjects.file.inputs import choose_inputs
+from handgrad.subjects.file.judge import Options, judge_pair
 from handgrad.subjects.file.load import load
 from handgrad.subjects.file.other_sizes import choose_running_inputs
 from handgrad.subjects.file.pairs import Pair, find_pairs
@@ -68,3 +70,17 @@ def test_an_object_is_made_with_arrays_of_the_sizes_of_its_inputs(tmp_path: Path
     assert gamma.shape == first.inputs["x"][1:] != (1,)
     assert np.array_equal(gamma, same)
     assert not np.array_equal(gamma, fresh)
+
+
+@pytest.mark.parametrize(("beta", "verdict"), [("dy.sum(axis=0)", "CERTIFIED"), ("dy.mean(axis=0)", "REFUTED")])
+def test_gradients_of_its_arrays_may_be_returned(beta: str, verdict: str, tmp_path: Path) -> None:
+    code = SCALE.replace("eps=1e-5", "beta: 'd'").replace("= gamma\n", "= gamma\n        self.beta = beta\n")
+    code = code.replace("self.gamma * x", "self.gamma * x + self.beta")
+    code = code.replace("dy * self.gamma", f"dy * self.gamma, (dy * self.x).sum(axis=0), {beta}")
+    (tmp_path / "student.py").write_text(code)
+    with load(tmp_path / "student.py") as file:
+        (pair,) = find_pairs(file)
+        judged = judge_pair(pair, Options({}, 1, mend=0))
+    assert judged.verdict.value == verdict
+    assert judged.report is not None
+    assert [t.name for t in judged.report.stages[0].isolated.tensors][-3:] == ["dx", "dgamma", "dbeta"]
