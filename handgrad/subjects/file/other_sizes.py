@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from handgrad.judge.isolation import attempt, leaves
+from handgrad.judge.isolation import Outcome, attempt, leaves
 from handgrad.subjects.file.inputs import Chosen, choose_inputs
 from handgrad.subjects.file.pairs import Pair
 from handgrad.subjects.file.shapes import Asked
@@ -19,19 +19,22 @@ TRIES = 200
 
 
 def choose_running_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> Chosen:
-    """The inputs of one pair, at the first sizes at which its forward pass runs; at the usual ones if it never does.
+    """The inputs of one pair, at sizes at which its forward pass runs; at the usual ones if it never does.
 
     What was asked for (`given`) stays as it is. Raises ValueError as `choose_inputs` does.
     """
     first = choose_inputs(pair, given, seed)
-    error = None if given or not first.letters else call_forward(first)
+    error = None if given or not first.letters else call_forward(first).error
     if error is None:
         return first
     orders = list_orders(first.letters)
     others = [c for order in orders if (c := attempt(choose_inputs, pair, given, seed, order).value) is not None]
-    running = next((other for other in sorted(others, key=rank) if call_forward(other) is None), first)
+    results = ((other, call_forward(other)) for other in others)
+    running = min(((rank(c, r.value), i, c) for i, (c, r) in enumerate(results) if r.error is None), default=None)
+    if running is None:
+        return first
     words = f"forward does not run ({type(error).__name__}) with {describe_inputs(first.inputs)}"
-    return running if running is first else running._replace(problem=words)
+    return running[2]._replace(problem=words)
 
 
 def list_orders(letters: int) -> Iterator[Sequence[int]]:
@@ -42,26 +45,30 @@ def list_orders(letters: int) -> Iterator[Sequence[int]]:
     """
     rng = np.random.default_rng(0)
     for _ in range(TRIES):
-        yield rng.choice(np.arange(2, letters + 6), letters, replace=False).tolist()
+        yield rng.choice(np.arange(2, letters + 3), letters, replace=False).tolist()
     yield from ([size] * letters for size in (4, 6))
 
 
-def rank(chosen: Chosen) -> tuple[bool, int]:
-    """What is tried first: sizes that are all different, of few numbers, for the judge runs it hundreds of times."""
+def rank(chosen: Chosen, result: Any) -> tuple[bool, bool, int, int]:
+    """What is taken first: sizes that are all different, no size 1 in the result, and there and in inputs few numbers.
+
+    At a size of 1 a stride shows nothing; the judge runs the code hundreds of times.
+    """
     shapes = [value for value in chosen.inputs.values() if is_shape(value)]
     sizes = {size for shape in shapes for size in shape}
-    return len(sizes) < chosen.letters, sum(map(prod, shapes))
+    y = np.shape(next(leaves(result), 0.0))
+    return len(sizes) < chosen.letters, 1 in y, prod(y), sum(map(prod, shapes))
 
 
-def call_forward(chosen: Chosen) -> Exception | None:
-    """What forward raises, on arrays of NumPy and of torch; None where it runs on one of them. Its object is copied."""
+def call_forward(chosen: Chosen) -> Outcome[Any]:
+    """What forward gives on arrays of NumPy, else of torch, or raises; its object is copied."""
     forward = attempt(deepcopy, chosen.pair.forward).value or chosen.pair.forward
     rng = np.random.default_rng(0)
     arrays = {name: rng.normal(size=value) if is_shape(value) else value for name, value in chosen.inputs.items()}
-    in_torch = {n: torch.from_numpy(a) if is_shape(chosen.inputs[n]) else a for n, a in arrays.items()}
+    in_torch = {n: torch.as_tensor(a) if is_shape(chosen.inputs[n]) else a for n, a in arrays.items()}
     outcomes = [attempt(plain_forward(forward), **each) for each in (arrays, in_torch)]
-    errors = [outcome.error or find_empty(outcome.value) for outcome in outcomes]
-    return None if None in errors else errors[0]
+    outcomes = [Outcome(o.value, o.error or find_empty(o.value)) for o in outcomes]
+    return next((o for o in outcomes if o.error is None), outcomes[0])
 
 
 def find_empty(result: Any) -> Exception | None:
