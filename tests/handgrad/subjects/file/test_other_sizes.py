@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from handgrad.subjects.file.asked import read_inputs
 from handgrad.subjects.file.inputs import choose_inputs
 from handgrad.subjects.file.judge import Options, judge_pair
 from handgrad.subjects.file.load import load
@@ -84,3 +85,17 @@ def test_gradients_of_its_arrays_may_be_returned(beta: str, verdict: str, tmp_pa
     assert judged.verdict.value == verdict
     assert judged.report is not None
     assert [t.name for t in judged.report.stages[0].isolated.tensors][-3:] == ["dx", "dgamma", "dbeta"]
+
+
+def stride(x: "n w", k: "m"):  # type: ignore[no-untyped-def, name-defined]  # noqa: F722, F821
+    return np.stack([x[:, i : i + k.size] @ k for i in range(0, x.shape[1] - k.size + 1, 2)], axis=1)
+
+
+def test_a_window_gets_more_than_one_place() -> None:
+    found, _ = sizes_of(stride)
+    assert found["x"][1] - found["k"][0] >= 2
+
+
+def test_sizes_that_are_asked_for_stay() -> None:
+    pair = Pair("f", 1, stride, None)
+    assert choose_running_inputs(pair, read_inputs(["x=4x3", "k=5"]), 0).inputs == {"x": (4, 3), "k": (5,)}
