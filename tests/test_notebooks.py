@@ -22,7 +22,7 @@ FOUND = {  # what its cells print, in this order
     ),
     "five_lectures_by_hand": (
         r"REFUTED  mse\s",
-        r"every entry is 2.5 times the right one \(N/2\)",
+        r"should be dE \* \(y - t\) / \(y\.shape\[0\] / 2\)",
         r"REFUTED  tanh\s(?:.*\n)+?  dz is not the gradient of z",
         r"`dW2` is used where `W2` belongs",
         r"p = 0.00004 0.00243 0.01794 0.97959  H = 0.020626\n",
