@@ -12,7 +12,7 @@ from handgrad.mend.change import Change, Place, describe_edits, describe_place
 from handgrad.mend.constants import JUDGE_SECONDS, LINE_SECONDS, LINE_SHARE
 from handgrad.mend.draw import Draw
 from handgrad.mend.needed import find_values, value_name
-from handgrad.mend.search import find_edits
+from handgrad.mend.search import Objection, find_edits
 from handgrad.mend.words import describe_change
 from handgrad.source.clock import clock
 from handgrad.source.limit import TookTooLong, within
@@ -22,7 +22,7 @@ from handgrad.source.taps import parts_that_run
 
 ALL_TRIED = "small changes were tried, and none makes every gradient right"
 BESIDES = "with this change what was wrong is right; something else is wrong besides: {}"
-TOO_SLOW = "the judge did not come to an end in time"
+TOO_SLOW = Objection("the judge did not come to an end in time")
 LONGER = 6  # times as long is advised
 
 
@@ -34,24 +34,24 @@ class Searched(NamedTuple):
 
 
 def search_change(
-    program: Program, draws: Sequence[Draw], objection: Callable[[Passes], str], seconds: float
+    program: Program, draws: Sequence[Draw], judge: Callable[[Passes], Objection | None], seconds: float
 ) -> Searched:
     """The smallest change with which the judge certifies the passes; else the line that is wrong, if only one can be.
 
-    objection: what the judge finds wrong with other passes, "" where it certifies them. seconds: for all of it. A part
-    is kept for the line, where no change is found: for its value here, for the ledger where the search knows no line.
-    Where a change is right on the draws alone, its line, with the change in words and the objection. Nothing where
-    nothing is wrong on the draws, or where the code does more than compute.
+    judge: what is found wrong with other passes, None where they are certified. seconds: for all of it. A part is kept
+    for the line, where no change is found: for its value here, for the ledger where the search knows no line.
+    Where a change is refused at special inputs alone, its line, with the change in words and what is wrong there.
+    Nothing where nothing is wrong on the draws, or where the code does more than compute.
     """
     deadline, kept = clock() + seconds, min(LINE_SECONDS, seconds * LINE_SHARE)
     if not draws or not only_computes(program):
         return Searched()
     running = parts_that_run(program, draws[0].run)
 
-    def ask(trees: Mapping[Part, ast.AST]) -> str:
+    def ask(trees: Mapping[Part, ast.AST]) -> Objection | None:
         made = attempt(running.made, trees)
         try:
-            return repr(made.error) if made.value is None else within(JUDGE_SECONDS, objection, made.value)
+            return Objection(repr(made.error)) if made.value is None else within(JUDGE_SECONDS, judge, made.value)
         except TookTooLong:
             return TOO_SLOW
 
@@ -61,9 +61,9 @@ def search_change(
     note = out_of_time(seconds) if clock() > deadline - kept else ALL_TRIED
     if suspect is None:
         return Searched(None, note)
-    if refused and (change := describe_edits(refused.edits)) is not None:
+    if refused and refused.objection.special and (change := describe_edits(refused.edits)) is not None:
         words = in_words(describe_change, refused.edits, running.parts)
-        return Searched(replace(change.place, words=words, breaks=BESIDES.format(refused.objection)))
+        return Searched(replace(change.place, words=words, breaks=BESIDES.format(refused.objection.words)))
     part, statement = suspect
     values = find_values(running, draws, statement, max(deadline, clock() + kept))  # the judge may have taken longer
     words = in_words(describe_value, *zip(*values, strict=True)) if values else ""

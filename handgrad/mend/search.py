@@ -23,7 +23,7 @@ from handgrad.source.safely import safely
 from handgrad.source.taps import Tapped
 from handgrad.source.tree import changed
 
-Objection = Callable[[Mapping[Part, ast.AST]], str]
+Judging = Callable[[Mapping[Part, ast.AST]], "Objection | None"]
 
 OTHER_SIGN = 0.01  # more that an axis costs which is counted otherwise than in the passes: it decides between equals
 RAISING = 0.5  # more that a candidate costs which raises where another runs: it may fit by chance of the sizes
@@ -31,10 +31,10 @@ RAISING = 0.5  # more that a candidate costs which raises where another runs: it
 
 @dataclass(eq=False)
 class Search:
-    """objection: what the judge finds wrong with trees; "" where it certifies them."""
+    """judge: what is found wrong with trees; None where they are certified."""
 
     trial: Trial
-    objection: Objection
+    judge: Judging
     suspect: tuple[Part, ast.AST] | None = None  # the statement that is wrong, if it is known which
     certified: bool = False  # whether the judge certifies what the steps so far have made
     seen: dict[tuple[Candidate, Draw], frozenset[str]] = field(default_factory=dict)  # what is wrong with whom, where
@@ -92,7 +92,7 @@ class Search:
         for candidate in sorted(self.fitting(candidates, goal, before), key=lambda c: self.price(c, goal)):
             if any(self.wrong(candidate, draw) for draw in self.trial.draws):
                 return candidate
-            if not (objection := self.objection(self.trial.trees(candidate))):
+            if (objection := self.judge(self.trial.trees(candidate))) is None:
                 self.certified = True
                 return candidate
             if self.refused is None and not self.trial.made:
@@ -156,12 +156,19 @@ def goals_of(wrong: frozenset[str], needs: Sequence[Need], raises: bool) -> list
     return list(dict.fromkeys([wrong, *sorted((need.fixes for need in needs), key=len, reverse=True)]))
 
 
+class Objection(NamedTuple):
+    """What the judge finds wrong with a change, in words. special: at special inputs alone; at usual ones it is right."""
+
+    words: str
+    special: bool = False
+
+
 class Refused(NamedTuple):
     """A change that makes everything right on the draws, its statement, and what the judge finds wrong all the same."""
 
     statement: tuple[Part, ast.AST]
     edits: Mapping[Part, Mapping[ast.AST, Any]]
-    objection: str
+    objection: Objection
 
 
 class FoundEdits(NamedTuple):
@@ -175,10 +182,10 @@ class FoundEdits(NamedTuple):
     refused: Refused | None = None
 
 
-def find_edits(program: Program, draws: Sequence[Draw], objection: Objection, deadline: float) -> FoundEdits:
+def find_edits(program: Program, draws: Sequence[Draw], judge: Judging, deadline: float) -> FoundEdits:
     """What was found before the deadline, by `clock`; a candidate that is with the judge is waited for."""
     trial = Trial(program, draws, deadline)
-    search = Search(trial, objection)
+    search = Search(trial, judge)
     with safely():
         for _ in range(MOST_STEPS):
             if (step := search.step()) is None:
@@ -187,7 +194,7 @@ def find_edits(program: Program, draws: Sequence[Draw], objection: Objection, de
             if search.certified:
                 return FoundEdits(trial.made)
             trees = trial.trees()
-            if not any(draw.wrong(trial.run(draw, trees)) for draw in draws) and not objection(trees):
+            if not any(draw.wrong(trial.run(draw, trees)) for draw in draws) and judge(trees) is None:
                 return FoundEdits(trial.made)
             if not draws[0].wrong(trial.run(draws[0], trees)):
                 break  # what is wrong elsewhere alone has no values to be compared

@@ -26,8 +26,10 @@ from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.through_autograd import program_of, with_passes
 
 # What puts a number into an array as it is; it is no bound to which others are cut, as in np.clip.
-FILLS = {"where", "select", "masked_fill", "masked_fill_", "full", "full_like", "fill", "fill_", "putmask", "place"}
-FILLS |= {"copyto", "tensor", "float32", "float64"}
+FILLS = {
+    *("where", "select", "masked_fill", "masked_fill_", "full", "full_like"),
+    *("fill", "fill_", "putmask", "place", "copyto", "tensor", "float32", "float64"),
+}
 NOT_JUDGED = (
     "{0} stands for {1}: inputs at which y would be another one with {1} (beside numbers as large, or where a whole "
     "row is masked) are not judged; set what flows back to masked places to zero, and they are"
@@ -35,8 +37,6 @@ NOT_JUDGED = (
 NO_MASK = (
     "{0} masks nothing here: beside numbers as large, or where a whole row is masked, y is not what {1} would give"
 )
-
-
 Run = Callable[[Passes, Arrays], Any]  # y of the passes at some inputs
 
 
@@ -105,12 +105,18 @@ def resize(fillers: list[Filler], size: float) -> dict[Part, ast.AST]:
 
 
 def list_fillers(program: Program) -> Iterator[Filler]:
-    """The large numbers that are put into arrays: as an argument, in an assignment, as a mask's factor, by a choice."""
+    """The large numbers that are put into arrays: as an argument, in an assignment, as a mask's factor, by a choice.
+
+    What others are compared with is a bound: np.where(x > 1e7, 1e7, x).
+    """
     for part in program.parts:
-        for node in ast.walk(part.source.tree):
+        nodes = list(ast.walk(part.source.tree))
+        compared = [c for n in nodes if isinstance(n, ast.Compare) for c in (n.left, *n.comparators)]
+        bounds = {attempt(number, c, part).value for c in compared}
+        for node in nodes:
             for expression in put_in(node):
                 value = attempt(number, expression, part).value
-                if value is not None and BEYOND <= abs(value) < HUGE:
+                if value is not None and BEYOND <= abs(value) < HUGE and value not in bounds:
                     yield Filler(part, expression, value, isinstance(node, ast.BinOp))
 
 

@@ -15,6 +15,7 @@ from handgrad.judge.trial import Trial
 from handgrad.mend.change import Change, Place, describe_edits, describe_place
 from handgrad.mend.constants import JUDGE_SECONDS
 from handgrad.mend.memory import read_any_layout, sum_wider, write_elsewhere
+from handgrad.mend.search import Objection
 from handgrad.source.clock import clock
 from handgrad.source.limit import TookTooLong, within
 from handgrad.source.program import Part, Program
@@ -27,7 +28,7 @@ from handgrad.subjects.function.layouts import takes_any_layout
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.through_autograd import program_of, with_passes
 
-Again = Callable[[Code], tuple[str, set[str]]]  # of changed code: what is wrong, in words, and what is broken
+Again = Callable[[Code], tuple[Objection | None, set[str]]]  # of changed code: what is wrong, and what is broken
 CONTIGUOUS = {True: "{}.contiguous()", False: "np.ascontiguousarray({})"}  # of torch, of NumPy
 Edits = Mapping[Part, Mapping[ast.AST, Any]]
 Certifies = Callable[[Code], bool]
@@ -44,7 +45,7 @@ def mend_memory(
 
     def certifies(changed: Code) -> bool:
         wrong, now = again(changed)
-        return not wrong and now < broken
+        return wrong is None and now < broken
 
     search = start(code, reference, tried, certifies, clock() + seconds)
     with safely():

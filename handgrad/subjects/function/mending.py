@@ -18,6 +18,7 @@ from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Change
 from handgrad.mend.constants import RIGHT, ROUNDINGS, SMALL
 from handgrad.mend.draw import Draw
+from handgrad.mend.search import Objection
 from handgrad.report.ledger import Ledger
 from handgrad.source.clock import clock
 from handgrad.source.program import Passes, Program
@@ -47,11 +48,11 @@ def find_place(
     """
     deadline = clock() + seconds
 
-    def objection(changed: Code) -> str:
+    def judge(changed: Code) -> Objection | None:
         wrong, now = again(changed)
-        return wrong or ", ".join(sorted(now - broken))
+        return wrong or (Objection(", ".join(sorted(now - broken))) if now - broken else None)
 
-    found, note = find_change(code, reference, tried, objection, seconds, seed)
+    found, note = find_change(code, reference, tried, judge, seconds, seed)
     known = ""
     if found is None and clock() < deadline:
         ledger = keep_ledger(deadline=deadline)
@@ -59,7 +60,7 @@ def find_place(
     found = (
         found
         or find_telling_line(code, tried)
-        or widen_sum(code, reference, tried, lambda changed: not objection(changed), deadline)
+        or widen_sum(code, reference, tried, lambda changed: judge(changed) is None, deadline)
     )
     return Searched(found, "" if isinstance(found, Change) else "; ".join(filter(None, ["" if found else known, note])))
 
@@ -68,7 +69,7 @@ def find_change(
     code: Code,
     reference: Reference,
     tried: Sequence[Tried],
-    objection: Callable[[Code], str],
+    judge: Callable[[Code], Objection | None],
     seconds: float,
     seed: int,
 ) -> Searched:
@@ -83,7 +84,7 @@ def find_change(
         return Searched()
     draws = make_draws(code, reference, program, wrong, np.random.default_rng(seed))
     left = deadline - clock()
-    return search_change(program, draws, lambda passes: objection(with_passes(code, passes)), left)
+    return search_change(program, draws, lambda passes: judge(with_passes(code, passes)), left)
 
 
 def make_draws(

@@ -7,6 +7,7 @@ from handgrad.judge.isolation import duplicate, quiet
 from handgrad.judge.judgement import say_way
 from handgrad.judge.ladder import Rung
 from handgrad.judge.verdict import Verdict
+from handgrad.mend.search import Objection
 from handgrad.report.sentence import listed
 from handgrad.report.stage_rows import StageRow
 from handgrad.subjects.function.calling import Code
@@ -15,6 +16,7 @@ from handgrad.subjects.function.ways import WITHOUT_DY, Way
 
 DRAWN = "it draws random numbers: in every run the same, forward and backward each their own"
 MOVED = "backward moves {} itself; every run began where it was. Its gradient is judged if it is left beside: self.dW"
+SPECIAL = (Kind.KINKS, Kind.SPECIAL, Kind.MAGNITUDES)  # cases at which a right formula may be wrong in its numbers
 
 
 def admit(code: Code, tried: Tried) -> list[str]:
@@ -79,9 +81,10 @@ def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
         yield say_way(way, [name for other, name in judged if other is way] if len(ways) > 1 else ())
 
 
-def say_wrong(tried: Sequence[Tried]) -> str:
-    """Which tensors are wrong at which inputs, in a few words; "" where every case is certified."""
+def object_to(tried: Sequence[Tried]) -> Objection | None:
+    """Which tensors are wrong at which inputs; None where every case is certified."""
     found = [(t.row, t.case) for t in tried if t.row and t.row.isolated.verdict is not Verdict.CERTIFIED]
     wrong = [t.name for row, _ in found for t in row.isolated.tensors if t.verdict is not Verdict.CERTIFIED]
     places = [case.called or case.name for _, case in found]
-    return f"{listed(list(dict.fromkeys(wrong)))} at {listed(list(dict.fromkeys(places)))}" if found else ""
+    words = f"{listed(list(dict.fromkeys(wrong)))} at {listed(list(dict.fromkeys(places)))}"
+    return Objection(words, all(case.kind in SPECIAL for _, case in found)) if found else None

@@ -18,6 +18,7 @@ from handgrad.judge.planted_error import plant_error
 from handgrad.judge.settings import check_seconds, choose_seed
 from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Change
+from handgrad.mend.search import Objection
 from handgrad.report.listing import list_passes
 from handgrad.report.report import Report, StageContracts
 from handgrad.subjects.function.arguments import (
@@ -46,7 +47,7 @@ from handgrad.subjects.function.prepare import list_models, prepare
 from handgrad.subjects.function.probes import try_probes
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.results_alone import try_results_alone
-from handgrad.subjects.function.rows import admit, list_notes, list_rows, say_wrong
+from handgrad.subjects.function.rows import admit, list_notes, list_rows, object_to
 from handgrad.subjects.function.side_effects import KEEPS_STATE, check_side_effects
 from handgrad.subjects.function.ways import names_tell
 from handgrad.subjects.torch_function.engine_errors import refused_by_engine
@@ -156,9 +157,9 @@ def verify_function(
     code, model, rng, tried, side = try_readings(code, oracle, given, models, seed, slack)
     judged = [t for t in tried if t.judgement is not None]
 
-    def again(changed: Code) -> tuple[str, set[str]]:
+    def again(changed: Code) -> tuple[Objection | None, set[str]]:
         new = try_models(changed, oracle, given, models, seed + 1, slack)
-        return say_wrong(new.tried), names_broken(new.side)
+        return object_to(new.tried), names_broken(new.side)
 
     ledger = partial(keep_ledger, code, tried, seed)
     found, ended = None, ""

@@ -12,6 +12,7 @@ from handgrad.judge.isolation import attempt
 from handgrad.judge.stage import Stage
 from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Change, Place
+from handgrad.mend.search import Objection
 from handgrad.report.listing import Listing, list_passes
 from handgrad.report.report import Report, StageContracts
 from handgrad.source.program import Passes, read_program
@@ -58,12 +59,12 @@ def find_change(report: Report, point: Point, i: int, seconds: float) -> Searche
         program = replace(program, parts=own)
     broken = broken_names(report.contracts, i)
 
-    def objection(passes: Passes) -> str:
+    def judge(passes: Passes) -> Objection | None:
         there = put_in(point, i, of_kind(stage.subject, type(getattr(passes.forward, "__self__", None))))
         right = attempt(is_right, there, i, broken, report.seed + 1, report.slack).value is True
-        return "" if right else "in the whole network it is not right"
+        return None if right else Objection("it is not right in the whole network")
 
-    return search_change(program, wrong_draws(few, program.passes, rng), objection, seconds)
+    return search_change(program, wrong_draws(few, program.passes, rng), judge, seconds)
 
 
 def put_in(point: Point, i: int, subject: Any) -> Point:

@@ -40,9 +40,9 @@ def make_draw(forward: Callable, right: Callable, shapes: Shapes, seed: int) -> 
     return Draw(lambda passes: results(passes, np.copy), follow, dy, expected, bound, in_float64=True)
 
 
-def search(forward: Callable, wrong: Callable, draws: list[Draw], objection: Callable = lambda trees: "") -> FoundEdits:
+def search(forward: Callable, wrong: Callable, draws: list[Draw], judge: Callable = lambda trees: None) -> FoundEdits:
     """What is found for a wrong backward pass."""
-    return find_edits(read_program(forward, wrong), draws, objection, clock() + 60)
+    return find_edits(read_program(forward, wrong), draws, judge, clock() + 60)
 
 
 def after(forward: Callable, wrong: Callable, draws: list[Draw]) -> str:

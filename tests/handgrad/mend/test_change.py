@@ -250,5 +250,18 @@ def test_a_change_that_is_right_at_ordinary_inputs_alone_is_told_with_what_stays
     assert report.change is None
     assert report.suspect is not None
     assert report.suspect.text.strip() == "dx = 3 * x * dy"
-    assert "3" in report.suspect.words
+    assert report.suspect.words == "`3 * x` where `2 * x` belongs"
     assert "something else is wrong besides: dw at inputs near 1e4" in report.suspect.breaks
+
+
+def at_one_size(dy, cache):
+    x, w = cache
+    dx = 2 * x * dy if len(x) < 5 else dy
+    dw = 2 * w**2 * dy
+    return dx, dw
+
+
+def test_a_change_that_is_wrong_at_another_size_is_not_told():
+    report = verify_function(powers, at_one_size, inputs=[(3, 4), (3, 4)], seed=0)
+    assert report.change is None
+    assert report.suspect is None or "belongs" not in report.suspect.words

@@ -5,6 +5,7 @@ import ast
 import numpy as np
 import pytest
 
+from handgrad.mend.search import Objection
 from tests.handgrad.mend.own_draws import after, make_draw, search
 
 pytestmark = pytest.mark.mends
@@ -182,8 +183,8 @@ def test_what_people_do_wrong_is_made_right(forward, right, wrong, shapes, chang
 
 def test_a_line_is_known_where_the_judge_finds_more_that_is_wrong():
     draws = [make_draw(similar, similar_backward, {"z": (n, 2)}, n) for n in (3, 4)]
-    found = search(similar, similar_one_side, draws, lambda trees: "dz at large inputs")
+    found = search(similar, similar_one_side, draws, lambda trees: Objection("dz at large inputs"))
     assert found.edits is None
     assert found.refused is not None
-    assert found.refused.objection == "dz at large inputs"
+    assert found.refused.objection.words == "dz at large inputs"
     assert ast.unparse(found.suspect[1]) == "return 2 * ds @ z"

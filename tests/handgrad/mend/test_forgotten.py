@@ -95,7 +95,7 @@ def lines_put_in(backward):
     program, draws = read_program(forward, backward), [draw_for(0), draw_for(1)]
     trial = Trial(program, draws, clock() + 60)
     wrong = [draw.wrong(draw.outputs(program.passes)) for draw in draws]
-    fitting = Search(trial, lambda trees: "").fitting(of_forgotten(trial), wrong[0], wrong)
+    fitting = Search(trial, lambda trees: None).fitting(of_forgotten(trial), wrong[0], wrong)
     return {describe_edits({c.part: c.edits}).diff for c in fitting} if wrong[0] else set()
 
 

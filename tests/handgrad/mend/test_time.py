@@ -42,7 +42,7 @@ def burn(seconds):
     ],
 )
 def test_a_note_says_whether_the_time_ran_out(whole, note, monkeypatch):
-    def search(program, draws, objection, deadline):
+    def search(program, draws, judge, deadline):
         while whole and clock() <= deadline:
             pass
         return FoundEdits(None)
