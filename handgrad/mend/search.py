@@ -157,7 +157,7 @@ def goals_of(wrong: frozenset[str], needs: Sequence[Need], raises: bool) -> list
 
 
 class Objection(NamedTuple):
-    """What the judge finds wrong with a change, in words. special: at special inputs alone; at usual ones it is right."""
+    """What the judge finds wrong with a change, in words. special: only at special inputs, and right at usual ones."""
 
     words: str
     special: bool = False
