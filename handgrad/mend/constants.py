@@ -21,6 +21,7 @@ MOST_NUMBERS = 300
 MOST_ROWS = 500
 MOST_CHECKS = 64
 MOST_ITEMS = 60
+MOST_SHARING = 10
 MOST_NODES = 14
 LONGEST_INDEX = 9
 MOST_PIECES = 120
@@ -52,6 +53,7 @@ REASONS = {
     "MOST_ROWS": "results that an expression is held against: more than it has numbers",
     "MOST_CHECKS": "of slopes by autograd, where some are not those of the code: each is two runs, and halves the rest",
     "MOST_ITEMS": "things at hand of which two are joined to an expression: the pairs grow with the square of it",
+    "MOST_SHARING": "things at hand of the shape that is needed, of which what entries share is made, in pairs",
     "MOST_NODES": "of one piece of the passes that may be written again elsewhere: longer ones are seldom forgotten",
     "LONGEST_INDEX": "nodes of an index that is tried in the place of others: longer ones are seldom meant elsewhere",
     "MOST_PIECES": "that may be written again at one line: each is evaluated there, and joined to every expression",

@@ -7,7 +7,7 @@ from typing import Any
 from handgrad.mend.change import unparse, unparse_index
 from handgrad.mend.edit import MODULES
 from handgrad.mend.local_edits import WITH_AXIS
-from handgrad.mend.members import Member, differences
+from handgrad.mend.members import Member, differences, members
 from handgrad.mend.slip import Slip, same
 
 
@@ -153,6 +153,21 @@ def term(slip: Slip) -> str | None:
     return f"`{'-' if member.turned else '+'} {unparse(member.node)}` {TOO_MUCH if extra else MISSING}"
 
 
+def jacobian(slip: Slip) -> str | None:
+    """The diagonal of a softmax's Jacobian, p * (1 - p) * dp, where all of it belongs: p * (dp - sum(p * dp))."""
+    extra, lost = differences(slip, (ast.Mult, ast.Div))
+    nodes = [m.node for m in lost if not m.turned]
+    if len(nodes) != 1 or not isinstance(nodes[0], ast.BinOp) or not isinstance(nodes[0].op, ast.Sub):
+        return None
+    total = nodes[0].right
+    shared = called(total) == "sum" if isinstance(total, ast.Call) else False
+    names = [ast.dump(m.node) for m in members(slip.old, (ast.Mult, ast.Div))]
+    diagonal = [m.node.right for m in extra if isinstance(m.node, ast.BinOp) and unparse(m.node.left) == "1"]
+    if not shared or not any(ast.dump(p) in names for p in diagonal):
+        return None
+    return "only the diagonal of the softmax's Jacobian is taken: each entry depends on all along the axis"
+
+
 def divisor(slip: Slip) -> str | None:
     """Divided by one thing where another belongs."""
     around = slip.parent
@@ -284,6 +299,6 @@ def is_name(node: ast.AST) -> bool:
 
 
 RULES: Sequence[Callable[[Slip], str | None]] = (
-    missing_result, order, exchanged, axis, transposed, power, sign, divisor, factor, term, operator, operand,
+    missing_result, order, exchanged, axis, transposed, power, sign, divisor, jacobian, factor, term, operator, operand,
     function, wrapped, names,
 )  # fmt: skip

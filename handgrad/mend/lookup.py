@@ -26,9 +26,10 @@ from handgrad.mend.expressions import (
 )
 from handgrad.mend.indices import has_slice
 from handgrad.mend.local_edits import local_edits
-from handgrad.mend.material import AtHand, Item, is_value
+from handgrad.mend.material import OF_PIECE, AtHand, Item, is_value
 from handgrad.mend.numbers import find_number, numbers_at_hand, with_factor, written
 from handgrad.mend.pairs import Float, pairs, summands
+from handgrad.mend.projections import Thing, with_shared_term
 from handgrad.mend.required import Need
 from handgrad.mend.templates import SCALED, SIZED, TOGETHER, WITH_NUMBER
 from handgrad.mend.windows import edit_window
@@ -142,6 +143,13 @@ class Lookup:
         if self.hand is not None and self.is_settled:
             for text, values, cost in pairs(to64(self.value), self.needed, self.hand.items, self.writing):
                 yield from self.plausible(iter([Edit(filled(text, self.writing, e=self.node, **values), cost)]))
+
+    def less_shared(self) -> Iterator[Edit]:
+        """Less what its entries share along an axis, as in a softmax (projections.py)."""
+        if self.hand is not None and self.is_settled:
+            size = sum(isinstance(n, ast.expr) for n in ast.walk(self.node))
+            given = Thing(self.node, to64(self.value), OF_PIECE * size)  # it is written twice
+            yield from self.plausible(with_shared_term(given, self.needed, self.hand.items, self.writing))
 
     def added(self) -> Iterator[Edit]:
         """More or less than it is by something that names make: by its shape alone, for a loop that adds to it."""

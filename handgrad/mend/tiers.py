@@ -63,7 +63,9 @@ class Tiers:
         yield self.blind("statements")
         yield by_value(Lookup.wrapped)
         yield by_value(lambda look: look.renumbered(names=False))
-        yield chain(by_value(lambda look: look.joined(pieces=False)), by_value(Lookup.sized))
+        yield chain(
+            by_value(lambda look: look.joined(pieces=False)), by_value(Lookup.less_shared), by_value(Lookup.sized)
+        )
         yield self.blind("parts")
         yield self.of_counts(goal)
         yield by_value(lambda look: look.renumbered(names=True))

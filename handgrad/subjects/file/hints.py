@@ -19,9 +19,13 @@ INTS = re.compile(r"U?Int\d*|Integer")
 def read_hint(hint: Any, scope: Mapping[str, Any]) -> Drawn | None:
     """What a hint says of a shape; None if nothing. Raises ValueError for a shape that is not understood.
 
+    "" is one number, as in jaxtyping's Float[Array, ""].
+
     scope: the variables of the file, in which a name may stand for a hint.
     """
     text = hint if isinstance(hint, str) else hint.__name__ if isinstance(hint, type) else repr(hint)
+    if hint == "":
+        return Drawn(())
     meant = scope.get(text.strip(), getattr(builtins, text.strip(), None)) if text.isidentifier() else None
     if isinstance(hint, str) and (isinstance(meant, type) or hasattr(meant, "__args__")):
         return read_hint(meant, scope)

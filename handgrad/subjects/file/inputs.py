@@ -3,30 +3,25 @@
 An object whose __init__ has type hints is made here too, with arrays of sizes that fit these inputs.
 """
 
-import ast
 import inspect
-import operator
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, count
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from handgrad.arrays.precision import dtype_name
+from handgrad.subjects.file.draws import draw
 from handgrad.subjects.file.guess import NOTHING, draws, guess_inputs, read_tree
 from handgrad.subjects.file.hints import read_hint
 from handgrad.subjects.file.instances import is_needed, make, own_arrays
 from handgrad.subjects.file.pairs import Pair
 from handgrad.subjects.file.shapes import Asked, Constant, Drawn, Kind
+from handgrad.subjects.file.sizes import SIZES, Shape, choose_sizes, is_computed, size_named
 from handgrad.subjects.function.kept import list_read, owner_of
 from handgrad.subjects.function.signatures import parameters, plain_forward
-
-SIZES = (3, 4, 5, 2)  # of named axes, each its own, so that no two are taken for one another
-Shape = tuple[int, ...]
 
 
 class Chosen(NamedTuple):
@@ -161,54 +156,6 @@ def read_hints(
             yield name, found
 
 
-def choose_sizes(drawn: Mapping[str, Drawn], hints: Mapping[str, Drawn], order: Sequence[int]) -> dict[str, Shape]:
-    """A size for every name: where a shape was asked for, the size that it has there; else the next of `order`."""
-    sizes: dict[str, int] = {}
-    for name, hint in hints.items():
-        for axis, size in zip(hint.axes, drawn[name].axes, strict=False):
-            if isinstance(axis, str) and isinstance(size, int) and len(hint.axes) == len(drawn[name].axes):
-                sizes.setdefault(axis, size)
-    used = {*sizes.values(), *(axis for d in drawn.values() for axis in d.axes if isinstance(axis, int))}
-    free = (size for size in chain(order, count(max(SIZES) + 1)) if size not in used)
-
-    def size_of(axis: int | str) -> int:
-        if isinstance(axis, int):
-            return axis
-        if axis not in sizes and is_computed(axis):
-            return compute_size(axis, size_of)
-        return next(free) if axis == "_" else sizes[axis] if axis in sizes else sizes.setdefault(axis, next(free))
-
-    return {name: tuple(map(size_of, d.axes)) for name, d in drawn.items()}
-
-
-def is_computed(axis: int | str) -> bool:
-    """Whether a size is computed from others."""
-    return isinstance(axis, str) and bool(set(axis.lstrip("*")) & set("+-*/"))
-
-
-def compute_size(axis: str, size_of: Callable[[str], int]) -> int:
-    """A size that is computed from others. Raises ValueError for one that is no size.
-
-    >>> compute_size("4*k+1", {"k": 2}.__getitem__)
-    9
-    """
-
-    def value(node: ast.AST) -> int:
-        if isinstance(node, ast.BinOp):
-            return int(OPERATIONS[type(node.op)](value(node.left), value(node.right)))
-        return node.value if isinstance(node, ast.Constant) else size_of(node.id)  # type: ignore[return-value, attr-defined]
-
-    found = value(ast.parse(axis, mode="eval").body)
-    if found < 1:
-        raise ValueError(f"the size {axis} of a type hint comes out as {found}; give --inputs that make it 1 or more")
-    return found
-
-
-OPERATIONS: Mapping[type, Callable[[int, int], int]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
-}  # fmt: skip
-
-
 def argument_names(pairs: Sequence[Pair]) -> list[str]:
     """The names by which inputs can be asked for: those of all arguments, and function.argument."""
     taken = [(pair.names, list(parameters(pair.forward) or {})) for pair in pairs]
@@ -216,33 +163,6 @@ def argument_names(pairs: Sequence[Pair]) -> list[str]:
     return list(dict.fromkeys(plain)) + [
         f"{f}.{name}" for functions, names in taken for f in functions for name in names
     ]
-
-
-def size_named(axis: str, named_by: Sequence[Mapping[str, Drawn]], shapes: Mapping[str, Shape]) -> int | None:
-    """The size that an axis of this name has; None where nothing names it."""
-    each = (item for drawn in named_by for item in drawn.items())
-    named = (zip(d.axes, shapes[name], strict=False) for name, d in each if name in shapes)
-    return next((size for own, size in chain.from_iterable(named) if own == axis), None)
-
-
-def draw(asked: Drawn, shape: Shape, below: int, rng: np.random.Generator, *, in_torch: bool) -> Any:
-    """A shape as it is, for the judge draws from it; whole numbers and booleans are constants, drawn here."""
-    if asked.kind in (Kind.FLOAT, Kind.DATA):
-        return shape
-    values: NDArray[Any] = draw_mask(shape, rng)
-    if asked.kind is Kind.INT:
-        values = np.asarray(rng.integers(below, size=shape))
-    return torch.from_numpy(values) if in_torch else values
-
-
-def draw_mask(shape: Shape, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Half are True: one in every row at least, for a row that is masked as a whole has no mean; and not all."""
-    mask = np.asarray(rng.random(shape) < 0.5)
-    if shape and shape[-1] > 1:
-        np.put_along_axis(mask, rng.integers(shape[-1], size=(*shape[:-1], 1)), True, axis=-1)
-    if mask.size > 1 and mask.all():
-        mask.flat[rng.integers(mask.size)] = False
-    return mask
 
 
 def written_in(pair: Pair, library: str) -> bool:

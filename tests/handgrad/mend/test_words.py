@@ -32,7 +32,12 @@ def dump(item):
     return ast.dump(item) if isinstance(item, ast.AST) else item
 
 
+SHARED = "(p * dp).sum(axis=1, keepdims=True)"
+DIAGONAL = "only the diagonal of the softmax's Jacobian is taken: each entry depends on all along the axis"
 TOLD = [
+    ("dz = p * (1 - p) * dp", f"dz = p * (dp - {SHARED})", DIAGONAL),
+    ("dz = dp * p * (1 - p)", f"dz = (dp - {SHARED}) * p", DIAGONAL),
+    ("dz = p * dp", f"dz = p * (dp - {SHARED})", f"`- {SHARED}` is missing"),
     ("dz = dh * (1 - h)", "dz = dh * (1 - h ** 2)", "the square is missing: `1 - h` where `1 - h ** 2` belongs"),
     ("dz = dh * (1 - h)", "dz = dh * (1 - h * h)", "the square is missing: `1 - h` where `1 - h * h` belongs"),
     ("dz = dh * (1 - h * h)", "dz = dh * (1 - h)", "a square too many: `1 - h * h` where `1 - h` belongs"),

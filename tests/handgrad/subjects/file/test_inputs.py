@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from handgrad.subjects.file.asked import asked_of, read_inputs
+from handgrad.subjects.file.draws import draw_indices
 from handgrad.subjects.file.hints import read_hint
 from handgrad.subjects.file.inputs import argument_names, choose_inputs
 from handgrad.subjects.file.pairs import Pair
@@ -120,6 +121,8 @@ def test_what_is_asked_of_one_function_comes_before_what_is_asked_of_all() -> No
         "(d, 4 * n)": Drawn(("d", "4*n")),
         "Float[Array, 'n+1 2']": Drawn(("n+1", 2)),
         "()": Drawn(()),
+        "": Drawn(()),
+        "''": Drawn(()),
         "Batch": Drawn(("b",)),
         "np.ndarray": None,
         "int": None,
@@ -274,3 +277,23 @@ class Kept:
 def test_an_object_with_parameters_in_float32_is_judged_in_it(W: Any, precision: str | None) -> None:
     chosen = choose_inputs(Pair("Kept", 1, Kept(W).forward, None), read_inputs(["x=4x3"]), 0)
     assert chosen.precision == precision
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (3,), (4, 2), (2, 2), (3, 4, 2)])
+def test_one_index_stands_twice_along_every_axis_and_another_beside_it(shape: tuple[int, ...]) -> None:
+    """So that `dE[x] += dh` shows what it loses, in whichever loop; of two indices in all, any are drawn."""
+    for seed in range(30):
+        values = draw_indices(shape, 9, np.random.default_rng(seed))
+        assert values.shape == shape
+        assert ((values >= 0) & (values < 9)).all()
+        if values.size > 2:
+            assert len(set(values.flat)) > 1
+            for axis in range(len(shape)):
+                lines = np.moveaxis(values, axis, -1).reshape(-1, shape[axis])
+                assert any(len(set(line)) < len(line) for line in lines)
+
+
+def test_an_axis_of_indices_has_three_entries_at_least_where_the_next_size_is_two() -> None:
+    drawn = inputs("a: 'u', b: 'k', c: 'v', i: 'n:int<v', d: 'h'")
+    assert [drawn[name] for name in "abcd"] == [(3,), (4,), (5,), (2,)]
+    assert len(set(drawn["i"])) < len(drawn["i"]) == 6
