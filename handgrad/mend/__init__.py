@@ -3,8 +3,8 @@
 draw.py is what a candidate is tried on. required.py finds which value, if it were another, would make everything
 right; material.py what is at hand at a line. lookup.py tries the edits of one expression by value: local_edits.py,
 expressions.py, pairs.py and projections.py make them, from the tables in templates.py. statements.py edits whole
-statements, indices.py what has no value: indices, bounds of loops, counts; counts.py finds which number a count should be.
-raised.py finds the line at which code raises, counted.py whether an index is one that forward has.
+statements, indices.py what has no value: indices, bounds of loops, counts; counts.py finds which number a count should
+be. raised.py finds the line at which code raises, counted.py whether an index is one that forward has.
 search.py goes through all, the smallest first; candidates.py has those that no value tells. change.py is a change as
 text, diff.py as a diff. words.py tells it in words: a slip.py is one place of it, expression_words.py has the rules,
 members.py compares sums and products.
