@@ -2,6 +2,7 @@
 
 import ast
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from types import CodeType
@@ -13,6 +14,7 @@ from handgrad.mend.templates import AROUND
 from handgrad.source.tree import changed, expression, parents_of
 
 MOVED = 2.3  # what it costs to move axes as the passes do elsewhere
+RENAMED = 1.8  # what another name costs, in all places of an expression
 
 
 class Writing(NamedTuple):
@@ -43,6 +45,17 @@ def edits_inside(
     for part in parts_inside(node, elsewhere):
         for new, cost in edits(part):
             yield Edit(changed(node, {part: new}, parents), cost)
+
+
+def rename_everywhere(node: ast.expr, names: Sequence[str]) -> Iterator[Edit]:
+    """Another name wherever one stands that is there more than once: the line was copied from the other's."""
+    loaded = [n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+    parents = parents_of(node)
+    for name, count in Counter(n.id for n in loaded).items():
+        for other in names if count > 1 and name in names else ():
+            if other != name:
+                new = ast.Name(other, ast.Load())
+                yield Edit(changed(node, {n: new for n in loaded if n.id == name}, parents), RENAMED)
 
 
 def parts_inside(node: ast.expr, elsewhere: Callable[[ast.AST], bool]) -> Iterator[ast.expr]:

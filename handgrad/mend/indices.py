@@ -14,7 +14,7 @@ from handgrad.mend.statements import DEFINITIONS, Rewrite
 from handgrad.source.tree import blocks
 
 PLAIN = (ast.BinOp, ast.Name, ast.Constant, ast.Subscript, ast.Attribute)
-OTHER, ONE_MORE, EXCHANGED, STEPPED, PER_NODE = 1.4, 1.5, 1.8, 2.0, 0.05  # what they cost
+OTHER, ONE_MORE, EXCHANGED, STEPPED, PER_NODE, EACH = 1.4, 1.5, 1.8, 2.0, 0.05, 0.3  # what they cost
 
 
 def list_indices(trees: Sequence[ast.AST]) -> list[ast.expr]:
@@ -25,24 +25,32 @@ def list_indices(trees: Sequence[ast.AST]) -> list[ast.expr]:
 
 
 def rewrite_indices(tree: ast.AST, known: Sequence[ast.expr], names: Collection[str]) -> Iterator[Rewrite]:
-    """Another of the known indices, one more or less, and two of one statement exchanged."""
+    """Another of the known indices, one more or less, also for all of a statement that are alike; two exchanged."""
     writable = [(new, ast.unparse(new)) for new in known if names_of(new) <= set(names)]
     for block in blocks(tree):
         for statement in block:
             if isinstance(statement, DEFINITIONS):
                 continue
             own = list(indices_of(statement))
-            for node in own:
-                text = ast.unparse(node)
+            for nodes, more in [*(([node], 0.0) for node in own), *((nodes, EACH) for nodes in repeated(own))]:
+                text = ast.unparse(nodes[0])
                 for new, written in writable:
                     if written != text:
-                        yield Rewrite({node: new}, OTHER + PER_NODE * size(new))
-                if not isinstance(node, ast.Constant):
+                        yield Rewrite(dict.fromkeys(nodes, new), OTHER + PER_NODE * size(new) + more)
+                if not isinstance(nodes[0], ast.Constant):
                     for op in (ast.Add(), ast.Sub()):
-                        yield Rewrite({node: ast.BinOp(node, op, ast.Constant(1))}, ONE_MORE)
+                        yield Rewrite({n: ast.BinOp(n, op, ast.Constant(1)) for n in nodes}, ONE_MORE + more)
             for a, b in combinations(own, 2):
                 if ast.unparse(a) != ast.unparse(b) and not (contains(a, b) or contains(b, a)):
                     yield Rewrite({a: b, b: a}, EXCHANGED)
+
+
+def repeated(nodes: Sequence[ast.expr]) -> list[list[ast.expr]]:
+    """Those that are written alike: `xs[t], vs[t]` are both the state of one step."""
+    alike: dict[str, list[ast.expr]] = {}
+    for node in nodes:
+        alike.setdefault(ast.unparse(node), []).append(node)
+    return [group for group in alike.values() if len(group) > 1]
 
 
 def list_slices(trees: Iterable[ast.AST]) -> list[ast.expr]:

@@ -11,7 +11,7 @@ import numpy as np
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import quiet
 from handgrad.mend.axes import name_of
-from handgrad.mend.constants import FITS, ROUNDED
+from handgrad.mend.constants import FITS
 from handgrad.mend.edit import MODULES, Edit, number
 from handgrad.mend.expressions import (
     Writing,
@@ -22,6 +22,7 @@ from handgrad.mend.expressions import (
     moved,
     own_edits,
     parts_inside,
+    rename_everywhere,
     templates,
 )
 from handgrad.mend.indices import has_slice
@@ -57,7 +58,8 @@ class Lookup:
 
     def small(self) -> Iterator[Edit]:
         """Edits of the expression as it is."""
-        return self.plausible(own_edits(self.node, self.names, self.numbers, self.has_need))
+        edits = own_edits(self.node, self.names, self.numbers, self.has_need)
+        return self.plausible(chain(edits, rename_everywhere(self.node, self.names)))
 
     def reordered(self) -> Iterator[Edit]:
         """Edits of what is reshaped: its parts may have another shape there, so only the whole tells."""
@@ -188,7 +190,6 @@ class Lookup:
     def with_what_is_at_hand(self, hand: AtHand, edit: Edit) -> Edit:
         """The edit with a name or an entry in the place of what would be computed again."""
         known = set(ast.walk(self.node))
-        arrays = [item for item in hand.items if not item.is_piece and not item.is_number]
         changes: dict[ast.AST, ast.AST] = {}
         waiting: list[ast.AST] = [edit.node]
         while waiting:
@@ -196,11 +197,11 @@ class Lookup:
             if node in known:
                 continue
             value = hand.value(node) if isinstance(node, ast.BinOp | ast.Call | ast.UnaryOp) else None
-            item = next((i for i in arrays if is_close(i.value, value)), None)
-            if item is None:
+            name = hand.holding(value)
+            if name is None:
                 waiting += ast.iter_child_nodes(node)
             else:
-                changes[node] = item.node
+                changes[node] = name
         new = changed(edit.node, changes, parents_of(edit.node))
         return Edit(new, edit.cost) if changes and ast.dump(new) != ast.dump(self.node) else edit
 
@@ -218,13 +219,6 @@ def can_evaluate(hand: AtHand, node: ast.expr, value: Any) -> bool:
     """Whether the expression gives at its line what it gave in the run: not inside a comprehension."""
     found = hand.value(node)
     return is_value(found) and np.shape(found) == np.shape(value) and np.array_equal(to64(found), to64(value))
-
-
-def is_close(a: Any, b: Any) -> bool:
-    """Whether two arrays are the same but for rounding."""
-    if not is_value(b) or np.shape(a) != np.shape(b):
-        return False
-    return bool(np.allclose(to64(a), to64(b), rtol=ROUNDED, atol=0))
 
 
 def writing_of(scope: Mapping[str, Any], tree: ast.AST, moves: tuple[str, ...] = ()) -> Writing:

@@ -1,16 +1,18 @@
 """What can be written at a line of the backward pass: its names, what they hold, and pieces of both passes."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import attempt, contents
-from handgrad.mend.constants import MOST_MEMBERS, MOST_NODES, MOST_PIECES
+from handgrad.mend.constants import MOST_MEMBERS, MOST_NODES, MOST_PIECES, ROUNDED
 from handgrad.mend.indices import list_slices, names_of
 from handgrad.source.program import Part, Program
 from handgrad.source.taps import Tapped, Taps
@@ -53,6 +55,23 @@ class AtHand:
     def value(self, node: ast.expr) -> Any:
         """What an expression gives here; None if it raises."""
         return attempt(evaluate, node, self.scope).value
+
+    @cached_property
+    def arrays(self) -> Mapping[tuple[int, ...], Sequence[tuple[ast.expr, NDArray[np.float64]]]]:
+        """The arrays with a name, or in an entry of one, by their shapes."""
+        found: dict[tuple[int, ...], list[tuple[ast.expr, NDArray[np.float64]]]] = {}
+        for item in self.items:
+            if not item.is_piece and not item.is_number:
+                found.setdefault(np.shape(item.value), []).append((item.node, to64(item.value)))
+        return found
+
+    def holding(self, value: Any) -> ast.expr | None:
+        """What holds these numbers but for rounding; None where nothing does."""
+        if not is_value(value) or np.shape(value) not in self.arrays:
+            return None
+        value = to64(value)
+        near = ROUNDED * np.abs(value)
+        return next((n for n, a in self.arrays[value.shape] if bool((np.abs(a - value) <= near).all())), None)
 
 
 def evaluate(node: ast.expr, scope: Mapping[str, Any]) -> Any:

@@ -60,6 +60,11 @@ class Need:
         return self.settled and all(m.all() for m in self.matters)
 
     @cached_property
+    def tells(self) -> bool:
+        """Whether one value alone shows if it does what is needed: not where those of other times make up for all."""
+        return not self.served_by(self.given[self.time])
+
+    @cached_property
     def time(self) -> int:
         """The first time that it is not what it must be: what comes later may be wrong because of it."""
         if not self.settled:

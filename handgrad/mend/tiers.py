@@ -33,6 +33,7 @@ from handgrad.source.clock import clock
 from handgrad.source.program import Part
 from handgrad.source.taps import Tapped, Taps
 
+Looks = Sequence[tuple[Part, Lookup]]
 INSERTED = 1.0  # more that a line costs which is not there at all
 
 
@@ -53,19 +54,21 @@ class Tiers:
         """
         needed = {self.tapped.places[need.place].node for need in needs}
         looks = [look for need in needs if (look := self.look(need, needed)) is not None]
+        telling, silent = (([look for look in looks if look[1].need.tells is t]) for t in (True, False))
 
-        def by_value(edits: Callable[[Lookup], Iterator[Edit]]) -> Iterator[Candidate]:
+        def by_value(edits: Callable[[Lookup], Iterator[Edit]], looks: Looks = telling) -> Iterator[Candidate]:
             return chain.from_iterable(in_part(part, look.node, edits(look)) for part, look in looks)
 
-        yield by_value(Lookup.small)
-        yield by_value(Lookup.reordered)
-        yield by_value(Lookup.windows)
+        def joined(look: Lookup) -> Iterator[Edit]:
+            return look.joined(pieces=False)
+
+        yield by_value(Lookup.small, looks)
+        yield by_value(Lookup.reordered, looks)
+        yield by_value(Lookup.windows, looks)
         yield self.blind("statements")
         yield by_value(Lookup.wrapped)
         yield by_value(lambda look: look.renumbered(names=False))
-        yield chain(
-            by_value(lambda look: look.joined(pieces=False)), by_value(Lookup.less_shared), by_value(Lookup.sized)
-        )
+        yield chain(by_value(joined), by_value(Lookup.less_shared), by_value(Lookup.sized))
         yield self.blind("parts")
         yield self.of_counts(goal)
         yield by_value(lambda look: look.renumbered(names=True))
@@ -74,8 +77,11 @@ class Tiers:
         yield self.blind("windows")
         yield self.blind("several")
         yield self.blind("indices")  # many, and each is a run: what is tried by its value comes first
+        yield by_value(Lookup.wrapped, silent)
+        yield chain(by_value(joined, silent), by_value(Lookup.sized, silent))
         yield self.blind("forgotten")
-        yield by_value(Lookup.scaled)
+        yield by_value(lambda look: look.joined(pieces=True), silent)
+        yield by_value(Lookup.scaled, looks)
         yield by_value(Lookup.joined_twice)
         if until is not None:
             yield self.everywhere(until)

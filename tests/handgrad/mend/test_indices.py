@@ -41,6 +41,13 @@ def test_another_index_of_the_passes_one_more_or_less_and_two_exchanged(old, new
     assert ast.unparse(ast.parse(POOL.replace(old, new))) in rewritten()
 
 
+def test_all_indices_of_a_statement_that_are_alike_become_another_together():
+    tree = ast.parse("for t in range(n):\n    x, v = xs[t + 1], vs[t + 1]\n    dk[t] += v * x").body[0]
+    edits = rewrite_indices(tree, list_indices([tree]), ["t", "n"])
+    lines = {ast.unparse(changed(tree, changes, parents_of(tree))).splitlines()[1].strip() for changes, _ in edits}
+    assert {"x, v = (xs[t], vs[t])", "x, v = (xs[t], vs[t + 1])"} <= lines
+
+
 def test_a_count_gets_one_more():
     tree = ast.parse("def f(H, k, s):\n    n = (H - k) // s\n    return n").body[0]
     edits = rewrite_indices(tree, list_indices([tree]), ["H", "k", "s"])

@@ -4,6 +4,7 @@ import ast
 
 import pytest
 
+from handgrad.mend.expressions import rename_everywhere
 from handgrad.mend.index_edits import along_other_axes
 from handgrad.mend.local_edits import edit_axes, is_axes, local_edits
 from handgrad.source.tree import expression, located
@@ -63,3 +64,9 @@ def test_axes_that_a_name_stands_for_become_those_of_elsewhere_and_their_neighbo
 @pytest.mark.parametrize(("text", "yes"), [("(2, 3)", True), ("(2, n)", False), ("(True, 1)", False), ("()", False)])
 def test_axes_are_whole_numbers(text, yes):
     assert is_axes(expression(text)) is yes
+
+
+def test_a_name_that_stands_there_twice_is_another_in_all_places():
+    edits = rename_everywhere(expression("d * ((1 - fy) * a + fy * b)"), ["d", "fx", "fy"])
+    assert {ast.unparse(edit.node) for edit in edits} == {f"d * ((1 - {n}) * a + {n} * b)" for n in ("d", "fx")}
+    assert not list(rename_everywhere(expression("d * fy"), ["d", "fx", "fy"]))

@@ -28,3 +28,12 @@ def test_what_they_can_make_up_for_does_not():
 
 def test_where_one_time_bends_the_next_nothing_is_refuted():
     assert need(EACH_ITS_OWN, [2.0, 3.0], straight=False).served_by(np.array([1.0, 0.0]))
+
+
+@pytest.mark.parametrize(
+    ("slope", "gap", "straight", "tells"),
+    [(EACH_ITS_OWN, [2.0, 3.0], True, True), (ADDED_UP, [2.0], True, False), (EACH_ITS_OWN, [2.0, 3.0], False, False)],
+)
+def test_one_value_tells_where_the_one_that_stands_there_does_not_serve(slope, gap, straight, tells):
+    """Else everything that can be written there would fit, and each is a run: it is tried later."""
+    assert need(slope, gap, straight=straight).tells is tells
