@@ -46,6 +46,7 @@ from handgrad.subjects.function.own_forward import OWN
 from handgrad.subjects.function.prepare import list_models, prepare
 from handgrad.subjects.function.probes import try_probes
 from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.remainders import without_remainders
 from handgrad.subjects.function.results_alone import try_results_alone
 from handgrad.subjects.function.rows import admit, list_notes, list_rows, object_to
 from handgrad.subjects.function.side_effects import KEEPS_STATE, check_side_effects
@@ -268,6 +269,7 @@ def try_cases(
         if not tried:
             trust(reference, case)
         found = try_case(code, reference, case, rng, slack)
+        found = without_remainders(code, tried[0].case, found) if tried else found
         first = all(t.row is None for t in tried)
         tried.append(found)
         if found.row is None or not first:
