@@ -210,7 +210,14 @@ def table(found: dict[str, Any]) -> str:
     again = {name: median(s[1:]) for name, s in seconds.items()}
     unit = again["plain torch"]
     rows = [
-        [name, epochs[name], f"{s[0]:.2f}", f"{again[name]:.2f}", f"{again[name] / unit:.2f}", *parts.get(name, ["", ""])]
+        [
+            name,
+            epochs[name],
+            f"{s[0]:.2f}",
+            f"{again[name]:.2f}",
+            f"{again[name] / unit:.2f}",
+            *parts.get(name, ["", ""]),
+        ]
         for name, s in seconds.items()
     ]
     return markdown(["", "epochs", "first, s", "again, s", "again, of plain torch", "in steps", "in evaluations"], rows)

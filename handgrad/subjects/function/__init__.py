@@ -1,8 +1,8 @@
 """Anyone's forward and backward pass: how it is called, which inputs it gets, what it must keep; never a bound.
 
-verify.py judges a function, case.py at one set of inputs. arguments.py checks what the user hands in, form.py finds
-what stands where in a call (nests.py: in lists and dicts; signatures.py: under which name), prepare.py sorts it, and
-first_run.py runs it once. calling.py calls it in one of the ways of ways.py, torch's autograd.Function and modules by
+verify.py judges a function: tries.py case after case, case.py at one set of inputs (fillers.py, remainders.py: but not
+where nobody means it). arguments.py checks what the user hands in, form.py finds what stands where in a call (nests.py:
+in lists and dicts; signatures.py: under which name), prepare.py sorts it, and first_run.py runs it once. calling.py calls it in one of the ways of ways.py, torch's autograd.Function and modules by
 through_autograd.py, and returned.py reads what came; by reference.py beside torch, or by own_forward.py beside its own
 forward pass (beside_kinks.py: but not at a kink). outputs.py makes one y of several results, results_alone.py tries
 each alone, each_result.py reports on each. inputs.py
