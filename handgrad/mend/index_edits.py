@@ -7,9 +7,12 @@ from handgrad.mend.edit import Edit, number
 
 
 def edit_count(array: ast.expr) -> Iterator[Edit]:
-    """All entries where the rows were counted."""
-    yield Edit(ast.Attribute(array, "size", ast.Load()), 1)
-    yield Edit(ast.Call(ast.Attribute(array, "numel", ast.Load()), [], []), 1)
+    """All entries where the rows were counted; all rows where those of the first axis were."""
+    last = ast.Subscript(ast.Attribute(array, "shape", ast.Load()), number(-1), ast.Load())
+    size = ast.Attribute(array, "size", ast.Load())
+    for count in (size, ast.Call(ast.Attribute(array, "numel", ast.Load()), [], [])):
+        yield Edit(count, 1)
+        yield Edit(ast.BinOp(count, ast.FloorDiv(), last), 1.6)
 
 
 def along_other_axes(index: ast.expr) -> Iterator[ast.expr]:

@@ -16,7 +16,7 @@ from handgrad.explain.change import Searched, search_change
 from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Change
-from handgrad.mend.constants import RIGHT, ROUNDINGS, SMALL
+from handgrad.mend.constants import RIGHT, ROUNDED, ROUNDINGS, SMALL
 from handgrad.mend.draw import Draw
 from handgrad.mend.search import Objection
 from handgrad.report.ledger import Ledger
@@ -109,14 +109,19 @@ def make_draws(
         for variant in variants(first, program, model, draw, rng):
             other = make_draw(variant, model, rng)
             outputs = None if other is None else other.outputs(program.made({}))
-            if other is None:
-                continue
+            if other is None or largest_of(other) <= ROUNDED * largest_of(draw):
+                continue  # of a norm of one entry rounding is all there is
             if outputs is None:
                 draws.append(replace(other, may_raise=given is not None))
             elif other.wrong(outputs) <= known and other.has_shapes(outputs) is shaped:
                 draws.append(other)
         return draws
     return []
+
+
+def largest_of(draw: Draw) -> float:
+    """The largest entry of all right gradients."""
+    return max(float(np.max(np.abs(v), initial=0.0)) for name, v in draw.right.items() if name != "y")
 
 
 def make_small(

@@ -87,3 +87,7 @@ def test_what_is_cumulated_may_run_from_the_end(text, new):
 
 def test_an_axis_that_is_not_written_as_a_number_is_not_reversed():
     assert not any("::-1" in new for new in edited("np.cumsum(dy, axis=k)"))
+
+
+def test_rows_of_the_first_axis_may_be_all_rows():
+    assert {"dy.size // dy.shape[-1]", "dy.size"} <= edited("dy.shape[0]")
