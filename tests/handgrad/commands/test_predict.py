@@ -12,7 +12,7 @@ import pytest
 import manual
 from handgrad.cli import main
 from handgrad.experiment.datasets import load
-from handgrad.experiment.plan import read_checkpoint
+from handgrad.experiment.plan import read_checkpoint, trained_on
 from manual.files import atomic_write as atomic
 
 
@@ -67,7 +67,7 @@ def test_every_digit_with_its_probability(on_digits: Path, tmp_path: Path, capsy
     assert "\nand 1787 more rows: --out FILE writes them all\n" in capsys.readouterr().out
     assert f"\naccuracy {100 * right / 1797:.2f} % ({right} of 1797)\n" in said
     held_back = found.training.history[-1]["val_accuracy"]
-    assert f"not trained on: validation accuracy {100 * held_back:.2f} % (" in said
+    assert f"\non the validation rows, which it was not trained on: accuracy {100 * held_back:.2f} % (" in said
 
 
 def test_rows_without_labels_in_other_columns_order(
@@ -114,21 +114,30 @@ def test_a_name_with_a_dollar_is_shown_as_it_is(tmp_path: Path, capsys: pytest.C
     assert "\\" not in said
 
 
+def off(numbers: Any) -> str:
+    """How far off a column of predictions is the true one beside it."""
+    y, t = np.asarray(numbers).T
+    explained = 100 * (1 - np.mean((y - t) ** 2) / t.var())
+    words = f"off by {np.sqrt(np.mean((y - t) ** 2)):.4g} (root mean square) on {len(t)} rows"
+    return f"{words}, {explained:.2f} % of variance explained"
+
+
 def test_numbers_come_in_the_files_own_units(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     x = np.random.default_rng(0).normal(size=(80, 3))
     y = 1000 + 50 * x[:, 0] + 0.5
     np.savez(tmp_path / "fit.npz", x=x, y=y)
     file, out = trained(tmp_path, "--data", tmp_path / "fit.npz", "--epochs", 60), tmp_path / "out.csv"
+    reached = capsys.readouterr().out.splitlines()[-1].partition(" on ")[0]
     assert main(["predict", "--checkpoint", str(file), "--data", str(tmp_path / "fit.npz"), "--out", str(out)]) == 0
     header, rows = table(out)
     assert header == ["row", "predicted", "label"]
-    numbers = np.array(rows, dtype=float)
-    np.testing.assert_allclose(numbers[:, 2], y, rtol=1e-12)
-    error = np.sqrt(np.mean((numbers[:, 1] - y) ** 2))
-    assert error < 0.5 * y.std()
-    explained = 100 * (1 - error**2 / y.var())
-    said = capsys.readouterr().out.splitlines()[-2]
-    assert said == f"off by {error:.4g} (root mean square) on 80 rows, {explained:.2f} % of variance explained"
+    numbers = np.array(rows, dtype=float)[:, 1:]
+    np.testing.assert_allclose(numbers[:, 1], y, rtol=1e-12)
+    assert np.sqrt(np.mean((numbers[:, 0] - y) ** 2)) < 0.5 * y.std()
+    held_back = off(numbers[np.setdiff1d(np.arange(80), trained_on(80, 0))])
+    assert held_back.startswith(reached)
+    said = capsys.readouterr().out.splitlines()[-3:-1]
+    assert said == [off(numbers), f"on the validation rows, which it was not trained on: {held_back}"]
     for rows in (1, 3):  # equal numbers have no variance to be explained
         np.savez(tmp_path / "same.npz", x=x[:rows], y=np.full(rows, 1000.1))
         assert main(["predict", "--checkpoint", str(file), "--data", str(tmp_path / "same.npz")]) == 0
@@ -149,7 +158,7 @@ def test_a_disk_that_fills_up_costs_the_file_alone(
     monkeypatch.setattr(atomic.os, "replace", full)
     assert main(["predict", "--checkpoint", str(on_digits), "--data", "digits", "--out", str(out)]) == 1
     said, err = capsys.readouterr()
-    assert "on the rows that it was not trained on: validation accuracy " in said
+    assert "on the validation rows, which it was not trained on: accuracy " in said
     assert err == f"{out}: cannot be written: No space left on device; free some space on that disk\n"
 
 
