@@ -37,7 +37,7 @@ from handgrad.experiment.text import (
     describe_result,
     table,
 )
-from handgrad.report.console import count_of, describe_error, print_lines, report_console, write_page
+from handgrad.report.console import count_of, describe_error, print_lines, print_warnings, report_console, write_page
 from manual import NonFiniteLossError, Training, loss_and_gradients
 from manual.training.batches import split
 from manual.training.plan import convert_arrays
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
             be_deterministic()
         if ranks.rank == 0:
             check_files(args)
-        with print_warnings(ranks):
+        with print_warnings(quiet=ranks.rank > 0):
             plan = start(args, given)
         if ranks.rank == 0 and args.checkpoint is not None:
             check_room(args.checkpoint, plan)
@@ -276,12 +276,3 @@ def draw(plan: Plan, latest: Training, rows: Any) -> tuple[plots.Plot, ...]:
         labels = labels.argmax(1)
     data = Data(plan.x[rows].astype(np.float64), labels, plan.form, plan.title)
     return plots.of_training(latest.history, data, lambda x: evaluate(plan.network, params, running, x), grads)
-
-
-@contextmanager
-def print_warnings(ranks: Ranks) -> Iterator[None]:
-    """What the reader of the data warns of, as a line of rank 0."""
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always", UserWarning)
-        yield
-    print_lines(report_console(stderr=True, quiet=ranks.rank > 0), *(f"note: {warning.message}" for warning in found))

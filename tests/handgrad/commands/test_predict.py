@@ -82,6 +82,19 @@ def test_rows_without_labels_in_other_columns_order(
     assert "accuracy" not in capsys.readouterr().out
 
 
+def test_columns_without_names_are_taken_in_their_order(
+    on_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "bare.csv"
+    data.write_text("1,1,-2\n-1,-1,2\n")
+    capsys.readouterr()
+    assert main(["predict", "--checkpoint", str(on_table), "--data", str(data)]) == 0
+    said, notes = capsys.readouterr()
+    assert [line.split()[1] for line in said.splitlines()[2:]] == ["ja", "nein"]
+    words = "has no header, so its columns are taken for a, b, c, in the order of the data learned from"
+    assert notes == f"note: {data.resolve()}: {words}\n"
+
+
 def test_every_class_has_its_probability(on_digits: Path, on_table: Path, tmp_path: Path) -> None:
     out, plot = tmp_path / "out.csv", tmp_path / "out.png"
     asked = ["predict", "--checkpoint", str(on_digits), "--data", "digits", "--probabilities", "--out", str(out)]

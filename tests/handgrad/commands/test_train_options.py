@@ -1,6 +1,7 @@
 """What is learned, from which columns, by which network and schedule: told, kept in the checkpoint, and repeated."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,18 @@ def test_columns_are_told_kept_and_repeated(table: Path, tmp_path: Path, capsys:
     capsys.readouterr()
     assert main(["predict", "--checkpoint", str(file), "--data", str(table), "--out", str(out)]) == 0
     assert len(out.read_text().splitlines()) == 3
+
+
+def test_a_table_without_a_header_says_what_is_learned_from_what(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "own.csv"
+    data.write_text("".join(f"{x},{y},{x + z}\n" for x, y, z in X.tolist()))
+    assert run("--data", data, *TINY, "2,3,1") == 0
+    said = capsys.readouterr().out
+    assert "\nno header (numbers in the first row): learns column 3 from column 1, column 2\n" in said
+    assert " 2 inputs, column 3 to be fitted\n" in said
+    assert re.fullmatch(r"off by [\d.]+ \(root mean square\) on 12 .*", said.splitlines()[-1])
 
 
 def test_where_the_data_lie_stays_out_of_the_checkpoint(
