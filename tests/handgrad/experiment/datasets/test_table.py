@@ -108,7 +108,7 @@ FAULTS = {
     "one class": ("\n".join(ROWS[::2]), "every label is 'setosa', expected two classes or more"),
     "labels that are no classes": (
         "".join(f"{i},{i % 3},id{i}\n" for i in range(9)),
-        "9 different labels .* no classes",
+        r"own\.csv, 'column 3': 9 different labels .* no classes; .* 20; another column to be learned: --target COLUMN",
     ),
     "negative labels": (
         "1,2,1\n2,3,1\n3,3,-2\n4,4,-2\n",
