@@ -165,7 +165,7 @@ def continue_prompt(trained: Trained, prompt: str, seed: int) -> str:
         raise DataError("--prompt: the network was not trained on text with cross_entropy; use --data")
     letters, rng = clean(prompt), np.random.default_rng(seed)
     if len(letters) < context:
-        raise DataError(f"--prompt: {len(letters)} letters after cleaning, expected {context} or more")
+        raise DataError(f"--prompt: {count_of(len(letters), 'letter')} after cleaning, expected {context} or more")
     for _ in range(WRITTEN):
         x, _ = next_letters(letters[-context:] + " ", context)  # the last letter is its target
         p = probabilities(trained, x)[0].astype(np.float64)

@@ -432,6 +432,9 @@ CHANGED = {
     "--seed 1": "--seed is 1, but run.safetensors was trained with 0",
     "--optimizer sgd": "--optimizer is sgd, but run.safetensors was trained with adamw",
     "--dtype float32": "--dtype is float32, but run.safetensors was trained with float64",
+    "--norm batch": "--norm is batch, but run.safetensors was trained with none; leave it out",
+    "--no-standardise": "--standardise is no, but run.safetensors was trained with yes; leave it out",
+    "--weight-decay 0.5": "--weight-decay is 0.5, but run.safetensors was trained with 0.01; leave it out",
     "--epochs 1": "--epochs is 1, but run.safetensors holds 2",
 }
 
