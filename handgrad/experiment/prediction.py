@@ -11,7 +11,7 @@ from rich.text import Text
 
 from handgrad.experiment import plots
 from handgrad.experiment.datasets import Data, DataError
-from handgrad.experiment.datasets.text import LETTERS, clean, next_letters
+from handgrad.experiment.datasets.text import LETTERS, clean, next_letters, spell
 from handgrad.experiment.plan import VALIDATION, Trained, digest, evaluate
 from handgrad.report.console import count_of
 from manual import Softmax
@@ -118,12 +118,10 @@ def draw(found: Prediction) -> tuple[plots.Plot, ...]:
 def guesses(found: Prediction) -> Iterator[tuple[str, ...]]:
     """A header, then per run of letters the likeliest next ones, and the one that came."""
     yield ("letters", *(f"guess {k + 1}" for k in range(GUESSES)), "came")
-    width, target = len(LETTERS), found.target
+    target = found.target
     for i, y in enumerate(found.y):
-        x = found.data.x[i]
-        before = "".join(LETTERS[int(x[at : at + width].argmax())] for at in range(0, len(x), width))
         likely = (f"{show(LETTERS[k])} {100 * y[k]:.1f} %" for k in np.argsort(-y)[:GUESSES])
-        yield (repr(before), *likely, "" if target is None else LETTERS[target[i]])
+        yield (repr(spell(found.data.x[i])), *likely, "" if target is None else LETTERS[target[i]])
 
 
 def score(found: Prediction) -> list[str]:

@@ -15,6 +15,7 @@ from rich.table import Table
 from handgrad.experiment.architecture import SHAPES, make_optimizer
 from handgrad.experiment.datasets import Form
 from handgrad.experiment.datasets.layout import has_names, is_numbered
+from handgrad.experiment.datasets.text import spell
 from handgrad.experiment.plan import Options, Plan, trained_on
 from handgrad.report.console import count_of, print_lines, report_console
 from manual import preset
@@ -24,6 +25,7 @@ from manual.training.state import Record
 ROWS = 12  # epochs in the table
 SECONDS = 10  # at least, between two lines where there is no terminal
 NAMED = 8  # columns in one line
+BEGINNING = 60  # letters of a text that are shown
 SMOOTH = 0.98  # of the loss shown stays from one step to the next
 COLUMNS = {
     "epoch": "epoch",
@@ -124,7 +126,11 @@ def describe_data(plan: Plan) -> list[str]:
     if scaled:
         rows = len(trained_on(len(plan.x), plan.options.seed))
         lines.append(f"inputs: mean 0 and variance 1 over the {count_of(rows, 'row')} trained on")
-    elif not form.context:
+    elif form.context:
+        begins = "".join(spell(x) for x in plan.x[: BEGINNING : form.context])
+        lines.append("letters: a to z, no capitals, no accents; white space one space, all else one _")
+        lines.append(f"begins {begins!r}")
+    else:
         (divisor,) = form.scaling.scale
         lines.append("inputs: as they stand in the file" if divisor == 1 else f"inputs: divided by {divisor:g}")
     return lines
