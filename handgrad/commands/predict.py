@@ -81,6 +81,8 @@ def check_asked(args: argparse.Namespace) -> None:
     if args.probabilities and args.out is None:
         raise ValueError("--probabilities go to --out FILE, which is missing")
     if args.out is not None:
+        if args.out.suffix.lower() != ".csv":
+            raise ValueError(f"--out: {args.out} ends in {args.out.suffix!r}, expected .csv, which is what is written")
         check_writable(args.out)
     if args.plot is not None:
         plots.check_path(args.plot)

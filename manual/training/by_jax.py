@@ -8,6 +8,7 @@ import numpy as np
 
 from manual.training.batches import Samples
 from manual.training.compiled import Compiled, Floats, Kept, Rows
+from manual.tree import in_order
 from manual.types import Array
 
 
@@ -27,9 +28,8 @@ class JaxSteps(Compiled):
         masks = [None if own[0] is None else np.stack(own) for own in layers] if states else None
         rates = lrs.astype(next(a.dtype for layer in self.params for a in layer.values()))
         kept = self.params, self.running, self.state._replace(step=np.int32(self.state.step))
-        (self.params, self.running, state), Es, norms = self.scan_program(
-            self.what, kept, samples.x, samples.target, rows, rates, masks, most=most
-        )
+        after, Es, norms = self.scan_program(self.what, kept, samples.x, samples.target, rows, rates, masks, most=most)
+        self.params, self.running, state = in_order(after, kept)  # JAX sorts the keys of dictionaries
         self.state = state._replace(step=int(state.step))
         return np.asarray(Es, np.float64), np.asarray(norms, np.float64)
 

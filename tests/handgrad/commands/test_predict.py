@@ -251,6 +251,7 @@ BAD = {
     "predict --checkpoint TEXT --prompt hello --seed -1": "--seed is -1, expected a whole number, 0 or more",
     "predict --checkpoint TEXT --prompt hello --out x.csv": "--out is for the predictions of --data",
     "predict --checkpoint TEXT --prompt hello --plot x.png": "--plot is for the predictions of --data",
+    "predict --checkpoint TABLE --data x --out x.txt": "--out: x.txt ends in '.txt', expected .csv, which is what is",
     "predict --checkpoint TABLE --data x --probabilities": "--probabilities go to --out FILE, which is missing",
     "predict --checkpoint TABLE --data x --plot x.doc": "ends in '.doc', expected one of",
     "predict --checkpoint TABLE --data BARE --plot x.png": "--plot: the data have no labels to draw the predictions",
