@@ -224,7 +224,7 @@ def test_verify_on_other_data_and_where_they_are_missing(
     on_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = on_table.with_name("table.csv")
-    other = own.rename(tmp_path / "moved.csv")
+    rows, other = own.read_text(), own.rename(tmp_path / "moved.csv")
     try:
         with pytest.raises(SystemExit) as stop:
             main(["verify", "--checkpoint", str(on_table)])
@@ -232,9 +232,12 @@ def test_verify_on_other_data_and_where_they_are_missing(
         assert (
             f"--data: there is no {own.name}, neither here nor beside {on_table}; say where" in capsys.readouterr().err
         )
+        other.write_text(other.read_text().partition("\n")[2])  # without the header
+        capsys.readouterr()
         assert main(["verify", "--checkpoint", str(on_table), "--data", str(other), "--dtype", "float64"]) == 0
+        assert "moved.csv: has no header, so its columns are taken for a, b, c, label" in capsys.readouterr().err
     finally:
-        other.rename(own)
+        own.write_text(rows)
 
 
 BAD = {
