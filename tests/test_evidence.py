@@ -142,9 +142,10 @@ def test_the_face_of_scikit_learn_learns_as_well_and_as_fast():
 
 def test_the_trainings_to_97_percent_tell_compiling_apart_and_leave_out_what_is_not_installed(capsys):
     found = {"seconds": {"plain torch": [9.0, 2.0, 4.0, 3.0], "x": [5.0, 1.5]}, "epochs": {"plain torch": 7, "x": 8}}
+    found |= {"parts": {"x": [0.751, 0.2]}}
     assert digits.table(found).splitlines()[2:] == [
-        "| plain torch | 7 | 9.00 | 3.00 | 1.00 |",
-        "| x | 8 | 5.00 | 1.50 | 0.50 |",
+        "| plain torch | 7 | 9.00 | 3.00 | 1.00 |  |  |",
+        "| x | 8 | 5.00 | 1.50 | 0.50 | 75% | 20% |",
     ]
     assert digits.is_there("numpy")
     assert not digits.is_there("nowhere")

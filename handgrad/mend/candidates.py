@@ -10,6 +10,7 @@ from handgrad.mend.edit import Edit
 from handgrad.mend.expressions import own_edits
 from handgrad.mend.indices import exchange_slices, list_indices, rewrite_indices, scale_slices, turn_targets
 from handgrad.mend.local_edits import edit_axes, edit_axis, is_axes
+from handgrad.mend.masks import rewrite_masks
 from handgrad.mend.statements import further_rewrites, rewrites
 from handgrad.source.program import Part
 from handgrad.source.taps import Tapped
@@ -54,8 +55,10 @@ def of_axes(tapped: Tapped, parts: Sequence[Part]) -> Iterator[Candidate]:
 
 
 def of_parts(parts: Sequence[Part], numbers: Numbers, has_numbers: HasNumbers) -> Iterator[Candidate]:
-    """Conditions, indices and ranges, which stand in no expression that gives numbers; statements further away."""
+    """Conditions, masks, indices, ranges, which stand in no expression that gives numbers; statements further off."""
     for part in parts:
+        for edits, cost in rewrite_masks(part, parts) if part.backward else ():
+            yield Candidate(part, edits, cost)
         for edits, cost in further_rewrites(part.source.tree, names_of(part), numbers, has_numbers):
             yield Candidate(part, edits, cost)
 

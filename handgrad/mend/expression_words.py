@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from handgrad.mend.change import unparse, unparse_index
+from handgrad.mend.cumulated import edit_cumulated
 from handgrad.mend.edit import MODULES
 from handgrad.mend.local_edits import WITH_AXIS
 from handgrad.mend.members import Member, differences, members
@@ -234,6 +235,12 @@ def function(slip: Slip) -> str | None:
 MEANT = {"sum": "the sum", "mean": "the mean", "max": "the maximum", "min": "the minimum"}
 
 
+def cumulated(slip: Slip) -> str | None:
+    if isinstance(slip.old, ast.Call) and any(same(edit.node, slip.new) for edit in edit_cumulated(slip.old)):
+        return f"`{called(slip.old)}` runs from the start where it has to run from the end"
+    return None
+
+
 def order(slip: Slip) -> str | None:
     """The axes of a transposition in another order."""
     old, new = slip.old, slip.new
@@ -299,6 +306,6 @@ def is_name(node: ast.AST) -> bool:
 
 
 RULES: Sequence[Callable[[Slip], str | None]] = (
-    missing_result, order, exchanged, axis, transposed, power, sign, divisor, jacobian, factor, term, operator, operand,
-    function, wrapped, names,
+    missing_result, cumulated, order, exchanged, axis, transposed, power, sign, divisor, jacobian, factor, term,
+    operator, operand, function, wrapped, names,
 )  # fmt: skip

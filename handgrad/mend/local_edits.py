@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 
+from handgrad.mend.cumulated import edit_cumulated
 from handgrad.mend.edit import MODULES, Edit, is_number, number
 from handgrad.mend.index_edits import edit_count, edit_index, edit_slice
 from handgrad.mend.templates import RELATIVES
@@ -244,7 +245,7 @@ EDITS: dict[type, Sequence[Callable[..., Iterator[Edit]]]] = {
     ast.Constant: [edit_truth],
     ast.Tuple: [edit_tuple],
     ast.List: [edit_tuple],
-    ast.Call: [edit_call, edit_sum_given],
+    ast.Call: [edit_call, edit_sum_given, edit_cumulated],
     ast.BoolOp: [edit_both],
 }
 

@@ -1,9 +1,9 @@
 """The edits of one expression whose value should be another: tried at its line, by value, without running the code."""
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
@@ -32,10 +32,11 @@ from handgrad.mend.numbers import find_number, numbers_at_hand, with_factor, wri
 from handgrad.mend.pairs import Float, pairs, summands
 from handgrad.mend.projections import Thing, with_shared_term
 from handgrad.mend.required import Need
-from handgrad.mend.templates import SCALED, SIZED, TOGETHER, WITH_NUMBER
+from handgrad.mend.templates import ALONG_AXES, SCALED, SIZED, TOGETHER, WITH_NUMBER
 from handgrad.mend.windows import edit_window
 from handgrad.source.tree import changed, parents_of
 
+SPREAD, OWN_FUNCTION = 0.3, 2.4  # what it costs to write axes of size 1, and a call of the reader's own function
 RESHAPED = ("reshape", "view", "ravel", "flatten")
 
 
@@ -146,6 +147,27 @@ class Lookup:
             for text, values, cost in pairs(to64(self.value), self.needed, self.hand.items, self.writing):
                 yield from self.plausible(iter([Edit(filled(text, self.writing, e=self.node, **values), cost)]))
 
+    def along_other_axes(self) -> Iterator[Edit]:
+        """Put together with something at hand that has fewer axes: dz[:, None, :] beside a row for each of t."""
+        hand, shape = self.hand, np.shape(self.value)
+        for item in hand.items if hand else ():
+            if hand and not item.is_piece and not item.is_number:
+                for index in spread_indices(np.shape(item.value), shape):
+                    node = ast.Subscript(item.node, index, ast.Load())
+                    spread = Item(node, hand.value(node), item.cost + SPREAD)
+                    yield from self.joined_to(spread, hand, ALONG_AXES)
+
+    def handed_over(self) -> Iterator[Edit]:
+        """Given to another function of the reader's own, or to one where it was given to none."""
+        names = self.hand.functions if self.hand else ()
+
+        def edits(node: ast.expr) -> Iterator[Edit]:
+            taken = [node, *(node.args[:1] if isinstance(node, ast.Call) else [])]
+            for name in names:
+                yield from (Edit(ast.Call(ast.Name(name, ast.Load()), [each], []), OWN_FUNCTION) for each in taken)
+
+        yield from self.plausible(edits_inside(self.node, edits, self.has_need))
+
     def less_shared(self) -> Iterator[Edit]:
         """Less what its entries share along an axis, as in a softmax (projections.py)."""
         if self.hand is not None and self.is_settled:
@@ -213,6 +235,17 @@ class Lookup:
             return self.need.served_by(np.broadcast_to(to64(value), np.shape(self.value)))
         except ValueError:
             return False
+
+
+def spread_indices(shape: Sequence[int], to: Sequence[int]) -> Iterator[ast.Tuple]:
+    """The indices that give an array axes of size 1 until it fits the other: not those in front, which come alone."""
+    for places in combinations(range(len(to)), len(shape)) if shape else ():
+        fits = all(n in (1, to[i]) for i, n in zip(places, shape, strict=True))
+        if fits and places != tuple(range(len(to) - len(shape), len(to))):
+            items: list[ast.expr] = [
+                ast.Slice() if i in places else ast.Constant(None) for i in range(places[0], len(to))
+            ]
+            yield ast.Tuple(items, ast.Load())
 
 
 def can_evaluate(hand: AtHand, node: ast.expr, value: Any) -> bool:

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,13 +45,14 @@ class Item(NamedTuple):
 class AtHand:
     """names: of arrays and numbers; items: everything that can be written; scope: for evaluating it.
 
-    slices: every index of both passes that has a slice in it.
+    slices: every index of both passes that has a slice in it; functions: of the reader's own, that the passes call.
     """
 
     scope: dict[str, Any]
     names: tuple[str, ...]
     items: tuple[Item, ...]
     slices: tuple[ast.expr, ...] = ()
+    functions: tuple[str, ...] = ()
 
     def value(self, node: ast.expr) -> Any:
         """What an expression gives here; None if it raises."""
@@ -96,7 +98,15 @@ def at_hand(
             found.append(item)
     names = tuple(i.node.id for i in items.values() if isinstance(i.node, ast.Name))
     slices = list_slices(p.source.tree for p in program.parts)
-    return AtHand(scope, names, tuple(found), tuple(index for index in slices if not names_of(index) & left))
+    slices = [index for index in slices if not names_of(index) & left]
+    return AtHand(scope, names, tuple(found), tuple(slices), tuple(own_functions(program, scope)))
+
+
+def own_functions(program: Program, scope: Mapping[str, Any]) -> Iterator[str]:
+    """The names of functions of the reader's own that the passes call."""
+    called = (node.func for part in program.parts for node in ast.walk(part.source.tree) if isinstance(node, ast.Call))
+    names = {function.id for function in called if isinstance(function, ast.Name)}
+    yield from sorted(name for name in names if isinstance(scope.get(name), FunctionType))
 
 
 def left_loops(tree: ast.AST, statement: ast.AST) -> set[str]:

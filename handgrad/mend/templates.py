@@ -95,6 +95,9 @@ TOGETHER = {
     """,
 }
 
+# The same with an array at hand that is given axes of size 1.
+ALONG_AXES: dict[float, str] = {3: "{e} + {m}; {e} - {m}; {e} * {m}; {e} / {m}"}
+
 # The same with a number at hand.
 WITH_NUMBER = {
     3: "{e} * {m}; {e} / {m}; {m}",

@@ -68,7 +68,9 @@ class Tiers:
         yield self.blind("statements")
         yield by_value(Lookup.wrapped)
         yield by_value(lambda look: look.renumbered(names=False))
-        yield chain(by_value(joined), by_value(Lookup.less_shared), by_value(Lookup.sized))
+        yield chain(
+            *map(by_value, (joined, Lookup.along_other_axes, Lookup.handed_over, Lookup.less_shared, Lookup.sized))
+        )
         yield self.blind("parts")
         yield self.of_counts(goal)
         yield by_value(lambda look: look.renumbered(names=True))

@@ -23,27 +23,38 @@ class JaxSteps(Compiled):
     def run(
         self, samples: Samples, rows: Rows, lrs: Floats, states: Sequence[Any] | None, most: float | None
     ) -> tuple[Floats, Floats]:
-        """All steps as one program."""
+        """All steps as one program; where one is not finite, those before it once more, as their own."""
         layers = zip(*states, strict=True) if states else ()
         masks = [None if own[0] is None else np.stack(own) for own in layers] if states else None
         rates = lrs.astype(next(a.dtype for layer in self.params for a in layer.values()))
         kept = self.params, self.running, self.state._replace(step=np.int32(self.state.step))
-        after, Es, norms = self.scan_program(self.what, kept, samples.x, samples.target, rows, rates, masks, most=most)
-        self.params, self.running, state = in_order(after, kept)  # JAX sorts the keys of dictionaries
+
+        def run_first(count: int) -> tuple[Kept, Floats, Floats]:
+            own = None if masks is None else [None if layer is None else layer[:count] for layer in masks]
+            new, Es, norms = self.scan_program(
+                self.what, kept, samples.x, samples.target, rows[:count], rates[:count], own, most=most
+            )
+            return new, np.asarray(Es, np.float64), np.asarray(norms, np.float64)
+
+        new, Es, norms = run_first(len(rows))
+        finite = np.isfinite(Es + norms)
+        if not finite.all():
+            good = int(finite.argmin())
+            new = run_first(good)[0] if good else kept
+        self.params, self.running, state = in_order(new, kept)  # JAX sorts the keys of dictionaries
         self.state = state._replace(step=int(state.step))
-        return np.asarray(Es, np.float64), np.asarray(norms, np.float64)
+        return Es, norms
 
     def scan(
         self, kept: Kept, x: Array, target: Array, rows: Array, lrs: Array, masks: Any, most: float | None
     ) -> tuple[Kept, Array, Array]:
-        """One jax.lax.scan, the batches gathered inside. Steps that are not finite change nothing."""
+        """One jax.lax.scan, the batches gathered inside."""
         import jax
 
         def step(kept: Kept, each: Any) -> tuple[Kept, tuple[Array, Array]]:
             at, lr, own = each
             new, E, norm = self.one_step(kept, x[at], target[at], own, lr, most)
-            finite = jax.numpy.isfinite(E + norm)
-            return jax.tree.map(lambda a, b: jax.numpy.where(finite, a, b).astype(b.dtype), new, kept), (E, norm)
+            return jax.tree.map(lambda a, b: a.astype(b.dtype), new, kept), (E, norm)
 
         kept, (Es, norms) = jax.lax.scan(step, kept, (rows, lrs, masks))
         return kept, Es, norms

@@ -1,6 +1,6 @@
 """Other sizes for the letters of type hints, where forward raises at those first drawn: a kernel above its image."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from math import prod
 from typing import Any
@@ -12,6 +12,7 @@ from handgrad.judge.isolation import Outcome, attempt, leaves
 from handgrad.subjects.file.inputs import Chosen, choose_inputs
 from handgrad.subjects.file.pairs import Pair
 from handgrad.subjects.file.shapes import Asked
+from handgrad.subjects.function.kept import list_read, owner_of
 from handgrad.subjects.function.nests import is_shape
 from handgrad.subjects.function.signatures import plain_forward
 
@@ -27,7 +28,7 @@ def choose_running_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> 
     error = None if given or not first.letters else call_forward(first).error
     if error is None:
         return first
-    orders = list_orders(first.letters)
+    orders = list_orders(first.letters, sizes_of_object(pair))
     others = [c for order in orders if (c := attempt(choose_inputs, pair, given, seed, order).value) is not None]
     results = ((other, call_forward(other)) for other in others)
     running = min(((rank(c, r.value), i, c) for i, (c, r) in enumerate(results) if r.error is None), default=None)
@@ -37,15 +38,23 @@ def choose_running_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> 
     return running[2]._replace(problem=words)
 
 
-def list_orders(letters: int) -> Iterator[Sequence[int]]:
-    """Sizes of so many letters: all different, in any order; and all equal.
+def sizes_of_object(pair: Pair) -> set[int]:
+    """The sizes of the arrays of its object, which its inputs have to fit: of Block(5, 7)'s W1."""
+    arrays = (slot.get(owner_of(pair.forward)) for _, slot in list_read(owner_of(pair.forward)))
+    return {size for array in arrays for size in np.shape(array) if size > 1}
+
+
+def list_orders(letters: int, known: Collection[int] = ()) -> Iterator[Sequence[int]]:
+    """Sizes of so many letters, small ones and those that are known: all different, in any order; and all equal.
 
     >>> list(list_orders(3))[-1]
     [6, 6, 6]
     """
     rng = np.random.default_rng(0)
-    for _ in range(TRIES):
-        yield rng.choice(np.arange(2, letters + 3), letters, replace=False).tolist()
+    small = np.arange(2, letters + 3)
+    every = np.array(sorted({*small.tolist(), *known}))
+    for i in range(TRIES):
+        yield rng.choice(every if i % 2 else small, letters, replace=False).tolist()
     yield from ([size] * letters for size in (4, 6))
 
 

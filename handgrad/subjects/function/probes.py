@@ -22,6 +22,7 @@ from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, Kind, Tried, draw_upstream, run, strange_shape, try_case
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.reference_values import reference_value
+from handgrad.subjects.function.remainders import new_remainder
 
 JUDGED = {Kind.SIZES: JUDGED_SIZES, Kind.BLOCK_EDGES: 1, Kind.MAGNITUDES: JUDGED_MAGNITUDES}
 
@@ -43,6 +44,7 @@ def try_probes(
     tried, notes = list[Tried](), list[str]()
     for kind, parts in JUDGED.items():
         found = [p for case in cases if case.kind is kind if (p := compare(code, reference, case, usual, rng))]
+        found = [p for p in found if p.off <= 1 or not new_remainder(code, first.trial.inputs, p.case.inputs)]
         for probe in choose(found, parts):
             judged = try_case(code, reference, probe.case, rng, first.trial.slack, probe.dy)
             if judged.judgement is not None and judged.judgement.verdict is Verdict.UNRESOLVED:

@@ -20,6 +20,7 @@ from handgrad.mend.edit import is_number
 from handgrad.source.libraries import is_users
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.remainders import new_remainder
 from handgrad.subjects.function.signatures import signature
 
 Float = NDArray[np.float64]
@@ -120,14 +121,17 @@ def other_sizes(
         for group in own:
             known = {size for axis, size in axes_of(first).items() if axis not in chosen} | set(chosen.values())
             for size in group.others():
-                if not known & set(group.at(size).values()) and (found := at({**chosen, **group.at(size)})):
+                free = not known & set(group.at(size).values())
+                found = at({**chosen, **group.at(size)}) if free else None
+                if found and not new_remainder(first.code, first.inputs, found.inputs):
                     chosen |= group.at(size)
                     best = found
                     break
         if best is not None:
             yield best
     for group in groups:
-        if (found := at(group.at(1))) is not None:
+        found = at(group.at(1))
+        if found is not None and not new_remainder(first.code, first.inputs, found.inputs):
             yield found
 
 

@@ -70,3 +70,20 @@ def test_a_name_that_stands_there_twice_is_another_in_all_places():
     edits = rename_everywhere(expression("d * ((1 - fy) * a + fy * b)"), ["d", "fx", "fy"])
     assert {ast.unparse(edit.node) for edit in edits} == {f"d * ((1 - {n}) * a + {n} * b)" for n in ("d", "fx")}
     assert not list(rename_everywhere(expression("d * fy"), ["d", "fx", "fy"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        ("np.cumsum(dy, axis=1)", "np.cumsum(dy[:, ::-1], axis=1)[:, ::-1]"),
+        ("np.cumsum(dy, -1)", "np.cumsum(dy[..., ::-1], -1)[..., ::-1]"),
+        ("dy.cumsum(axis=0)", "dy[::-1].cumsum(axis=0)[::-1]"),
+        ("dy.cumprod(2)", "dy[:, :, ::-1].cumprod(2)[:, :, ::-1]"),
+    ],
+)
+def test_what_is_cumulated_may_run_from_the_end(text, new):
+    assert ast.unparse(expression(new)) in edited(text)
+
+
+def test_an_axis_that_is_not_written_as_a_number_is_not_reversed():
+    assert not any("::-1" in new for new in edited("np.cumsum(dy, axis=k)"))

@@ -34,7 +34,10 @@ def dump(item):
 
 SHARED = "(p * dp).sum(axis=1, keepdims=True)"
 DIAGONAL = "only the diagonal of the softmax's Jacobian is taken: each entry depends on all along the axis"
+FROM_THE_END = "`cumsum` runs from the start where it has to run from the end"
 TOLD = [
+    ("dx = np.cumsum(dy, axis=1)", "dx = np.cumsum(dy[:, ::-1], axis=1)[:, ::-1]", FROM_THE_END),
+    ("dx = dy.cumsum(0)", "dx = dy[::-1].cumsum(0)[::-1]", FROM_THE_END),
     ("dz = p * (1 - p) * dp", f"dz = p * (dp - {SHARED})", DIAGONAL),
     ("dz = dp * p * (1 - p)", f"dz = (dp - {SHARED}) * p", DIAGONAL),
     ("dz = p * dp", f"dz = p * (dp - {SHARED})", f"`- {SHARED}` is missing"),

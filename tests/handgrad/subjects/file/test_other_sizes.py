@@ -87,6 +87,31 @@ def test_gradients_of_its_arrays_may_be_returned(beta: str, verdict: str, tmp_pa
     assert [t.name for t in judged.report.stages[0].isolated.tensors][-3:] == ["dx", "dgamma", "dbeta"]
 
 
+BLOCK = """
+import numpy as np
+
+class Block:
+    def __init__(self, d, h):
+        self.W, self.U = np.eye(d, h), np.eye(h, d)
+
+    def forward(self, x: "n d"):
+        return x @ self.W @ self.U
+
+    def backward(self, dy):
+        return dy @ self.U.T @ self.W.T
+
+block = Block(8, 13)
+"""
+
+
+def test_inputs_fit_the_arrays_of_an_object_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "student.py").write_text(BLOCK)
+    with load(tmp_path / "student.py") as file:
+        (pair,) = find_pairs(file)
+        n, d = choose_running_inputs(pair, {}, 0).inputs["x"]
+    assert d == 8 != n
+
+
 def stride(x: "n w", k: "m"):  # type: ignore[no-untyped-def, name-defined]  # noqa: F722, F821
     return np.stack([x[:, i : i + k.size] @ k for i in range(0, x.shape[1] - k.size + 1, 2)], axis=1)
 
