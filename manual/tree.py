@@ -21,6 +21,20 @@ def map_arrays(f: Callable[[Array], Array], tree: Any) -> Any:
     return f(tree) if hasattr(tree, "dtype") else tree
 
 
+def in_order(tree: Any, like: Any) -> Any:
+    """The same tree, the keys of its dictionaries in the order of those of `like`, a tree of the same kind.
+
+    >>> in_order(({"W": 1, "b": 2}, None), ({"b": 3, "W": 4}, None))
+    ({'b': 2, 'W': 1}, None)
+    """
+    if isinstance(tree, dict):
+        return {key: in_order(tree[key], like[key]) for key in like}
+    if isinstance(tree, tuple):
+        items = [in_order(item, own) for item, own in zip(tree, like, strict=True)]
+        return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
+    return tree
+
+
 def shapes(tree: Any) -> Any:
     """Kind, names and shapes of everything in it, to be compared and read."""
     if isinstance(tree, dict):

@@ -9,7 +9,15 @@ from handgrad.commands.arguments import add_html, add_json, check_written
 from handgrad.commands.training_arguments import add_training, read_options
 from handgrad.experiment.plan import Plan, begin, resume_from
 from handgrad.experiment.text import describe_options, describe_preset
-from handgrad.report.console import describe_error, print_lines, report_console, show_waiting, write_json, write_page
+from handgrad.report.console import (
+    describe_error,
+    print_lines,
+    print_warnings,
+    report_console,
+    show_waiting,
+    write_json,
+    write_page,
+)
 
 
 def add_parser(commands: Any) -> None:
@@ -35,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
     check_written(args)
     try:
         given = read_options(args)
-        plan = begin(given) if args.checkpoint is None else resume_from(args.checkpoint, given)
+        with print_warnings():
+            plan = begin(given) if args.checkpoint is None else resume_from(args.checkpoint, given)
         with show_waiting("examining"):
             found = examine_plan(plan)
     except (OSError, ValueError) as error:

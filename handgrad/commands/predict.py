@@ -12,7 +12,7 @@ from handgrad.experiment.datasets import load
 from handgrad.experiment.place import locate
 from handgrad.experiment.plan import read_checkpoint
 from handgrad.experiment.prediction import Prediction, continue_prompt, draw, predict, rest, rows, score, table
-from handgrad.report.console import describe_error, print_lines, report_console
+from handgrad.report.console import describe_error, print_lines, print_warnings, report_console
 from manual.files.atomic_write import check_writable, replacing
 
 
@@ -47,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
         if args.prompt is not None:
             print_lines(console, continue_prompt(trained, args.prompt, args.seed))
             return 0
-        found = predict(trained, load(locate(args.data), trained.form))
+        with print_warnings():
+            data = load(locate(args.data), trained.form)
+        found = predict(trained, data)
         lines = None if args.out is None else as_csv(found, every=args.probabilities)
         drawn = () if args.plot is None else draw(found)
     except (OSError, ValueError, ModuleNotFoundError) as error:
@@ -79,6 +81,8 @@ def check_asked(args: argparse.Namespace) -> None:
     if args.probabilities and args.out is None:
         raise ValueError("--probabilities go to --out FILE, which is missing")
     if args.out is not None:
+        if args.out.suffix.lower() != ".csv":
+            raise ValueError(f"--out: {args.out} ends in {args.out.suffix!r}, expected .csv, which is what is written")
         check_writable(args.out)
     if args.plot is not None:
         plots.check_path(args.plot)

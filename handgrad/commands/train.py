@@ -24,7 +24,7 @@ from handgrad.experiment.architecture import SCHEDULES, SHAPES
 from handgrad.experiment.backends import ARRAYS, DEVICES, SIDES, Backend, be_deterministic, choose_backend, fit
 from handgrad.experiment.datasets import Data
 from handgrad.experiment.distributed import Ranks
-from handgrad.experiment.keep import TakenError, keep
+from handgrad.experiment.keep import Keeper, TakenError
 from handgrad.experiment.pages import show_training
 from handgrad.experiment.place import is_found
 from handgrad.experiment.plan import VALIDATION, Plan, begin, evaluate, resume_from
@@ -37,7 +37,7 @@ from handgrad.experiment.text import (
     describe_result,
     table,
 )
-from handgrad.report.console import count_of, describe_error, print_lines, report_console, write_page
+from handgrad.report.console import count_of, describe_error, print_lines, print_warnings, report_console, write_page
 from manual import NonFiniteLossError, Training, loss_and_gradients
 from manual.training.batches import split
 from manual.training.plan import convert_arrays
@@ -71,7 +71,8 @@ def add_parser(commands: Any) -> None:
     option("--threads", type=int, metavar="N", help="of NumPy and torch (one for small networks, else one less than "
            "there are cores)")  # fmt: skip
     option("--deterministic", action="store_true", help="only algorithms that give the same bits again, on a GPU too")
-    option("--checkpoint", type=Path, metavar="FILE", help="written after every epoch and at the end: .safetensors")
+    option("--checkpoint", type=Path, metavar="FILE", help="written as epochs end, once a second at most, and at the "
+           "end: .safetensors")  # fmt: skip
     option("--resume", action="store_true", help="go on from --checkpoint, with the options it began with; "
            "where there is none yet, begin")  # fmt: skip
     option("--log", type=Path, metavar="FILE", help="one JSON object per epoch: .jsonl (torchrun takes it for its own "
@@ -108,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
             be_deterministic()
         if ranks.rank == 0:
             check_files(args)
-        with print_warnings(ranks):
+        with print_warnings(quiet=ranks.rank > 0):
             plan = start(args, given)
         if ranks.rank == 0 and args.checkpoint is not None:
             check_room(args.checkpoint, plan)
@@ -140,19 +141,20 @@ def train(args: argparse.Namespace, plan: Plan, backend: Backend) -> int:
     print_lines(console, plan.title, *title)
     print_lines(console, *describe_data(plan), *describe_more(options), *describe_preset(plan))
     line, began = Line(plan, len(samples), show=ranks.rank == 0, compiled=backend.compiled), perf_counter()
+    keeper = Keeper(None if ranks.rank else args.checkpoint, plan)
     with line, stop_on_sigterm():
-        latest, problem, lost, taken = attempt(plan, backend, make_writers(args, plan) if ranks.rank == 0 else [], line)
+        latest, problem, lost, taken = attempt(plan, backend, keeper, [] if ranks.rank else make_logs(args), line)
     seconds = perf_counter() - began
     if latest and latest.history:
         console.print(table(latest.history))
     if problem:
         errors = report_console(stderr=True, quiet=ranks.rank > 0 and not lost)
-        print_lines(errors, *([problem] if taken else [f"{problem};", advise(args, plan, latest, backend)]))
+        print_lines(errors, *([problem] if taken else [f"{problem};", advise(args, plan, keeper.kept, backend)]))
         return 1
     assert latest is not None
     if latest.epoch < options.epochs and not ended_early(plan, latest):
         place = f"step {latest.step}, in epoch {latest.epoch + 1} of {options.epochs}"
-        print_lines(console, f"stopped after {place}; {advise(args, plan, latest, backend)}")
+        print_lines(console, f"stopped after {place}; {advise(args, plan, keeper.kept, backend)}")
         code = INTERRUPTED
     else:
         print_lines(console, conclude(plan, latest, len(held_back), seconds))
@@ -198,7 +200,7 @@ def ended_early(plan: Plan, latest: Training) -> bool:
     return plan.options.early_stopping is not None and whole and len(latest.history) > latest.epoch
 
 
-def attempt(plan: Plan, backend: Backend, callbacks: list[Callable[[Training], Any]], line: Line) -> Outcome:
+def attempt(plan: Plan, backend: Backend, keeper: Keeper, logs: list[Callable[[Training], Any]], line: Line) -> Outcome:
     """The training, or the last whole epoch of it and what went wrong."""
     latest = plan.resume
 
@@ -207,7 +209,9 @@ def attempt(plan: Plan, backend: Backend, callbacks: list[Callable[[Training], A
         latest = training
 
     try:
-        return Outcome(fit(plan, backend, (*callbacks, remember), line))
+        with keeper:
+            training = fit(plan, backend, (remember, keeper, *logs), line)
+        return Outcome(training)
     except NonFiniteLossError as error:
         return Outcome(latest, str(error))
     except OSError as error:
@@ -232,11 +236,9 @@ def stop_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def make_writers(args: argparse.Namespace, plan: Plan) -> list[Callable[[Training], Any]]:
-    """What is written after every epoch and at the end, as callbacks of the training."""
+def make_logs(args: argparse.Namespace) -> list[Callable[[Training], Any]]:
+    """What is written of every epoch, as callbacks of the training."""
     found: list[Callable[[Training], Any]] = []
-    if args.checkpoint is not None:
-        found.append(keep(args.checkpoint, plan))
     if args.log is not None:
         found.append(training_log.json_lines(args.log))
     if args.tensorboard is not None:
@@ -244,11 +246,11 @@ def make_writers(args: argparse.Namespace, plan: Plan) -> list[Callable[[Trainin
     return found
 
 
-def advise(args: argparse.Namespace, plan: Plan, latest: Training | None, backend: Backend) -> str:
-    """Where a training that ended early can be taken up again, and how."""
+def advise(args: argparse.Namespace, plan: Plan, kept: Training | None, backend: Backend) -> str:
+    """Where a training that ended early can be taken up again, and how. Of what is kept, rank 0 alone knows."""
     if args.checkpoint is None:
         return "nothing is kept; with --checkpoint FILE it could be resumed"
-    if latest is None:
+    if kept is None and backend.ranks.rank == 0:
         return f"{args.checkpoint} was not written yet"
     world = backend.ranks.world
     command = f"torchrun --nproc-per-node {world} -m handgrad" if world > 1 else "handgrad"
@@ -257,7 +259,8 @@ def advise(args: argparse.Namespace, plan: Plan, latest: Training | None, backen
     words += ["--array", args.array] if args.array is not None else []
     words += ["--device", args.device] if args.device != "cpu" else []
     words += ["--data", args.data] if not is_found(plan.options.data, args.checkpoint) else []
-    return f"{args.checkpoint} holds step {latest.step}; go on with: {command} {shlex.join(words)}"
+    holds = "" if kept is None else f"{args.checkpoint} holds step {kept.step}; "
+    return f"{holds}go on with: {command} {shlex.join(words)}"
 
 
 def draw(plan: Plan, latest: Training, rows: Any) -> tuple[plots.Plot, ...]:
@@ -273,12 +276,3 @@ def draw(plan: Plan, latest: Training, rows: Any) -> tuple[plots.Plot, ...]:
         labels = labels.argmax(1)
     data = Data(plan.x[rows].astype(np.float64), labels, plan.form, plan.title)
     return plots.of_training(latest.history, data, lambda x: evaluate(plan.network, params, running, x), grads)
-
-
-@contextmanager
-def print_warnings(ranks: Ranks) -> Iterator[None]:
-    """What the reader of the data warns of, as a line of rank 0."""
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always", UserWarning)
-        yield
-    print_lines(report_console(stderr=True, quiet=ranks.rank > 0), *(f"note: {warning.message}" for warning in found))

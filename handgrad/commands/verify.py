@@ -8,7 +8,14 @@ from typing import Any
 
 from handgrad.commands.arguments import add_html, add_json, add_mend, check_mend, check_seed, check_slack, check_written
 from handgrad.judge.verdict import Verdict, together
-from handgrad.report.console import describe_error, report_console, show_progress, write_json, write_page
+from handgrad.report.console import (
+    describe_error,
+    print_warnings,
+    report_console,
+    show_progress,
+    write_json,
+    write_page,
+)
 from handgrad.report.versions import list_versions
 from handgrad.suite.page import show_suite
 from handgrad.suite.problems import combine, other_layers_and_losses
@@ -93,7 +100,8 @@ def judge_trained(args: argparse.Namespace, seed: int) -> Iterator[SuiteResult]:
     if args.activation or args.loss:
         args.parser.error("--checkpoint says which network and loss; leave --activation and --loss out")
     try:
-        return judge_checkpoint(args.checkpoint, args.data, args.dtype, seed=seed, slack=args.slack, mend=args.mend)
+        with print_warnings():
+            return judge_checkpoint(args.checkpoint, args.data, args.dtype, seed=seed, slack=args.slack, mend=args.mend)
     except (OSError, ValueError) as error:
         args.parser.error(describe_error(error))
     return iter(())

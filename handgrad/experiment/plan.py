@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.experiment.architecture import OPTIMIZERS, SCHEDULES, build, initial_weights, make_optimizer
-from handgrad.experiment.datasets import Data, Form, load
+from handgrad.experiment.datasets import Data, Form, load, load_labelled
 from handgrad.experiment.place import find, locate, without_folder
 from manual import Loss, Network, Params, Preset, Running, SoftmaxCrossEntropy, Training, preset
 from manual.files.checkpoint import Checkpoint, CheckpointError
@@ -166,8 +166,10 @@ def resume_from(path: str | Path, given: Mapping[str, Any]) -> Plan:
     Raises what `read_checkpoint` and `begin` raise, and ValueError for other options and other data.
     """
     checkpoint, options, form, trained_on = read_checkpoint(path)
+    decay = make_optimizer(options.optimizer, options.lr, options.weight_decay).weight_decay
+    kept = options._replace(target=options.target or form.target_name, weight_decay=decay)  # also where not given
     for name, value in given.items():
-        before = getattr(options, name)
+        before = getattr(kept, name)
         if value is not None and name not in CHANGEABLE and value != before:
             trained = f"{path} was trained with {format_option(before)}"
             raise ValueError(
@@ -181,7 +183,7 @@ def resume_from(path: str | Path, given: Mapping[str, Any]) -> Plan:
             f"--epochs is {options.epochs}, but {path} holds {checkpoint.training.epoch}; they are counted from the "
             "beginning, so give more"
         )
-    data = load(options.data, form)
+    data = load_labelled(options.data, form)
     optimizer = make_optimizer(options.optimizer, options.lr, options.weight_decay)
     plan = make_plan(options, data, checkpoint.network, checkpoint.training.params, optimizer)
     if plan.digest != trained_on:
@@ -191,6 +193,7 @@ def resume_from(path: str | Path, given: Mapping[str, Any]) -> Plan:
 
 def make_plan(options: Options, data: Data, network: Network, params: tuple[Params, ...], optimizer: Any) -> Plan:
     """The plan with the data in its dtype; they are not kept in another."""
+    assert data.target is not None
     target = target_for(options, data.form, data.target, options.dtype)
     x = data.x.astype(options.dtype, copy=False)
     return Plan(options, data.form, data.title, digest(data), x, target, network, params, optimizer)
@@ -232,10 +235,8 @@ def loss_of(options: Options, form: Form) -> Loss:
     return preset(options.preset).head(classes=form.classes is not None).loss
 
 
-def target_for(options: Options, form: Form, target: NDArray[Any] | None, dtype: str) -> NDArray[Any]:
-    """The targets as the loss takes them: class indices, one-hot rows, or numbers. ValueError where there are none."""
-    if target is None:
-        raise ValueError("--data: has no targets, expected a label in every row")
+def target_for(options: Options, form: Form, target: NDArray[Any], dtype: str) -> NDArray[Any]:
+    """The targets as the loss takes them: class indices, one-hot rows, or numbers."""
     if options.loss == "cross_entropy":
         return target
     low, high = (0, 1) if options.preset is None else preset(options.preset).targets
@@ -282,5 +283,13 @@ def choose_sizes(given: tuple[int, ...] | None, form: Form) -> tuple[int, ...]:
 
 
 def format_option(value: Any) -> str:
-    """An option's value as it is typed."""
-    return ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
+    """An option's value as --help writes it.
+
+    >>> [format_option(value) for value in ((3, 2), (), None, "", True, False, 0.1)]
+    ['3,2', 'none', 'none', 'none', 'yes', 'no', '0.1']
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        value = ",".join(map(str, value))
+    return "none" if value in (None, "") else str(value)

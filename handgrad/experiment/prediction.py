@@ -11,7 +11,7 @@ from rich.text import Text
 
 from handgrad.experiment import plots
 from handgrad.experiment.datasets import Data, DataError
-from handgrad.experiment.datasets.text import LETTERS, clean, next_letters
+from handgrad.experiment.datasets.text import LETTERS, clean, next_letters, spell
 from handgrad.experiment.plan import VALIDATION, Trained, digest, evaluate
 from handgrad.report.console import count_of
 from manual import Softmax
@@ -118,12 +118,10 @@ def draw(found: Prediction) -> tuple[plots.Plot, ...]:
 def guesses(found: Prediction) -> Iterator[tuple[str, ...]]:
     """A header, then per run of letters the likeliest next ones, and the one that came."""
     yield ("letters", *(f"guess {k + 1}" for k in range(GUESSES)), "came")
-    width, target = len(LETTERS), found.target
+    target = found.target
     for i, y in enumerate(found.y):
-        x = found.data.x[i]
-        before = "".join(LETTERS[int(x[at : at + width].argmax())] for at in range(0, len(x), width))
         likely = (f"{show(LETTERS[k])} {100 * y[k]:.1f} %" for k in np.argsort(-y)[:GUESSES])
-        yield (repr(before), *likely, "" if target is None else LETTERS[target[i]])
+        yield (repr(spell(found.data.x[i])), *likely, "" if target is None else LETTERS[target[i]])
 
 
 def score(found: Prediction) -> list[str]:
@@ -131,26 +129,31 @@ def score(found: Prediction) -> list[str]:
     trained, target = found.trained, found.target
     if target is None:
         return []
-    if trained.form.classes is None:
-        error = np.sqrt(np.mean((found.y - target) ** 2, axis=0))
-        words = f"off by {', '.join(f'{e:.4g}' for e in error)} (root mean square) on {count_of(len(target), 'row')}"
-        if (target == target[0]).all():  # no variance to be explained
-            return [words]
-        explained = 1 - np.sum((found.y - target) ** 2) / np.sum((target - target.mean(0)) ** 2)
-        return [f"{words}, {100 * explained:.2f} % of variance explained"]
-    lines = [accuracy(found.right, "accuracy")]
+    judge = error if trained.form.classes is None else accuracy
+    lines = [judge(found, np.arange(len(target)))]
     if digest(found.data) == trained.digest:
         held_back = split(found.data.x, target, VALIDATION, trained.options.seed)[1].rows
-        lines.append(accuracy(found.right[held_back], "on the rows that it was not trained on: validation accuracy"))
+        lines.append(f"on the validation rows, which it was not trained on: {judge(found, held_back)}")
     return lines
 
 
-def accuracy(right: NDArray[np.bool_], name: str) -> str:
-    """
-    >>> accuracy(np.array([True, True, False, True]), "accuracy")
-    'accuracy 75.00 % (3 of 4)'
-    """
-    return f"{name} {100 * right.mean():.2f} % ({right.sum()} of {len(right)})"
+def accuracy(found: Prediction, rows: NDArray[np.int64]) -> str:
+    """Of these rows, the share whose class is predicted."""
+    right = found.right[rows]
+    return f"accuracy {100 * right.mean():.2f} % ({right.sum()} of {len(rows)})"
+
+
+def error(found: Prediction, rows: NDArray[np.int64]) -> str:
+    """How far off these rows' numbers are, and how much of their variance is explained, where they have some."""
+    assert found.target is not None
+    y, target = found.y[rows], found.target[rows]
+    squares = (y - target) ** 2
+    off = ", ".join(f"{e:.4g}" for e in np.sqrt(squares.mean(0)))
+    words = f"off by {off} (root mean square) on {count_of(len(rows), 'row')}"
+    if (target == target[0]).all():  # no variance to be explained
+        return words
+    explained = 1 - squares.sum() / ((target - target.mean(0)) ** 2).sum()
+    return f"{words}, {100 * explained:.2f} % of variance explained"
 
 
 def continue_prompt(trained: Trained, prompt: str, seed: int) -> str:
@@ -160,7 +163,7 @@ def continue_prompt(trained: Trained, prompt: str, seed: int) -> str:
         raise DataError("--prompt: the network was not trained on text with cross_entropy; use --data")
     letters, rng = clean(prompt), np.random.default_rng(seed)
     if len(letters) < context:
-        raise DataError(f"--prompt: {len(letters)} letters after cleaning, expected {context} or more")
+        raise DataError(f"--prompt: {count_of(len(letters), 'letter')} after cleaning, expected {context} or more")
     for _ in range(WRITTEN):
         x, _ = next_letters(letters[-context:] + " ", context)  # the last letter is its target
         p = probabilities(trained, x)[0].astype(np.float64)

@@ -14,6 +14,8 @@ from rich.table import Table
 
 from handgrad.experiment.architecture import SHAPES, make_optimizer
 from handgrad.experiment.datasets import Form
+from handgrad.experiment.datasets.layout import has_names, is_numbered
+from handgrad.experiment.datasets.text import spell
 from handgrad.experiment.plan import Options, Plan, trained_on
 from handgrad.report.console import count_of, print_lines, report_console
 from manual import preset
@@ -23,6 +25,7 @@ from manual.training.state import Record
 ROWS = 12  # epochs in the table
 SECONDS = 10  # at least, between two lines where there is no terminal
 NAMED = 8  # columns in one line
+BEGINNING = 60  # letters of a text that are shown
 SMOOTH = 0.98  # of the loss shown stays from one step to the next
 COLUMNS = {
     "epoch": "epoch",
@@ -117,12 +120,17 @@ def describe_data(plan: Plan) -> list[str]:
         names = [f"{name} ({count_of(len(own), 'word')})" if own else name
                  for name, own in zip(form.columns, form.words or [()] * form.n_columns, strict=True)]  # fmt: skip
         shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-        lines.append(f"learns {form.target_name} from {shown}")
+        bare = "" if has_names(form) else "no header (numbers in the first row): "
+        lines.append(f"{bare}learns {form.target_name} from {shown}")
     scaled = len(form.scaling.shift) > 1 or form.scaling.shift != (0.0,)
     if scaled:
         rows = len(trained_on(len(plan.x), plan.options.seed))
         lines.append(f"inputs: mean 0 and variance 1 over the {count_of(rows, 'row')} trained on")
-    elif not form.context:
+    elif form.context:
+        begins = "".join(spell(x) for x in plan.x[: BEGINNING : form.context])
+        lines.append("letters: a to z, no capitals, no accents; white space one space, all else one _")
+        lines.append(f"begins {begins!r}")
+    else:
         (divisor,) = form.scaling.scale
         lines.append("inputs: as they stand in the file" if divisor == 1 else f"inputs: divided by {divisor:g}")
     return lines
@@ -199,5 +207,6 @@ def describe_result(record: Record, held_back: int, form: Form, options: Options
     scaling = form.target_scaling
     root = f"{record['val_loss'] ** 0.5:.4g} standard deviations"
     if scaling is not None and len(scaling.scale) == 1:
-        root = f"{record['val_loss'] ** 0.5 * scaling.scale[0]:.4g} {form.target_name}".rstrip()
+        name = "" if is_numbered(form.target_name) else form.target_name
+        root = f"{record['val_loss'] ** 0.5 * scaling.scale[0]:.4g} {name}".rstrip()
     return f"off by {root} (root mean square) on {held_back} validation {things}"

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -89,6 +90,15 @@ def describe_error(error: Exception) -> str:
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
     return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+
+
+@contextmanager
+def print_warnings(*, quiet: bool = False) -> Iterator[None]:
+    """What a reader of data warns of in the block, as a line each when it ends."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    print_lines(report_console(stderr=True, quiet=quiet), *(f"note: {warning.message}" for warning in found))
 
 
 def count_of(n: int, noun: str) -> str:

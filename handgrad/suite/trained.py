@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from handgrad.experiment.datasets import load
+from handgrad.experiment.datasets import load_labelled
 from handgrad.experiment.place import find, locate
 from handgrad.experiment.plan import loss_of, read_checkpoint, target_for
 from handgrad.report.report import Report
@@ -29,7 +29,9 @@ def judge_checkpoint(
     """
     trained = read_checkpoint(path)
     options, form, (network, _, _, training, _) = trained.options, trained.form, trained.checkpoint
-    data = load(find(options.data, path) if source is None else locate(source), form)
+    data = load_labelled(find(options.data, path) if source is None else locate(source), form)
+    assert data.target is not None
+    labels = data.target
     rows = np.random.default_rng(seed).permutation(len(data.x))[:BATCH]
 
     def judge() -> Iterator[SuiteResult]:
@@ -37,7 +39,7 @@ def judge_checkpoint(
         for dtype in dtypes:
             params = [{name: array.astype(dtype) for name, array in layer.items()} for layer in training.params]
             x = data.x[rows].astype(dtype)
-            target = target_for(options, form, data.target, dtype)[rows]
+            target = target_for(options, form, labels, dtype)[rows]
             states, loss = masks(network, x, seed, 0), loss_of(options, form)
             name = f"{Path(path).name}, {dtype}, step {training.step}"
             asked = 0 if any(report.culprit for report in reports) else mend  # it is the same layer again

@@ -8,6 +8,7 @@ import numpy as np
 
 from manual.training.batches import Samples
 from manual.training.compiled import Compiled, Floats, Kept, Rows
+from manual.tree import in_order
 from manual.types import Array
 
 
@@ -40,7 +41,7 @@ class JaxSteps(Compiled):
         if not finite.all():
             good = int(finite.argmin())
             new = run_first(good)[0] if good else kept
-        self.params, self.running, state = new
+        self.params, self.running, state = in_order(new, kept)  # JAX sorts the keys of dictionaries
         self.state = state._replace(step=int(state.step))
         return Es, norms
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from handgrad.experiment.datasets import arrays, idx, inputs, table, targets, text
 from handgrad.experiment.datasets.form import Data, DataError, Form, Ints, Raw, Scaling, some
 from handgrad.experiment.datasets.layout import Choice
+from handgrad.report.console import count_of
 
 FEWEST = 4  # rows to learn from
 CONTEXT = 5  # letters of a text that the next one is guessed from
@@ -65,6 +66,15 @@ def load(
     raise DataError(f"{path}: the ending {path.suffix!r} is not known; expected {endings}, or MNIST's idx files")
 
 
+def load_labelled(source: str | Path, form: Form) -> Data:
+    """The data that a network learned from, or others like them. DataError without labels, and what `load` raises."""
+    data = load(source, form)
+    if data.target is None:
+        what = f"column {form.target_name!r}" if form.target_name else "labels"
+        raise DataError(f"--data: {source} has no {what}, which the network was trained to predict; give data with it")
+    return data
+
+
 class How(NamedTuple):
     """How numbers are taken; see load."""
 
@@ -75,7 +85,7 @@ class How(NamedTuple):
 
 def _numbers(path: str, name: str, raw: Raw, form: Form | None, how: How) -> Data:
     inputs.check(path, raw, 1 if form else FEWEST)
-    rows = f"{name}: {len(raw.x)} row{'s' if len(raw.x) > 1 else ''}"
+    rows = f"{name}: {count_of(len(raw.x), 'row')}"
     if form is not None:
         if form.context:
             raise DataError(f"{path}: numbers, but the network was trained on text; expected {', '.join(TEXTS)}")
@@ -88,7 +98,7 @@ def _numbers(path: str, name: str, raw: Raw, form: Form | None, how: How) -> Dat
     found = targets.target_of(path, raw, fit=how.fit, learned=learned)
     x, scaling = inputs.scale(path, raw, learned) if how.standardise else (Scaling()(raw.x), Scaling())
     form = Form(x.shape[1], raw.columns, raw.target_name, found.classes, scaling, found.scaling, words=raw.words)
-    return Data(x, found.values, form, f"{rows}, {form.n_in} input{'s' if form.n_in > 1 else ''}, {_outputs(form)}")
+    return Data(x, found.values, form, f"{rows}, {count_of(form.n_in, 'input')}, {_outputs(form)}")
 
 
 def _outputs(form: Form) -> str:
@@ -113,7 +123,7 @@ def _letters(path: Path, form: Form | None) -> Data:
     context = form.context if form else CONTEXT
     fewest = context + 1 if form else FEWEST_LETTERS
     if len(letters) < fewest:
-        raise DataError(f"{path}: {len(letters)} letters after cleaning, expected {fewest} or more")
+        raise DataError(f"{path}: {count_of(len(letters), 'letter')} after cleaning, expected {fewest} or more")
     used = letters[:MOST_LETTERS]
     if form is None and len(set(used)) == 1:
         raise DataError(f"{path}: every letter is {used[0]!r} after cleaning, expected two or more different ones")

@@ -76,14 +76,13 @@ def _read(path: Path, rows: Iterator[tuple[int, list[str]]], form: Form | None, 
     x, words = _with_words(path, layout, found, form)
     if form is None:
         _note_index(path, layout, first[1], x)
-    of_columns = tuple(layout.names[j] for j in layout.inputs) if layout.names else ()
     origin = [j for j, own in zip(layout.inputs, words or [()] * len(layout.inputs), strict=True) for _ in own or (0,)]
     return Raw(
         one_hot(x, words) if words else x,
         None if layout.target is None else found.labels,
         lambda i, j: layout.place(found.lines[i], origin[j] if j is not None else layout.target or 0),
-        of_columns,
-        layout.names[layout.target] if layout.names and layout.target is not None else "",
+        tuple(layout.names[j] for j in layout.inputs),
+        "" if layout.target is None else layout.names[layout.target],
         words,
     )
 
@@ -145,15 +144,14 @@ def _with_words(path: Path, layout: Layout, found: Cells, form: Form | None) -> 
     for k, j in enumerate(layout.inputs):
         if j in found.codes:
             x[:, k], words[k] = in_order(x[:, k], list(found.codes[j]))
-            named = layout.names[j] if layout.names else f"{j + 1}"
-            check_count(f"{path}, column {j + 1}" + f" ({named})" * bool(layout.names), named, words[k], len(x))
+            check_count(f"{path}, {layout.column(j)}", layout.names[j], words[k], len(x))
     return x, tuple(words)
 
 
 def _note_index(path: Path, layout: Layout, header: Sequence[str], x: Float) -> None:
     """A warning for a column without a name that counts the rows, as programs write beside their tables."""
     for k, j in enumerate(layout.inputs):
-        if layout.names and not header[j].strip() and (x[:, k] == x[:1, k] + np.arange(len(x))).all():
+        if not header[j].strip() and (x[:, k] == x[:1, k] + np.arange(len(x))).all():
             warnings.warn(
                 f"{path}, column {j + 1}: has no name and counts the rows, but is learned from as an input like any "
                 "other; leave it out of the file, or name it",
@@ -196,6 +194,6 @@ def _bad_cell(
         advice = "leave the thousands separator out, or write a decimal point in place of the comma"
     elif is_number(cell.replace(",", ".", 1)):
         advice = "write a decimal point in place of the comma"
-    elif not layout.names:
+    elif not layout.header:
         advice += f"; a header has no numbers in it, or a column named {', '.join(TARGETS)}"
     return DataError(f"{place}: {cell!r}, expected a number; {advice}")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from handgrad.experiment.datasets.form import DataError, Float, Form, Ints, Raw, Scaling, some
 from handgrad.experiment.datasets.inputs import standardise
 
+OTHER = "; another column to be learned: --target COLUMN (from Python: target=)"
 FIT = "numbers to be fitted: --loss mse (from Python: fit=True)"
 
 
@@ -30,7 +31,7 @@ def target_of(path: str, raw: Raw, *, fit: bool = False, learned: Ints | None = 
     """
     given = _numbers(path, raw)
     if isinstance(given, list):
-        return _classes(path, *np.unique(np.array(given, dtype=object), return_inverse=True), str)
+        return _classes(path, raw, *np.unique(np.array(given, dtype=object), return_inverse=True), str)
     if given.shape[1] > 1 and _one_hot(given):
         at = given.argmax(1)
         if (at == at[0]).all():
@@ -45,18 +46,20 @@ def target_of(path: str, raw: Raw, *, fit: bool = False, learned: Ints | None = 
                     f"{path}, {raw.where(i, None)}: label {given[i, 0]:g} is negative, expected classes as words, as "
                     f"-1 and 1, or as numbers from 0; the labels are {some([f'{value:g}' for value in found])}; {FIT}"
                 )
-            return _classes(path, found, at, _whole)
+            return _classes(path, raw, found, at, _whole)
     return _scale_numbers(path, given, raw, learned)
 
 
-def _classes(path: str, found: NDArray[Any], at: NDArray[Any], name: Callable[[Any], str]) -> Target:
-    names = tuple(name(value) for value in found)
+def _classes(path: str, raw: Raw, found: NDArray[Any], at: NDArray[Any], name: Callable[[Any], str]) -> Target:
+    names, column = tuple(name(value) for value in found), raw.target_name
+    where, other = (f"{path}, {column!r}", OTHER) if column else (path, "")
     if len(names) == 1:
-        raise DataError(f"{path}: every label is {names[0]!r}, expected two classes or more")
+        raise DataError(f"{where}: every label is {names[0]!r}, expected two classes or more{other}")
     if not _few(len(names), at.size):
+        advice = f"; {FIT}" if name is _whole else other
         raise DataError(
-            f"{path}: {len(names)} different labels ({some(names)}) in {at.size} rows are no classes; expected two "
-            "or more rows of each on average, ten if there are more than 20" + (f"; {FIT}" if name is _whole else "")
+            f"{where}: {len(names)} different labels ({some(names)}) in {at.size} rows are no classes; expected two "
+            f"or more rows of each on average, ten if there are more than 20{advice}"
         )
     return Target(at.astype(np.int64).ravel(), names, None)
 

@@ -70,6 +70,15 @@ def indices(text: str) -> Ints:
     return np.array([LETTERS.find(c) % len(LETTERS) for c in text], dtype=np.int64)
 
 
+def spell(x: Float) -> str:
+    """The letters of one sample of `next_letters`.
+
+    >>> spell(next_letters("abc", 2)[0][0])
+    'ab'
+    """
+    return "".join(LETTERS[k] for k in x.reshape(-1, len(LETTERS)).argmax(1))
+
+
 def next_letters(text: str, context: int) -> tuple[Float, Ints]:
     """x (N, 28 context): one-hot, every run of `context` letters, the oldest first; target (N,): the letter after it.
 

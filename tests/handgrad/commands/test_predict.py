@@ -12,7 +12,7 @@ import pytest
 import manual
 from handgrad.cli import main
 from handgrad.experiment.datasets import load
-from handgrad.experiment.plan import read_checkpoint
+from handgrad.experiment.plan import read_checkpoint, trained_on
 from manual.files import atomic_write as atomic
 
 
@@ -67,7 +67,7 @@ def test_every_digit_with_its_probability(on_digits: Path, tmp_path: Path, capsy
     assert "\nand 1787 more rows: --out FILE writes them all\n" in capsys.readouterr().out
     assert f"\naccuracy {100 * right / 1797:.2f} % ({right} of 1797)\n" in said
     held_back = found.training.history[-1]["val_accuracy"]
-    assert f"not trained on: validation accuracy {100 * held_back:.2f} % (" in said
+    assert f"\non the validation rows, which it was not trained on: accuracy {100 * held_back:.2f} % (" in said
 
 
 def test_rows_without_labels_in_other_columns_order(
@@ -80,6 +80,19 @@ def test_rows_without_labels_in_other_columns_order(
     assert header == ["row", "predicted", "probability"]
     assert [row[1] for row in rows] == ["ja", "nein"]
     assert "accuracy" not in capsys.readouterr().out
+
+
+def test_columns_without_names_are_taken_in_their_order(
+    on_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "bare.csv"
+    data.write_text("1,1,-2\n-1,-1,2\n")
+    capsys.readouterr()
+    assert main(["predict", "--checkpoint", str(on_table), "--data", str(data)]) == 0
+    said, notes = capsys.readouterr()
+    assert [line.split()[1] for line in said.splitlines()[2:]] == ["ja", "nein"]
+    words = "has no header, so its columns are taken for a, b, c, in the order of the data learned from"
+    assert notes == f"note: {data.resolve()}: {words}\n"
 
 
 def test_every_class_has_its_probability(on_digits: Path, on_table: Path, tmp_path: Path) -> None:
@@ -114,21 +127,30 @@ def test_a_name_with_a_dollar_is_shown_as_it_is(tmp_path: Path, capsys: pytest.C
     assert "\\" not in said
 
 
+def off(numbers: Any) -> str:
+    """How far off a column of predictions is the true one beside it."""
+    y, t = np.asarray(numbers).T
+    explained = 100 * (1 - np.mean((y - t) ** 2) / t.var())
+    words = f"off by {np.sqrt(np.mean((y - t) ** 2)):.4g} (root mean square) on {len(t)} rows"
+    return f"{words}, {explained:.2f} % of variance explained"
+
+
 def test_numbers_come_in_the_files_own_units(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     x = np.random.default_rng(0).normal(size=(80, 3))
     y = 1000 + 50 * x[:, 0] + 0.5
     np.savez(tmp_path / "fit.npz", x=x, y=y)
     file, out = trained(tmp_path, "--data", tmp_path / "fit.npz", "--epochs", 60), tmp_path / "out.csv"
+    reached = capsys.readouterr().out.splitlines()[-1].partition(" on ")[0]
     assert main(["predict", "--checkpoint", str(file), "--data", str(tmp_path / "fit.npz"), "--out", str(out)]) == 0
     header, rows = table(out)
     assert header == ["row", "predicted", "label"]
-    numbers = np.array(rows, dtype=float)
-    np.testing.assert_allclose(numbers[:, 2], y, rtol=1e-12)
-    error = np.sqrt(np.mean((numbers[:, 1] - y) ** 2))
-    assert error < 0.5 * y.std()
-    explained = 100 * (1 - error**2 / y.var())
-    said = capsys.readouterr().out.splitlines()[-2]
-    assert said == f"off by {error:.4g} (root mean square) on 80 rows, {explained:.2f} % of variance explained"
+    numbers = np.array(rows, dtype=float)[:, 1:]
+    np.testing.assert_allclose(numbers[:, 1], y, rtol=1e-12)
+    assert np.sqrt(np.mean((numbers[:, 0] - y) ** 2)) < 0.5 * y.std()
+    held_back = off(numbers[np.setdiff1d(np.arange(80), trained_on(80, 0))])
+    assert held_back.startswith(reached)
+    said = capsys.readouterr().out.splitlines()[-3:-1]
+    assert said == [off(numbers), f"on the validation rows, which it was not trained on: {held_back}"]
     for rows in (1, 3):  # equal numbers have no variance to be explained
         np.savez(tmp_path / "same.npz", x=x[:rows], y=np.full(rows, 1000.1))
         assert main(["predict", "--checkpoint", str(file), "--data", str(tmp_path / "same.npz")]) == 0
@@ -149,7 +171,7 @@ def test_a_disk_that_fills_up_costs_the_file_alone(
     monkeypatch.setattr(atomic.os, "replace", full)
     assert main(["predict", "--checkpoint", str(on_digits), "--data", "digits", "--out", str(out)]) == 1
     said, err = capsys.readouterr()
-    assert "on the rows that it was not trained on: validation accuracy " in said
+    assert "on the validation rows, which it was not trained on: accuracy " in said
     assert err == f"{out}: cannot be written: No space left on device; free some space on that disk\n"
 
 
@@ -202,7 +224,7 @@ def test_verify_on_other_data_and_where_they_are_missing(
     on_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = on_table.with_name("table.csv")
-    other = own.rename(tmp_path / "moved.csv")
+    rows, other = own.read_text(), own.rename(tmp_path / "moved.csv")
     try:
         with pytest.raises(SystemExit) as stop:
             main(["verify", "--checkpoint", str(on_table)])
@@ -210,9 +232,12 @@ def test_verify_on_other_data_and_where_they_are_missing(
         assert (
             f"--data: there is no {own.name}, neither here nor beside {on_table}; say where" in capsys.readouterr().err
         )
+        other.write_text(other.read_text().partition("\n")[2])  # without the header
+        capsys.readouterr()
         assert main(["verify", "--checkpoint", str(on_table), "--data", str(other), "--dtype", "float64"]) == 0
+        assert "moved.csv: has no header, so its columns are taken for a, b, c, label" in capsys.readouterr().err
     finally:
-        other.rename(own)
+        own.write_text(rows)
 
 
 BAD = {
@@ -229,6 +254,7 @@ BAD = {
     "predict --checkpoint TEXT --prompt hello --seed -1": "--seed is -1, expected a whole number, 0 or more",
     "predict --checkpoint TEXT --prompt hello --out x.csv": "--out is for the predictions of --data",
     "predict --checkpoint TEXT --prompt hello --plot x.png": "--plot is for the predictions of --data",
+    "predict --checkpoint TABLE --data x --out x.txt": "--out: x.txt ends in '.txt', expected .csv, which is what is",
     "predict --checkpoint TABLE --data x --probabilities": "--probabilities go to --out FILE, which is missing",
     "predict --checkpoint TABLE --data x --plot x.doc": "ends in '.doc', expected one of",
     "predict --checkpoint TABLE --data BARE --plot x.png": "--plot: the data have no labels to draw the predictions",

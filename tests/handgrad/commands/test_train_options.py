@@ -1,6 +1,7 @@
 """What is learned, from which columns, by which network and schedule: told, kept in the checkpoint, and repeated."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,36 @@ def test_columns_are_told_kept_and_repeated(table: Path, tmp_path: Path, capsys:
     assert notes == ""  # a target that is chosen is not guessed
     assert run("--resume", "--checkpoint", file, "--epochs", 3) == 0
     table.write_text("colour,z,x\nred,5,1\nblue,5,9\n")
+    for command in (["train", "--resume"], ["verify"]):
+        with pytest.raises(SystemExit):
+            main([*command, "--checkpoint", str(file)])
+        words = f"--data: {table} has no column 'kind', which the network was trained to predict; give data with it"
+        assert words in " ".join(capsys.readouterr().err.split())
     capsys.readouterr()
     assert main(["predict", "--checkpoint", str(file), "--data", str(table), "--out", str(out)]) == 0
     assert len(out.read_text().splitlines()) == 3
+
+
+def test_a_table_without_a_header_says_what_is_learned_from_what(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "own.csv"
+    data.write_text("".join(f"{x},{y},{x + z}\n" for x, y, z in X.tolist()))
+    assert run("--data", data, *TINY, "2,3,1") == 0
+    said = capsys.readouterr().out
+    assert "\nno header (numbers in the first row): learns column 3 from column 1, column 2\n" in said
+    assert " 2 inputs, column 3 to be fitted\n" in said
+    assert re.fullmatch(r"off by [\d.]+ \(root mean square\) on 12 .*", said.splitlines()[-1])
+
+
+def test_what_a_training_took_may_be_said_again(table: Path, tmp_path: Path) -> None:
+    """The column that it found, and its optimizer's own weight decay."""
+    file = tmp_path / "net.safetensors"
+    assert run("--data", table, "--drop", "y", "--checkpoint", file, *TINY, "4,5,2") == 0
+    asked = ["--resume", "--checkpoint", file, "--epochs", 3]
+    assert run(*asked, "--target", "kind", "--drop", "y", "--weight-decay", 0.01) == 0
+    with pytest.raises(SystemExit):
+        run(*asked, "--target", "x")
 
 
 def test_where_the_data_lie_stays_out_of_the_checkpoint(
@@ -89,7 +117,7 @@ def test_inputs_as_they_stand(table: Path, tmp_path: Path, capsys: pytest.Captur
     assert read_checkpoint(file).options.standardise is False
     with pytest.raises(SystemExit):
         run("--resume", "--checkpoint", file, "--standardise")
-    assert "--standardise is True, but" in capsys.readouterr().err
+    assert "--standardise is yes, but" in capsys.readouterr().err
 
 
 def test_one_class_in_the_rows_trained_on_is_told(tmp_path: Path) -> None:

@@ -124,9 +124,7 @@ def sums_from_the_start(dy, cache):
         (squared, squared_right, of_the_input, {"x": (5,)}, "soft(x)"),
     ],
 )
-def test_a_term_along_other_axes_a_sum_from_the_end_and_a_call_of_ones_own(
-    forward, correct, wrong, shapes, found
-):
+def test_a_term_along_other_axes_a_sum_from_the_end_and_a_call_of_ones_own(forward, correct, wrong, shapes, found):
     edits = search(forward, wrong, [make_draw(forward, correct, shapes, seed) for seed in (1, 2)]).edits
     (written,) = (ast.unparse(ast.fix_missing_locations(new)) for own in edits.values() for new in own.values())
     assert found in written

@@ -66,6 +66,7 @@ def test_jax_gives_the_curve_of_numpy(optimizer: Any, monkeypatch: pytest.Monkey
         one, other = (numbers(getattr(training, name)) for training in (done, expected))
         np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-12)
     assert [step for _, step in steps] == list(range(1, 13))
+    assert list(map(list, done.params)) == list(map(list, expected.params))  # gamma before beta
     assert isinstance(done.optimizer_state.step, int)
 
 

@@ -37,9 +37,10 @@ def test_target_and_columns_are_chosen(tmp_path: Path, header: list[str] | None,
     assert np.allclose(data.scaling.undo(data.x), np.column_stack([NUMBERS[:, 2], *(np.eye(2)[[0, 1] * 6].T)]))
     form = Form.from_json(data.form.to_json())
     assert form == data.form
-    for again in (load(path, form), load(write(tmp_path, [[r[2], r[4]] for r in ROWS], None, "inputs.csv"), form)):
-        assert np.array_equal(again.x, data.x)
-        assert (again.target is None) == (again.title.startswith("inputs"))
+    for again in (path, write(tmp_path, [[r[2], r[4]] for r in ROWS], header and [of[0], of[1]], "inputs.csv")):
+        found = load(again, form)
+        assert np.array_equal(found.x, data.x)
+        assert (found.target is None) == (again != path)
 
 
 def test_a_column_of_words_has_an_input_for_each(tmp_path: Path) -> None:
@@ -130,7 +131,8 @@ def test_a_target_without_a_name_beside_inputs_with_names_is_the_last_column(tmp
     rows = [["1", "2", "3.5"], ["2", "1", "4.5"], ["3", "5", "1.5"], ["4", "0", "2.5"]]
     form = load(write(tmp_path, rows, ["a", "b", ""])).form
     assert (form.columns, form.target_name) == (("a", "b"), "column 3")
-    assert load(write(tmp_path, rows, None, "bare.csv"), form).target is not None
+    with pytest.warns(UserWarning, match="taken for a, b, column 3, in the order"):
+        assert load(write(tmp_path, rows, None, "bare.csv"), form).target is not None
 
 
 def test_without_names_the_width_must_tell_the_columns(tmp_path: Path) -> None:

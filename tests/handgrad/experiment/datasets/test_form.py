@@ -88,7 +88,10 @@ def test_without_a_header_the_order_counts(trained: tuple[Data, Form], tmp_path:
     own = columns()
     if not target:
         del own["kind"]
-    found = load(write(tmp_path, "bare.csv", own, header=False), form)
+    told = "a, b, c, kind" if target else "a, b, c"
+    with pytest.warns(UserWarning, match=f"bare.csv: has no header, so its columns are taken for {told}, in") as caught:
+        found = load(write(tmp_path, "bare.csv", own, header=False), form)
+    assert caught[0].filename == __file__
     assert np.array_equal(found.x, data.x)
     assert (found.target is not None) == target
 

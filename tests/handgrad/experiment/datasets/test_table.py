@@ -47,8 +47,8 @@ def test_every_layout_gives_the_same(tmp_path: Path, layout: str) -> None:
     assert data.target.tolist() == [0, 1] * 6
     assert data.classes == ("setosa", "virginicä")
     named = "Größe" in LAYOUTS[layout]
-    assert data.form.columns == (("Größe", "breadth", "depth") if named else ())
-    assert data.form.target_name == ("species" if named else "")
+    assert data.form.columns == (("Größe", "breadth", "depth") if named else ("column 1", "column 2", "column 3"))
+    assert data.form.target_name == ("species" if named else "column 4")
 
 
 def test_columns_have_mean_0_and_variance_1_and_can_be_undone(tmp_path: Path) -> None:
@@ -103,12 +103,12 @@ FAULTS = {
     "a decimal comma before three digits": (table('"0,125",2,3,setosa'), "'0,125', .*; write a decimal point in place"),
     "infinite": (table("1,2,inf,setosa"), CELL.format(13, 3) + "inf, expected a finite number"),
     "too large for a double": (table("1,2e999,1,setosa"), CELL.format(13, 2) + "inf, expected a finite number"),
-    "cannot be squared": (table("1e200,2,1,setosa"), "'input 1': its numbers reach from 5 to 1e.200"),
+    "cannot be squared": (table("1e200,2,1,setosa"), "'column 1': its numbers reach from 5 to 1e.200"),
     "numbers among words": (table("1,2,3,7"), r"row 1, column 4: 'setosa', but '7' in row 13, column 4"),
     "one class": ("\n".join(ROWS[::2]), "every label is 'setosa', expected two classes or more"),
     "labels that are no classes": (
         "".join(f"{i},{i % 3},id{i}\n" for i in range(9)),
-        "9 different labels .* no classes",
+        r"own\.csv, 'column 3': 9 different labels .* no classes; .* 20; another column to be learned: --target COLUMN",
     ),
     "negative labels": (
         "1,2,1\n2,3,1\n3,3,-2\n4,4,-2\n",
@@ -165,6 +165,31 @@ def test_a_column_without_a_name_that_counts_the_rows_is_told(tmp_path: Path, st
     assert data.form.columns == ("column 1", "a")  # kept: it may mean something
     assert load(path, data.form).form is data.form
     load(write(tmp_path, "n,a,label\n" + "".join(f"{i},{i * i % 7},{i % 2}\n" for i in range(8))))  # named: meant
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_first_row_that_counts_the_columns_is_told(tmp_path: Path, start: int) -> None:
+    first = ",".join(str(j + start) for j in range(3))
+    path = write(tmp_path, f"{first}\n" + "".join(f"{i * 0.5},{i * i},{i % 2 + 1}\n" for i in range(20)))
+    with pytest.warns(UserWarning, match=r"own\.csv: its first row, \d, \d, \d, is taken for data, since") as caught:
+        data = load(path, fit=True)
+    assert caught[0].filename == __file__
+    assert len(data.x) == 21
+    two = "".join(f"{i % 2},{i // 2}\n" for i in range(4))  # of two columns it may well be data
+    assert len(load(write(tmp_path, "0,1\n" + two)).x) == 5
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_columns_learned_by_their_place_are_found_under_a_header(tmp_path: Path, header: bool) -> None:
+    data = load(write(tmp_path, table()))
+    for first, rows in {HEADER: ROWS, "Größe,breadth,depth\n": [row.rpartition(",")[0] for row in ROWS]}.items():
+        found = load(write(tmp_path, first * header + "\n".join(rows), "other.csv"), data.form)
+        assert np.array_equal(found.x, data.x)
+        assert (found.target is None) == (first != HEADER)
+    rows = [",".join([row.rpartition(",")[2], row.rpartition(",")[0]]) for row in ROWS]
+    found = load(write(tmp_path, "label,a,b,c\n" + "\n".join(rows), "first.csv"), data.form)
+    assert np.array_equal(found.x, data.x)
+    assert found.target is not None
 
 
 @pytest.mark.parametrize("labels", [[0.5, 1.5, 2.5, 1], [3, 1, 2, 10], [-7, -5, 3, 2], [1e-3, 1, 2, 3]])
