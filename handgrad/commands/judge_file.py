@@ -13,7 +13,7 @@ from handgrad.subjects.file.inputs import argument_names
 from handgrad.subjects.file.judge import Judged, Options, judge_pair
 from handgrad.subjects.file.load import CannotLoad, load
 from handgrad.subjects.file.page import show_file
-from handgrad.subjects.file.pairs import LOOKED_FOR, Pair, find_pairs, list_both_in_one, list_lonely
+from handgrad.subjects.file.pairs import LOOKED_FOR, Pair, caller_of, find_pairs, list_both_in_one, list_lonely
 from handgrad.subjects.file.text import as_dict, conclude
 
 Show = Callable[[Judged, Path], RenderableType]
@@ -50,7 +50,11 @@ def judge_file(args: argparse.Namespace, console: Console, options: Options, sho
                     print_lines(console, describe_both_in_one(name, f"{args.file}:{line}", of))
             for pair in pairs:
                 with show_waiting(f"judging {pair.name}"):
-                    found.append(judge_pair(pair, options))
+                    judged = judge_pair(pair, options)
+                if judged.report is None and (caller := caller_of(pair, pairs)) and not pair.problem:
+                    print_lines(console, describe_helper(judged, f"{args.file}:{pair.line}", caller))
+                    continue
+                found.append(judged)
                 shown = show(found[-1], args.file)
                 console.print(shown, soft_wrap=isinstance(shown, Text))
             if args.json is not None:  # while the file is there: a ledger is kept when it is asked for
@@ -77,6 +81,11 @@ def check_names(args: argparse.Namespace, pairs: Sequence[Pair]) -> None:
         args.parser.error(
             f"--inputs: no function in {args.file} has an argument {', '.join(strange)}; they have {plain}"
         )
+
+
+def describe_helper(judged: Judged, place: str, caller: str) -> str:
+    """A pair of which no inputs are known, and which another one calls."""
+    return f"note: {judged.pair.name}  ({place})  is judged within {caller}, which calls it; alone: {judged.problem}"
 
 
 def describe_lonely(name: str, place: str, expected: Sequence[str]) -> str:

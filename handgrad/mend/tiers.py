@@ -52,7 +52,8 @@ class Tiers:
 
         until: when nothing is known of what is needed, for how long small edits are tried everywhere.
         """
-        needed = {self.tapped.places[need.place].node for need in needs}
+        # Of what bends several values may do: the one that is known there is not asked for alone.
+        needed = {self.tapped.places[need.place].node for need in needs if need.straight}
         looks = [look for need in needs if (look := self.look(need, needed)) is not None]
         telling, silent = (([look for look in looks if look[1].need.tells is t]) for t in (True, False))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
-from handgrad.mend.change import Edits, narrow, unparse
+from handgrad.mend.change import Edits, narrow, unparse, unparse_index
 from handgrad.mend.expression_words import RULES
 from handgrad.mend.slip import Slip, same
 from handgrad.source.program import Part
@@ -79,7 +79,10 @@ def statement(slip: Slip) -> str:
     if isinstance(old, ast.AugAssign) and isinstance(new, ast.Assign):
         return f"`{unparse(old.target)}` is added to, or changed, where it has to be assigned"
     if isinstance(old, ast.AugAssign) and isinstance(new, ast.Expr):
-        return f"where `{unparse(old.target)}` is one place several times, one term is kept; all have to be added"
+        index = unparse_index(old.target.slice) if isinstance(old.target, ast.Subscript) else ""
+        return (
+            f"where `{index}` holds an index several times, {line(old)} adds the last term alone; all have to be added"
+        )
     if isinstance(old, ast.AugAssign) and isinstance(new, ast.AugAssign) and is_sign(old.op, new.op):
         return f"the sign is wrong: {line(old)} where {line(new)} belongs"
     return f"{line(old)} where {line(new)} belongs"

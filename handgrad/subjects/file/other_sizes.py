@@ -31,7 +31,8 @@ def choose_running_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> 
     orders = list_orders(first.letters, sizes_of_object(pair))
     others = [c for order in orders if (c := attempt(choose_inputs, pair, given, seed, order).value) is not None]
     results = ((other, call_forward(other)) for other in others)
-    running = min(((rank(c, r.value), i, c) for i, (c, r) in enumerate(results) if r.error is None), default=None)
+    ranks = ((rank(c, r.value, first), i, c) for i, (c, r) in enumerate(results) if r.error is None)
+    running = min(ranks, default=None)
     if running is None:
         return first
     words = f"forward does not run ({type(error).__name__}) with {describe_inputs(first.inputs)}"
@@ -58,15 +59,18 @@ def list_orders(letters: int, known: Collection[int] = ()) -> Iterator[Sequence[
     yield from ([size] * letters for size in (4, 6))
 
 
-def rank(chosen: Chosen, result: Any) -> tuple[bool, bool, int, int]:
-    """What is taken first: sizes that are all different, no size 1 in the result, and there and in inputs few numbers.
+def rank(chosen: Chosen, result: Any, first: Chosen) -> tuple[bool, bool, int, int, int]:
+    """What is taken first: sizes that are all different, no size 1 in the result, few that are other ones than those
+    first drawn, and there and in the inputs few numbers.
 
     At a size of 1 a stride shows nothing; the judge runs the code hundreds of times.
     """
     shapes = [value for value in chosen.inputs.values() if is_shape(value)]
+    usual = [value for value in first.inputs.values() if is_shape(value)]
     sizes = {size for shape in shapes for size in shape}
+    others = sum(n != m for shape, own in zip(shapes, usual, strict=True) for n, m in zip(shape, own, strict=True))
     y = np.shape(next(leaves(result), 0.0))
-    return len(sizes) < chosen.letters, 1 in y, prod(y), sum(map(prod, shapes))
+    return len(sizes) < chosen.letters, 1 in y, others, prod(y), sum(map(prod, shapes))
 
 
 def call_forward(chosen: Chosen) -> Outcome[Any]:

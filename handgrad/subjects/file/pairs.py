@@ -8,8 +8,9 @@ name_reference             a torch function that the forward pass should equal
 """
 
 import ast
+import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +57,15 @@ def find_pairs(file: Loaded) -> list[Pair]:
     """All pairs, in the order of the file."""
     found = [pair for name in file.defined for pair in pairs_at(file, name)]
     return sorted(found, key=lambda pair: pair.line)
+
+
+def caller_of(pair: Pair, pairs: Sequence[Pair]) -> str | None:
+    """The backward pass of another pair that calls this one, and judges it with itself: silu_grad of silu."""
+    for other in pairs:
+        code = getattr(inspect.unwrap(other.backward), "__code__", None) if other.backward else None
+        if other is not pair and code is not None and pair.name in code.co_names:
+            return other.name
+    return None
 
 
 def pairs_at(file: Loaded, name: str) -> Iterator[Pair]:

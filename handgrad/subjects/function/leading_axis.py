@@ -1,5 +1,6 @@
 """Code that takes an axis more than it was given, or more than one row: whether it holds there is worth a word."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,23 +9,29 @@ import numpy as np
 
 from handgrad.arrays.precision import like
 from handgrad.judge.compare import StageReport
+from handgrad.judge.isolation import attempt
 from handgrad.judge.judgement import Judgement
 from handgrad.judge.note import Grave
 from handgrad.judge.verdict import Verdict
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, Kind, Tried, try_case
 from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.signatures import axes_named, signature
 from handgrad.subjects.function.sizes import shape_words
 
 Inputs = Mapping[str, Any]
+AXIS = re.compile(r"[a-z_]\w*|\d+")  # "n" or "3"; "Array" is a class
 ONE_ROW = "right for the single row given, wrong for more, which forward takes; give more rows if they are meant"
 
 
 def try_leading_axis(code: Code, reference: Reference, found: Judgement, rng: np.random.Generator) -> list[str]:
     """A note where forward and its reference agree with an axis more in front, and backward does not.
 
-    The axis is put before the first input, and before all of them. Code for the ranks that were given is right.
+    The axis is put before the first input, and before all of them. Code for the ranks that were given is right. Where a
+    type hint names the axes of the first input, no more of them are meant.
     """
+    if says_its_axes(code, found):
+        return []
     for inputs in with_axis(found):
         tried = try_case(
             code, reference, Case("leading axis", inputs, Kind.SPECIAL), rng, found.trial.slack, name_it=False
@@ -38,6 +45,14 @@ def try_leading_axis(code: Code, reference: Reference, found: Judgement, rng: np
             raises = tried.error is not None
             return [f"{words}backward raises" if raises else Grave(f"{words}{', '.join(wrong)} would be wrong")]
     return []
+
+
+def says_its_axes(code: Code, found: Judgement) -> bool:
+    """Whether the first input's type hint is a shape with as many axes as it has: "n d", and not "... d"."""
+    name, array = next(iter(found.trial.exact.items()))
+    taken = attempt(signature, code.forward).value
+    words = axes_named(taken.parameters[name]) if taken is not None and name in taken.parameters else []
+    return len(words) == array.ndim and all(AXIS.fullmatch(word) for word in words)
 
 
 def try_more_rows(code: Code, reference: Reference, found: Judgement, rng: np.random.Generator) -> Tried | None:

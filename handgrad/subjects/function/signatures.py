@@ -57,3 +57,9 @@ def input_names(forward: Callable[..., Any], count: int) -> tuple[str, ...]:
     if len(named) < count:
         named = ["x"] if count == 1 else [f"x{i}" for i in range(count)]
     return tuple(named)
+
+
+def axes_named(parameter: inspect.Parameter) -> list[str]:
+    """The words of a type hint that is a shape, x: "n d"; [] of another one."""
+    hint = getattr(parameter.annotation, "dim_str", parameter.annotation)
+    return hint.strip("'\"").split(":")[0].split() if isinstance(hint, str) else []

@@ -21,7 +21,7 @@ from handgrad.source.libraries import is_users
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.remainders import new_remainder
-from handgrad.subjects.function.signatures import signature
+from handgrad.subjects.function.signatures import axes_named, signature
 
 Float = NDArray[np.float64]
 Axis = tuple[str, int]  # of which array, and which
@@ -177,8 +177,7 @@ def hinted(variant: Variant) -> list[list[Axis]]:
     for name, parameter in found.parameters.items() if found else ():
         if name not in arrays:
             continue
-        hint = getattr(parameter.annotation, "dim_str", parameter.annotation)
-        words = hint.strip("'\"").split(":")[0].split() if isinstance(hint, str) else []
+        words = axes_named(parameter)
         for i, word in enumerate(words if len(words) == np.ndim(arrays[name]) else ()):
             named.setdefault(word, []).append((name, i))
     return list(named.values())

@@ -164,6 +164,37 @@ def test_data_without_a_gradient_is_said_to_be_data(here: Path, capsys: pytest.C
     assert "CERTIFIED  scale_backward: dw" in capsys.readouterr().out
 
 
+HELPER = """
+import numpy as np
+
+def silu(z):
+    return z / (1 + np.exp(-z))
+
+def silu_grad(z):
+    s = 1 / (1 + np.exp(-z))
+    return s * (1 + z * (1 - s))
+
+def layer(x: "n d"):
+    return silu(x), x
+
+def layer_backward(dy, x):
+    return dy * silu_grad(x)
+"""
+
+
+def test_a_helper_of_which_no_inputs_are_known_is_judged_within_its_caller(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("student.py").write_text(HELPER)
+    assert main(["check", "student.py"]) == 0
+    out = capsys.readouterr().out
+    assert "note: silu_grad  (student.py:7)  is judged within layer_backward, which calls it; alone: z has" in out
+    assert "1 function: 1 CERTIFIED" in out
+    Path("student.py").write_text(HELPER.replace("dy * silu_grad(x)", "dy * x"))
+    assert main(["check", "student.py", "--mend", "0"]) == 1
+    assert "2 functions: 1 REFUTED, 1 not judged" in capsys.readouterr().out
+
+
 def test_nothing_found_says_what_was_looked_for(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("student.py").write_text("def tanh_backward(dh, h):\n    return dh\n")
     assert main(["check", "student.py"]) == 2

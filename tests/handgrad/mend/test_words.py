@@ -4,9 +4,10 @@ import ast
 
 import pytest
 
+from handgrad.mend.change import narrow
 from handgrad.mend.slip import Slip
 from handgrad.mend.words import describe
-from handgrad.source.tree import parents_of
+from handgrad.source.tree import expression, parents_of
 
 
 def slip(before: str, after: str) -> Slip:
@@ -101,7 +102,7 @@ TOLD = [
     ("dx = dy", "dx += dy", "`dx` is assigned where it has to be added to: what was in it is lost"),
     ("dx[i] += g", "dx[i] -= g", "the sign is wrong: `dx[i] += g` where `dx[i] -= g` belongs"),
     ("dW[i] += g", "np.add.at(dW, i, g)",
-     "where `dW[i]` is one place several times, one term is kept; all have to be added"),
+     "where `i` holds an index several times, `dW[i] += g` adds the last term alone; all have to be added"),
 ]  # fmt: skip
 FORWARD = {"forward": ast.parse("s = np.sqrt(v + 1e-6)")}
 
@@ -144,3 +145,9 @@ def test_results_exchanged_and_the_same_slip_at_two_places():
     assert describe([Slip(a, minus, parents), Slip(c, b, parents)], {}) == (
         "the sign is wrong: `dx` where `-dx` belongs; `db` is used where `dW` belongs"
     )
+
+
+def test_a_negative_number_is_one_number():
+    """The axis is -2 where -1 belongs, not 2 where 1 does."""
+    found = narrow(expression("p.sum(axis=-2)"), expression("p.sum(axis=-1)"))
+    assert [ast.unparse(node) for node in found] == ["-2", "-1"]

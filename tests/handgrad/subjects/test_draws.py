@@ -146,6 +146,17 @@ def test_a_leading_axis_is_tried_and_told(dgamma, said):
     assert bool(found) is said
 
 
+@pytest.mark.parametrize(("hint", "said"), [("n d", False), ("... d", True), ("np.ndarray", True), ("n", True)])
+def test_a_type_hint_that_names_the_axes_says_that_no_more_are_meant(hint, said):
+    def forward(x, gamma):
+        return rows(x, gamma)
+
+    forward.__annotations__ = {"x": hint}
+    back = lambda dy, c: (rows_back(dy, c)[0], (dy * c[0]).sum(axis=0))  # noqa: E731
+    report = certified(forward, back, lambda x, g: F.layer_norm(x, x.shape[-1:], g), [(5, 4), (4,)])
+    assert any(note.startswith("judged for these ranks only") for note in report.notes) is said
+
+
 def keepdim(x, W):
     h = x @ W
     return h - h.mean(1, keepdim=True), (x, W)
