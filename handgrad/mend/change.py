@@ -111,8 +111,8 @@ def narrow(old: ast.AST, new: Any) -> tuple[ast.AST, Any]:
             isinstance(node, ast.expr) and not isinstance(node, ast.Slice) for node in pairs[0]
         ):
             break
-        if isinstance(old, ast.UnaryOp) and isinstance(pairs[0][0], ast.Constant):
-            break  # -2 is one number
+        if isinstance(old, ast.UnaryOp) and isinstance(getattr(pairs[0][0], "value", None), int):
+            break  # an axis of -2
         old, new = pairs[0]
     return old, new
 
