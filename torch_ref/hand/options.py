@@ -28,6 +28,7 @@ from manual import (
     Softplus,
     SquaredError,
 )
+from manual.losses.binary_cross_entropy import WEIGH
 
 Subject: TypeAlias = Layer | Loss
 Option: TypeAlias = Callable[[Any, str, Any], Subject]  # of the layer, torch's name and the value
@@ -96,7 +97,6 @@ def refuse_quantisation(name: str) -> NoReturn:
 INPLACE = {"inplace": fixed(False, "ours writes into no input; leave it, or put torch's own module in its place")}
 REDUCTION = {"reduction": field("reduction")}
 KEEP = "leave out what is to be ignored: keep = t != -100, E(z[keep], t[keep])"
-WEIGH = "weigh the entries yourself: E = vmap(vmap(HandModule(BinaryCrossEntropy()))) gives the loss of each"
 OPTIONS: dict[type, dict[str, Option]] = {
     Dropout: {"p": field("p"), **INPLACE},
     BatchNorm1d: {"eps": field("eps")},
