@@ -17,7 +17,7 @@ from manual.layers import LAYERS
 from manual.network import widths
 from torch_ref.hand.checks import PLAIN, Expected, autocast, check_states, state_tensors
 from torch_ref.hand.function import apply
-from torch_ref.hand.holders import count_states, mode, parameter
+from torch_ref.hand.holders import count_states, parameters
 from torch_ref.hand.options import NAMES, fit, follow, refuse_quantisation
 from torch_ref.hand.program import Program
 from torch_ref.hand.straight import Line, run_straight
@@ -122,8 +122,7 @@ class HandModule(nn.Module):
             return cast(torch.Tensor, node(self, x, target, states))
         if self.chained and not self._together(x, holders):
             return self._in_turn(holders, x, target, states)
-        named = zip(holders, self.names, strict=True)
-        tensors = [parameter(holder, name, x) for holder, names in named for name in names]
+        tensors = parameters(holders, self.names, x)
         if states is None and (line := self._line(x, target, tensors, holders)) is not None:
             return self._run(line, x, target, tensors, holders)
         self.expected.check(x, target, tensors)
@@ -158,7 +157,10 @@ class HandModule(nn.Module):
         ):
             return None
         given = tensors if target is None else [*tensors, target]
-        modes = [mode(holders[i]) for i in self.stateful]
+        modes = None
+        if self.stateful:
+            stateful = [holders[i] for i in self.stateful]
+            modes = [(holder.training, holder._buffers.get("running_mean") is None) for holder in stateful]
         signature = (torch.is_grad_enabled(), modes, *map(SIGNATURE, (x, *given)))
         if signature != self.settled[0]:
             self.expected.check(x, target, tensors)
@@ -173,10 +175,10 @@ class HandModule(nn.Module):
         if any(line.program.states):
             taken = self._states(line.program, x, holders, None)
             tensors = [*tensors, *(each for state in taken for each in state)]
-        found = run_straight(line, x, target, *tensors)
+        result = run_straight(line, x, target, *tensors)
         if not line.statistics:
-            return cast(torch.Tensor, found)
-        y, *statistics = found
+            return cast(torch.Tensor, result)
+        y, *statistics = result
         self._keep(statistics, holders, x, line.program.states)
         return cast(torch.Tensor, y)
 
@@ -233,10 +235,10 @@ class HandModule(nn.Module):
         self, statistics: list[torch.Tensor], holders: Sequence[Any], x: torch.Tensor, taken: Sequence[int]
     ) -> None:
         """Move the running statistics of every batch norm that took none towards the batch's mean and variance."""
-        found = iter(statistics)
+        each = iter(statistics)
         for layer, holder, count in zip(self.layers, holders, taken, strict=True):
             if isinstance(layer, BatchNorm1d) and not count:
-                update_running(holder, next(found), next(found), layer.batch_size(x))
+                update_running(holder, next(each), next(each), layer.batch_size(x))
 
 
 class HandNetwork(HandModule, Chain):  # type: ignore[misc]  # its forward takes a target too

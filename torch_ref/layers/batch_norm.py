@@ -55,12 +55,13 @@ def own_running(module: Any) -> list[torch.Tensor] | None:
 
 def kept_running(module: Any) -> list[torch.Tensor] | None:
     """Mean and variance that a batch norm keeps, None where it keeps none."""
-    kept = [module.running_mean, module.running_var]
-    missing = [a is None for a in kept]
-    if any(missing) and not all(missing):
-        gone, left = ("running_mean", "running_var") if missing[0] else ("running_var", "running_mean")
+    mean, var = module.running_mean, module.running_var
+    if mean is not None and var is not None:
+        return [mean, var]
+    if mean is not var:
+        gone, left = ("running_mean", "running_var") if mean is None else ("running_var", "running_mean")
         raise ValueError(f"{gone}: is None, but {left} is not; set both to None for the batch's statistics, or neither")
-    return None if missing[0] else kept
+    return None
 
 
 def update_running(module: Any, mean: torch.Tensor, var: torch.Tensor, N: Any) -> None:
