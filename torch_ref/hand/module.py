@@ -220,7 +220,8 @@ class HandModule(nn.Module):
         states: list[list[torch.Tensor]] = []
         n, dtype = x.shape[-1], x.dtype
         for i, (layer, holder) in enumerate(zip(self.layers, holders, strict=True)):
-            state, dtype = [], program.stages[i].gives(dtype, program.low, x.device.type)
+            state: list[torch.Tensor] = []
+            dtype = dtype if program.low is None else program.stages[i].gives(dtype, program.low, x.device.type)
             if given is not None and given[i] is not None:
                 state = state_tensors(f"states[{i}]", layer, given[i], (x.shape[0], n))
             elif isinstance(layer, Dropout) and count_states(layer, holder):
