@@ -97,22 +97,22 @@ class HandModule(nn.Module):
         if name == "qconfig":
             refuse_quantisation(name)
         if name in NAMES and not self.chained:
-            self._follow(name, value)
+            self._become(follow(self.layers[0] if self.layers else cast(Loss, self.loss), name, value))
         super().__setattr__(name, value)
-
-    def _follow(self, name: str, value: Any) -> None:
-        """Compute with an option that a script has set, as torch's module would."""
-        if self.layers:
-            self._take((cast(Layer, follow(self.layers[0], name, value)),))
-        else:
-            self.loss = cast(Loss, follow(cast(Loss, self.loss), name, value))
-            self._take(())
 
     def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
         """As nn.Module's; a linear layer is from then on as wide as its weight, and has the bias it is given."""
         super().register_parameter(name, param)
         if param is not None and not self.chained and self.layers and isinstance(self.layers[0], Linear):
-            self._take((fit(self.layers[0], name, param),))
+            self._become(fit(self.layers[0], name, param))
+
+    def _become(self, subject: Layer | Loss) -> None:
+        """Compute with this layer or loss from now on, unless it is the present one."""
+        if self.layers and subject is not self.layers[0]:
+            self._take((cast(Layer, subject),))
+        elif not self.layers and subject is not self.loss:
+            self.loss = cast(Loss, subject)
+            self._take(())
 
     def forward(
         self, x: torch.Tensor, target: torch.Tensor | None = None, states: Sequence[Any] | None = None

@@ -139,6 +139,14 @@ def test_a_linear_layer_is_as_its_parameters() -> None:
     assert_close(*found)
 
 
+def test_a_parameter_exchanged_for_its_like_leaves_a_layer_as_it_is() -> None:
+    """Wrappers that gather parameters do so before every call."""
+    hand = HandModule(manual.Linear(4, 5))
+    before = hand.program
+    hand.weight, hand.bias = nn.Parameter(torch.ones(5, 4)), nn.Parameter(torch.ones(5))
+    assert hand.program is before
+
+
 def test_buffers_taken_away_behind_its_back() -> None:
     """As torch.func has it for ensembles; a kernel that is given no statistics ends the process."""
     x = torch.randn(7, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
