@@ -37,7 +37,7 @@ class Facts(NamedTuple):
     y: str = "h"  # the letter of its output in those tags
     x: str = "z"  # the letter of its input there
     letter: str = "h"  # the letter of its output in a network, where h1 is the first
-    autocast: Literal["lower", "float32", "as it comes"] = "as it comes"  # as torch's autocast has it
+    autocast: Literal["lower", "float32", "as it comes"] = "as it comes"  # what it computes in under autocast
     differentiable: bool = True
     name: str = ""  # a loss that the command line offers is called so
 

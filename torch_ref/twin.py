@@ -20,6 +20,12 @@ TWINS: dict[type[Any], type[nn.Module]] = {
     for kinds, twins in ((manual.layers.LAYERS, torch_ref.layers), (manual.losses.LOSSES, torch_ref.losses))
     for kind in kinds
 }
+TORCHS = {  # what torch calls otherwise
+    "Sequential": "Network",
+    "CrossEntropyLoss": "SoftmaxCrossEntropy",
+    "BCEWithLogitsLoss": "BinaryCrossEntropy",
+    "MSELoss": "MeanSquaredError",
+}
 EVERY_TWIN = TWINS | {SyncBatchNorm1d: SyncBatchNorm1dTwin}  # manual knows no processes
 
 
@@ -49,5 +55,17 @@ def twin(subject: Layer | Loss | Network) -> nn.Module:
     for kind in type(subject).__mro__:
         if kind in EVERY_TWIN:
             return EVERY_TWIN[kind](**{field.name: getattr(subject, field.name) for field in fields(kind)})
-    known = ", ".join(sorted(kind.__name__ for kind in TWINS))
-    raise TypeError(f"twin: no PyTorch twin for {type(subject).__name__}; there are twins for Network, {known}")
+    raise TypeError(f"subject: {refusal(subject)}")
+
+
+def refusal(subject: Any) -> str:
+    """What is wrong with something that has no twin, and what to write in its place."""
+    name = type(subject).__name__
+    if isinstance(subject, list | tuple):
+        return f"got a {name}, expected one thing; manual.Network((first, second)) makes one of several layers"
+    known = sorted(kind.__name__ for kind in TWINS)
+    own = TORCHS.get(name, name)
+    if not isinstance(subject, nn.Module) or own not in ("Network", *known):
+        return f"no PyTorch twin for {name}; there are twins for Network, {', '.join(known)}"
+    weights = "; its weights come along with load_state_dict(yours.state_dict()), or as arrays with from_torch"
+    return f"got torch's {name}, expected manual.{own}{weights if [*subject.parameters()] else ''}"

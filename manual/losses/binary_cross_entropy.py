@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple
 from manual.layers.sigmoid import sigmoid
 from manual.layers.softplus import softplus
 from manual.losses.reduction import Reduction, average, check_reduction, divisor
+from manual.losses.torch_options import without
 from manual.types import Array, Facts
 
 
@@ -17,9 +18,16 @@ class BinaryCrossEntropyCache(NamedTuple):
     t: Array  # (N, n)
 
 
+WEIGH = "weigh the loss of each entry, which in torch is vmap(vmap(HandModule(BinaryCrossEntropy())))(z, t)"
+
+
+@without(weight=WEIGH, pos_weight=WEIGH)
 @dataclass(frozen=True)
 class BinaryCrossEntropy:
-    """E = sum (softplus(z) - t z) / D. Shapes: z, t (N, n), t in [0, 1]. Raises ValueError for an unknown reduction."""
+    """E = sum (softplus(z) - t z) / D. Shapes: z, t (N, n), t in [0, 1].
+
+    Raises ValueError for an unknown reduction, TypeError for torch's other options.
+    """
 
     facts: ClassVar[Facts] = Facts("binary_cross_entropy", "E", "z")
 

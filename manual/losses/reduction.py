@@ -11,7 +11,9 @@ Reduction: TypeAlias = Literal["sum", "mean", "batch mean"]
 def check_reduction(reduction: str) -> None:
     """ValueError with the known names unless `reduction` is one of them."""
     if reduction not in get_args(Reduction):
-        raise ValueError(f"unknown reduction {reduction!r}; known: {', '.join(get_args(Reduction))}")
+        each = "; a sample's loss is that of a batch of one, in torch vmap(HandModule(loss))(y, target)"
+        known = ", ".join(get_args(Reduction))
+        raise ValueError(f"unknown reduction {reduction!r}; known: {known}{each if reduction == 'none' else ''}")
 
 
 def divisor(reduction: str, y: Array) -> int:

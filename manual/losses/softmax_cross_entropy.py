@@ -16,6 +16,7 @@ from array_api_compat import device
 
 from manual.arguments import check_number
 from manual.losses.reduction import Reduction, average, check_reduction
+from manual.losses.torch_options import without
 from manual.namespace import array_namespace
 from manual.types import Array, Facts
 
@@ -25,12 +26,16 @@ class SoftmaxCrossEntropyCache(NamedTuple):
     target: Array  # (N,) or (N, C); q costs less to make again than to keep
 
 
+@without(
+    weight="class_weights=(1.0, 2.0) is torch's weight, one per class",
+    ignore_index="leave those samples out: keep = target != -100, then z[keep] with target[keep]",
+)
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy:
     """E = -sum_ij q_ij log p_ij / D. Shapes: z (N, C); target (N,) indices or (N, C) probabilities.
 
     Raises ValueError for an unknown reduction, a smoothing outside [0, 1], weights that are negative, not finite
-    or all zero.
+    or all zero; TypeError for torch's other options.
     """
 
     facts: ClassVar[Facts] = Facts("softmax_cross_entropy", "E", "z", name="cross_entropy")

@@ -364,6 +364,24 @@ def test_constructors_refuse(what: str) -> None:
         make()
 
 
+OF_TORCH: dict[str, tuple[Any, str]] = {
+    "ignore_index": (lambda: manual.SoftmaxCrossEntropy(ignore_index=0), r"got 0, but .*: keep = target != -100, then"),
+    "weight": (lambda: manual.SoftmaxCrossEntropy("sum", weight=[1.0]), r"got \[1.0\], but .*; class_weights=\(1.0, 2"),
+    "pos_weight": (lambda: manual.BinaryCrossEntropy(pos_weight=3), r"got 3, but .*vmap\(HandModule\(BinaryCrossEn"),
+    "unknown reduction 'none'": (
+        lambda: manual.MeanSquaredError("none"),
+        r"known: .*; a sample's loss is that",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OF_TORCH)
+def test_torchs_options_of_a_loss_are_refused_with_what_to_write(what: str) -> None:
+    make, words = OF_TORCH[what]
+    with pytest.raises((TypeError, ValueError), match=f"^{what}[:;] {words}"):
+        make()
+
+
 @pytest.mark.parametrize("layer", [manual.BinaryStep(), manual.Sign()])
 def test_steps_evaluate_but_have_no_gradient(layer: Any) -> None:
     h, cache = layer.forward({}, X)

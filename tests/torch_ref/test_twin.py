@@ -98,7 +98,7 @@ def test_a_subclass_gets_the_twin_of_what_it_derives_from() -> None:
 
     module = torch_ref.twin(Steep(0.4))
     assert isinstance(module, torch_ref.LeakyReLU)
-    assert module.slope == 0.4
+    assert module.negative_slope == 0.4
 
 
 def test_a_layer_that_occurs_twice_has_weights_of_its_own_each_time() -> None:

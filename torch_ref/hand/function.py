@@ -43,7 +43,7 @@ class _Ordinary(Function):
         with own_precision(program, x):
             a, below, _ = program.forward(x, target, tensors, 0, lowest)
             if free and lowest < len(program.stages) and not ctx.needs_input_grad[1]:
-                a = program.stages[lowest].cast(a, {}, program.low)[0]  # kept once, in the precision of the stage
+                a = program.stages[lowest].kept(a, program.low)
             y, caches, ctx.dtype = program.forward(a, target, tensors, lowest)
         statistics = batch_statistics([*below, *caches])
         inputs, ctx.again, ctx.anew = [a, target, *program.above(lowest, tensors)], False, False

@@ -12,22 +12,23 @@ from torch.autograd import forward_ad
 from torch.fx import Proxy
 from torch.nn.modules.module import _has_any_global_hook
 
-from manual import BatchNorm1d, Dropout, Layer, Loss, Network
+from manual import BatchNorm1d, Dropout, Layer, Linear, Loss, Network
 from manual.layers import LAYERS
 from manual.network import widths
 from torch_ref.hand.checks import PLAIN, Expected, autocast, check_states, state_tensors
 from torch_ref.hand.function import apply
+from torch_ref.hand.holders import count_states, parameters
+from torch_ref.hand.options import NAMES, fit, follow, refuse_quantisation
 from torch_ref.hand.program import Program
 from torch_ref.hand.straight import Line, run_straight
 from torch_ref.hand.traced import node, refuse_script
-from torch_ref.layers.batch_norm import update_running
+from torch_ref.layers.batch_norm import own_running, update_running
 from torch_ref.sync_batch_norm import SyncBatchNorm1d
 from torch_ref.twin import TWINS, Chain, twin
 from torch_ref.weights import TORCH_NAMES
 
 SIGNATURE = attrgetter("__class__", "shape", "dtype", "device", "layout", "requires_grad")  # of a tensor
 UNSETTLED = (None, None)
-OPTIONS = ("p", "eps", "slope")  # what a script may set on a layer after it was made
 
 
 class HandModule(nn.Module):
@@ -74,9 +75,9 @@ class HandModule(nn.Module):
             modules = twin(subject)  # refuses what it does not know
             if hasattr(subject, "param_shapes"):
                 layers = (cast(Layer, subject),)
-                vars(self).update({**vars(modules), "chained": False})
             else:
                 loss = subject
+            vars(self).update({**vars(modules), "chained": False})
         if hasattr(loss, "param_shapes"):
             raise TypeError(f"loss: got {type(loss).__name__}, expected a loss such as SoftmaxCrossEntropy()")
         self.loss = loss
@@ -90,12 +91,28 @@ class HandModule(nn.Module):
         self.expected = Expected.of(layers, self.loss)
         self.settled: tuple[Any, Line | None] = UNSETTLED
         self.names = [[TORCH_NAMES[name] for name in stage.names] for stage in self.program.stages]
-        self.stateful = any(isinstance(layer, Dropout | BatchNorm1d) for layer in layers)
+        self.stateful = tuple(i for i, layer in enumerate(layers) if isinstance(layer, Dropout | BatchNorm1d))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in OPTIONS and not self.chained and self.layers and hasattr(self.layers[0], name):
-            self._take((replace(self.layers[0], **{name: value}),))  # type: ignore[type-var]  # refuses what is no option
+        if name == "qconfig":
+            refuse_quantisation(name)
+        if name in NAMES and not self.chained:
+            self._become(follow(self.layers[0] if self.layers else cast(Loss, self.loss), name, value))
         super().__setattr__(name, value)
+
+    def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
+        """As nn.Module's; a linear layer is from then on as wide as its weight, and has the bias it is given."""
+        super().register_parameter(name, param)
+        if param is not None and not self.chained and self.layers and isinstance(self.layers[0], Linear):
+            self._become(fit(self.layers[0], name, param))
+
+    def _become(self, subject: Layer | Loss) -> None:
+        """Compute with this layer or loss from now on, unless it is the present one."""
+        if self.layers and subject is not self.layers[0]:
+            self._take((cast(Layer, subject),))
+        elif not self.layers and subject is not self.loss:
+            self.loss = cast(Loss, subject)
+            self._take(())
 
     def forward(
         self, x: torch.Tensor, target: torch.Tensor | None = None, states: Sequence[Any] | None = None
@@ -105,7 +122,7 @@ class HandModule(nn.Module):
             return cast(torch.Tensor, node(self, x, target, states))
         if self.chained and not self._together(x, holders):
             return self._in_turn(holders, x, target, states)
-        tensors = [parameter(holder, name) for holder, names in zip(holders, self.names, strict=True) for name in names]
+        tensors = parameters(holders, self.names, x)
         if states is None and (line := self._line(x, target, tensors, holders)) is not None:
             return self._run(line, x, target, tensors, holders)
         self.expected.check(x, target, tensors)
@@ -140,8 +157,11 @@ class HandModule(nn.Module):
         ):
             return None
         given = tensors if target is None else [*tensors, target]
-        training = [holder.training for holder in holders] if self.stateful else None
-        signature = (torch.is_grad_enabled(), training, *map(SIGNATURE, (x, *given)))
+        modes = None
+        if self.stateful:
+            stateful = [holders[i] for i in self.stateful]
+            modes = [(holder.training, holder._buffers.get("running_mean") is None) for holder in stateful]
+        signature = (torch.is_grad_enabled(), modes, *map(SIGNATURE, (x, *given)))
         if signature != self.settled[0]:
             self.expected.check(x, target, tensors)
             states = [count_states(layer, holder) for layer, holder in zip(self.layers, holders, strict=True)]
@@ -155,10 +175,10 @@ class HandModule(nn.Module):
         if any(line.program.states):
             taken = self._states(line.program, x, holders, None)
             tensors = [*tensors, *(each for state in taken for each in state)]
-        found = run_straight(line, x, target, *tensors)
+        result = run_straight(line, x, target, *tensors)
         if not line.statistics:
-            return cast(torch.Tensor, found)
-        y, *statistics = found
+            return cast(torch.Tensor, result)
+        y, *statistics = result
         self._keep(statistics, holders, x, line.program.states)
         return cast(torch.Tensor, y)
 
@@ -200,13 +220,14 @@ class HandModule(nn.Module):
         states: list[list[torch.Tensor]] = []
         n, dtype = x.shape[-1], x.dtype
         for i, (layer, holder) in enumerate(zip(self.layers, holders, strict=True)):
-            state, dtype = [], program.stages[i].dtype(dtype, program.low)
+            state: list[torch.Tensor] = []
+            dtype = dtype if program.low is None else program.stages[i].gives(dtype, program.low, x.device.type)
             if given is not None and given[i] is not None:
                 state = state_tensors(f"states[{i}]", layer, given[i], (x.shape[0], n))
             elif isinstance(layer, Dropout) and count_states(layer, holder):
                 state = [x.new_empty(x.shape[0], n, dtype=dtype).bernoulli_(1 - layer.p)]  # as nn.Dropout draws its own
-            elif count_states(layer, holder):
-                state = [holder.running_mean, holder.running_var]
+            elif isinstance(layer, BatchNorm1d):
+                state = own_running(holder) or []
             states.append(state)
             n = widths(layer)[1] or n
         return states
@@ -215,10 +236,10 @@ class HandModule(nn.Module):
         self, statistics: list[torch.Tensor], holders: Sequence[Any], x: torch.Tensor, taken: Sequence[int]
     ) -> None:
         """Move the running statistics of every batch norm that took none towards the batch's mean and variance."""
-        found = iter(statistics)
+        each = iter(statistics)
         for layer, holder, count in zip(self.layers, holders, taken, strict=True):
             if isinstance(layer, BatchNorm1d) and not count:
-                update_running(holder, holder.momentum, next(found), next(found), layer.batch_size(x))
+                update_running(holder, next(each), next(each), layer.batch_size(x))
 
 
 class HandNetwork(HandModule, Chain):  # type: ignore[misc]  # its forward takes a target too
@@ -251,19 +272,6 @@ KINDS: dict[type, type[HandModule]] = {
 }
 globals().update({kind.__name__: kind for kind in KINDS.values()})
 KINDS[Network] = HandNetwork
-
-
-def parameter(holder: nn.Module, name: str) -> torch.Tensor:
-    """holder.name, found where torch keeps it: to ask for it by its name takes ten times as long."""
-    kept = holder._parameters.get(name)
-    return cast(torch.Tensor, getattr(holder, name)) if kept is None else kept
-
-
-def count_states(layer: Layer, holder: nn.Module) -> int:
-    """How many tensors a layer takes besides x: dropout in training a mask, batch norm in evaluation mean and var."""
-    if isinstance(layer, Dropout):
-        return int(holder.training)
-    return 2 * int(isinstance(layer, BatchNorm1d) and not holder.training)
 
 
 def runs_along(child: Any) -> bool:

@@ -8,6 +8,7 @@ import torch
 
 from manual import Dropout, Identity, Layer, Loss, Running
 from manual.types import facts_of, takes_needs
+from torch_ref.hand.lists import DEVICES, LISTED
 
 Tensors = Sequence[torch.Tensor]
 
@@ -21,6 +22,7 @@ class Stage(NamedTuple):
     stop: int
     partial: bool  # whether its backward pass can leave gradients out
     autocast: str  # "lower", "float32" or "as it comes"
+    listed: tuple[str, ...]  # the devices on which what is computed in float32 also is handed on so
 
     def params(self, tensors: Tensors) -> dict[str, torch.Tensor]:
         return dict(zip(self.names, tensors[self.start : self.stop], strict=True))
@@ -31,11 +33,19 @@ class Stage(NamedTuple):
             return dtype
         return low if self.autocast == "lower" else torch.float32
 
+    def gives(self, dtype: torch.dtype, low: torch.dtype | None, device: str) -> torch.dtype:
+        """The precision in which the stage hands on what came in precision `dtype`."""
+        return dtype if self.autocast == "float32" and device not in self.listed else self.dtype(dtype, low)
+
     def cast(self, a: torch.Tensor, params: Any, low: torch.dtype | None) -> tuple[torch.Tensor, Any]:
         """Input (or upstream gradient) and parameters in the precision autocast gives the stage."""
         if low is None:
             return a, params
         return a.to(self.dtype(a.dtype, low)), {name: p.to(self.dtype(p.dtype, low)) for name, p in params.items()}
+
+    def kept(self, a: torch.Tensor, low: torch.dtype | None) -> torch.Tensor:
+        """The input in the lower precision, where the stage takes it so: all that need be kept of it."""
+        return a.to(self.dtype(a.dtype, low)) if self.autocast == "lower" else a
 
 
 class Unchanged(NamedTuple):
@@ -69,7 +79,8 @@ class Program:
         for layer in layers:
             names, facts = tuple(layer.param_shapes), facts_of(layer)
             autocast = facts.autocast if facts else "as it comes"
-            stages.append(Stage(layer, names, start, start := start + len(names), takes_needs(layer), autocast))
+            listed = LISTED.get(facts.tag, DEVICES) if facts else DEVICES
+            stages.append(Stage(layer, names, start, start := start + len(names), takes_needs(layer), autocast, listed))
         return cls(tuple(stages), loss)
 
     def forward(self, a: torch.Tensor, target: Any, tensors: Tensors, first: int = 0, end: int | None = None) -> Pass:
@@ -89,12 +100,14 @@ class Program:
             assert self.loss is not None
             return self.loss.forward(a if self.low is None or a.dtype == torch.float64 else a.float(), target)
         stage = self.stages[i]
+        given = stage.gives(a.dtype, self.low, a.device.type)
         a, p = stage.cast(a, stage.params(tensors), self.low)
         start = self.stages[-1].stop + sum(self.states[:i])
         state: Any = [tensor.to(a.dtype) for tensor in tensors[start : start + self.states[i]]] if self.states else ()
         if type(stage.layer) is Identity or (type(stage.layer) is Dropout and not state):
             return a, Unchanged()
-        return stage.layer.forward(p, a, *((Running(*state),) if len(state) == 2 else state))
+        y, cache = stage.layer.forward(p, a, *((Running(*state),) if len(state) == 2 else state))
+        return (y if self.low is None else y.to(given)), cache
 
     def above(self, first: int, tensors: Tensors) -> list[Any]:
         """The tensors, with None in place of those of the stages below `first`."""

@@ -7,6 +7,8 @@ about zero, which cancels where the mean is large.
 import torch
 from torch import nn
 
+from torch_ref.layers.scaled import scaled
+
 
 class LayerNorm(nn.LayerNorm):
     """y = gamma o xhat + beta, xhat = (x - mean) / sqrt(var + eps) over the row."""
@@ -17,4 +19,4 @@ class LayerNorm(nn.LayerNorm):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         xc = x - x.mean(-1, keepdim=True)
         xhat = xc / torch.sqrt((xc * xc).mean(-1, keepdim=True) + self.eps)
-        return self.weight * xhat + self.bias
+        return scaled(xhat, self.weight, self.bias)

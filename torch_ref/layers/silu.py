@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 
-class SiLU(nn.Module):
+class SiLU(nn.SiLU):
     """h = z sigmoid(z)."""
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:

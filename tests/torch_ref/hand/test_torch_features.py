@@ -14,6 +14,7 @@ from torch.testing import assert_close
 import manual
 from tests.torch_ref.hand.networks import EVERY_KIND, LOSS, batch, gradients, pair
 from torch_ref import HandModule, twin
+from torch_ref.hand.program import Program
 
 TORCHS_OWN = (  # what torch warns of inside itself
     "ignore:Dynamo detected a call to a `functools.lru_cache`:UserWarning",
@@ -94,9 +95,17 @@ def test_linear_runs_in_the_lower_precision_under_autocast() -> None:
     x = torch.randn(3, 4)
     with torch.autocast("cpu", torch.bfloat16):
         assert HandModule(manual.Linear(4, 2))(x).dtype == torch.bfloat16
-        assert HandModule(manual.LayerNorm(4))(x.bfloat16()).dtype == torch.float32
         y = HandModule(manual.mlp([4, 3, 2]))(x)
     y.sum().backward()  # outside, as torch recommends
+
+
+def test_precision_handed_on_is_that_of_torchs_lists_for_the_device() -> None:
+    """On the CPU an idiom compares them; of a card the lists can be asked without one."""
+    stages = Program.of((manual.Linear(4, 4), manual.LayerNorm(4), manual.BatchNorm1d(4), manual.Tanh()), None).stages
+    low = torch.bfloat16
+    found = {device: [stage.gives(low, low, device) for stage in stages] for device in ("cpu", "cuda")}
+    assert found == {"cpu": [low] * 4, "cuda": [low, torch.float32, low, low]}
+    assert [stage.gives(torch.float32, low, "cuda") for stage in stages] == [low, *[torch.float32] * 3]
 
 
 def test_autocast_leaves_float64_alone() -> None:

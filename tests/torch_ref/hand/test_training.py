@@ -1,5 +1,6 @@
 """HandModule in a training loop: every optimizer of torch, and what it says of bad input."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -104,8 +105,16 @@ def test_only_tensors_and_losses_are_taken() -> None:
         HandModule(manual.Linear(2, 3), manual.ReLU())  # type: ignore[arg-type]
 
 
-def test_only_what_has_a_twin() -> None:
-    with pytest.raises(TypeError, match="no PyTorch twin for Linear"):
-        HandModule(nn.Linear(2, 3))  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="no PyTorch twin for MSELoss"):
-        HandModule(manual.Linear(2, 3), nn.MSELoss())  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: HandModule(nn.Linear(2, 3)), "got torch's Linear, expected manual.Linear; its weights .* from_torch"),
+        (lambda: HandModule(nn.Sequential(nn.Linear(2, 3))), "got torch's Sequential, expected manual.Network; its"),
+        (lambda: HandModule(manual.Linear(2, 3), nn.MSELoss()), "got torch's MSELoss, expected manual.MeanSquaredErr"),
+        (lambda: HandModule(nn.Conv1d(2, 3, 1)), "no PyTorch twin for Conv1d; there are twins for Network, BatchNorm"),
+        (lambda: HandModule([manual.Linear(2, 3)]), r"got a list, expected one thing; manual\.Network\(\(first, sec"),
+    ],
+)
+def test_only_what_has_a_twin(make: Callable[[], HandModule], words: str) -> None:
+    with pytest.raises(TypeError, match=f"subject: {words}"):
+        make()

@@ -73,3 +73,16 @@ def _(s: Side) -> Any:
 )
 def _(s: Side) -> Any:
     return torch.fx.symbolic_trace(s.model)
+
+
+@idiom(
+    "`torch.ao.quantization`: `quantize_dynamic`, `prepare`, which look for torch's exact classes",
+    refused="qconfig: a HandModule is not quantised; load its state_dict into an nn.Sequential of torch's own layers",
+)
+def _(s: Side) -> Any:
+    return torch.ao.quantization.quantize_dynamic(s.model, {nn.Linear})
+
+
+@idiom("`torch.ao.quantization.fuse_modules`, which looks for them too", refused="did not find fuser method")
+def _(s: Side) -> Any:
+    return torch.ao.quantization.fuse_modules(s.model.eval(), [["0", "1"]])

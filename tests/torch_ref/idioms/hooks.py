@@ -1,13 +1,15 @@
 """Hooks, on the module, its children, its parameters and tensors."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
+from torch.testing import assert_close
 from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
-from tests.torch_ref.idioms.setting import Side, idiom
+from tests.torch_ref.idioms.setting import Side, idiom, is_hand
 
 
 @idiom("`child.register_forward_hook`: activations collected")
@@ -127,9 +129,22 @@ def recomputed(s: Side, run: Callable[[torch.Tensor], Any]) -> Any:
     return [p.grad for p in s.model.parameters()]
 
 
-@idiom("`torch.utils.checkpoint.checkpoint`")
+@idiom("`torch.utils.checkpoint.checkpoint`: the gradients")
 def _(s: Side) -> Any:
     return recomputed(s, lambda x: checkpoint(s.model, x, use_reentrant=False))
+
+
+@idiom(
+    "in `checkpoint(model, x, use_reentrant=False)` the running statistics of a batch norm",
+    instead="moved once, as without it; torch's move once more when the forward pass runs again",
+    normed=True,
+)
+def _(s: Side) -> Any:
+    other = copy.deepcopy(s.model)
+    for _ in range(1 if is_hand(s) else 2):
+        other(s.x)
+    recomputed(s, lambda x: checkpoint(s.model, x, use_reentrant=False))
+    assert_close(list(s.model.buffers()), list(other.buffers()))
 
 
 @idiom("`checkpoint_sequential(model, 2, x)`")

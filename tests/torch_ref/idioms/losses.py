@@ -106,12 +106,34 @@ def _(s: Side) -> Any:
     return each, with_gradient(lambda z, t: torch.arange(8) * E(z, t), logits(8, 3), s.t)
 
 
-@idiom("in place of `pos_weight`: `vmap` over the entries, each times its weight")
+@idiom("`nn.CrossEntropyLoss(weight=w)`: `class_weights`", refused="weight: got .*; class_weights=.* is torch's weight")
 def _(s: Side) -> Any:
-    z, t, p = logits(8, 3), (labels(8, 3) > 1).double(), torch.tensor([1.0, 2.0, 3.0]).double()
-    each = vmap(vmap(HandModule(manual.BinaryCrossEntropy())))
-    own = nn.BCEWithLogitsLoss(pos_weight=p)
-    return with_gradient((lambda z, t: (each(z, t) * (1 + (p - 1) * t)).mean()) if is_hand(s) else own, z, t)
+    return manual.SoftmaxCrossEntropy(weight=torch.ones(3))  # type: ignore[call-arg]
+
+
+@idiom(
+    "`pos_weight` and `weight` of a binary cross-entropy", refused="pos_weight: got .*; weigh the loss of each entry"
+)
+def _(s: Side) -> Any:
+    return manual.BinaryCrossEntropy(pos_weight=torch.ones(3))  # type: ignore[call-arg]
+
+
+@idiom(
+    "in place of `pos_weight=p`, for targets from 0 to 1: `E = vmap(vmap(HandModule(BinaryCrossEntropy())))`, then "
+    "`(p * t * E(z, ones) + (1 - t) * E(z, zeros)).mean()`; in place of `weight=w`: `(w * E(z, t)).mean()`"
+)
+def _(s: Side) -> Any:
+    z, p = logits(8, 3), torch.tensor([1.0, 2.0, 3.0]).double()
+    E = vmap(vmap(HandModule(manual.BinaryCrossEntropy())))
+
+    def positive(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        value: torch.Tensor = (p * t * E(z, torch.ones_like(z)) + (1 - t) * E(z, torch.zeros_like(z))).mean()
+        return value
+
+    of_each = positive, lambda z, t: (p * E(z, t)).mean()
+    own = nn.BCEWithLogitsLoss(pos_weight=p), nn.BCEWithLogitsLoss(weight=p)
+    targets = (labels(8, 3) > 1).double(), logits(8, 3).sigmoid()
+    return [with_gradient(loss, z, t) for loss in (of_each if is_hand(s) else own) for t in targets]
 
 
 @idiom("infinite logits: classes masked by -inf, the target among them, all of them, and +inf")

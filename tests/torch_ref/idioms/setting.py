@@ -38,25 +38,29 @@ class Side(NamedTuple):
 
 
 class Idiom(NamedTuple):
-    """What somebody does with a module: on both sides it gives the same, or on ours it is refused with these words."""
+    """What somebody does with a module: on both sides it gives the same, or on ours it is refused with these words.
+
+    Where ours gives something else, `instead` says what, and `do` asserts it.
+    """
 
     told: str
     group: str
     do: Callable[[Side], Any]
     refused: str = ""
     normed: bool = False  # it needs a batch norm and dropout
+    instead: str = ""
 
 
 IDIOMS: list[Idiom] = []
 
 
 def idiom(
-    told: str, refused: str = "", normed: bool = False
+    told: str, refused: str = "", normed: bool = False, instead: str = ""
 ) -> Callable[[Callable[[Side], Any]], Callable[[Side], Any]]:
     """Put a function on the list."""
 
     def add(do: Callable[[Side], Any]) -> Callable[[Side], Any]:
-        IDIOMS.append(Idiom(told, do.__module__.rpartition(".")[2], do, refused, normed))
+        IDIOMS.append(Idiom(told, do.__module__.rpartition(".")[2], do, refused, normed, instead))
         return do
 
     return add

@@ -8,7 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from tests.torch_ref.idioms.setting import Side, idiom
+import manual
+from tests.torch_ref.idioms.setting import Side, idiom, is_hand
+from tests.torch_ref.pairs import LAYERS
+from torch_ref import HandModule
 
 
 @idiom("`len(model)`")
@@ -82,11 +85,24 @@ def _(s: Side) -> Any:
     return *names, s.model.get_submodule("3").weight, s.model.get_parameter("6.bias")
 
 
-@idiom("`isinstance(m, nn.Linear)`, `nn.BatchNorm1d`, `nn.Dropout`; `in_features`, `num_features`", normed=True)
+@idiom("`isinstance(m, nn.Linear)`, `nn.ReLU`, and so for every layer; `in_features`, `num_features`", normed=True)
 def _(s: Side) -> Any:
-    kinds = (nn.Linear, nn.BatchNorm1d, nn.Dropout, nn.Sequential)
-    found = [[name for name, m in s.model.named_modules() if isinstance(m, kind)] for kind in kinds]
-    return found, s.model[0].in_features, s.model[1].num_features
+    kinds = {type(module()) for module in LAYERS.values()}
+    found = [[name for name, m in s.model.named_modules() if isinstance(m, kind)] for kind in (*kinds, nn.Sequential)]
+    each = [HandModule(layer) if is_hand(s) else module() for layer, module in LAYERS.items()]
+    return found, [isinstance(m, kind) for m in each for kind in kinds], s.model[0].in_features
+
+
+@idiom("every `nn.Tanh`, found by `isinstance`, given a hook, and then exchanged for another activation")
+def _(s: Side) -> Any:
+    seen: list[torch.Tensor] = []
+    found = {name: m for name, m in s.model.named_children() if isinstance(m, nn.Tanh)}
+    for m in found.values():
+        m.register_forward_hook(lambda m, args, h: seen.append(h.detach()))
+    first = s.gradients()
+    for name in found:
+        setattr(s.model, name, nn.ReLU())
+    return first, seen, s.gradients()
 
 
 @idiom("`model.apply(init)` with `isinstance` inside")
@@ -115,13 +131,48 @@ def _(s: Side) -> Any:
     return list(s.model.parameters())
 
 
-@idiom("options set later: `dropout.p = 0`, `norm.eps`, `norm.momentum`, also None", normed=True)
+@idiom(
+    "options set later: `dropout.p`, `norm.eps`, `norm.momentum`, also None, `norm.track_running_stats`, "
+    "`leaky.negative_slope`, `gelu.approximate`; of a loss `reduction`, `label_smoothing`, `weight`",
+    normed=True,
+)
 def _(s: Side) -> Any:
     s.model[5].p, s.model[1].eps, s.model[1].momentum = 0.0, 0.1, 0.5
     first = s.gradients()
     s.model[1].momentum = None
     s.model(s.x)
-    return first, s.model[1].running_var
+    s.model[1].track_running_stats, s.criterion.label_smoothing = False, 0.1
+    return first, s.gradients(), s.model[1].running_var
+
+
+@idiom(
+    "options that ours have in one way only: `inplace`, `softmax.dim`, `softplus.beta`, `loss.ignore_index`, "
+    "`loss.pos_weight`",
+    refused="dim: got 0, expected -1 with Softmax.*; put nn.Softmax",
+)
+def _(s: Side) -> Any:
+    HandModule(manual.Softmax()).dim = 0
+
+
+@idiom("`bias = None`, for a norm also `weight = None`; a bias where there was none", normed=True)
+def _(s: Side) -> Any:
+    s.model[0].bias = s.model[1].weight = s.model[1].bias = None
+    first = s.gradients()
+    s.model[0].bias = nn.Parameter(torch.ones(5).double())
+    return first, s.gradients()
+
+
+@idiom("fewer units: `model[3].weight = nn.Parameter(W[:2])` and the next layer's `[:, :2]`", normed=True)
+def _(s: Side) -> Any:
+    s.model[3].weight, s.model[3].bias = (nn.Parameter(p.detach()[:2]) for p in s.model[3].parameters())
+    s.model[6].weight = nn.Parameter(s.model[6].weight.detach()[:, :2])
+    return s.gradients()
+
+
+@idiom("`torch.func.replace_all_batch_norm_modules_`: a norm without running statistics", normed=True)
+def _(s: Side) -> Any:
+    torch.func.replace_all_batch_norm_modules_(s.model)
+    return s.gradients(), s.model.eval()(s.x), list(s.model.state_dict())
 
 
 @idiom("as a part of `nn.Sequential`, `nn.ModuleList`, `nn.ModuleDict` and one's own module")

@@ -7,7 +7,9 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.torch_ref.idioms.setting import Side, idiom
+from tests.torch_ref.idioms.setting import Side, idiom, is_hand
+from tests.torch_ref.pairs import LAYERS
+from torch_ref import HandModule
 
 
 @idiom("a plain loop with momentum; the same dropout masks from the same seed")
@@ -86,6 +88,16 @@ def _(s: Side) -> Any:
         E = criterion(y, s.t)
     E.backward()
     return y.dtype, E.dtype, {p.grad.dtype for p in model.parameters()}
+
+
+@idiom("`autocast`: the precision that each layer hands on, of what comes in float32 and in bfloat16")
+def _(s: Side) -> Any:
+    found = []
+    for layer, module in LAYERS.items():
+        model = nn.Sequential(HandModule(layer) if is_hand(s) else module())
+        with torch.autocast("cpu", torch.bfloat16):
+            found += [model(x).dtype for x in (s.x[:, :5].float(), s.x[:, :5].bfloat16())]
+    return found
 
 
 @idiom("saliency and adversarial steps: the gradient of the input")
