@@ -10,6 +10,7 @@ STEP = 1e-6
 FOLLOWED = 1e-3
 CLOSED = 1e-6
 ROUNDED = 1e-11
+RESOLVED = 1e-8
 LINEAR = 1e-2
 NEWTON_STEPS = 8
 PARTS_OF_A_STEP = (1, 1 / 2, 1 / 4, 1 / 16)
@@ -42,6 +43,7 @@ REASONS = {
     "FOLLOWED": "of what moves: so far autograd may be off from the code as it runs, which a step bends a little",
     "CLOSED": "of what is missing: so much may be left by a value that puts everything right",
     "ROUNDED": "of the size of everything: what rounding leaves",
+    "RESOLVED": "of the largest slope: an entry on which everything depends less is as good as free in least squares",
     "LINEAR": "of what is missing: what one step may leave where the value stands in a square or under a root",
     "NEWTON_STEPS": "of which each doubles the right digits",
     "PARTS_OF_A_STEP": "tried in turn where the whole one goes too far, as in an exponent",

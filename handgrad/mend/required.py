@@ -22,6 +22,7 @@ from handgrad.mend.constants import (
     NEAR,
     NEWTON_STEPS,
     PARTS_OF_A_STEP,
+    RESOLVED,
     ROUNDED,
     STEP,
 )
@@ -213,7 +214,7 @@ class Question:
             return None
         delta, straight = solved
         needed = tuple(to64(v) + d for v, d in zip(values, split(delta, values), strict=True))
-        matters = np.abs(J).max(axis=0) > ROUNDED * np.abs(J).max()
+        matters = np.abs(J).max(axis=0) > RESOLVED * np.abs(J).max()
         settled = bool(np.linalg.matrix_rank(J[:, matters]) == matters.sum())
         split_up = tuple(m.astype(bool) for m in split(matters, values))
         given = tuple(map(to64, values))
@@ -256,7 +257,7 @@ class Question:
         value helps.
         """
         missing = (self.right - now)[rows]
-        step = np.linalg.lstsq(J, missing, rcond=1e-9)[0]
+        step = np.linalg.lstsq(J, missing, rcond=RESOLVED / 10)[0]
         closes = np.max(np.abs(J @ step - missing), initial=0.0) <= little
         if not closes and len(step) > MOST_CURVED:
             return None
