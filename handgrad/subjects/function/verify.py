@@ -108,6 +108,7 @@ def verify_function(
 
     Raises TypeError or ValueError for arguments that cannot be judged. What the code itself raises is reported.
 
+    >>> import numpy as np
     >>> import torch
     >>> def forward(x):
     ...     h = np.tanh(x)
