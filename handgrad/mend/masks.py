@@ -23,9 +23,7 @@ def rewrite_masks(part: Part, parts: Sequence[Part]) -> Iterator[Rewrite]:
     names = {*part.source.function.__code__.co_varnames, *part.source.function.__globals__}
     known = {ast.unparse(mask): mask for p in parts for mask in list_masks(p.source.tree) if names_of(mask) <= names}
     for node in ast.walk(part.source.tree):
-        if isinstance(node, ast.Compare) and not isinstance(
-            parents.get(node), ast.If | ast.While | ast.IfExp | ast.Assert
-        ):
+        if isinstance(node, ast.Compare) and not isinstance(parents.get(node), TESTS):
             own = ast.unparse(node)
             yield from (Rewrite({node: mask}, OTHER_MASK) for text, mask in known.items() if text != own)
 

@@ -19,25 +19,28 @@ def normalize(x):
     return (groups - groups.mean(axis=2, keepdims=True)).reshape(n, c, w), None
 
 
+def centred(dy, m):
+    """The gradient with m numbers in each group."""
+    groups = dy.reshape(len(dy), GROUPS, -1)
+    return (groups - groups.sum(axis=2, keepdims=True) / m).reshape(dy.shape)
+
+
 def right(dy, cache):
-    n, c, w = dy.shape
+    _, c, w = dy.shape
     m = c // GROUPS * w
-    groups = dy.reshape(n, GROUPS, -1)
-    return (groups - groups.sum(axis=2, keepdims=True) / m).reshape(n, c, w)
+    return centred(dy, m)
 
 
 def by_int(dy, cache):
-    n, c, w = dy.shape
+    _, c, w = dy.shape
     m = int(c / GROUPS) * w
-    groups = dy.reshape(n, GROUPS, -1)
-    return (groups - groups.sum(axis=2, keepdims=True) / m).reshape(n, c, w)
+    return centred(dy, m)
 
 
 def wrong(dy, cache):
-    n, c, w = dy.shape
+    n, c, _ = dy.shape
     m = c // GROUPS * n
-    groups = dy.reshape(n, GROUPS, -1)
-    return (groups - groups.sum(axis=2, keepdims=True) / m).reshape(n, c, w)
+    return centred(dy, m)
 
 
 def wrong_at_large_batches(dy, cache):
