@@ -7,6 +7,7 @@ process with the whole batch, to rounding. With unequal shares each process's lo
 batch norm takes its mean and variance from the samples of all processes.
 """
 
+import gc
 import os
 import signal
 import threading
@@ -50,8 +51,9 @@ NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 @contextmanager
 def connect(device: str, timeout: float = TIMEOUT) -> Iterator[None]:
     """Connect the processes, by nccl for a CUDA device, by gloo for the CPU, until the block ends."""
-    # DistributedDataParallel imports it too, but with a group at hand its functions' defaults keep that group, and
-    # its threads, for ever: one that still drops a tensor while the interpreter ends aborts the process.
+    # A thread of the group that still drops a tensor while the interpreter ends aborts the process, so no group may
+    # outlive the block. DistributedDataParallel imports this module too, but with a group at hand its functions'
+    # defaults would keep that group for ever.
     import torch.distributed.nn.functional
 
     backend = "nccl" if device.startswith("cuda") else "gloo"
@@ -62,6 +64,7 @@ def connect(device: str, timeout: float = TIMEOUT) -> Iterator[None]:
         yield
     finally:
         dist.destroy_process_group()
+        gc.collect()  # a DistributedDataParallel refers to itself, and to the group
 
 
 def check_same(**what: Any) -> None:
