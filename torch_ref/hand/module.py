@@ -124,7 +124,20 @@ class HandModule(nn.Module):
             return self._in_turn(holders, x, target, states)
         tensors = parameters(holders, self.names, x)
         if states is None and (line := self._line(x, target, tensors, holders)) is not None:
-            return self._run(line, x, target, tensors, holders)
+            y = self._run(line, *self.expected.rows(x, target), tensors, holders)
+        else:
+            y = self._run_program(x, target, tensors, holders, states)
+        return y if x.ndim == 2 or target is not None else y.reshape((*x.shape[:-1], *y.shape[-1:][: x.ndim]))
+
+    def _run_program(
+        self,
+        x: torch.Tensor,
+        target: torch.Tensor | None,
+        tensors: list[torch.Tensor],
+        holders: Sequence[Any],
+        states: Sequence[Any] | None,
+    ) -> torch.Tensor:
+        """The output or the loss by the lines of `manual`."""
         self.expected.check(x, target, tensors)
         rows, aims = self.expected.rows(x, target)
         program = self.program
@@ -137,7 +150,7 @@ class HandModule(nn.Module):
         y, *statistics = apply(program, rows, aims, tensors)
         if statistics:
             self._keep(statistics, holders, rows, program.states)
-        return y if x.ndim == 2 or target is not None else y.reshape((*x.shape[:-1], *y.shape[-1:][: x.ndim]))
+        return y
 
     def _line(
         self, x: Any, target: torch.Tensor | None, tensors: Sequence[torch.Tensor], holders: Sequence[Any]
@@ -165,17 +178,17 @@ class HandModule(nn.Module):
         if signature != self.settled[0]:
             self.expected.check(x, target, tensors)
             states = [count_states(layer, holder) for layer, holder in zip(self.layers, holders, strict=True)]
-            self.settled = signature, Line.of(self.program, x, target, tensors, states)
+            self.settled = signature, Line.of(self.program, *self.expected.rows(x, target), tensors, states)
         return self.settled[1]
 
     def _run(
         self, line: Line, x: torch.Tensor, target: Any, tensors: Sequence[torch.Tensor], holders: Sequence[Any]
     ) -> torch.Tensor:
-        """The output or the loss by a straight line."""
+        """The output or the loss by a straight line; where no gradient is wanted, it is no function of autograd's."""
         if any(line.program.states):
             taken = self._states(line.program, x, holders, None)
             tensors = [*tensors, *(each for state in taken for each in state)]
-        result = run_straight(line, x, target, *tensors)
+        result = run_straight(line, x, target, *tensors) if line.differentiable else line(x, target, *tensors)
         if not line.statistics:
             return cast(torch.Tensor, result)
         y, *statistics = result

@@ -41,6 +41,7 @@ class Line:
     lowest: int  # the step that the backward pass ends with
     first: int  # the same stage of the program
     keeps_x: bool
+    differentiable: bool  # whether any gradient is wanted
     statistics: tuple[int, ...]  # the batch's mean and variance of every batch norm, among the extras
 
     @classmethod
@@ -74,7 +75,7 @@ class Line:
             place = next((place for place, value in enumerate(kept) if value == caches[k]), 0)
             new = (k > 0 and layers[k - 1].caches != "y", k + 1 < len(layers) or loss is not None)
             steps.append(step(program, i, layer, new, made, k + 1 in kept, place))
-        return cls(program, tuple(steps), loss, lowest, program.first(needs), 0 in kept, tuple(statistics))
+        return cls(program, tuple(steps), loss, lowest, program.first(needs), 0 in kept, any(needs), tuple(statistics))
 
     def forward(self, a: Any, target: Any, tensors: Tensors) -> tuple[Any, list[torch.Tensor], list[torch.Tensor]]:
         """The output or the loss; what is kept, the loss's cache last; the extras of all steps."""
@@ -91,6 +92,15 @@ class Line:
             if self.steps:
                 kept.append(cache)
         return a, kept, made
+
+    def __call__(self, x: Any, target: Any, *tensors: torch.Tensor) -> Any:
+        """What a call gives, with nothing kept for a backward pass."""
+        y, _, made = self.forward(x, target, tensors)
+        return self.results(y, made)
+
+    def results(self, y: Any, made: Tensors) -> Any:
+        """The output or the loss; where batch norms take their statistics from the batch, these after it."""
+        return (y, *(made[i] for i in self.statistics)) if self.statistics else y
 
     def backward(
         self, dy: Any, target: Any, tensors: Tensors, kept: Tensors, made: Tensors, needs: Sequence[bool]
@@ -158,11 +168,8 @@ class Straight(Function):
         needed = line.program.above(line.first, tensors) if line.first else tensors
         ctx.line, ctx.kept = line, len(kept)
         ctx.save_for_backward(target, *needed, *kept, *made)
-        if not line.statistics:
-            return y
-        statistics = [made[i] for i in line.statistics]
-        ctx.mark_non_differentiable(*statistics)
-        return y, *statistics
+        ctx.mark_non_differentiable(*(made[i] for i in line.statistics))
+        return line.results(y, made)
 
     @staticmethod
     def backward(ctx: Any, dy: torch.Tensor, *_: Any) -> Any:

@@ -194,6 +194,9 @@ def test_a_line_gives_what_the_program_gives(subject: Any, seed: int, need_x: bo
     x = torch.randn(4, module.expected.n_in, dtype=torch.float64, requires_grad=need_x)  # type: ignore[arg-type]
     by_values = torch.rand(4, 3, dtype=torch.float64) if subject[1] else None
     target = torch.randint(3, (4,)) if subject[1] in BY_LABELS else by_values
+    if module.expected.alike and not module.expected.normed and data.draw(st.booleans()):
+        x = x.detach().reshape(2, 2, -1).requires_grad_(need_x)
+        target = None if target is None else target.reshape(2, 2, 3)
     other, own = copy.deepcopy(module), x.detach().requires_grad_(need_x)
     other._line = lambda *_: None  # type: ignore[method-assign]
     before = [a.detach().clone() for a in (x, *module.parameters())]
@@ -226,9 +229,9 @@ def test_who_takes_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     module(x), module(x, labels), HandModule(loss)(module(x), labels), of_the_idioms(False).E()
     module(x, torch.softmax(torch.randn(4, 3), 1))
     HandModule(manual.Network((manual.Dropout(), manual.Linear(6, 3), manual.BatchNorm1d(3))))(x)
-    assert taken == [True] * 8
+    module(x.reshape(2, 2, 6)), HandModule(loss)(torch.randn(2, 3, 4), torch.randint(3, (2, 4)))
+    assert taken == [True] * 10
     taken.clear()
-    module(x.reshape(2, 2, 6))
     HandModule(manual.BatchNorm1d(6)).eval()(x[:0])
     HandModule(manual.Network((manual.Linear(6, 3, mask=[[1] * 6] * 3),)))(x)
     HandModule(network).bfloat16()(x.bfloat16())
@@ -238,7 +241,19 @@ def test_who_takes_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with forward_ad.dual_level():
         module(x)
     torch.func.grad(lambda x: module(x, labels))(x)
-    assert taken == [False] * 8
+    assert taken == [False] * 7
+
+
+def test_no_function_of_autograd_where_no_gradient_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = manual.Linear(6, 3), manual.BatchNorm1d(3), manual.Tanh()
+    x, module = torch.randn(4, 6), HandModule(manual.Network(layers))
+    other = copy.deepcopy(module)
+    expected = other(x)
+    monkeypatch.setattr("torch_ref.hand.module.run_straight", None)
+    with torch.no_grad():
+        assert_close(module(x), expected, rtol=0, atol=0)
+    assert_close(module.state_dict(), other.state_dict(), rtol=0, atol=0)
+    assert not module.requires_grad_(False)(x).requires_grad
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
