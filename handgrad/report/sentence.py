@@ -56,13 +56,13 @@ def say_results(report: Report) -> str:
 def in_full(value: str) -> str:
     """
     >>> in_full("h (2 of 3)"), in_full("h")
-    ('the second of the 3 values that h has one after the other', 'h')
+    ('the second of the 3 values that h is given in turn', 'h')
     """
     found = re.fullmatch(r"(.*) \((\d+) of (\d+)\)", value)
     if found is None:
         return value
     which = ORDINALS.get(int(found[2]), f"{found[2]}th")
-    return f"the {which} of the {found[3]} values that {found[1]} has one after the other"
+    return f"the {which} of the {found[3]} values that {found[1]} is given in turn"
 
 
 def results(row: StageRow, verdict: Verdict) -> list[str]:

@@ -127,8 +127,8 @@ def test_names_of_inputs_are_nouns():
 
 
 def test_several_values_of_one_name_are_told_apart():
-    assert in_full("out (1 of 2)") == "the first of the 2 values that out has one after the other"
-    assert in_full("out (11 of 12)") == "the 11th of the 12 values that out has one after the other"
+    assert in_full("out (1 of 2)") == "the first of the 2 values that out is given in turn"
+    assert in_full("out (11 of 12)") == "the 11th of the 12 values that out is given in turn"
 
 
 def test_of_what_has_no_name_the_fewest_numbers_are_told():
