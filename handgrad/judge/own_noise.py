@@ -1,8 +1,9 @@
 """How much rounding moves the code itself: run in its own precision several times, with its roundings imitated.
 
 NumPy code runs on arrays whose every operation rounds at random (arrays/imitated.py), torch code under the same
-imitation as its reference (arrays/imitated_torch.py). Where neither rounds anything (a compiled kernel, Python floats),
-the upstream gradient and every cached array are off by a unit in the last place instead.
+imitation as its reference (arrays/imitated_torch.py), JAX code as JAX writes it down (arrays/imitated_jax.py). Where
+nothing rounds that can be imitated (a compiled kernel, Python floats), the upstream gradient and every cached array are
+off by a unit in the last place instead.
 
 What does not move has no excuse: an overflow, a branch or a constant of another precision is as wrong however often it
 is rounded. A run in a wider precision says nothing here, since code that is right there may be wrong here.
@@ -17,6 +18,8 @@ import torch
 
 from handgrad.arrays.arithmetic import Arithmetic
 from handgrad.arrays.imitated import Dice, base, imitate, rounds
+from handgrad.arrays.imitated_jax import Rounding as RoundingInJax
+from handgrad.arrays.imitated_jax import is_jax
 from handgrad.arrays.imitated_torch import Rounding
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.judge.constants import OWN_RUNS
@@ -87,11 +90,29 @@ def runs(stage: Stage, inputs: Arrays, dy: Any, given: Mapping[str, Float], seed
 
 def run_rounding(stage: Stage, inputs: Arrays, dy: Any, dice: Dice, generator: torch.Generator) -> dict[str, Float]:
     """One run with its roundings imitated. Raises ValueError where there was none to imitate."""
+    if is_jax(dy):
+        return run_rounding_in_jax(stage, inputs, dy, dice)
     exact = [*leaves(inputs), dy, *leaves(stage.constants)]
     before, rounding = dice.rolled, Rounding(dice.judged, generator, exact, own=True)
     with rounding:
         found = stage.hand({n: enter(v, dice) for n, v in inputs.items()}, enter(dy, dice))
     if dice.rolled == before and rounding.rolled == 0:
+        raise ValueError("nothing rounds that could be imitated")
+    return as_float64(found)
+
+
+def run_rounding_in_jax(stage: Stage, inputs: Arrays, dy: Any, dice: Dice) -> dict[str, Float]:
+    """The same of JAX code. Raises what JAX does where the code cannot be traced, and ValueError as above."""
+
+    def rounds(a: Any) -> Arithmetic:
+        return min(Arithmetic.of(a.dtype.name), dice.judged, key=lambda arithmetic: arithmetic.u)
+
+    def hand(given: Arrays, dy: Any) -> dict[str, Any]:
+        return {name: value for name, value in stage.hand(given, dy).items() if value is not None}
+
+    rounding = RoundingInJax(dice.rng, rounds)
+    found = rounding(hand, dict(inputs), dy)
+    if not rounding.rolled:
         raise ValueError("nothing rounds that could be imitated")
     return as_float64(found)
 

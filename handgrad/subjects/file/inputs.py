@@ -21,6 +21,7 @@ from handgrad.subjects.file.pairs import Pair
 from handgrad.subjects.file.shapes import Asked, Constant, Drawn, Kind
 from handgrad.subjects.file.sizes import SIZES, Shape, choose_sizes, is_computed, size_named
 from handgrad.subjects.function.kept import list_read, owner_of
+from handgrad.subjects.function.libraries import speaks_of
 from handgrad.subjects.function.signatures import parameters, plain_forward
 
 
@@ -166,20 +167,8 @@ def argument_names(pairs: Sequence[Pair]) -> list[str]:
 
 
 def written_in(pair: Pair, library: str) -> bool:
-    """Whether its code speaks of a library: a name in it is a thing of that library."""
-    return any(
-        home.partition(".")[0] == library
-        for called in (pair.forward, pair.backward)
-        for value in names_used(inspect.unwrap(function_of(called)))
-        for home in (str(getattr(value, "__name__", "")), str(getattr(value, "__module__", "")), type(value).__module__)
-    )
-
-
-def names_used(function: Any) -> Iterator[Any]:
-    """What the names in its code mean, as far as the file says."""
-    for name in getattr(getattr(function, "__code__", None), "co_names", ()):
-        if name in function.__globals__:
-            yield function.__globals__[name]
+    """Whether its code speaks of a library."""
+    return speaks_of(library, function_of(pair.forward), function_of(pair.backward))
 
 
 def function_of(forward: Any) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from handgrad.arrays.imitated_jax import is_jax
 from handgrad.judge.isolation import attempt
 from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import describe_place
@@ -23,7 +24,7 @@ from handgrad.subjects.function.bookkeeping import Bookkeeping, start
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, Tried
 from handgrad.subjects.function.ledger_draw import LedgerDraw, choose_draw
-from handgrad.subjects.function.own_forward import OwnForward, is_jax
+from handgrad.subjects.function.own_forward import OwnForward
 
 INSIDE = (
     "the backward pass stands inside forward, where its values are not seen; give the torch.autograd.Function itself"

@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from handgrad.arrays.imitated_jax import is_jax
 from handgrad.arrays.on_torch.array import OnTorch, array, following, to_tensor
 from handgrad.arrays.on_torch.copies import on_torch
 from handgrad.arrays.on_torch.methods import CannotFollow
@@ -179,11 +180,6 @@ def cannot_follow(error: BaseException | None) -> BaseException | None:
     while error is not None and not isinstance(error, CannotFollow):
         error = error.__cause__
     return error
-
-
-def is_jax(model: Any) -> bool:
-    """Whether it is an array of JAX."""
-    return type(model).__module__.partition(".")[0] in ("jax", "jaxlib")
 
 
 def slope(terms: Callable[[float], Any], at: Float) -> tuple[float, float] | None:

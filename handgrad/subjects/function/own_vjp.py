@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any
 
+from handgrad.arrays.imitated_jax import is_jax
 from handgrad.subjects.function.calling import Code
 
 
@@ -31,7 +32,7 @@ def by_vjp(code: Code) -> Code:
 def in_jax(forward: Any, given: Mapping[str, Any]) -> bool:
     """Whether it is JAX code: a jax.custom_vjp, one under jit or vmap, or any function that is given arrays of JAX."""
     things = [*given.values(), *unwrapped(forward)]
-    return "jax" in sys.modules and any(type(v).__module__.partition(".")[0] in ("jax", "jaxlib") for v in things)
+    return "jax" in sys.modules and any(map(is_jax, things))
 
 
 def unwrapped(forward: Any) -> Iterator[Any]:

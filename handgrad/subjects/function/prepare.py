@@ -11,6 +11,7 @@ from handgrad.arrays.precision import dtype_name
 from handgrad.judge.isolation import duplicate
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.form import Arguments, Form
+from handgrad.subjects.function.libraries import speaks_of
 from handgrad.subjects.function.nests import is_float_array, is_shape, names_in
 from handgrad.subjects.function.own_forward import OwnForward, forward_of
 from handgrad.subjects.function.own_vjp import by_vjp, in_jax, model_in_jax, without_rule
@@ -101,6 +102,7 @@ def module_call(
 def list_models(code: Code, given: Mapping[str, Any], dtype: str | None) -> list[Any]:
     """Arrays of the library and precision that may be judged: the first one given; for shapes NumPy's, then torch's.
 
+    Before these stands JAX's where the code speaks of it; that of a jax.custom_vjp takes no other.
     dtype: of what is drawn, float64 if None. bfloat16 and float16 are torch's, which sums them in float32.
     Raises ValueError where arrays are given in another one.
     """
@@ -111,6 +113,8 @@ def list_models(code: Code, given: Mapping[str, Any], dtype: str | None) -> list
         return [array]
     if in_jax(code.forward, given):
         return [model_in_jax(dtype)]
+    if code.graph is None and speaks_of("jax", code.forward, code.backward):
+        return [model_in_jax(dtype), np.zeros((), dtype or "float64")]
     dtype = dtype or "float64"
     tensors = [v for v in code.constants.values() if isinstance(v, torch.Tensor)]
     in_torch = torch.zeros((), dtype=getattr(torch, dtype), device=tensors[0].device if tensors else None)

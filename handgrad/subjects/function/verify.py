@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
+from handgrad.arrays.imitated_jax import is_jax
 from handgrad.arrays.precision import dtype_name
 from handgrad.judge.planted_error import plant_error
 from handgrad.judge.settings import check_seconds, choose_seed
@@ -32,6 +33,7 @@ from handgrad.subjects.function.kinks import numbers_in
 from handgrad.subjects.function.ledger import keep_ledger
 from handgrad.subjects.function.memory import mend_memory
 from handgrad.subjects.function.mending import find_place
+from handgrad.subjects.function.numpy_twin import NOTE, Searchable, as_numpy
 from handgrad.subjects.function.own_forward import OWN
 from handgrad.subjects.function.prepare import list_models, prepare
 from handgrad.subjects.function.rows import list_notes, list_rows, object_to
@@ -142,18 +144,22 @@ def verify_function(
     code, oracle = run_once(code, oracle, given, models[0])
     code, model, rng, tried, side = try_readings(code, oracle, given, models, seed, slack)
     judged = [t for t in tried if t.judgement is not None]
+    twin = as_numpy(code, oracle, given, seed, slack) if is_jax(model) and any_wrong(tried) else None
+    source = twin or Searchable(code, oracle.on(model), given, models, tried)
 
     def again(changed: Code) -> tuple[Objection | None, set[str]]:
         for other in (seed + 1, seed + 2):  # the second where rounding hides the first's digits, as behind a softmax
-            new = try_models(changed, oracle, given, models, other, slack)
+            new = try_models(changed, source.reference, source.given, source.models, other, slack)
             if not any_wrong(new.tried) or any_refuted(new.tried):
                 break
         return object_to(new.tried), names_broken(new.side)
 
-    ledger = partial(keep_ledger, code, tried, seed)
+    ledger = partial(keep_ledger, source.code, source.tried, seed)
     found, ended = None, ""
     if seconds > 0 and any_wrong(tried) and not any(t.opaque for t in tried):
-        found, ended = find_place(code, oracle.on(model), tried, names_broken(side), again, ledger, seconds, seed)
+        found, ended = find_place(
+            source.code, source.reference, source.tried, names_broken(side), again, ledger, seconds, seed
+        )
     elif seconds > 0 and not any_wrong(tried) and judged and names_broken(side):
         found = mend_memory(code, oracle.on(model), judged[0], names_broken(side), again, seconds)
     wrong = any_refuted([t for t in tried if t.error is None])
@@ -169,7 +175,9 @@ def verify_function(
         stages=tuple(list_rows(tried)),
         control=plant_error([t.judgement for t in judged[:1] if t.judgement], [{}], rng),
         contracts=side,
-        notes=tuple(dict.fromkeys([*([OWN] if oracle.own else []), *list_notes(tried), *filter(None, [ended])])),
+        notes=tuple(
+            dict.fromkeys([*([OWN] if oracle.own else []), *list_notes(tried), *filter(None, [ended, twin and NOTE])])
+        ),
         chain=False,
         change=found if isinstance(found, Change) else None,
         suspect=None if isinstance(found, Change) else stopped or found,
