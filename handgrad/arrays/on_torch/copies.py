@@ -45,6 +45,8 @@ class Copies:
             return self.function(value)
         if isinstance(value, types.MethodType):
             return self.method(value)
+        if isinstance(value, types.ModuleType) and hasattr(value, "__array_api_version__"):
+            return replace(np)  # array_api_strict, array_api_compat.numpy: the same functions by the same names
         if isinstance(value, types.ModuleType):
             return self.keep(value, ModuleCopy(value, self)) if own_name(value) else value
         if isinstance(value, functools.partial):

@@ -1,5 +1,6 @@
 """From what a user hands in to what is judged: code, its reference, and all inputs by name."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -102,7 +103,7 @@ def module_call(
 def list_models(code: Code, given: Mapping[str, Any], dtype: str | None) -> list[Any]:
     """Arrays of the library and precision that may be judged: the first one given; for shapes NumPy's, then torch's.
 
-    Before these stands JAX's where the code speaks of it; that of a jax.custom_vjp takes no other.
+    Before these stand JAX's, or array_api_strict's, where the code speaks of it; a jax.custom_vjp takes no others.
     dtype: of what is drawn, float64 if None. bfloat16 and float16 are torch's, which sums them in float32.
     Raises ValueError where arrays are given in another one.
     """
@@ -116,6 +117,9 @@ def list_models(code: Code, given: Mapping[str, Any], dtype: str | None) -> list
     if code.graph is None and speaks_of("jax", code.forward, code.backward):
         return [model_in_jax(dtype), np.zeros((), dtype or "float64")]
     dtype = dtype or "float64"
+    if speaks_of("array_api_strict", code.forward, code.backward):
+        strict = sys.modules["array_api_strict"]
+        return [strict.zeros((), dtype=getattr(strict, dtype))]
     tensors = [v for v in code.constants.values() if isinstance(v, torch.Tensor)]
     in_torch = torch.zeros((), dtype=getattr(torch, dtype), device=tensors[0].device if tensors else None)
     only = code.graph is not None or bool(tensors)
