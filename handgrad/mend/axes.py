@@ -1,9 +1,10 @@
 """How axes are counted in what somebody wrote, from the front, 1, or from the end, -1; and how they are moved."""
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from handgrad.mend.local_edits import WITH_AXIS
+from handgrad.source.tree import expression
 
 
 def signs_of_axes(nodes: Iterable[ast.AST]) -> frozenset[bool]:
@@ -20,10 +21,26 @@ def signs_of_axes(nodes: Iterable[ast.AST]) -> frozenset[bool]:
 
 def axes_of_call(node: ast.AST) -> Iterator[ast.expr]:
     """What stands as an axis in a call, or in a keyword by itself."""
+    yield from axes_of_keyword(node)
+    if isinstance(node, ast.Call) and node.args and name_of(node.func) in WITH_AXIS.split():
+        yield node.args[-1]
+
+
+def same_axis_everywhere(own: ast.AST, trees: Sequence[ast.AST]) -> Iterator[dict[ast.AST, ast.AST]]:
+    """An axis that several calls of a tree name, in all of them another that is named in these trees."""
+    named = [value for tree in trees for node in ast.walk(tree) for value in axes_of_keyword(node)]
+    texts = dict.fromkeys(map(ast.unparse, named))
+    for text in texts:
+        places = [value for node in ast.walk(own) for value in axes_of_keyword(node) if ast.unparse(value) == text]
+        for other in texts if len(places) > 1 else ():
+            if other != text:
+                yield {place: expression(other) for place in places}
+
+
+def axes_of_keyword(node: ast.AST) -> Iterator[ast.expr]:
+    """What stands behind axis= or dim=."""
     if isinstance(node, ast.keyword) and node.arg in ("axis", "dim"):
         yield node.value
-    elif isinstance(node, ast.Call) and node.args and name_of(node.func) in WITH_AXIS.split():
-        yield node.args[-1]
 
 
 def name_of(called: ast.expr) -> str:

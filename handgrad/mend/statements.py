@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from handgrad.mend.expressions import own_edits
 from handgrad.mend.local_edits import OPERATORS
+from handgrad.mend.siblings import list_as_siblings
 from handgrad.source.tree import blocks
 
 Replaced = Mapping[ast.AST, ast.AST | tuple[ast.AST, ...]]
@@ -27,6 +28,7 @@ def rewrites(tree: ast.AST, names: Sequence[str]) -> Iterator[Rewrite]:
             if not isinstance(statement, DEFINITIONS):
                 yield from of_order(statement, block[i + 1] if i + 1 < len(block) else None, len(block) > 1)
                 yield from of_assignment(statement)
+                yield from of_siblings(block, i)
                 yield from of_results(statement, names)
 
 
@@ -72,6 +74,11 @@ def of_assignment(statement: ast.stmt) -> Iterator[Rewrite]:
         for kind in OPERATORS:
             if not isinstance(statement.op, kind):
                 yield Rewrite({statement: ast.AugAssign(statement.target, kind(), statement.value)}, 1.2)
+
+
+def of_siblings(block: Sequence[ast.stmt], i: int) -> Iterator[Rewrite]:
+    """Written as a line beside it."""
+    yield from (Rewrite({value: new}, 1.9) for value, new in list_as_siblings(block, i))
 
 
 def with_repetitions(statement: ast.AugAssign, target: ast.Subscript) -> Iterator[ast.stmt]:
