@@ -5,11 +5,14 @@ import logging
 import os
 import random
 import sys
+import sysconfig
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
-from types import FunctionType
+from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -29,6 +32,8 @@ DOES_MORE = {  # names of what does anything else than compute
     "__stdout__", "__stderr__", "logging", "logger", "getLogger",
     "Thread", "Process", "Pool", "ThreadPoolExecutor", "ProcessPoolExecutor", "start_new_thread",
 }  # fmt: skip
+WAYS_OUT = ("sqlite3", "queue", "_queue", "socket", "_socket", "multiprocessing", "asyncio", "mmap")
+LIBRARIES = (sysconfig.get_path("stdlib"), str(Path(__file__).parents[1]), "<")  # where their files begin
 _here = threading.local()  # .shut: whether this thread runs code under trial; other threads go on as ever
 _hooked = False
 
@@ -38,16 +43,40 @@ class Refused(PermissionError):
 
 
 def only_computes(program: Program) -> bool:
-    """Whether no part names anything that does more than compute, nor an open file or a log by a name of its own."""
-    return not any(does_more(part.source.function) for part in program.parts)
+    """Whether no part, and nothing of the reader's that a part may call, does more than compute."""
+    waiting, seen = [part.source.function for part in program.parts], set[FunctionType]()
+    while waiting:
+        function = waiting.pop()
+        if function in seen:
+            continue
+        seen.add(function)
+        values = list(values_named(function))
+        if DOES_MORE & {*names_in(function.__code__)} or any(map(is_open, values)):
+            return False
+        waiting += [v for v in values if isinstance(v, FunctionType) and is_readers(v.__code__.co_filename)]
+    return True
 
 
-def does_more(function: FunctionType) -> bool:
-    """Whether one function does: nothing tells when it writes into a file that is open already."""
+def values_named(function: FunctionType) -> Iterator[Any]:
+    """What its names mean: in its cells, in its file, in the reader's modules that it names."""
     names, cells = names_in(function.__code__), cells_of(function)
-    values = [attempt(getattr, cells[n], "cell_contents").value if n in cells else function.__globals__.get(n)
-              for n in names]  # fmt: skip
-    return bool(DOES_MORE & set(names)) or any(isinstance(v, io.IOBase | logging.Logger) for v in values)
+    for name in names:
+        value = cells[name] if name in cells else function.__globals__.get(name)
+        value = attempt(getattr, value, "cell_contents").value if name in cells else value
+        yield value
+        if isinstance(value, ModuleType) and is_readers(getattr(value, "__file__", None)):
+            yield from (vars(value)[n] for n in names if n in vars(value))
+
+
+def is_open(value: Any) -> bool:
+    """Whether it is a way out that is open already, of which nothing tells when it is used: a file, a queue."""
+    home = type(value).__module__.partition(".")[0]
+    return isinstance(value, io.IOBase | logging.Logger | deque | memoryview) or home in WAYS_OUT
+
+
+def is_readers(file: str | None) -> bool:
+    """Whether a file is the reader's own, and no library's."""
+    return file is not None and not file.startswith(LIBRARIES) and "site-packages" not in Path(file).parts
 
 
 def refuse(event: str, args: tuple[Any, ...]) -> None:

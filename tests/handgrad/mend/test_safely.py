@@ -132,6 +132,38 @@ def test_code_that_names_more_than_computing_is_not_edited(backward: Any) -> Non
     assert not only_computes(read)
 
 
+OUT = """
+import sqlite3
+from collections import deque
+from queue import Queue
+
+WAITING, LAST, ROWS, SPOILT = Queue(), deque(), sqlite3.connect(":memory:"), memoryview(bytearray(8))
+def wait(dy): WAITING.put(dy)
+"""
+FUNCTIONS = {
+    "write": "open('a', 'w')",
+    "keep": "LAST.append(dy)",
+    "insert": "ROWS.execute('insert into t values (1)')",
+    "spoil": "SPOILT.__setitem__(0, 1)",
+    "through": "wait(dy)",
+    "double": "2 * dy",
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_a_function_of_another_file_does_counts_too(name: str, tmp_path: Path) -> None:
+    def names_of(file: Path, text: str, **names: Any) -> dict[str, Any]:
+        file.write_text(text)
+        exec(compile(text, str(file), "exec"), names)
+        return names
+
+    act = names_of(tmp_path / "ways_out.py", f"{OUT}\ndef act(dy): return {FUNCTIONS[name]}\n")["act"]
+    code = names_of(tmp_path / "code.py", "def backward(dy, x):\n    act(dy)\n    return dy\n", act=act)
+    read = read_program(lambda x: (x, x), code["backward"])
+    assert read is not None
+    assert only_computes(read) is (name == "double")
+
+
 def test_code_that_prints_is_edited() -> None:
     def backward(dy, x):
         print(dy, file=sys.stderr)
