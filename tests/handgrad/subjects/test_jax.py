@@ -35,6 +35,13 @@ def test_right_code_passes_and_wrong_code_does_not() -> None:
     assert verify_function(tanh, wrong, inputs=[(3, 4)], seed=2, mend=0).verdict is Verdict.REFUTED
 
 
+def test_code_that_is_wrong_at_some_sizes_alone_is_refuted() -> None:
+    wrong = lambda dh, z: tanh_back(dh, z, 2.0 if z.shape[0] == 8 else 1.0)  # noqa: E731
+    report = verify_function(tanh, wrong, inputs=[(3, 4)], seed=2, mend=0)
+    assert report.verdict is Verdict.REFUTED
+    assert "sizes 8x" in report.text()
+
+
 def slope(z: Any) -> Any:
     return 1 - jnp.tanh(z)
 
