@@ -22,6 +22,7 @@ from handgrad.arrays.imitated_jax import Rounding as RoundingInJax
 from handgrad.arrays.imitated_jax import is_jax
 from handgrad.arrays.imitated_torch import Rounding
 from handgrad.arrays.precision import dtype_name, like, to64
+from handgrad.arrays.seen import Seen
 from handgrad.judge.constants import OWN_RUNS
 from handgrad.judge.isolation import attempt, contents, duplicate, leaves
 from handgrad.judge.reference_noise import Float, spread
@@ -59,6 +60,19 @@ def does_not_move(
         if not still:
             return False
     return bool(still)
+
+
+def is_seen(names: Collection[str], stage: Stage, inputs: Arrays, dy: Any) -> bool:
+    """Whether torch's own operations make these results, none of them zeros: a kernel may have been given those."""
+    seen = Seen([*leaves(inputs), dy, *leaves(stage.constants)])
+
+    def run() -> bool:
+        with seen:
+            found = stage.hand(duplicate(inputs), duplicate(dy))
+        made = [found.get(name) for name in names]
+        return all(isinstance(t, torch.Tensor) and bool(t.any()) and seen.has(t) for t in made)
+
+    return bool(attempt(run).value)
 
 
 def moves(found: Float, given: Float) -> bool:

@@ -11,7 +11,7 @@ from handgrad.arrays.arithmetic import Arithmetic, coarsest
 from handgrad.arrays.precision import dtype_name, to64
 from handgrad.judge.compare import Float
 from handgrad.judge.isolation import contents, duplicate, leaves, quiet
-from handgrad.judge.own_noise import OwnNoise, does_not_move, own_noise
+from handgrad.judge.own_noise import OwnNoise, does_not_move, is_seen, own_noise
 from handgrad.judge.reference_noise import noise
 from handgrad.judge.stage import Arrays, Outputs, Stage
 
@@ -114,11 +114,15 @@ class Trial:
 
     @cached_property
     def opaque(self) -> bool:
-        """Whether a result that must round is moved by no rounding that could be imitated: a kernel computes it."""
+        """Whether a kernel computes a result: it must round, no rounding that could be imitated moves it, and none of
+        torch's own operations puts it where it is.
+        """
         rounding = [n for n, sigma in self.noise(self.arithmetic).items() if sigma.any()]
         if not self.repeats:
             return bool(rounding)
-        return does_not_move(rounding, self.stage, self.inputs, self.dy, self.results, self.seed, self.dtype)
+        if not does_not_move(rounding, self.stage, self.inputs, self.dy, self.results, self.seed, self.dtype):
+            return False
+        return not is_seen(rounding, self.stage, self.inputs, self.dy)
 
     def run(self) -> Outputs:
         """The code on copies of the inputs and of dy, without its warnings."""

@@ -119,9 +119,12 @@ def filled(text: str, writing: Writing, **parts: ast.expr) -> ast.expr:
 
 
 def count_idle(tree: Any) -> int:
-    """How many operations in it change nothing, as x * 1 and x + 0, or are written so by nobody, as x + x."""
+    """How many operations in it change nothing, as x * 1 and x += 0, or are written so by nobody, as x + x."""
     trees = tree if isinstance(tree, tuple) else (tree,)
-    return sum(isinstance(n, ast.BinOp) and is_idle(n) for each in trees for n in ast.walk(each))
+    operations = (
+        ast.BinOp(n.target, n.op, n.value) if isinstance(n, ast.AugAssign) else n for t in trees for n in ast.walk(t)
+    )
+    return sum(isinstance(n, ast.BinOp) and is_idle(n) for n in operations)
 
 
 def is_idle(node: ast.BinOp) -> bool:

@@ -27,6 +27,8 @@ def local_edits(node: ast.expr, names: Sequence[str], numbers: Sequence[float]) 
         yield from (Edit(ast.Name(n, ast.Load()), 1.6) for n in names)
         if v == 0:  # a threshold, which few numbers tell apart: r > -margin comes before r > -1
             yield from (Edit(ast.UnaryOp(ast.USub(), ast.Name(n, ast.Load())), 0.9) for n in names)
+    if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "where" and len(node.args) == 3:
+        yield from (edit for name in names for edit in edit_branches(node, name))
     if isinstance(node, ast.Name):
         yield from (Edit(ast.Name(n, ast.Load()), 1.2) for n in names if n != node.id)
         yield from (Edit(number(n), 2.5) for n in numbers)
@@ -151,6 +153,13 @@ def edit_call(node: ast.Call) -> Iterator[Edit]:
         yield Edit(ast.Call(f, args, node.keywords), 1.2)
     for k in node.keywords:
         yield Edit(ast.Call(f, node.args, [o for o in node.keywords if o is not k]), 1.3)
+
+
+def edit_branches(node: ast.Call, name: str) -> Iterator[Edit]:
+    """One of the two branches times what may have been forgotten there: where(x > 0, dy, slope), slope * dy."""
+    for i in (1, 2):
+        product = ast.BinOp(node.args[i], ast.Mult(), ast.Name(name, ast.Load()))
+        yield Edit(ast.Call(node.func, [*node.args[:i], product, *node.args[i + 1 :]], node.keywords), 1.8)
 
 
 def edit_sum_given(node: ast.Call) -> Iterator[Edit]:

@@ -13,7 +13,7 @@ from handgrad.mend.constants import FORWARD, MOST_STEPS, RETURN
 from handgrad.mend.draw import Draw
 from handgrad.mend.expressions import around, count_idle, own_edits
 from handgrad.mend.raised import places_at_error
-from handgrad.mend.required import Need, find_needs
+from handgrad.mend.required import Need, Needs, find_needs
 from handgrad.mend.suspect import find_suspect, right_last
 from handgrad.mend.tiers import Tiers
 from handgrad.mend.trial import Trial
@@ -58,9 +58,10 @@ class Search:
             chosen = [n for n in needs if n.fixes == goal]
             half = (deadline - clock()) / 2 if raises else 0.0  # is kept for what comes behind the error
             until = deadline - half if not needs and goal == before[0] else None
-            for own in right_last(chosen, tapped, known):
-                for candidates in tiers.in_order(goal, own, until):
-                    if (found := self.first_right(candidates, goal, before)) is not None:
+            for own, backward, kind in rounds(chosen, tiers, tapped, known, y_is_wrong="y" in before[0]):
+                for candidates in kind(goal, own, until):
+                    of_pass = (c for c in candidates if backward in (None, c.part.backward))
+                    if (found := self.first_right(of_pass, goal, before)) is not None:
                         return found
                     if clock() > deadline:
                         return None
@@ -143,6 +144,25 @@ class Search:
             if outputs is None:
                 self.raising.add(candidate)
         return self.seen[candidate, draw]
+
+
+Round = tuple[Sequence[Need], bool | None, Callable[..., Iterator[Iterable[Candidate]]]]
+
+
+def rounds(needs: Sequence[Need], tiers: Tiers, tapped: Tapped, known: Needs, *, y_is_wrong: bool) -> Iterator[Round]:
+    """In which order the needs are looked at: which, of which pass (None: of both), and which candidates for them.
+
+    Where y is right, a slip is seldom in what the forward pass hands on: of it only what is likely comes before what
+    is costly in the backward pass.
+    """
+    both = (tiers.likely, tiers.costly)
+    own, other = ([n for n in needs if tapped.places[n.place].part.backward is b] for b in (True, False))
+    if y_is_wrong:
+        yield from ((some, None, kind) for some in right_last(needs, tapped, known) for kind in both)
+        return
+    first, *right = right_last(own, tapped, known)
+    yield from ((some, backward, kind) for kind in both for some, backward in ((first, True), (other, False)))
+    yield from ((some, True, kind) for some in right for kind in both)
 
 
 def goals_of(wrong: frozenset[str], needs: Sequence[Need], raises: bool) -> list[frozenset[str]]:

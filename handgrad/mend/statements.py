@@ -12,6 +12,7 @@ from handgrad.source.tree import blocks
 
 Replaced = Mapping[ast.AST, ast.AST | tuple[ast.AST, ...]]
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)  # which bind a name, and compute nothing
+MASKS = (ast.Compare, ast.Name, ast.Attribute, ast.UnaryOp, ast.BinOp)
 
 
 class Rewrite(NamedTuple):
@@ -28,6 +29,7 @@ def rewrites(tree: ast.AST, names: Sequence[str]) -> Iterator[Rewrite]:
             if not isinstance(statement, DEFINITIONS):
                 yield from of_order(statement, block[i + 1] if i + 1 < len(block) else None, len(block) > 1)
                 yield from of_assignment(statement)
+                yield from of_masked(statement, names)
                 yield from of_siblings(block, i)
                 yield from of_results(statement, names)
 
@@ -79,6 +81,17 @@ def of_assignment(statement: ast.stmt) -> Iterator[Rewrite]:
 def of_siblings(block: Sequence[ast.stmt], i: int) -> Iterator[Rewrite]:
     """Written as a line beside it."""
     yield from (Rewrite({value: new}, 1.9) for value, new in list_as_siblings(block, i))
+
+
+def of_masked(statement: ast.stmt, names: Sequence[str]) -> Iterator[Rewrite]:
+    """What is set where a mask is true, multiplied there, or times another array: dz[z < 0] = 0.1 * dy[z < 0]."""
+    if not isinstance(statement, ast.Assign) or not isinstance(target := statement.targets[0], ast.Subscript):
+        return
+    if isinstance(target.slice, MASKS) and len(statement.targets) == 1:
+        yield Rewrite({statement: ast.AugAssign(target, ast.Mult(), statement.value)}, 1.3)
+        for name in names:
+            there = ast.Subscript(ast.Name(name, ast.Load()), target.slice, ast.Load())
+            yield Rewrite({statement.value: ast.BinOp(statement.value, ast.Mult(), there)}, 2)
 
 
 def with_repetitions(statement: ast.AugAssign, target: ast.Subscript) -> Iterator[ast.stmt]:

@@ -85,6 +85,13 @@ def target_of(statement: ast.AST) -> str:
     return target.id if isinstance(target, ast.Name) else ""
 
 
+def said_of(statement: ast.AST) -> str:
+    """What a statement calls what it makes: dvar, and var of self.var; "" if that is no one name."""
+    one = isinstance(statement, ast.Assign) and len(statement.targets) == 1
+    target = statement.targets[0] if one and isinstance(statement, ast.Assign) else None
+    return target.attr if isinstance(target, ast.Attribute) else target_of(statement)
+
+
 def by_statement(tapped: Tapped, needs: Needs, whole: Sequence[Need]) -> dict[Statement, list[Need]]:
     """The statements in the order in which they first gave a value, each with what its largest expressions need."""
     order = {place: i for i, place in enumerate(needs.noted.values)}
@@ -144,10 +151,10 @@ class Known:
 
     def is_gradient_named(self, statement: ast.AST, values: Times) -> bool:
         """Whether a value is, each time, the gradient of the variable that its own name names."""
-        said = GRADIENT_OF.fullmatch(target_of(statement))
+        said = GRADIENT_OF.fullmatch(said_of(statement))
         for place, times in self.adjoints.items():
             _, node, forward = self.tapped.places[place]
-            named = said is not None and target_of(forward) in (said["after"], said["before"])
+            named = said is not None and said_of(forward) in (said["after"], said["before"])
             if named and getattr(forward, "value", None) is node and each_in(values, times):
                 return True
         return False

@@ -37,6 +37,11 @@ Looks = Sequence[tuple[Part, Lookup]]
 INSERTED = 1.0  # more that a line costs which is not there at all
 
 
+def joined(look: Lookup) -> Iterator[Edit]:
+    """Put together with what has a name."""
+    return look.joined(pieces=False)
+
+
 @dataclass(eq=False)
 class Tiers:
     """tapped: the passes as the steps before have left them; known: the values that their expressions should have."""
@@ -45,23 +50,9 @@ class Tiers:
     tapped: Tapped
     known: Needs
 
-    def in_order(
-        self, goal: frozenset[str], needs: Sequence[Need], until: float | None
-    ) -> Iterator[Iterable[Candidate]]:
-        """Candidates that make these tensors right, those first that are likely and cheap to try.
-
-        until: when nothing is known of what is needed, for how long small edits are tried everywhere.
-        """
-        # Of what bends several values may do: the one that is known there is not asked for alone.
-        needed = {self.tapped.places[need.place].node for need in needs if need.straight}
-        looks = [look for need in needs if (look := self.look(need, needed)) is not None]
-        telling, silent = (([look for look in looks if look[1].need.tells is t]) for t in (True, False))
-
-        def by_value(edits: Callable[[Lookup], Iterator[Edit]], looks: Looks = telling) -> Iterator[Candidate]:
-            return chain.from_iterable(in_part(part, look.node, edits(look)) for part, look in looks)
-
-        def joined(look: Lookup) -> Iterator[Edit]:
-            return look.joined(pieces=False)
+    def likely(self, goal: frozenset[str], needs: Sequence[Need], until: float | None) -> Iterator[Iterable[Candidate]]:
+        """Candidates that make these tensors right, those first that are likely and cheap to try."""
+        by_value, looks, _ = self.looks_at(needs)
 
         yield by_value(Lookup.small, looks)
         yield by_value(Lookup.reordered, looks)
@@ -76,6 +67,14 @@ class Tiers:
         yield self.of_counts(goal)
         yield by_value(lambda look: look.renumbered(names=True))
         yield by_value(lambda look: look.joined(pieces=True))
+
+    def costly(self, goal: frozenset[str], needs: Sequence[Need], until: float | None) -> Iterator[Iterable[Candidate]]:
+        """Further ones, which are many, or seldom meant.
+
+        until: when nothing is known of what is needed, for how long small edits are tried everywhere.
+        """
+        by_value, looks, silent = self.looks_at(needs)
+
         yield self.of_entries(needs)
         yield self.blind("windows")
         yield self.blind("several")
@@ -88,6 +87,18 @@ class Tiers:
         yield by_value(Lookup.joined_twice)
         if until is not None:
             yield self.everywhere(until)
+
+    def looks_at(self, needs: Sequence[Need]) -> tuple[Callable[..., Iterator[Candidate]], Looks, Looks]:
+        """What makes candidates of edits by value; all that is looked at, and what no value alone tells of it."""
+        # Of what bends several values may do: the one that is known there is not asked for alone.
+        needed = {self.tapped.places[need.place].node for need in needs if need.straight}
+        looks = [look for need in needs if (look := self.look(need, needed)) is not None]
+        telling, silent = (([look for look in looks if look[1].need.tells is t]) for t in (True, False))
+
+        def by_value(edits: Callable[[Lookup], Iterator[Edit]], looks: Looks = telling) -> Iterator[Candidate]:
+            return chain.from_iterable(in_part(part, look.node, edits(look)) for part, look in looks)
+
+        return by_value, looks, silent
 
     @property
     def noted(self) -> Taps:

@@ -74,7 +74,7 @@ def statement(slip: Slip) -> str:
     if isinstance(new, tuple):
         return f"{line(old)} where {' and '.join(map(line, new))} belong"
     if isinstance(old, ast.Assign) and isinstance(new, ast.AugAssign):
-        word = "added to" if isinstance(new.op, ast.Add) else "subtracted from"
+        word = {ast.Add: "added to", ast.Mult: "multiplied"}.get(type(new.op), "subtracted from")
         return f"`{unparse(old.targets[0])}` is assigned where it has to be {word}: what was in it is lost"
     if isinstance(old, ast.AugAssign) and isinstance(new, ast.Assign):
         return f"`{unparse(old.target)}` is added to, or changed, where it has to be assigned"

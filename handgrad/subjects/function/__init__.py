@@ -9,8 +9,9 @@ not at a kink). outputs.py makes one y of several results, results_alone.py trie
 each. inputs.py draws, ordinary and special: kinks.py where the code bends, sizes.py at other sizes; probes.py compares
 many of them. side_effects.py asks for the contracts: layouts.py, frozen.py, elsewhere.py, leading_axis.py, spread.py;
 of torch code torch_promises.py for those of the room torch_function. rows.py tells what came out, mending.py looks for
-the change that makes it right, memory.py for that of code that is right and breaks a promise; telling_lines.py names
-lines that tell by themselves. failures.py tells of code that raises, failed_operation.py whether that is a mistake.
-ledger.py keeps the ledger of lines: on the numbers of ledger_draw.py, with the values of the forward pass and their
-gradients from adjoints.py, their names from ledger_names.py; ledger_runs.py replaces values, bookkeeping.py concludes.
+the change that makes it right (variants.py, other_numbers.py, labels.py: on other inputs too), memory.py for that of
+code that is right and breaks a promise; telling_lines.py names lines that tell by themselves. failures.py tells of code
+that raises, failed_operation.py whether that is a mistake. ledger.py keeps the ledger of lines: on the numbers of
+ledger_draw.py, with the values of the forward pass and their gradients from adjoints.py, their names from
+ledger_names.py; ledger_runs.py replaces values, bookkeeping.py concludes.
 """

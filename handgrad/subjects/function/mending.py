@@ -139,7 +139,7 @@ def make_small(
 
 def variants(first: Variant, program: Program, model: Any, draw: Draw, rng: np.random.Generator) -> Iterator[Variant]:
     """Other entries, other sizes, other numbers beside them."""
-    moving = [n for n in first.inputs if draw.right[f"d{n}"].any()]
+    moving = [n for n in first.inputs if f"d{n}" in draw.right and draw.right[f"d{n}"].any()]
     forward = getattr(first.code.forward, "__func__", first.code.forward)
     backward = getattr(first.code.backward, "__func__", first.code.backward)
     trees = {part.source.function: part.source.tree for part in program.parts}
@@ -173,6 +173,7 @@ def make_draw(variant: Variant, model: Any, rng: np.random.Generator) -> Draw | 
     right = attempt(reference.gradients, rounded, to64(dy)).value
     if right is None or not all(np.isfinite(v).all() for v in right.values()):
         return None
+    right = {n: v for n, v in right.items() if n[1:] not in code.detached}
     room = max(RIGHT, ROUNDINGS * Arithmetic.of(dtype_name(model)).u)
     largest = max(np.max(np.abs(v), initial=0.0) for v in right.values())
     bound = {n: np.full(v.shape, room * max(np.max(np.abs(v), initial=0.0), SMALL * largest)) for n, v in right.items()}
@@ -182,13 +183,19 @@ def make_draw(variant: Variant, model: Any, rng: np.random.Generator) -> Draw | 
         args = [duplicate(a) for a in own.arguments(inputs)]
         ran = own.run_forward(args)
         found = {"y": duplicate(ran.y)}
-        return found | own.run_backward(args, ran.outputs, ran.cache, duplicate(dy))
+        return completed(found | own.run_backward(args, ran.outputs, ran.cache, duplicate(dy)), right)
 
     def follow(passes: Passes) -> dict[str, torch.Tensor]:
         with following():
-            return run_followed(code, passes, rounded, to64(dy), model)
+            return completed(run_followed(code, passes, rounded, to64(dy), model), right)
 
     return Draw(run, follow, to64(dy), right, bound, dtype_name(model) == "float64")
+
+
+def completed(found: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked for of the results; where right is zero throughout, backward may give None for it."""
+    zeros = {n: torch.zeros(S.shape, dtype=torch.float64) for n, S in right.items() if not S.any()}
+    return {n: found.get(n, zeros.get(n)) for n in right if n in found or n in zeros}
 
 
 def run_followed(code: Code, passes: Passes, inputs: Mapping[str, Any], dy: Any, model: Any) -> dict[str, torch.Tensor]:

@@ -19,6 +19,7 @@ from handgrad.mend.constants import MOST_NUMBERS
 from handgrad.mend.edit import is_number
 from handgrad.source.libraries import is_users
 from handgrad.subjects.function.calling import Code
+from handgrad.subjects.function.labels import other_labels
 from handgrad.subjects.function.reference import Reference
 from handgrad.subjects.function.remainders import new_remainder
 from handgrad.subjects.function.signatures import axes_named, signature
@@ -211,12 +212,19 @@ def find_groups(axes: Sizes, fits: Callable[[Sizes], bool], hints: Sequence[Sequ
 
 
 def resized(first: Variant, sizes: Sizes, moving: Collection[str], rng: np.random.Generator) -> Variant:
-    """The same with arrays of other sizes: entries left out or taken again; the numbers of some drawn anew."""
+    """The same with arrays of other sizes: entries left out or taken again; the numbers of some drawn anew.
+
+    Labels stay labels: a single one in every row (labels.py).
+    """
+    still = {*first.code.constants, *first.code.detached}
 
     def resize(name: str, array: Any) -> Any:
+        given = np.asarray(array)
         for (owner, axis), size in sizes.items():
             if owner == name:
                 array = np.take(array, indices(np.shape(array)[axis], size, rng), axis)
+        if name in still and (labels := other_labels(given, np.shape(array), rng)) is not None:
+            return labels
         return array * rng.uniform(0.5, 1.2, np.shape(array)) if name in moving else array
 
     constants = {n: resize_constant(n, v, resize) for n, v in first.code.constants.items()}

@@ -100,6 +100,7 @@ TOLD = [
     ("dx = dy", "dx = dy.copy()", "`dy.copy()` belongs: without the copy both names hold the same array"),
     ("m = z >= 0", "m = z > 0", "`z >= 0` where `z > 0` belongs"),
     ("dx = dy", "dx += dy", "`dx` is assigned where it has to be added to: what was in it is lost"),
+    ("dx[m] = 2", "dx[m] *= 2", "`dx[m]` is assigned where it has to be multiplied: what was in it is lost"),
     ("dx[i] += g", "dx[i] -= g", "the sign is wrong: `dx[i] += g` where `dx[i] -= g` belongs"),
     ("dW[i] += g", "np.add.at(dW, i, g)",
      "where `i` holds an index several times, `dW[i] += g` adds the last term alone; all have to be added"),

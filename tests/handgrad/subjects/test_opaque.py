@@ -96,3 +96,44 @@ def test_a_loss_beside_what_was_not_asked_for(factor, verdict):
 
     report = verify_function(Loss, None, lambda x: ((x * x).sum(), None, None), [(3, 4)], seed=0)
     assert report.verdict is verdict
+
+
+class Leaky(torch.autograd.Function):
+    """Its wrong backward pass rounds nothing, and is no kernel."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return torch.where(x > 0, x, 0.2 * x)
+
+    @staticmethod
+    def backward(ctx, dy):
+        (x,) = ctx.saved_tensors
+        return torch.where(x > 0, dy, 0.3)
+
+
+class LeakyInBuffer(Leaky):
+    """The same, written into memory that torch has given, or passed on from there."""
+
+    @staticmethod
+    def backward(ctx, dy):
+        (x,) = ctx.saved_tensors
+        dx = torch.empty_like(dy)
+        dx.numpy()[...] = np.where(x.detach() > 0, dy, 0.3)
+        return dx
+
+
+class LeakyFromBuffer(Leaky):
+    @staticmethod
+    def backward(ctx, dy):
+        (x,) = ctx.saved_tensors
+        dx = torch.zeros_like(dy)
+        dx.numpy()[...] = np.where(x.detach() > 0, dy, 0.3)
+        return torch.where(x > 0, dx, dx.view(-1)[0]).reshape(dy.shape)
+
+
+@pytest.mark.parametrize(("code", "opaque"), [(Leaky, False), (LeakyInBuffer, True), (LeakyFromBuffer, True)])
+def test_what_rounds_nothing_is_no_kernel_for_that(code, opaque):
+    report = verify_function(code, None, inputs=[SHAPE], seed=3)
+    assert report.verdict is Verdict.REFUTED
+    assert any(note.startswith("no change is looked for") for note in report.notes) is opaque
