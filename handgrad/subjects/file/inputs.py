@@ -1,4 +1,6 @@
-"""The inputs of one forward pass: what was asked for, else what its type hints say; a default value stays.
+"""The inputs of one forward pass: what was asked for, else what its type hints say, else what its words describe.
+
+A default value stays.
 
 An object whose __init__ has type hints is made here too, with arrays of sizes that fit these inputs.
 """
@@ -7,19 +9,31 @@ import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from handgrad.arrays.precision import dtype_name
+from handgrad.subjects.file.described import read_described
 from handgrad.subjects.file.draws import draw
-from handgrad.subjects.file.guess import NOTHING, draws, guess_inputs, read_tree
+from handgrad.subjects.file.guess import (
+    LABELS,
+    MASK,
+    NOTHING,
+    draws,
+    guess_inputs,
+    guess_kind,
+    read_tree,
+    with_gradient,
+)
 from handgrad.subjects.file.hints import read_hint
 from handgrad.subjects.file.instances import is_needed, make, own_arrays
 from handgrad.subjects.file.pairs import Pair
 from handgrad.subjects.file.shapes import Asked, Constant, Drawn, Kind
 from handgrad.subjects.file.sizes import SIZES, Shape, choose_sizes, is_computed, size_named
+from handgrad.subjects.file.words import list_words
 from handgrad.subjects.function.kept import list_read, owner_of
 from handgrad.subjects.function.signatures import parameters, plain_forward
 
@@ -29,6 +43,7 @@ class Chosen(NamedTuple):
 
     pair      with its object made
     letters   how many names the sizes have
+    in_words  the inputs of which only the author's words tell the shape
     problem   what forward raised at the sizes that were chosen before these
     """
 
@@ -37,6 +52,7 @@ class Chosen(NamedTuple):
     constants: tuple[str, ...]
     pair: Pair
     letters: int
+    in_words: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -53,6 +69,10 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int, order: Sequ
         raise ValueError("the names of its arguments are not known (*args, or a builtin); wrap it in a function")
     hints = dict(read_hints(pair.forward, taken, given))
     known: dict[str, Asked] = {**hints, **given}
+    described = describe(pair, tuple(name for name, p in taken.items() if is_needed(p) and not is_number(p)))
+    in_words = tuple(name for name, p in taken.items() if name in described and name not in known)
+    hints = {**described, **hints}
+    known = {**hints, **given}
     if missing := [p for name, p in taken.items() if is_needed(p) and name not in known]:
         raise ValueError(say_what_is_missing(pair, missing, hints))
     asked = {
@@ -80,7 +100,25 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int, order: Sequ
     constants = tuple(name for name, a in drawn.items() if a.kind is Kind.DATA)
     precision = precisions.pop() if len(precisions) == 1 else usual
     letters = {axis for d in (*drawn.values(), *kept.values()) for axis in d.axes if isinstance(axis, str)}
-    return Chosen(inputs, precision, constants, pair, len(letters))
+    return Chosen(inputs, precision, constants, pair, len(letters), in_words)
+
+
+@lru_cache(maxsize=1)  # the same for all sizes that are tried
+def describe(pair: Pair, names: tuple[str, ...]) -> dict[str, Drawn]:
+    """The shapes that docstrings and comments tell; what stands in an index is whole numbers, whatever they call it."""
+    forward, backward = function_of(pair.forward), function_of(pair.backward)
+    owner: Any = owner_of(pair.forward) if not isinstance(pair.forward, type) else pair.forward
+    if isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
+        forward, backward = owner.forward, owner.backward
+    tree, back = (read_tree(inspect.unwrap(f)) or NOTHING for f in (forward, backward))
+    written = owner if isinstance(owner, type) or owner is None else type(owner)
+    found = read_described(list_words(forward, backward, written), names, with_gradient(back, names))
+    kinds = {name: guess_kind(tree, name) for name in found}
+    usual = {LABELS: Kind.INT, MASK: Kind.BOOL}
+    return {
+        name: replace(drawn, kind=usual[kinds[name]]) if drawn.kind is Kind.FLOAT and kinds[name] in usual else drawn
+        for name, drawn in found.items()
+    }
 
 
 def make_object(

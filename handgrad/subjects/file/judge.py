@@ -32,6 +32,7 @@ class Judged:
     """A pair with its report, or why there is none. called: with which inputs, in words.
 
     moved: why these are not of the usual sizes, in words.
+    in_words: those of them whose shapes are read from its author's words, in words.
     """
 
     pair: Pair
@@ -39,6 +40,7 @@ class Judged:
     problem: str = ""
     called: str = ""
     moved: str = ""
+    in_words: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -59,7 +61,9 @@ def judge_pair(pair: Pair, options: Options) -> Judged:
             chosen = choose_running_inputs(pair, asked_of(options.inputs, pair.names), options.seed)
             called = describe_inputs(chosen.inputs)
             moved = f"{chosen.problem}; judged with {called}" if chosen.problem else ""
-            return Judged(chosen.pair, report_on(chosen, options), called=called, moved=moved)
+            read = describe_inputs({name: chosen.inputs[name] for name in chosen.in_words})
+            in_words = f"shapes as its words have them: {read}" if read else ""
+            return Judged(chosen.pair, report_on(chosen, options), called=called, moved=moved, in_words=in_words)
     except (TypeError, ValueError) as error:  # what verify_function says of arguments that cannot be judged
         return Judged(pair, None, str(error))
     except SystemExit:  # it must not choose the exit code
