@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from handgrad.arrays.precision import dtype_name
+from handgrad.subjects.file.asked import take_number
 from handgrad.subjects.file.described import read_described
 from handgrad.subjects.file.draws import draw
 from handgrad.subjects.file.guess import (
@@ -29,7 +30,7 @@ from handgrad.subjects.file.guess import (
     with_gradient,
 )
 from handgrad.subjects.file.hints import read_hint
-from handgrad.subjects.file.instances import is_needed, make, own_arrays
+from handgrad.subjects.file.instances import arguments_of, is_needed, make, own_arrays
 from handgrad.subjects.file.pairs import Pair
 from handgrad.subjects.file.shapes import Asked, Constant, Drawn, Kind
 from handgrad.subjects.file.sizes import SIZES, Shape, choose_sizes, is_computed, size_named
@@ -76,10 +77,12 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int, order: Sequ
     if missing := [p for name, p in taken.items() if is_needed(p) and name not in known]:
         raise ValueError(say_what_is_missing(pair, missing, hints))
     asked = {
-        name: take_number(known[name]) if is_number(p) else known[name] for name, p in taken.items() if name in known
+        name: take_number(known[name], p.default) if is_number(p) else known[name]
+        for name, p in taken.items()
+        if name in known
     }
     drawn = {name: a for name, a in asked.items() if isinstance(a, Drawn)}
-    kept = {f"self.{name}": a for name, a in pair.drawn.items()}
+    kept = {f"self.{name}": a for name, a in pair.drawn.items() if isinstance(a, Drawn)}
     shapes = choose_sizes({**drawn, **kept}, {name: h for name, h in hints.items() if name in drawn}, order)
     in_torch = any(a.in_torch for a in (*drawn.values(), *kept.values(), *hints.values())) or (
         isinstance(pair.forward, type) or written_in(pair, "torch")
@@ -125,10 +128,11 @@ def make_object(
     pair: Pair, shapes: Mapping[str, Shape], smallest: int, rng: np.random.Generator, *, in_torch: bool
 ) -> Pair:
     """The pair with a new object in place of the empty one, its arrays drawn."""
-    given: dict[str, Any] = {}
-    for name, a in pair.drawn.items():
+    given: dict[str, Any] = {name: a.value for name, a in pair.drawn.items() if isinstance(a, Constant)}
+    arrays = {name: a for name, a in pair.drawn.items() if isinstance(a, Drawn)}
+    for name, a in arrays.items():
         shape = shapes[f"self.{name}"]
-        below = a.below if isinstance(a.below, int) else size_named(str(a.below), (pair.drawn,), shapes) or smallest
+        below = a.below if isinstance(a.below, int) else size_named(str(a.below), (arrays,), shapes) or smallest
         value = draw(a, shape, below, rng, in_torch=in_torch)
         if value is shape:
             numbers = torch.from_numpy(rng.normal(size=shape)).to(getattr(torch, a.precision or "float64"))
@@ -164,16 +168,8 @@ def say_what_is_missing(pair: Pair, missing: Sequence[inspect.Parameter], hints:
 
 
 def is_number(p: inspect.Parameter) -> bool:
-    """Whether its type hint says that it is a single whole number."""
-    return p.annotation in (int, "int")
-
-
-def take_number(asked: Asked) -> Asked:
-    """k=2 is the number 2 where the type hint says so, and a vector of two entries elsewhere."""
-    match asked:
-        case Drawn(axes=(int(size),), kind=Kind.FLOAT):
-            return Constant(size)
-    return asked
+    """Whether its type hint, or its default value, says that it is a single number."""
+    return p.annotation in (int, "int") or type(p.default) in (int, float, bool)
 
 
 def read_hints(
@@ -195,8 +191,11 @@ def read_hints(
 
 
 def argument_names(pairs: Sequence[Pair]) -> list[str]:
-    """The names by which inputs can be asked for: those of all arguments, and function.argument."""
-    taken = [(pair.names, list(parameters(pair.forward) or {})) for pair in pairs]
+    """The names by which inputs can be asked for: those of all arguments, and function.argument.
+
+    Of a class of which a new object is made, those of its __init__ too.
+    """
+    taken = [(pair.names, [*(parameters(pair.forward) or {}), *arguments_of(pair.makes)]) for pair in pairs]
     plain = [name for _, names in taken for name in names]
     return list(dict.fromkeys(plain)) + [
         f"{f}.{name}" for functions, names in taken for f in functions for name in names

@@ -11,7 +11,7 @@ from handgrad.report.report import Report
 from handgrad.subjects.file.asked import asked_of
 from handgrad.subjects.file.inputs import Chosen
 from handgrad.subjects.file.other_sizes import choose_running_inputs, describe_inputs
-from handgrad.subjects.file.pairs import Pair
+from handgrad.subjects.file.pairs import Pair, with_object
 from handgrad.subjects.file.shapes import Asked
 from handgrad.subjects.function.verify import verify_function
 
@@ -54,11 +54,13 @@ class Judged:
 
 def judge_pair(pair: Pair, options: Options) -> Judged:
     """The report, or what is missing for one. What the code prints is not shown: it runs hundreds of times."""
+    given = asked_of(options.inputs, pair.names)
+    pair = with_object(pair, given)
     if pair.problem:
         return Judged(pair, None, pair.problem)
     try:
         with redirect_stdout(StringIO()):
-            chosen = choose_running_inputs(pair, asked_of(options.inputs, pair.names), options.seed)
+            chosen = choose_running_inputs(pair, given, options.seed)
             called = describe_inputs(chosen.inputs)
             moved = f"{chosen.problem}; judged with {called}" if chosen.problem else ""
             read = describe_inputs({name: chosen.inputs[name] for name in chosen.in_words})

@@ -26,11 +26,11 @@ def choose_running_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> 
     shapes that were read from its author's words: these may be read wrongly, and must not accuse right code.
     """
     first = choose_inputs(pair, given, seed)
-    searched = first.in_words or (first.letters and not given)
+    searched = first.in_words or (first.letters and not first.inputs.keys() & given.keys())
     error = call_forward(first).error if searched else None
     if error is None:
         return first
-    orders = list_orders(first.letters, sizes_of_object(pair))
+    orders = list_orders(first.letters, sizes_of_object(first.pair))
     others = [c for order in orders if (c := attempt(choose_inputs, pair, given, seed, order).value) is not None]
     results = ((other, call_forward(other)) for other in others)
     ranks = ((rank(c, r.value, first), i, c) for i, (c, r) in enumerate(results) if r.error is None)

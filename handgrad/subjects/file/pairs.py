@@ -11,14 +11,24 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
-from handgrad.subjects.file.instances import computes, find_instance, is_needed, own_arrays, read_needed
+from handgrad.subjects.file.asked import take_number
+from handgrad.subjects.file.instances import (
+    arguments_of,
+    computes,
+    find_instance,
+    is_needed,
+    new_instance,
+    own_arrays,
+    read_hinted,
+    say_needed,
+)
 from handgrad.subjects.file.load import Loaded
-from handgrad.subjects.file.shapes import Drawn
+from handgrad.subjects.file.shapes import Asked
 from handgrad.subjects.function.signatures import parameters
 
 FORWARD = ("forward", "fwd")
@@ -39,7 +49,8 @@ class Pair:
     names      by which inputs can be asked for this pair alone
     own        arrays of the object, which are no inputs: their gradients are not judged
     problem    why it cannot be judged
-    drawn      arrays to be drawn for __init__: the object of forward and backward is empty until then
+    drawn      what __init__ is given, arrays to be drawn too: the object of forward and backward is empty until then
+    makes      the class of which a new object is made; None where the file has made one
     """
 
     name: str
@@ -50,7 +61,8 @@ class Pair:
     names: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     problem: str = ""
-    drawn: Mapping[str, Drawn] = field(default_factory=dict)
+    drawn: Mapping[str, Asked] = field(default_factory=dict)
+    makes: type | None = None
 
 
 def find_pairs(file: Loaded) -> list[Pair]:
@@ -146,17 +158,31 @@ def pair_of_class(file: Loaded, name: str, found: type) -> Iterator[Pair]:
         return
     if not (computes(file, found, "forward") and computes(file, found, "backward")):
         return
-    made, problem = find_instance(file, found)
-    forward, backward = (getattr(made, "forward", None), getattr(made, "backward", None))
-    problem = problem or say_rate(backward)
-    drawn = read_needed(found) if made is not None and not vars(made) else {}
-    own = () if drawn else own_arrays(made)
-    yield Pair(name, node.lineno, forward, backward, reference, (name,), own, problem, drawn)
+    own = find_instance(file, found)
+    made, problem = (own, "") if own is not None else new_instance(found)
+    drawn = read_hinted(found) if own is None else {}
+    arrays = () if problem or drawn else own_arrays(made)
+    problem, makes = problem or say_rate(made.backward), None if own is not None else found
+    yield Pair(name, node.lineno, made.forward, made.backward, reference, (name,), arrays, problem, drawn, makes)
+
+
+def with_object(pair: Pair, given: Mapping[str, Asked]) -> Pair:
+    """The pair with what its new object is to be made with, where that is asked for: hidden_size=4 is the number 4."""
+    taken = arguments_of(pair.makes)
+    asked = {name: a if name in pair.drawn else take_number(a) for name, a in given.items() if name in taken}
+    if pair.makes is None or not asked:
+        return pair
+    drawn = {**pair.drawn, **asked}
+    if missing := [name for name, p in taken.items() if is_needed(p) and name not in drawn]:
+        return replace(pair, problem=say_needed(pair.makes, missing))
+    empty: Any = object.__new__(pair.makes)
+    problem = say_rate(empty.backward)
+    return replace(pair, forward=empty.forward, backward=empty.backward, own=(), problem=problem, drawn=drawn)
 
 
 def say_rate(backward: Any) -> str:
     """What to do about a backward pass that must be given a learning rate, for it makes a step of its own."""
-    taken = parameters(backward) or {} if backward is not None else {}
+    taken = parameters(backward) or {}
     rate = next((name for name, p in taken.items() if is_needed(p) and RATE.fullmatch(name)), None)
     own = "; gradients of parameters are judged where it leaves them: self.dW or self.grads['W'] of self.W"
     return f"its backward must be given {rate}; give it a default value: {rate}=0.01{own}" if rate else ""
