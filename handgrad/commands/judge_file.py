@@ -20,8 +20,8 @@ Show = Callable[[Judged, Path], RenderableType]
 
 
 def add_inputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--inputs", nargs="+", action="extend", default=[], metavar="NAME=SHAPE",
-                        help=f"of arguments without a type hint, of __init__ too: {GRAMMAR}; of one function: f.x=4x3")  # fmt: skip
+    words = f"of arguments without a type hint, those of __init__ too: {GRAMMAR}; of one function: f.x=4x3"
+    parser.add_argument("--inputs", nargs="+", action="extend", default=[], metavar="NAME=SHAPE", help=words)
 
 
 def check_file(args: argparse.Namespace) -> None:

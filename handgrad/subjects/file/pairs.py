@@ -2,6 +2,7 @@
 
 name, name_backward        and name_bwd, name_grad; name_forward or name_fwd for name; the words before the name;
                            forward and backward alone
+name                       that returns (y, backward): the function inside it is its backward pass
 class: forward, backward   an object of it, or the class itself of a torch.autograd.Function
 @gradient_of(forward)      whatever the two are called
 name_reference             a torch function that the forward pass should equal
@@ -28,6 +29,7 @@ from handgrad.subjects.file.instances import (
     say_needed,
 )
 from handgrad.subjects.file.load import Loaded
+from handgrad.subjects.file.pullbacks import find_pullback, list_returned, pull_back_of
 from handgrad.subjects.file.shapes import Asked
 from handgrad.subjects.function.signatures import parameters
 
@@ -36,8 +38,8 @@ BACKWARD = ("backward", "bwd", "grad")
 CLEAR = ("backward", "bwd")  # a function with one of these in its name is surely meant as a backward pass
 RATE = re.compile(r"lr|eta|alpha|(learning_?|step_?)(rate|size)", re.IGNORECASE)  # of a step that backward makes
 LOOKED_FOR = (
-    "name and name_backward (or _bwd, _grad), a class with forward and backward, a torch.autograd.Function, "
-    "@handgrad.gradient_of(forward)"
+    "name and name_backward (or _bwd, _grad), a function that returns y and its backward pass, a class with forward "
+    "and backward, a torch.autograd.Function, @handgrad.gradient_of(forward)"
 )
 
 
@@ -91,6 +93,8 @@ def pairs_at(file: Loaded, name: str) -> Iterator[Pair]:
     if forward is not None:
         reference = find_reference(file, stem_of(called))
         yield Pair(name, file.defined[name].lineno, forward, value, reference, (name, called))
+    elif callable(value) and (back := find_pullback(file.defined[name])):
+        yield Pair(name, back.lineno, value, pull_back_of(value), find_reference(file, stem_of(name)), (name,))
 
 
 def forward_of(file: Loaded, name: str) -> tuple[Any, str]:
@@ -131,7 +135,7 @@ def list_both_in_one(file: Loaded) -> list[tuple[str, int, str]]:
     for name, node in file.defined.items():
         if isinstance(node, ast.FunctionDef):
             arguments = {f"d{a.arg}": a.arg for a in node.args.args}
-            returned = [n.value for n in ast.walk(node) if isinstance(n, ast.Return) and isinstance(n.value, ast.Tuple)]
+            returned = [value for value in list_returned(node) if isinstance(value, ast.Tuple)]
             names = (part.id for value in returned for part in value.elts[1:] if isinstance(part, ast.Name))
             found += [(name, node.lineno, arguments[n]) for n in names if n in arguments][:1]
     return found
