@@ -25,8 +25,8 @@ def add_parser(commands: Any) -> None:
         "check",
         help="find and judge every backward pass of a Python file",
         description=f"Import FILE and judge every backward pass in it: {LOOKED_FOR}. Inputs are drawn from type hints "
-        "with shapes (Float[Array, 'n d'], or 'n d' alone) or from --inputs. A torch function name_reference of the "
-        "file is what the forward pass should equal.",
+        "with shapes (Float[Array, 'n d'], or 'n d' alone), from words such as x: (N, D) in docstrings and comments, "
+        "or from --inputs. A torch function name_reference of the file is what the forward pass should equal.",
     )
     command.add_argument("file", type=Path, metavar="FILE", help="a Python file; it is imported, so its code runs")
     add_inputs(command)

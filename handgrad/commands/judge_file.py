@@ -20,8 +20,8 @@ Show = Callable[[Judged, Path], RenderableType]
 
 
 def add_inputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--inputs", nargs="+", action="extend", default=[], metavar="NAME=SHAPE",
-                        help=f"of arguments without a type hint: {GRAMMAR}; of one function: f.x=4x3")  # fmt: skip
+    words = f"of arguments without a type hint, those of __init__ too: {GRAMMAR}; of one function: f.x=4x3"
+    parser.add_argument("--inputs", nargs="+", action="extend", default=[], metavar="NAME=SHAPE", help=words)
 
 
 def check_file(args: argparse.Namespace) -> None:
@@ -72,10 +72,8 @@ def judge_file(args: argparse.Namespace, console: Console, options: Options, sho
 
 
 def check_names(args: argparse.Namespace, pairs: Sequence[Pair]) -> None:
-    """Whether each of --inputs is an argument of some function; of what cannot be called that is said, and no more."""
+    """Whether each of --inputs is an argument of some function, or of the __init__ of a class."""
     known = argument_names(pairs)
-    if any(pair.problem for pair in pairs):
-        return
     if strange := [name for name in args.asked if name not in known]:
         plain = ", ".join(name for name in known if "." not in name) or "none that are known"
         args.parser.error(

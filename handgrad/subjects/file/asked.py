@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from handgrad.judge.isolation import attempt
 from handgrad.subjects.file.read_shape import read_shape
-from handgrad.subjects.file.shapes import Asked, Constant
+from handgrad.subjects.file.shapes import Asked, Constant, Drawn, Kind
 
 GRAMMAR = (
     'x=4x3 (a shape), x=n,d (named sizes), s=scalar, t="4:int<3" (4 class labels), m=4x3:bool, c=4x3:data (numbers '
@@ -70,3 +70,15 @@ def asked_of(given: Mapping[str, Asked], names: Sequence[str]) -> dict[str, Aske
     for_all = {name: asked for name, asked in given.items() if "." not in name}
     parts = ((*name.partition("."), asked) for name, asked in given.items())
     return for_all | {argument: asked for function, dot, argument, asked in parts if dot and function in names}
+
+
+def take_number(asked: Asked, usual: object = 0) -> Asked:
+    """k=2 as the number 2, where that is meant and no vector of two entries: a float or bool where `usual` is one.
+
+    >>> take_number(Drawn((2,))), take_number(Drawn((2,)), 0.5), take_number(Drawn((2, 3))).axes
+    (Constant(value=2), Constant(value=2.0), (2, 3))
+    """
+    match asked:
+        case Drawn(axes=(int(size),), kind=Kind.FLOAT):
+            return Constant(type(usual)(size) if isinstance(usual, float | bool) else size)
+    return asked

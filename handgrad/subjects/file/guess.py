@@ -70,6 +70,13 @@ def without_gradient(back: ast.AST, names: Sequence[str]) -> list[str]:
     return left if len(left) < len(names) else []
 
 
+def with_gradient(back: ast.AST, names: Sequence[str]) -> list[str]:
+    """Those of which the backward pass has a gradient, told by a name such as dx, grad_x or x_grad."""
+    words = {node.id for node in ast.walk(back) if isinstance(node, ast.Name)}
+    words |= {node.value for node in ast.walk(back) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return [n for n in names if words & {f"d{n}", f"d_{n}", f"grad_{n}", f"{n}_grad", f"{n}_bar"}]
+
+
 def first_size(shapes: Mapping[str, str], hinted: Mapping[str, Axes]) -> str:
     """How many rows there are: the first size of the first array, or its name."""
     for name, axes in hinted.items():

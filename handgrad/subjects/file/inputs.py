@@ -1,4 +1,6 @@
-"""The inputs of one forward pass: what was asked for, else what its type hints say; a default value stays.
+"""The inputs of one forward pass: what was asked for, else what its type hints say, else what its words describe.
+
+A default value stays.
 
 An object whose __init__ has type hints is made here too, with arrays of sizes that fit these inputs.
 """
@@ -7,19 +9,32 @@ import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from handgrad.arrays.precision import dtype_name
+from handgrad.subjects.file.asked import take_number
+from handgrad.subjects.file.described import read_described
 from handgrad.subjects.file.draws import draw
-from handgrad.subjects.file.guess import NOTHING, draws, guess_inputs, read_tree
+from handgrad.subjects.file.guess import (
+    LABELS,
+    MASK,
+    NOTHING,
+    draws,
+    guess_inputs,
+    guess_kind,
+    read_tree,
+    with_gradient,
+)
 from handgrad.subjects.file.hints import read_hint
-from handgrad.subjects.file.instances import is_needed, make, own_arrays
+from handgrad.subjects.file.instances import arguments_of, is_needed, make, own_arrays
 from handgrad.subjects.file.pairs import Pair
 from handgrad.subjects.file.shapes import Asked, Constant, Drawn, Kind
 from handgrad.subjects.file.sizes import SIZES, Shape, choose_sizes, is_computed, size_named
+from handgrad.subjects.file.words import list_words
 from handgrad.subjects.function.kept import list_read, owner_of
 from handgrad.subjects.function.libraries import speaks_of
 from handgrad.subjects.function.signatures import parameters, plain_forward
@@ -30,6 +45,7 @@ class Chosen(NamedTuple):
 
     pair      with its object made
     letters   how many names the sizes have
+    in_words  the inputs of which only the author's words tell the shape
     problem   what forward raised at the sizes that were chosen before these
     """
 
@@ -38,6 +54,7 @@ class Chosen(NamedTuple):
     constants: tuple[str, ...]
     pair: Pair
     letters: int
+    in_words: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -54,13 +71,19 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int, order: Sequ
         raise ValueError("the names of its arguments are not known (*args, or a builtin); wrap it in a function")
     hints = dict(read_hints(pair.forward, taken, given))
     known: dict[str, Asked] = {**hints, **given}
+    described = describe(pair, tuple(name for name, p in taken.items() if is_needed(p) and not is_number(p)))
+    in_words = tuple(name for name, p in taken.items() if name in described and name not in known)
+    hints = {**described, **hints}
+    known = {**hints, **given}
     if missing := [p for name, p in taken.items() if is_needed(p) and name not in known]:
         raise ValueError(say_what_is_missing(pair, missing, hints))
     asked = {
-        name: take_number(known[name]) if is_number(p) else known[name] for name, p in taken.items() if name in known
+        name: take_number(known[name], p.default) if is_number(p) else known[name]
+        for name, p in taken.items()
+        if name in known
     }
     drawn = {name: a for name, a in asked.items() if isinstance(a, Drawn)}
-    kept = {f"self.{name}": a for name, a in pair.drawn.items()}
+    kept = {f"self.{name}": a for name, a in pair.drawn.items() if isinstance(a, Drawn)}
     shapes = choose_sizes({**drawn, **kept}, {name: h for name, h in hints.items() if name in drawn}, order)
     in_torch = any(a.in_torch for a in (*drawn.values(), *kept.values(), *hints.values())) or (
         isinstance(pair.forward, type) or written_in(pair, "torch")
@@ -81,17 +104,36 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int, order: Sequ
     constants = tuple(name for name, a in drawn.items() if a.kind is Kind.DATA)
     precision = precisions.pop() if len(precisions) == 1 else usual
     letters = {axis for d in (*drawn.values(), *kept.values()) for axis in d.axes if isinstance(axis, str)}
-    return Chosen(inputs, precision, constants, pair, len(letters))
+    return Chosen(inputs, precision, constants, pair, len(letters), in_words)
+
+
+@lru_cache(maxsize=1)  # the same for all sizes that are tried
+def describe(pair: Pair, names: tuple[str, ...]) -> dict[str, Drawn]:
+    """The shapes that docstrings and comments tell; what stands in an index is whole numbers, whatever they call it."""
+    forward, backward = function_of(pair.forward), function_of(pair.backward)
+    owner: Any = owner_of(pair.forward) if not isinstance(pair.forward, type) else pair.forward
+    if isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
+        forward, backward = owner.forward, owner.backward
+    tree, back = (read_tree(inspect.unwrap(f)) or NOTHING for f in (forward, backward))
+    written = owner if isinstance(owner, type) or owner is None else type(owner)
+    found = read_described(list_words(forward, backward, written), names, with_gradient(back, names))
+    kinds = {name: guess_kind(tree, name) for name in found}
+    usual = {LABELS: Kind.INT, MASK: Kind.BOOL}
+    return {
+        name: replace(drawn, kind=usual[kinds[name]]) if drawn.kind is Kind.FLOAT and kinds[name] in usual else drawn
+        for name, drawn in found.items()
+    }
 
 
 def make_object(
     pair: Pair, shapes: Mapping[str, Shape], smallest: int, rng: np.random.Generator, *, in_torch: bool
 ) -> Pair:
     """The pair with a new object in place of the empty one, its arrays drawn."""
-    given: dict[str, Any] = {}
-    for name, a in pair.drawn.items():
+    given: dict[str, Any] = {name: a.value for name, a in pair.drawn.items() if isinstance(a, Constant)}
+    arrays = {name: a for name, a in pair.drawn.items() if isinstance(a, Drawn)}
+    for name, a in arrays.items():
         shape = shapes[f"self.{name}"]
-        below = a.below if isinstance(a.below, int) else size_named(str(a.below), (pair.drawn,), shapes) or smallest
+        below = a.below if isinstance(a.below, int) else size_named(str(a.below), (arrays,), shapes) or smallest
         value = draw(a, shape, below, rng, in_torch=in_torch)
         if value is shape:
             numbers = torch.from_numpy(rng.normal(size=shape)).to(getattr(torch, a.precision or "float64"))
@@ -127,16 +169,8 @@ def say_what_is_missing(pair: Pair, missing: Sequence[inspect.Parameter], hints:
 
 
 def is_number(p: inspect.Parameter) -> bool:
-    """Whether its type hint says that it is a single whole number."""
-    return p.annotation in (int, "int")
-
-
-def take_number(asked: Asked) -> Asked:
-    """k=2 is the number 2 where the type hint says so, and a vector of two entries elsewhere."""
-    match asked:
-        case Drawn(axes=(int(size),), kind=Kind.FLOAT):
-            return Constant(size)
-    return asked
+    """Whether its type hint, or its default value, says that it is a single number."""
+    return p.annotation in (int, "int") or type(p.default) in (int, float, bool)
 
 
 def read_hints(
@@ -158,8 +192,11 @@ def read_hints(
 
 
 def argument_names(pairs: Sequence[Pair]) -> list[str]:
-    """The names by which inputs can be asked for: those of all arguments, and function.argument."""
-    taken = [(pair.names, list(parameters(pair.forward) or {})) for pair in pairs]
+    """The names by which inputs can be asked for: those of all arguments, and function.argument.
+
+    Of a class of which a new object is made, those of its __init__ too.
+    """
+    taken = [(pair.names, [*(parameters(pair.forward) or {}), *arguments_of(pair.makes)]) for pair in pairs]
     plain = [name for _, names in taken for name in names]
     return list(dict.fromkeys(plain)) + [
         f"{f}.{name}" for functions, names in taken for f in functions for name in names

@@ -2,7 +2,8 @@
 
 import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from handgrad.judge.isolation import attempt
@@ -23,42 +24,59 @@ def computes(file: Loaded, found: type, method: str) -> bool:
     return any(n.value is not None for n in returns) and not inspect.isabstract(found)
 
 
-def find_instance(file: Loaded, found: type) -> tuple[Any, str]:
-    """The first object of the class among the file's variables, or a new one; else None, and why there is none.
+def find_instance(file: Loaded, found: type) -> Any:
+    """The first object of the class among the file's variables; None if there is none."""
+    return next((value for value in vars(file.module).values() if type(value) is found), None)
 
-    Where `read_needed` knows what __init__ must be given, the object is empty: `make` makes it when sizes are chosen.
+
+def new_instance(found: type) -> tuple[Any, str]:
+    """A new object, and why it cannot be made.
+
+    Where __init__ must be given something, the object is empty: `make` makes it when that is known. Arrays of which
+    `read_hinted` knows the shape are no problem.
     """
-    made = next((value for value in vars(file.module).values() if type(value) is found), None)
-    if made is not None:
-        return made, ""
-    needed = [name for name, p in inspect.signature(found).parameters.items() if is_needed(p)]
-    if read_needed(found):
-        return object.__new__(found), ""
+    needed = [name for name, p in arguments_of(found).items() if is_needed(p)]
     if needed:
-        words = f"it cannot be made without {', '.join(needed)}; make one at the top level of the file"
-        return None, f"{words}: {found.__name__.lower()} = {found.__name__}(...)"
+        missing = [name for name in needed if name not in read_hinted(found)]
+        return object.__new__(found), say_needed(found, missing) if missing else ""
     outcome = attempt(found)
     if outcome.error is not None:
-        return None, f"{found.__name__}() raises {type(outcome.error).__name__}: {outcome.error}"
+        return object.__new__(found), f"{found.__name__}() raises {type(outcome.error).__name__}: {outcome.error}"
     return outcome.value, ""
 
 
-def read_needed(found: type) -> dict[str, Drawn]:
-    """The arrays that __init__ must be given, by its type hints; none where it must be given anything else."""
+def say_needed(found: type, missing: Sequence[str]) -> str:
+    """Two ways to make an object of a class whose __init__ must be given something."""
+    example = " ".join(f"{name}={size}" for name, size in zip(missing, count(3)))
+    name = found.__name__
+    words = (
+        f"it cannot be made without {', '.join(missing)}; give --inputs {example} (your own numbers), or make one at"
+    )
+    return f"{words} the top level of the file: {name.lower()} = {name}(...)"
+
+
+def arguments_of(found: type | None) -> dict[str, inspect.Parameter]:
+    """What __init__ takes by name; nothing where that is not known, or where there is no class."""
+    taken = attempt(lambda: inspect.signature(found).parameters).value if found is not None else None
+    return {n: p for n, p in (taken or {}).items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+
+
+def read_hinted(found: type) -> dict[str, Drawn]:
+    """The arrays that __init__ must be given, by its type hints."""
     scope = getattr(found.__init__, "__globals__", {})  # type: ignore[misc]
-    needed = {name: p.annotation for name, p in inspect.signature(found).parameters.items() if is_needed(p)}
+    needed = {name: p.annotation for name, p in arguments_of(found).items() if is_needed(p)}
     hints = {
         n: attempt(read_hint, hint, scope).value for n, hint in needed.items() if hint is not inspect.Parameter.empty
     }
-    arrays = {name: drawn for name, drawn in hints.items() if drawn is not None and drawn.axes}
-    return arrays if arrays.keys() == needed.keys() else {}
+    return {name: drawn for name, drawn in hints.items() if drawn is not None and drawn.axes}
 
 
 def make(found: type, given: Mapping[str, Any]) -> Any:
     """A new object of the class. Raises ValueError with what the class says against it."""
     outcome = attempt(found, **given)
     if outcome.error is not None:
-        shapes = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in given.items())
+        words = {n: "x".join(map(str, v.shape)) if hasattr(v, "shape") else repr(v) for n, v in given.items()}
+        shapes = ", ".join(f"{name} {word}" for name, word in words.items())
         raise ValueError(f"{found.__name__}({shapes}) raises {type(outcome.error).__name__}: {outcome.error}")
     return outcome.value
 

@@ -11,7 +11,7 @@ from handgrad.report.report import Report
 from handgrad.subjects.file.asked import asked_of
 from handgrad.subjects.file.inputs import Chosen
 from handgrad.subjects.file.other_sizes import choose_running_inputs, describe_inputs
-from handgrad.subjects.file.pairs import Pair
+from handgrad.subjects.file.pairs import Pair, with_object
 from handgrad.subjects.file.shapes import Asked
 from handgrad.subjects.function.verify import verify_function
 
@@ -32,6 +32,7 @@ class Judged:
     """A pair with its report, or why there is none. called: with which inputs, in words.
 
     moved: why these are not of the usual sizes, in words.
+    in_words: those of them whose shapes are read from its author's words, in words.
     """
 
     pair: Pair
@@ -39,6 +40,7 @@ class Judged:
     problem: str = ""
     called: str = ""
     moved: str = ""
+    in_words: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -52,14 +54,18 @@ class Judged:
 
 def judge_pair(pair: Pair, options: Options) -> Judged:
     """The report, or what is missing for one. What the code prints is not shown: it runs hundreds of times."""
+    given = asked_of(options.inputs, pair.names)
+    pair = with_object(pair, given)
     if pair.problem:
         return Judged(pair, None, pair.problem)
     try:
         with redirect_stdout(StringIO()):
-            chosen = choose_running_inputs(pair, asked_of(options.inputs, pair.names), options.seed)
+            chosen = choose_running_inputs(pair, given, options.seed)
             called = describe_inputs(chosen.inputs)
             moved = f"{chosen.problem}; judged with {called}" if chosen.problem else ""
-            return Judged(chosen.pair, report_on(chosen, options), called=called, moved=moved)
+            read = describe_inputs({name: chosen.inputs[name] for name in chosen.in_words})
+            in_words = f"shapes as its words have them: {read}" if read else ""
+            return Judged(chosen.pair, report_on(chosen, options), called=called, moved=moved, in_words=in_words)
     except (TypeError, ValueError) as error:  # what verify_function says of arguments that cannot be judged
         return Judged(pair, None, str(error))
     except SystemExit:  # it must not choose the exit code

@@ -1,4 +1,4 @@
-"""Other sizes for the letters of type hints, where forward raises at those first drawn: a kernel above its image."""
+"""Other sizes for the letters of hints and words, where forward raises at the first: a kernel above its image."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -14,7 +14,7 @@ from handgrad.subjects.file.pairs import Pair
 from handgrad.subjects.file.shapes import Asked
 from handgrad.subjects.function.kept import list_read, owner_of
 from handgrad.subjects.function.nests import is_shape
-from handgrad.subjects.function.signatures import plain_forward
+from handgrad.subjects.function.signatures import plain_forward, signature
 
 TRIES = 200
 
@@ -22,21 +22,44 @@ TRIES = 200
 def choose_running_inputs(pair: Pair, given: Mapping[str, Asked], seed: int) -> Chosen:
     """The inputs of one pair, at sizes at which its forward pass runs; at the usual ones if it never does.
 
-    What was asked for (`given`) stays as it is. Raises ValueError as `choose_inputs` does.
+    What was asked for (`given`) stays as it is. Raises ValueError as `choose_inputs` does, and where it never runs at
+    shapes that were read from its author's words: these may be read wrongly, and must not accuse right code.
     """
     first = choose_inputs(pair, given, seed)
-    error = None if given or not first.letters else call_forward(first).error
+    searched = first.in_words or (first.letters and not first.inputs.keys() & given.keys())
+    error = call_forward(first).error if searched else None
     if error is None:
         return first
-    orders = list_orders(first.letters, sizes_of_object(pair))
+    orders = list_orders(first.letters, sizes_of_object(first.pair))
     others = [c for order in orders if (c := attempt(choose_inputs, pair, given, seed, order).value) is not None]
     results = ((other, call_forward(other)) for other in others)
     ranks = ((rank(c, r.value, first), i, c) for i, (c, r) in enumerate(results) if r.error is None)
     running = min(ranks, default=None)
     if running is None:
+        if first.in_words:
+            raise ValueError(say_words_do_not_run(first, error))
         return first
     words = f"forward does not run ({type(error).__name__}) with {describe_inputs(first.inputs)}"
     return running[2]._replace(problem=words)
+
+
+def say_words_do_not_run(first: Chosen, error: Exception) -> str:
+    """What was read, and what to give instead."""
+    example = " ".join(f"{name}={say_shape(first.inputs[name])}" for name in first.in_words)
+    return (
+        f"forward raises {type(error).__name__} with {describe_inputs(first.inputs)}, shapes as its words have them, "
+        f"and at all other sizes that were tried: {error}; give --inputs {example} (your own shapes)"
+    )
+
+
+def say_shape(value: Any) -> str:
+    """
+    >>> say_shape((4, 3)), say_shape(np.zeros(4, int))
+    ('4x3', '4:int')
+    """
+    shape = value if is_shape(value) else value.shape
+    kind = "" if is_shape(value) else ":bool" if "bool" in str(value.dtype) else ":int"
+    return ("x".join(map(str, shape)) or "scalar") + kind
 
 
 def sizes_of_object(pair: Pair) -> set[int]:
@@ -74,14 +97,21 @@ def rank(chosen: Chosen, result: Any, first: Chosen) -> tuple[bool, bool, int, i
 
 
 def call_forward(chosen: Chosen) -> Outcome[Any]:
-    """What forward gives on arrays of NumPy, else of torch, or raises; its object is copied."""
-    forward = attempt(deepcopy, chosen.pair.forward).value or chosen.pair.forward
+    """What forward gives on arrays of NumPy, else of torch, or raises on those of its library; its object is copied."""
+    forward = plain_forward(attempt(deepcopy, chosen.pair.forward).value or chosen.pair.forward)
     rng = np.random.default_rng(0)
     arrays = {name: rng.normal(size=value) if is_shape(value) else value for name, value in chosen.inputs.items()}
     in_torch = {n: torch.as_tensor(a) if is_shape(chosen.inputs[n]) else a for n, a in arrays.items()}
-    outcomes = [attempt(plain_forward(forward), **each) for each in (arrays, in_torch)]
+    outcomes = [attempt(call_by_name, forward, each) for each in (arrays, in_torch)]
     outcomes = [Outcome(o.value, o.error or find_empty(o.value)) for o in outcomes]
-    return next((o for o in outcomes if o.error is None), outcomes[0])
+    return min(outcomes, key=lambda o: o.error is not None and 1 + isinstance(o.error, TypeError | AttributeError))
+
+
+def call_by_name(forward: Any, given: Mapping[str, Any]) -> Any:
+    """The apply of a torch.autograd.Function takes no keywords, so that all arguments go into their places."""
+    bound = signature(forward).bind(**given)
+    bound.apply_defaults()
+    return forward(*bound.args, **bound.kwargs)
 
 
 def find_empty(result: Any) -> Exception | None:

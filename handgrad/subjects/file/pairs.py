@@ -2,6 +2,7 @@
 
 name, name_backward        and name_bwd, name_grad; name_forward or name_fwd for name; the words before the name;
                            forward and backward alone
+name                       that returns (y, backward): the function inside it is its backward pass
 class: forward, backward   an object of it, or the class itself of a torch.autograd.Function
 @gradient_of(forward)      whatever the two are called
 name_reference             a torch function that the forward pass should equal
@@ -11,14 +12,25 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
-from handgrad.subjects.file.instances import computes, find_instance, is_needed, own_arrays, read_needed
+from handgrad.subjects.file.asked import take_number
+from handgrad.subjects.file.instances import (
+    arguments_of,
+    computes,
+    find_instance,
+    is_needed,
+    new_instance,
+    own_arrays,
+    read_hinted,
+    say_needed,
+)
 from handgrad.subjects.file.load import Loaded
-from handgrad.subjects.file.shapes import Drawn
+from handgrad.subjects.file.pullbacks import find_pullback, list_returned, pull_back_of
+from handgrad.subjects.file.shapes import Asked
 from handgrad.subjects.function.signatures import parameters
 
 FORWARD = ("forward", "fwd")
@@ -26,8 +38,8 @@ BACKWARD = ("backward", "bwd", "grad")
 CLEAR = ("backward", "bwd")  # a function with one of these in its name is surely meant as a backward pass
 RATE = re.compile(r"lr|eta|alpha|(learning_?|step_?)(rate|size)", re.IGNORECASE)  # of a step that backward makes
 LOOKED_FOR = (
-    "name and name_backward (or _bwd, _grad), a class with forward and backward, a torch.autograd.Function, "
-    "@handgrad.gradient_of(forward)"
+    "name and name_backward (or _bwd, _grad), a function that returns y and its backward pass, a class with forward "
+    "and backward, a torch.autograd.Function, @handgrad.gradient_of(forward)"
 )
 
 
@@ -39,7 +51,8 @@ class Pair:
     names      by which inputs can be asked for this pair alone
     own        arrays of the object, which are no inputs: their gradients are not judged
     problem    why it cannot be judged
-    drawn      arrays to be drawn for __init__: the object of forward and backward is empty until then
+    drawn      what __init__ is given, arrays to be drawn too: the object of forward and backward is empty until then
+    makes      the class of which a new object is made; None where the file has made one
     """
 
     name: str
@@ -50,7 +63,8 @@ class Pair:
     names: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     problem: str = ""
-    drawn: Mapping[str, Drawn] = field(default_factory=dict)
+    drawn: Mapping[str, Asked] = field(default_factory=dict)
+    makes: type | None = None
 
 
 def find_pairs(file: Loaded) -> list[Pair]:
@@ -79,6 +93,8 @@ def pairs_at(file: Loaded, name: str) -> Iterator[Pair]:
     if forward is not None:
         reference = find_reference(file, stem_of(called))
         yield Pair(name, file.defined[name].lineno, forward, value, reference, (name, called))
+    elif callable(value) and (back := find_pullback(file.defined[name])):
+        yield Pair(name, back.lineno, value, pull_back_of(value), find_reference(file, stem_of(name)), (name,))
 
 
 def forward_of(file: Loaded, name: str) -> tuple[Any, str]:
@@ -119,7 +135,7 @@ def list_both_in_one(file: Loaded) -> list[tuple[str, int, str]]:
     for name, node in file.defined.items():
         if isinstance(node, ast.FunctionDef):
             arguments = {f"d{a.arg}": a.arg for a in node.args.args}
-            returned = [n.value for n in ast.walk(node) if isinstance(n, ast.Return) and isinstance(n.value, ast.Tuple)]
+            returned = [value for value in list_returned(node) if isinstance(value, ast.Tuple)]
             names = (part.id for value in returned for part in value.elts[1:] if isinstance(part, ast.Name))
             found += [(name, node.lineno, arguments[n]) for n in names if n in arguments][:1]
     return found
@@ -146,17 +162,31 @@ def pair_of_class(file: Loaded, name: str, found: type) -> Iterator[Pair]:
         return
     if not (computes(file, found, "forward") and computes(file, found, "backward")):
         return
-    made, problem = find_instance(file, found)
-    forward, backward = (getattr(made, "forward", None), getattr(made, "backward", None))
-    problem = problem or say_rate(backward)
-    drawn = read_needed(found) if made is not None and not vars(made) else {}
-    own = () if drawn else own_arrays(made)
-    yield Pair(name, node.lineno, forward, backward, reference, (name,), own, problem, drawn)
+    own = find_instance(file, found)
+    made, problem = (own, "") if own is not None else new_instance(found)
+    drawn = read_hinted(found) if own is None else {}
+    arrays = () if problem or drawn else own_arrays(made)
+    problem, makes = problem or say_rate(made.backward), None if own is not None else found
+    yield Pair(name, node.lineno, made.forward, made.backward, reference, (name,), arrays, problem, drawn, makes)
+
+
+def with_object(pair: Pair, given: Mapping[str, Asked]) -> Pair:
+    """The pair with what its new object is to be made with, where that is asked for: hidden_size=4 is the number 4."""
+    taken = arguments_of(pair.makes)
+    asked = {name: a if name in pair.drawn else take_number(a) for name, a in given.items() if name in taken}
+    if pair.makes is None or not asked:
+        return pair
+    drawn = {**pair.drawn, **asked}
+    if missing := [name for name, p in taken.items() if is_needed(p) and name not in drawn]:
+        return replace(pair, problem=say_needed(pair.makes, missing))
+    empty: Any = object.__new__(pair.makes)
+    problem = say_rate(empty.backward)
+    return replace(pair, forward=empty.forward, backward=empty.backward, own=(), problem=problem, drawn=drawn)
 
 
 def say_rate(backward: Any) -> str:
     """What to do about a backward pass that must be given a learning rate, for it makes a step of its own."""
-    taken = parameters(backward) or {} if backward is not None else {}
+    taken = parameters(backward) or {}
     rate = next((name for name, p in taken.items() if is_needed(p) and RATE.fullmatch(name)), None)
     own = "; gradients of parameters are judged where it leaves them: self.dW or self.grads['W'] of self.W"
     return f"its backward must be given {rate}; give it a default value: {rate}=0.01{own}" if rate else ""

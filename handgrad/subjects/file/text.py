@@ -31,12 +31,12 @@ def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType
     if judged.report is None:
         missing = ("not judged", STYLES[Verdict.UNRESOLVED])
         return Text.assemble(missing, f"  {judged.pair.name}  ({where})  {judged.problem}")
-    report, kept = judged.report, untested(judged)
+    report, kept, taken = judged.report, untested(judged), parameters(judged.pair.forward) or ()
     if report.verdict is not Verdict.CERTIFIED or verbose:
         called = f"called with {judged.called}; --inputs asks for others" if stopped(report) else ""
         notes = (
             *report.notes,
-            *filter(None, (called or judged.moved, say_data(report, parameters(judged.pair.forward) or ()), kept)),
+            *filter(None, (called or judged.moved, judged.in_words, say_data(report, taken), kept)),
         )
         return Group(ReportText(replace(report, notes=notes), verbose, where), "")
     names = ", ".join(t.name for t in first_tensors(report) if t.name != "y") or "no gradient"

@@ -131,11 +131,16 @@ def test_a_class_that_cannot_be_made_is_told(here: Path, capsys: pytest.CaptureF
     Path("student.py").write_text("import numpy as np\n" + LINEAR.replace("linear = Linear(3)", ""))
     assert main(["check", "student.py"]) == 2
     words = (
-        "not judged  Linear  (student.py:10)  it cannot be made without n_in; make one at the top level of the file: "
+        "not judged  Linear  (student.py:10)  it cannot be made without n_in; give --inputs n_in=3 (your own numbers), "
     )
-    assert capsys.readouterr().out.splitlines()[0] == f"{words}linear = Linear(...)"
-    assert main(["check", "student.py", "--inputs", "x=4x3"]) == 2  # its arguments are not known, so no name is strange
-    assert capsys.readouterr().out.splitlines()[0] == f"{words}linear = Linear(...)"
+    words += "or make one at the top level of the file: linear = Linear(...)"
+    assert capsys.readouterr().out.splitlines()[0] == words
+    assert main(["check", "student.py", "--inputs", "x=4x3"]) == 2
+    assert capsys.readouterr().out.splitlines()[0] == words
+    with pytest.raises(SystemExit):
+        main(["check", "student.py", "--inputs", "q=4x3"])
+    words = "--inputs: no function in student.py has an argument q; they have x, n_in\n"
+    assert capsys.readouterr().err.endswith(words)
 
 
 def test_a_broken_contract_is_told_and_returns_1(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -182,6 +182,13 @@ def test_defaults_stay_and_constants_are_passed_on() -> None:
     assert inputs("x: 'n', k: int, l: 'int'", "k=2", "l==3") == {"x": (3,), "k": 2, "l": 3}
 
 
+def test_a_number_for_a_default_that_is_one_is_that_number() -> None:
+    found = inputs("x, pad=0, rate=0.5, flag=False, axis=None", "x=4", "pad=1", "rate=2", "flag=1", "axis=2")
+    assert found == {"x": (4,), "pad": 1, "rate": 2.0, "flag": True, "axis": (2,)}
+    assert [type(found[name]) for name in ("pad", "rate", "flag")] == [int, float, bool]
+    assert inputs("x, scale=1.0", "x=4", "scale=4x3") == {"x": (4,), "scale": (4, 3)}
+
+
 def test_whole_numbers_are_labels_that_fit_every_axis() -> None:
     found = inputs("z: 'n c', t: 'Int[Array, \"n\"]', m: 'Bool[Array, \"n c\"]'")
     assert (found["z"], found["t"].shape, found["m"].shape) == ((3, 4), (3,), (3, 4))

@@ -7,11 +7,19 @@ import numpy as np
 import pytest
 
 from handgrad.subjects.file.asked import read_inputs
-from handgrad.subjects.file.inputs import choose_inputs
-from handgrad.subjects.file.judge import Options, judge_pair
+from handgrad.subjects.file.inputs import argument_names, choose_inputs
+from handgrad.subjects.file.judge import Judged, Options, judge_pair
 from handgrad.subjects.file.load import load
 from handgrad.subjects.file.other_sizes import choose_running_inputs
-from handgrad.subjects.file.pairs import Pair, find_pairs
+from handgrad.subjects.file.pairs import Pair, find_pairs, with_object
+
+
+def judge_text(text: str, folder: Path, *asked: str) -> Judged:
+    """What comes out of a file with this text, which has one pair."""
+    (folder / "student.py").write_text(text)
+    with load(folder / "student.py") as file:
+        (pair,) = find_pairs(file)
+        return judge_pair(pair, Options(read_inputs(asked), 1, mend=0))
 
 
 def correlate(x: "n w", k: "m"):  # type: ignore[no-untyped-def, name-defined]  # noqa: F722, F821
@@ -78,13 +86,55 @@ def test_gradients_of_its_arrays_may_be_returned(beta: str, verdict: str, tmp_pa
     code = SCALE.replace("eps=1e-5", "beta: 'd'").replace("= gamma\n", "= gamma\n        self.beta = beta\n")
     code = code.replace("self.gamma * x", "self.gamma * x + self.beta")
     code = code.replace("dy * self.gamma", f"dy * self.gamma, (dy * self.x).sum(axis=0), {beta}")
-    (tmp_path / "student.py").write_text(code)
-    with load(tmp_path / "student.py") as file:
-        (pair,) = find_pairs(file)
-        judged = judge_pair(pair, Options({}, 1, mend=0))
+    judged = judge_text(code, tmp_path)
     assert judged.verdict.value == verdict
     assert judged.report is not None
     assert [t.name for t in judged.report.stages[0].isolated.tensors][-3:] == ["dx", "dgamma", "dbeta"]
+
+
+SIZED = """
+import numpy as np
+
+class Affine:
+    def __init__(self, n_in, n_out=4, scale=1):
+        self.W, self.scale = np.ones((n_in, n_out)), scale
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W * self.scale
+
+    def backward(self, dy):
+        self.dW = self.x.T @ dy
+        return dy @ self.W.T
+"""
+
+
+@pytest.mark.parametrize(("asked", "found"), [
+    (["n_in=3", "x=5x3"], "CERTIFIED"),
+    (["Affine.n_in=3", "x=5x3"], "CERTIFIED"),
+    (["n_in=3", "scale=2", "x=5x3"], "REFUTED"),
+    (["n_in=3", "scale==1.0", "n_out=2", "x=5x3"], "CERTIFIED"),
+])  # fmt: skip
+def test_an_object_is_made_with_what_is_asked_for(asked: list[str], found: str, tmp_path: Path) -> None:
+    assert judge_text(SIZED, tmp_path, *asked).verdict.value == found
+
+
+@pytest.mark.parametrize(("asked", "says"), [
+    (["x=5x3"], "it cannot be made without n_in; give --inputs n_in=3 (your own numbers), or make one at the top"),
+    (["n_out=2", "x=5x3"], "it cannot be made without n_in; give --inputs n_in=3"),
+    (["n_in=3"], "x has no type hint with a shape; give --inputs x=4x3"),
+    (["n_in==-3", "x=5x3"], "Affine(n_in -3) raises ValueError: negative dimensions are not allowed"),
+])  # fmt: skip
+def test_what_an_object_lacks_is_told(asked: list[str], says: str, tmp_path: Path) -> None:
+    assert judge_text(SIZED, tmp_path, *asked).problem.startswith(says)
+
+
+def test_an_object_of_the_file_is_taken_before_a_new_one(tmp_path: Path) -> None:
+    (tmp_path / "student.py").write_text(SIZED + "\naffine = Affine(3)\n")
+    with load(tmp_path / "student.py") as file:
+        (pair,) = find_pairs(file)
+    assert argument_names([pair]) == ["x", "Affine.x"]
+    assert with_object(pair, read_inputs(["scale=2"])) is pair
 
 
 BLOCK = """

@@ -155,8 +155,10 @@ def test_objects_of_classes(tmp_path: Path) -> None:
     assert found["Double"].reference is len
     assert found["TwoWords"].reference is len
     assert found["Scale"].forward.__self__.s == 2
-    needs = "it cannot be made without s; make one at the top level of the file: quiet = Quiet(...)"
-    assert found["Quiet"].problem == needs
+    needs = (
+        "it cannot be made without s; give --inputs s=3 (your own numbers), or make one at the top level of the file: "
+    )
+    assert found["Quiet"].problem == f"{needs}quiet = Quiet(...)"
     assert found["Fails"].problem == "Fails() raises ValueError: too large"
 
 
