@@ -208,7 +208,7 @@ def broken_contracts(report: Report) -> list[tuple[str, Contract]]:
 
 def reason(t: TensorReport) -> str:
     """Why a tensor is not certified, in one line."""
-    text = f"{t.name}{index_words(t.index)} is {t.hand:.9g}, autograd {t.reference:.9g}: "
+    text = "{}{} is {}, autograd {}: ".format(t.name, index_words(t.index), *told_apart(t.hand, t.reference, 9))
     text += f"difference {t.difference:.2g}, rounding bound {t.bound:.2g}"
     text += f"; {t.outside} of {t.entries} entries outside the bound" if t.outside else ""
     return text if not t.reason else f"{t.name}: {t.reason}"
@@ -218,5 +218,16 @@ def worst_entry(t: TensorReport) -> str:
     """The same in few words; behind the reference's value what rounding can do to it."""
     if t.reason:
         return t.reason if t.reason.startswith(t.name) else f"{t.name}: {t.reason}"
-    text = f"{t.name}{index_words(t.index)} is {t.hand:.7g}, autograd {t.reference:.7g} ± {t.bound:.0e}"
+    hand, autograd = told_apart(t.hand, t.reference, 7)
+    text = f"{t.name}{index_words(t.index)} is {hand}, autograd {autograd} ± {t.bound:.0e}"
     return f"{text}; {t.outside} of {t.entries} entries are wrong" if t.outside else text
+
+
+def told_apart(one: float, other: float, digits: int) -> tuple[str, str]:
+    """Two numbers with so many digits, or with as many as show that they are not the same.
+
+    >>> told_apart(0.2160513999, 0.2160514, 4), told_apart(1.5, 2.5, 4)
+    (('0.2160513999', '0.2160514'), ('1.5', '2.5'))
+    """
+    words = [(f"{one:.{n}g}", f"{other:.{n}g}") for n in range(digits, 18)]  # with 17, no two numbers read alike
+    return next((pair for pair in words if pair[0] != pair[1]), words[0])
