@@ -78,25 +78,28 @@ def circumstances(report: Report) -> str:
 
 @dataclass(frozen=True)
 class TwoSides:
-    """For a rich console: one line with its second part at the right end, or two where there is no room for both."""
+    """For a rich console: the second part at the right end of the last line, or below it where there is no room."""
 
     left: Text
     right: str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        blanks = min(options.max_width, WIDEST) - len(self.left) - len(self.right)
+        *lines, last = self.left.wrap(console, options.max_width)
+        yield from lines
+        blanks = min(options.max_width, WIDEST) - len(last) - len(self.right)
         if blanks < 2:
-            yield from (self.left, Text(f"  {self.right}", "bold"))
+            yield from (last, Text(f"  {self.right}", "bold"))
         else:
-            yield self.left.copy().append(" " * blanks).append(self.right, "bold")
+            yield last.append(" " * blanks).append(self.right, "bold")
 
 
 def two_verdicts(gradients: Verdict, broken: Sequence[str]) -> str:
-    """
-    >>> two_verdicts(Verdict.CERTIFIED, ()), two_verdicts(Verdict.CERTIFIED, ["writes into its cache"])
+    """Of several broken contracts the first: every one has a line of its own below.
+
+    >>> two_verdicts(Verdict.CERTIFIED, ()), two_verdicts(Verdict.CERTIFIED, ["writes into its cache", "is random"])
     ('CERTIFIED', 'gradients CERTIFIED; contract broken: writes into its cache')
     """
-    return f"gradients {gradients.value}; contract broken: {', '.join(broken)}" if broken else gradients.value
+    return f"gradients {gradients.value}; contract broken: {broken[0]}" if broken else gradients.value
 
 
 def wrong_lines(report: Report) -> Iterator[Text]:

@@ -62,8 +62,7 @@ def list_rows(tried: Sequence[Tried]) -> Iterator[StageRow]:
 
 def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
     """The notes of every case, and how each was judged."""
-    for t in tried:
-        yield from t.notes
+    yield from once_each([(t.case.name, note) for t in tried for note in t.notes])
     wrong = [t for t in tried if t.row and t.row.isolated.verdict is Verdict.REFUTED]
     if wrong and all(t.case.kind in (Kind.SIZES, Kind.BLOCK_EDGES) for t in wrong):
         yield f"right at the sizes given only: wrong at {', '.join(t.case.name for t in wrong)}"
@@ -79,6 +78,22 @@ def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
     ways = list(dict.fromkeys(way for way, _ in judged))
     for way in ways:
         yield say_way(way, [name for other, name in judged if other is way] if len(ways) > 1 else ())
+
+
+def once_each(notes: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """The notes, each with the name of its case; what is said of several cases in the same words is said once.
+
+    >>> list(once_each([("zeros, beside kinks", "zeros: at a kink"), ("sparse", "sparse: at a kink"), ("sparse", "a")]))
+    ['zeros, sparse: at a kink', 'a']
+    """
+    said: dict[str, list[str]] = {}
+    for case, note in notes:
+        name, _, words = note.partition(": ")
+        of_case = type(note) is str and bool(words) and case.startswith(name)  # another kind of note stays what it is
+        names = said.setdefault(words if of_case else note, [])
+        names += [name] if of_case and name not in names else []
+    for words, names in said.items():
+        yield f"{', '.join(names)}: {words}" if names else words
 
 
 def object_to(tried: Sequence[Tried]) -> Objection | None:
