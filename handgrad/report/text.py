@@ -6,7 +6,7 @@ The rest (how it was judged, every stage, the smallest detectable errors, what h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from handgrad.judge.promises import Contract
 from handgrad.judge.verdict import Verdict
 from handgrad.report.certified import certified_lines
 from handgrad.report.code_lines import CodeLines, place_word
-from handgrad.report.sentence import say_what_is_wrong, what_is_judged
+from handgrad.report.sentence import listed, say_what_is_wrong, what_is_judged
 from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 WIDEST = 100  # columns from the verdict to the place in the first line
 MOST = 4  # lines of numbers
 LEAST = 30  # columns of the verdict and the name
+NOTHING = "backward returned nothing but None: has it no return statement?"
 MORE, MORE_BY_COMMAND = "report.text(verbose=True); as a page: report.to_html()", "-v"
 
 
@@ -125,9 +126,8 @@ def numbers(report: Report, *, brief: bool) -> Iterator[RenderableType]:
         yield Stages(report.stages)
     told: Callable[[StageRow], str] = partial(before, report) if brief else lambda row: f"{row.name}: "
     rows = told_rows(report) if brief else report.stages
-    judged = [(row, t) for row in rows for t in row.isolated.tensors]
     shown = report.suspect.breaks if report.suspect else ""  # under its line
-    wrong = [(row, t) for row, t in judged if t.verdict is not Verdict.CERTIFIED and not (shown and shown in t.reason)]
+    wrong = [(row, t) for row in rows for t in not_certified(row) if not (shown and shown in t.reason)]
     for row, t in wrong[:MOST] if brief else wrong:
         words = reason(t) if shows_stages(report, brief=brief) else worst_entry(t)
         yield Text(f"{told(row)}{words}", STYLES[t.verdict])
@@ -139,6 +139,15 @@ def numbers(report: Report, *, brief: bool) -> Iterator[RenderableType]:
     for row in rows:
         if row.diagnosis is not None and not (brief and (report.change or says_nothing_new(row))):
             yield Text(f"{told(row)}{row.diagnosis.words}", "bold")
+
+
+def not_certified(row: StageRow) -> Iterator[TensorReport]:
+    """The tensors; of several with one reason the first, under the names of all."""
+    wrong = [t for t in row.isolated.tensors if t.verdict is not Verdict.CERTIFIED]
+    for t in wrong:
+        alike = [u.name for u in wrong if t.reason and u.reason == t.reason]
+        if not alike or alike[0] == t.name:
+            yield replace(t, name=listed(alike)) if len(alike) > 1 else t
 
 
 def told_rows(report: Report) -> Sequence[StageRow]:
@@ -159,7 +168,7 @@ def says_nothing_new(row: StageRow) -> bool:
     """Whether it is of results whose reason says it already: another shape of what has no name, or none at all."""
     wrong = [t for t in row.isolated.tensors if t.verdict is Verdict.REFUTED]
     unnamed = row.diagnosis is not None and not row.diagnosis.known
-    return all(t.reason if unnamed else t.reason == ABSENT for t in wrong)
+    return all(t.reason if unnamed else t.reason in (ABSENT, NOTHING) for t in wrong)
 
 
 def before(report: Report, row: StageRow) -> str:
