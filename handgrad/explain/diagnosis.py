@@ -14,6 +14,7 @@ import numpy as np
 
 from handgrad.explain.axes import has_samples_in_rows, name_axes_by_place
 from handgrad.explain.catalogue import CATALOGUE, Source
+from handgrad.explain.catalogue.mistake import ABSENT
 from handgrad.explain.describe import describe
 from handgrad.explain.fresh_draws import draw
 from handgrad.explain.match import Fit, compare, undone_is_right
@@ -160,8 +161,9 @@ def prove(trial: FailedTrial, tensors: Sequence[str], fit: Fit) -> str:
 def without_name(trial: FailedTrial, found: Sequence[Fit], fresh: Sequence[FailedTrial]) -> Diagnosis:
     """The error of the tensor that is furthest outside, described."""
     name = max(trial.failing, key=lambda t: int(trial.evidence[t].outside.sum()))
-    named = {t: f.mistake.name for f in found for t in f.worst if t != name}
-    also = "".join(f" {t} alone fits: {words}." for t, words in named.items())
+    others = [f for f in found if f.mistake.name != ABSENT]  # what is absent is said where it is listed
+    named = {t: f.mistake.name for f in others for t in f.worst if t != name}
+    also = "".join(f" {t} by itself: {words}." for t, words in named.items())
     text = describe(name, trial, fresh) + also
     tag = equation(trial.stage.subject, trial.stage.constants, name)
     return Diagnosis("", ", ".join(trial.failing), text, tag, "", known=False)

@@ -43,10 +43,7 @@ class CodeLines:
         gutter = max(len(str(r.place.line)) for r in change.replacements)
         before: Place | None = None
         for r in change.replacements:
-            if before is not None and (r.place.file, r.place.function) != (before.file, before.function):
-                yield Text(place_word(r.place), "bold")
-            if before is None or before.line < r.place.line - 1:
-                yield from above(r.place, gutter, width)
+            yield from leading(r.place, before, gutter, width)
             yield from quoted(r, gutter, width)
             before = r.place
         yield Text(f"{'':{gutter}} |")
@@ -63,6 +60,18 @@ class CodeLines:
         yield Text(f"{'':{gutter}} |")
         yield from reasons(self.suspect.words, gutter, width)
         yield from reasons(self.suspect.breaks or ELSEWHERE, gutter, width)
+
+
+def leading(place: Place, before: Place | None, gutter: int, width: int) -> Iterator[Text]:
+    """What stands above a line: the one before it. Apart from another place by a blank line; next to it nothing."""
+    if before is not None:
+        same = (place.file, place.function) == (before.file, before.function)
+        if same and before.line >= place.line - 1:
+            return
+        yield Text()
+        if not same:
+            yield Text(place_word(place), "bold")
+    yield from above(place, gutter, width)
 
 
 def above(place: Place, gutter: int, width: int) -> Iterator[Text]:

@@ -50,7 +50,10 @@ def say_results(report: Report) -> str:
     right = [name for name in results(row, Verdict.CERTIFIED) if not re.fullmatch(r"y\d*", name)]
     words = blame(cause(report), wrong) + (f" {listed(right)} {are(right)} right." if right else "")
     first = report.stages[0]
-    return words if row is first else f"At {row.called}: {words} At {first.called} all is right."
+    if row is first:
+        return words
+    right_there = f" At {first.called} nothing is wrong." if first.isolated.verdict is Verdict.CERTIFIED else ""
+    return f"At {row.called}: {words}{right_there}"
 
 
 def in_full(value: str) -> str:

@@ -6,7 +6,7 @@ The rest (how it was judged, every stage, the smallest detectable errors, what h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from handgrad.judge.promises import Contract
 from handgrad.judge.verdict import Verdict
 from handgrad.report.certified import certified_lines
 from handgrad.report.code_lines import CodeLines, place_word
-from handgrad.report.sentence import say_what_is_wrong, what_is_judged
+from handgrad.report.sentence import listed, say_what_is_wrong, what_is_judged
 from handgrad.report.stage_rows import STYLES, StageRow, Stages, legend
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 WIDEST = 100  # columns from the verdict to the place in the first line
 MOST = 4  # lines of numbers
 LEAST = 30  # columns of the verdict and the name
+NOTHING = "backward returned nothing but None: has it no return statement?"
 MORE, MORE_BY_COMMAND = "report.text(verbose=True); as a page: report.to_html()", "-v"
 
 
@@ -78,25 +79,28 @@ def circumstances(report: Report) -> str:
 
 @dataclass(frozen=True)
 class TwoSides:
-    """For a rich console: one line with its second part at the right end, or two where there is no room for both."""
+    """For a rich console: the second part at the right end of the last line, or below it where there is no room."""
 
     left: Text
     right: str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        blanks = min(options.max_width, WIDEST) - len(self.left) - len(self.right)
+        *lines, last = self.left.wrap(console, options.max_width)
+        yield from lines
+        blanks = min(options.max_width, WIDEST) - len(last) - len(self.right)
         if blanks < 2:
-            yield from (self.left, Text(f"  {self.right}", "bold"))
+            yield from (last, Text(f"  {self.right}", "bold"))
         else:
-            yield self.left.copy().append(" " * blanks).append(self.right, "bold")
+            yield last.append(" " * blanks).append(self.right, "bold")
 
 
 def two_verdicts(gradients: Verdict, broken: Sequence[str]) -> str:
-    """
-    >>> two_verdicts(Verdict.CERTIFIED, ()), two_verdicts(Verdict.CERTIFIED, ["writes into its cache"])
+    """Of several broken contracts the first: every one has a line of its own below.
+
+    >>> two_verdicts(Verdict.CERTIFIED, ()), two_verdicts(Verdict.CERTIFIED, ["writes into its cache", "is random"])
     ('CERTIFIED', 'gradients CERTIFIED; contract broken: writes into its cache')
     """
-    return f"gradients {gradients.value}; contract broken: {', '.join(broken)}" if broken else gradients.value
+    return f"gradients {gradients.value}; contract broken: {broken[0]}" if broken else gradients.value
 
 
 def wrong_lines(report: Report) -> Iterator[Text]:
@@ -122,9 +126,8 @@ def numbers(report: Report, *, brief: bool) -> Iterator[RenderableType]:
         yield Stages(report.stages)
     told: Callable[[StageRow], str] = partial(before, report) if brief else lambda row: f"{row.name}: "
     rows = told_rows(report) if brief else report.stages
-    judged = [(row, t) for row in rows for t in row.isolated.tensors]
     shown = report.suspect.breaks if report.suspect else ""  # under its line
-    wrong = [(row, t) for row, t in judged if t.verdict is not Verdict.CERTIFIED and not (shown and shown in t.reason)]
+    wrong = [(row, t) for row in rows for t in not_certified(row) if not (shown and shown in t.reason)]
     for row, t in wrong[:MOST] if brief else wrong:
         words = reason(t) if shows_stages(report, brief=brief) else worst_entry(t)
         yield Text(f"{told(row)}{words}", STYLES[t.verdict])
@@ -136,6 +139,15 @@ def numbers(report: Report, *, brief: bool) -> Iterator[RenderableType]:
     for row in rows:
         if row.diagnosis is not None and not (brief and (report.change or says_nothing_new(row))):
             yield Text(f"{told(row)}{row.diagnosis.words}", "bold")
+
+
+def not_certified(row: StageRow) -> Iterator[TensorReport]:
+    """The tensors; of several with one reason the first, under the names of all."""
+    wrong = [t for t in row.isolated.tensors if t.verdict is not Verdict.CERTIFIED]
+    for t in wrong:
+        alike = [u.name for u in wrong if t.reason and u.reason == t.reason]
+        if not alike or alike[0] == t.name:
+            yield replace(t, name=listed(alike)) if len(alike) > 1 else t
 
 
 def told_rows(report: Report) -> Sequence[StageRow]:
@@ -156,7 +168,7 @@ def says_nothing_new(row: StageRow) -> bool:
     """Whether it is of results whose reason says it already: another shape of what has no name, or none at all."""
     wrong = [t for t in row.isolated.tensors if t.verdict is Verdict.REFUTED]
     unnamed = row.diagnosis is not None and not row.diagnosis.known
-    return all(t.reason if unnamed else t.reason == ABSENT for t in wrong)
+    return all(t.reason if unnamed else t.reason in (ABSENT, NOTHING) for t in wrong)
 
 
 def before(report: Report, row: StageRow) -> str:
@@ -208,7 +220,7 @@ def broken_contracts(report: Report) -> list[tuple[str, Contract]]:
 
 def reason(t: TensorReport) -> str:
     """Why a tensor is not certified, in one line."""
-    text = f"{t.name}{index_words(t.index)} is {t.hand:.9g}, autograd {t.reference:.9g}: "
+    text = "{}{} is {}, autograd {}: ".format(t.name, index_words(t.index), *told_apart(t.hand, t.reference, 9))
     text += f"difference {t.difference:.2g}, rounding bound {t.bound:.2g}"
     text += f"; {t.outside} of {t.entries} entries outside the bound" if t.outside else ""
     return text if not t.reason else f"{t.name}: {t.reason}"
@@ -218,5 +230,16 @@ def worst_entry(t: TensorReport) -> str:
     """The same in few words; behind the reference's value what rounding can do to it."""
     if t.reason:
         return t.reason if t.reason.startswith(t.name) else f"{t.name}: {t.reason}"
-    text = f"{t.name}{index_words(t.index)} is {t.hand:.7g}, autograd {t.reference:.7g} ± {t.bound:.0e}"
+    hand, autograd = told_apart(t.hand, t.reference, 7)
+    text = f"{t.name}{index_words(t.index)} is {hand}, autograd {autograd} ± {t.bound:.0e}"
     return f"{text}; {t.outside} of {t.entries} entries are wrong" if t.outside else text
+
+
+def told_apart(one: float, other: float, digits: int) -> tuple[str, str]:
+    """Two numbers with so many digits, or with as many as show that they are not the same.
+
+    >>> told_apart(0.2160513999, 0.2160514, 4), told_apart(1.5, 2.5, 4)
+    (('0.2160513999', '0.2160514'), ('1.5', '2.5'))
+    """
+    words = [(f"{one:.{n}g}", f"{other:.{n}g}") for n in range(digits, 18)]  # with 17, no two numbers read alike
+    return next((pair for pair in words if pair[0] != pair[1]), words[0])

@@ -65,7 +65,7 @@ class Notes:
         entry = (number, self.times.get(number, 0))
         self.times[number] = entry[1] + 1
         if entry in self.instead:
-            other = self.instead[entry]
+            other = self.instead[entry].copy()  # a later line may write into it
             value = float(other) if type(value) is float and other.ndim == 0 else like(other, value)
         if self.numbers <= MOST_NOTED:
             self.values[entry] = to64(value).copy()

@@ -132,7 +132,7 @@ def cases(
         yield Case("given", arrays, Kind.GIVEN, called="the inputs given")
         return
     drawing = Drawing(tuple(moving), shapes, ordinary_draws(shapes, arrays, reference, rng), arrays, model, rng)
-    yield (first := drawing.case("ordinary", Kind.ORDINARY, called="ordinary inputs"))
+    yield (first := drawing.case("ordinary", Kind.ORDINARY, called="the first inputs drawn"))
     for name, special in SPECIAL.items():
         if name not in NOT_IN.get(dtype_name(model), ()):
             kind = Kind.KINKS if special.draw is kinks else Kind.SPECIAL

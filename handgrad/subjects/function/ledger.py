@@ -12,7 +12,6 @@ import numpy as np
 
 from handgrad.arrays.imitated_jax import is_jax
 from handgrad.judge.isolation import attempt
-from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import describe_place
 from handgrad.report.ledger import Ledger, LedgerRow, LineVerdict
 from handgrad.source.program import read_program
@@ -25,6 +24,7 @@ from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Case, Tried
 from handgrad.subjects.function.ledger_draw import LedgerDraw, choose_draw
 from handgrad.subjects.function.own_forward import OwnForward
+from handgrad.subjects.function.tries import first_wrong
 
 INSIDE = (
     "the backward pass stands inside forward, where its values are not seen; give the torch.autograd.Function itself"
@@ -36,7 +36,7 @@ def keep_ledger(code: Code, tried: Sequence[Tried], seed: int, deadline: float =
 
     deadline: by `clock`, after which it is no longer asked what a wrong value should be.
     """
-    wrong = next((t for t in tried if t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED), None)
+    wrong = first_wrong(tried)
     return write_ledger(code, (wrong or tried[0]).case, seed, certified=wrong is None, deadline=deadline)
 
 

@@ -14,7 +14,6 @@ from handgrad.arrays.on_torch.methods import CannotFollow
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.explain.change import Searched, search_change
 from handgrad.judge.isolation import attempt, duplicate
-from handgrad.judge.verdict import Verdict
 from handgrad.mend.change import Change
 from handgrad.mend.constants import RIGHT, ROUNDED, ROUNDINGS, SMALL
 from handgrad.mend.draw import Draw
@@ -30,6 +29,7 @@ from handgrad.subjects.function.outputs import find_outputs
 from handgrad.subjects.function.reference import Reference, as_tensor
 from handgrad.subjects.function.telling_lines import find_telling_line
 from handgrad.subjects.function.through_autograd import program_of, with_passes
+from handgrad.subjects.function.tries import first_wrong
 from handgrad.subjects.function.variants import Variant, other_sizes, resized, smaller
 
 
@@ -45,6 +45,8 @@ def find_place(
 ) -> Searched:
     """The change that makes wrong code right and breaks no more; else the line that is wrong, by the search, or by the
     ledger where the search knows none and there is time left. Without either, what is known in words.
+
+    Of another function the gradients are others: where the forward passes differ, the ledger blames no line.
     """
     deadline = clock() + seconds
 
@@ -54,7 +56,7 @@ def find_place(
 
     found, note = find_change(code, reference, tried, judge, seconds, seed)
     known = ""
-    if found is None and clock() < deadline:
+    if found is None and clock() < deadline and not forward_differs(tried):
         ledger = keep_ledger(deadline=deadline)
         found, known = ledger.suspect, ledger.summary
     found = (
@@ -63,6 +65,12 @@ def find_place(
         or widen_sum(code, reference, tried, lambda changed: judge(changed) is None, deadline)
     )
     return Searched(found, "" if isinstance(found, Change) else "; ".join(filter(None, ["" if found else known, note])))
+
+
+def forward_differs(tried: Sequence[Tried]) -> bool:
+    """Whether y is wrong where something is wrong first."""
+    wrong = first_wrong(tried)
+    return wrong is not None and wrong.judgement is None and wrong.error is None
 
 
 def find_change(
@@ -79,7 +87,7 @@ def find_change(
     """
     deadline = clock() + seconds
     program = program_of(code)
-    wrong = next((t for t in tried if t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED), None)
+    wrong = first_wrong(tried)
     if program is None or wrong is None:
         return Searched()
     draws = make_draws(code, reference, program, wrong, np.random.default_rng(seed))

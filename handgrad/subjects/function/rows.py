@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from handgrad.judge.compare import StageReport
 from handgrad.judge.isolation import duplicate, quiet
 from handgrad.judge.judgement import say_way
 from handgrad.judge.ladder import Rung
@@ -10,6 +11,7 @@ from handgrad.judge.verdict import Verdict
 from handgrad.mend.search import Objection
 from handgrad.report.sentence import listed
 from handgrad.report.stage_rows import StageRow
+from handgrad.report.text import NOTHING
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Kind, Tried
 from handgrad.subjects.function.ways import WITHOUT_DY, Way
@@ -44,7 +46,7 @@ def admit(code: Code, tried: Tried) -> list[str]:
     return found
 
 
-def list_rows(tried: Sequence[Tried]) -> Iterator[StageRow]:
+def list_rows(code: Code, tried: Sequence[Tried]) -> Iterator[StageRow]:
     """The rows. If the mistake at the kinks has a name, other rows do not repeat it.
 
     Example: a ReLU whose derivative at 0 is 1 is wrong at the kinks and at the zeros. At the zeros several names fit,
@@ -56,14 +58,23 @@ def list_rows(tried: Sequence[Tried]) -> Iterator[StageRow]:
         if t.row is None:
             continue
         again = name is not None and t.case.kind is not Kind.KINKS and t.row.diagnosis and name in t.row.diagnosis.name
-        row = replace(t.row, inputs=t.case.called)
+        row = replace(t.row, inputs=t.case.called, isolated=explain_nothing(code, t, t.row.isolated))
         yield replace(row, diagnosis=None) if again else row
+
+
+def explain_nothing(code: Code, tried: Tried, found: StageReport) -> StageReport:
+    """The verdicts, with the likeliest reason where two functions give not one gradient."""
+    trial = tried.judgement.trial if tried.judgement else None
+    if trial is None or code.graph is not None or trial.hand.keys() - {"y"}:
+        return found
+    lost = [t.name in trial.missing and t.verdict is not Verdict.CERTIFIED for t in found.tensors]
+    tensors = [replace(t, reason=NOTHING) if is_lost else t for t, is_lost in zip(found.tensors, lost, strict=True)]
+    return replace(found, tensors=tuple(tensors))
 
 
 def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
     """The notes of every case, and how each was judged."""
-    for t in tried:
-        yield from t.notes
+    yield from once_each([(t.case.name, note) for t in tried for note in t.notes])
     wrong = [t for t in tried if t.row and t.row.isolated.verdict is Verdict.REFUTED]
     if wrong and all(t.case.kind in (Kind.SIZES, Kind.BLOCK_EDGES) for t in wrong):
         yield f"right at the sizes given only: wrong at {', '.join(t.case.name for t in wrong)}"
@@ -79,6 +90,22 @@ def list_notes(tried: Sequence[Tried]) -> Iterator[str]:
     ways = list(dict.fromkeys(way for way, _ in judged))
     for way in ways:
         yield say_way(way, [name for other, name in judged if other is way] if len(ways) > 1 else ())
+
+
+def once_each(notes: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """The notes, each with the name of its case; what is said of several cases in the same words is said once.
+
+    >>> list(once_each([("zeros, beside kinks", "zeros: at a kink"), ("sparse", "sparse: at a kink"), ("sparse", "a")]))
+    ['zeros, sparse: at a kink', 'a']
+    """
+    said: dict[str, list[str]] = {}
+    for case, note in notes:
+        name, _, words = note.partition(": ")
+        of_case = type(note) is str and bool(words) and case.startswith(name)  # another kind of note stays what it is
+        names = said.setdefault(words if of_case else note, [])
+        names += [name] if of_case and name not in names else []
+    for words, names in said.items():
+        yield f"{', '.join(names)}: {words}" if names else words
 
 
 def object_to(tried: Sequence[Tried]) -> Objection | None:

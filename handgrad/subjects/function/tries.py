@@ -68,7 +68,12 @@ def try_readings(
 
 def any_wrong(tried: Sequence[Tried]) -> bool:
     """Whether any case is not certified."""
-    return any(t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED for t in tried)
+    return first_wrong(tried) is not None
+
+
+def first_wrong(tried: Sequence[Tried]) -> Tried | None:
+    """The first case that is not certified."""
+    return next((t for t in tried if t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED), None)
 
 
 def any_refuted(tried: Sequence[Tried]) -> bool:
@@ -146,7 +151,7 @@ def look_further(
     first = next((t for t in tried if t.judgement is not None), None)
     if not probes or first is None or first.judgement is None:
         return []
-    if any(t.row is not None and t.row.isolated.verdict is not Verdict.CERTIFIED for t in tried):
+    if any_wrong(tried):
         return []
     probes = [case for case in probes if first.opaque or case.kind is not Kind.BLOCK_EDGES]
     found, notes = try_probes(code, reference, probes, first.judgement, rng)

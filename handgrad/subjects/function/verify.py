@@ -172,7 +172,7 @@ def verify_function(
         device=str(getattr(model, "device", "cpu")),
         seed=seed,
         slack=slack,
-        stages=tuple(list_rows(tried)),
+        stages=tuple(list_rows(code, tried)),
         control=plant_error([t.judgement for t in judged[:1] if t.judgement], [{}], rng),
         contracts=side,
         notes=tuple(

@@ -212,6 +212,28 @@ def test_an_absent_gradient_is_named(given: str | None) -> None:
     assert (found.name, found.tensor, found.known) == ("the gradient is absent", "db", True)
 
 
+def test_what_is_absent_beside_an_error_without_a_name_is_not_said_to_fit() -> None:
+    stage, inputs, dy = linear(np.random.default_rng(6), 5, 4, 3)
+    noise = np.random.default_rng(7).normal(size=(3, 4))
+
+    def hand(i: Tensors, d: Any) -> Tensors:
+        out = dict(stage.hand(i, d))
+        return {"dW": out["dW"] + noise, "db": -out["db"], **{k: v for k, v in out.items() if k not in ("dW", "db")}}
+
+    def without_db(i: Tensors, d: Any) -> Tensors:
+        return {k: v for k, v in hand(i, d).items() if k != "db"}
+
+    right = stage.reference(inputs, dy)
+    for run, also in ((hand, " db by itself: every entry is -1 times the right one."), (without_db, "")):
+        given = run(inputs, dy)
+        evidence = {k: Evidence(given.get(k, np.full(3, np.nan)), v, np.full(v.shape, 1e-14)) for k, v in right.items()}
+        found = diagnose(Trial(replace(stage, hand=run), inputs, dy), evidence)
+        assert found is not None
+        assert found.explanation.startswith("12 of 12 entries of dW are outside their bound.")
+        assert found.explanation.endswith(also)
+        assert "absent" not in found.explanation
+
+
 def test_nan_is_not_called_absent() -> None:
     stage, inputs, dy = linear(np.random.default_rng(7), 6, 4, 3)
     found = named(stage, inputs, dy, lambda out, i, d: {"db": out["db"] * float("nan")})

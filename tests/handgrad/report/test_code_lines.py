@@ -52,7 +52,15 @@ def test_several_lines_and_functions():
     first, second = replaced("a = 1", "1", "2", line=9), replaced("b = 1", "1", "2", line=10)
     assert [line for line in lines(first, second) if line.startswith(("9", "10", " 9"))] == [" 9 | a = 1", "10 | b = 1"]
     other = replaced("c = 1", "1", "2", line=30, function="helper")
-    assert "a.py:30, in helper" in lines(first, other)
+    found = lines(first, other)
+    assert found[found.index("a.py:30, in helper") - 1] == ""
+
+
+def test_two_places_that_are_apart_have_a_blank_line_between_them():
+    first, near, far = (replaced("b = 1", "1", "2", line=line, above="a = 0") for line in (9, 10, 30))
+    assert "" not in lines(first, near)
+    found = lines(first, near, far)
+    assert found[found.index("") + 1] == "29 | a = 0"
 
 
 def test_lines_put_in_stand_where_they_belong():

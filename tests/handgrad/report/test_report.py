@@ -57,6 +57,16 @@ def test_what_is_certified_is_told_in_five_lines(reports):
     assert reports[0].text(verbose=True).startswith("CERTIFIED  Linear - Tanh - Linear - HalfSquaredError")
 
 
+def test_two_numbers_that_are_not_the_same_do_not_read_alike():
+    report = verify_function(
+        lambda x: (x * x, x), lambda dy, x: 2 * dy * x * (1 + 1e-11), inputs=[(3, 4)], seed=1, mend=0
+    )
+    for text in (report.text(), report.text(verbose=True)):
+        hand, autograd = re.search(r"is (-?[\d.]+), autograd (-?[\d.]+)", text).groups()
+        assert hand != autograd
+        assert abs(float(hand) - float(autograd)) < 1e-9
+
+
 def told(**changed):
     """The lines on a function, with the report changed like this."""
     right = verify_function(np.sin, lambda dy, x: dy * np.cos(x), inputs=[(3,)], seed=1)

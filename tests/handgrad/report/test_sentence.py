@@ -64,14 +64,12 @@ def test_a_result_that_is_returned_has_its_own_name():
     assert located(report).sentence == "db1 is not the gradient of b1. dx, dW1 and dW2 are right."
 
 
-def test_what_is_wrong_at_special_inputs_alone():
+def test_what_is_wrong_at_special_inputs_alone_is_only_known_to_be_right_at_those_drawn_first():
     report = verify_function(
-        lambda x: (np.maximum(x, 0), x), lambda dy, x: dy * (x >= 0), inputs=[(4, 3)], seed=1, mend=0
+        lambda x: (np.minimum(x, 9), x), lambda dy, x: dy * (x < 1e3), inputs=[(4, 3)], seed=1, mend=0
     )
-    wrong = [row.name for row in report.stages if row.isolated.verdict.value == "REFUTED"]
-    if wrong:
-        assert report.sentence.startswith(f"At {report.culprit.called}: dx is wrong.")
-        assert report.sentence.endswith(" At ordinary inputs all is right.")
+    assert report.sentence.startswith(f"At {report.culprit.called}: dx is wrong.")
+    assert report.sentence.endswith(" At the first inputs drawn nothing is wrong.")
 
 
 def test_of_a_network_the_stage(broken, batch):

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from rich.text import Text
 
 from handgrad import Verdict, verify, verify_function
 from handgrad.assertions import NotCertified, assert_verified
+from handgrad.report.console import render
+from handgrad.report.text import TwoSides
 from handgrad.suite.run import SuiteResult
 from handgrad.suite.text import conclude, show
 from manual import HalfSquaredError, Identity, Linear, Network
@@ -57,6 +60,25 @@ def test_both_wrong():
     assert first_line(report).startswith(
         "gradients REFUTED; contract broken: writes into its upstream gradient  square"
     )
+
+
+def test_of_several_broken_contracts_one_stands_in_the_first_line():
+    report = judged(lambda dy, x: np.where(x > 0, 2 * x * dy, 1.0))
+    assert report.broken == (
+        "gives a gradient where its upstream gradient is zero",
+        "is not linear in its upstream gradient",
+    )
+    lines = report.text(width=200).splitlines()
+    assert lines[0].startswith(f"gradients REFUTED; contract broken: {report.broken[0]}  square")
+    assert sum(line.startswith("  contract broken: ") for line in lines) == 2
+
+
+def test_the_place_stands_at_the_end_of_the_last_line_of_a_long_heading():
+    words = "gradients REFUTED; contract broken: gives a gradient where its upstream gradient is zero  square"
+    wide, narrow = (render(TwoSides(Text(words), "a.py:20"), color=False, width=w).splitlines() for w in (200, 80))
+    assert wide == [words, "  a.py:20"]  # at the end of it there is no room, for no line is longer than 100
+    assert [line.split()[-1] for line in narrow] == ["gradient", "a.py:20"]
+    assert len(narrow[-1]) == 80
 
 
 def test_both_right():

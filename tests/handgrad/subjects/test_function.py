@@ -85,7 +85,9 @@ def test_nearly_equal_forward_passes_are_unresolved():
         (lambda dy, c: (dy @ c[1].T, c[0].T @ dy), "returned 2 gradients, expected 3, for x, w, b"),
         (lambda dy, c: {"dx": dy @ c[1].T, "dw": c[0].T @ dy}, "db: the gradient is absent (None)"),
         (lambda dy, c: {"dA": dy @ c[1].T}, "backward returned no gradient for x, w, b (keys: dA)"),
-        (lambda dy, c: (None, None, None), "dw: the gradient is absent (None), and it is not zero"),
+        (lambda dy, c: (None, None, None), "dx, dw and db: backward returned nothing but None: has it no return"),
+        (lambda dy, c: None, "dx, dw and db: backward returned nothing but None: has it no return statement?"),
+        (lambda dy, c: (None, None, dy.sum(0)), "dx and dw: the gradient is absent (None), and it is not zero"),
         (lambda dy, c, more: dy, "backward takes 3 arguments, expected backward(dy, cache)"),
     ],
 )

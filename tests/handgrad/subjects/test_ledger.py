@@ -589,6 +589,27 @@ def test_where_no_change_is_found_the_ledger_names_the_line():
     assert report.place.text.strip() == "dz = dh * np.arctan(z + 0.37)"
 
 
+def test_where_the_forward_passes_differ_no_line_of_the_backward_pass_is_blamed(monkeypatch):
+    def forward(x, w):
+        z = x * w
+        h = np.tanh(z)
+        return h, (x, w, h)
+
+    def backward(dy, cache):
+        x, w, h = cache
+        dz = dy * (1 - h)
+        return dz * w, (dz * x).sum(0)
+
+    monkeypatch.setattr(mending, "find_change", lambda *args: Searched())
+    own, other = (
+        verify_function(forward, backward, reference, [(3, 4), (4,)], seed=1, mend=5)
+        for reference in (lambda x, w: torch.tanh(x * w), lambda x, w: torch.tanh(x + w))
+    )
+    assert own.place.text.strip() == "dz = dy * (1 - h)"
+    assert other.place is None
+    assert "the forward passes differ" in other.text()
+
+
 HELPED = """import numpy as np
 
 def dense_backward(dz, x, W):
