@@ -36,12 +36,15 @@ def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType
         called = f"called with {judged.called}; --inputs asks for others" if stopped(report) else ""
         notes = (
             *report.notes,
-            *filter(None, (called or judged.moved, judged.in_words, say_data(report, taken), kept)),
+            *filter(None, (called or judged.moved, judged.in_words, judged.at_zero, say_data(report, taken), kept)),
         )
         return Group(ReportText(replace(report, notes=notes), verbose, where), "")
     names = ", ".join(t.name for t in first_tensors(report) if t.name != "y") or "no gradient"
     head = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {report.name}: {names}")
-    notes = (*filter(None, (judged.moved, kept)), *(note for note in to_note(report) if isinstance(note, Grave)))
+    notes = (
+        *filter(None, (judged.moved, judged.at_zero, kept)),
+        *(note for note in to_note(report) if isinstance(note, Grave)),
+    )
     return Group(TwoSides(head, where), *(Text(f"  note: {note}") for note in notes))
 
 
