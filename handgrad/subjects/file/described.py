@@ -24,6 +24,7 @@ STARTS = re.compile(rf"{LIST}\s*{SIGN}\s")
 SPEAKS = re.compile(rf"{LIST}\s*(?:{SIGN}\s|\s(?:is|are|has|have|holds?|contains?)\s|\s[(\[])")
 SHAPE = re.compile(r"\b(?:shapes?|shaped|size|dimensions?)\b\s*(?:is|of|=+|:)?\s*$")
 OPERATOR = re.compile(r"[@*+/=<>|&^%]\s*$|\S\s*-\s*$")
+NO_ARRAY = re.compile(r"\b(?:tuple|pair|list|interval|range|form)\s*$")
 BRACKET = re.compile(r"\([^()\[\]]*\)|\[[^()\[\]]*\]")
 SECTION = re.compile(r"^[ \t]*(?:returns?|outputs?|yields|raises)\b[^(\[\n]*:?[ \t]*$", re.IGNORECASE | re.MULTILINE)
 NO_SIZE = re.compile(
@@ -36,7 +37,9 @@ OF_INTS = (
     r"\bu?int\d*\b|\bintegers?\b|\bwhole numbers?\b|\blabels?\b|\bindex(?:es)?\b|\bindices\b|\bids?\b|\bclass(?:es)?\b"
 )
 BINARY = r"\bbinary\b|(?<![\w.])0\s*(?:/|or)\s*1(?![\w.])|\{0,\s*1\}"
-BELOW = r"<\s*(\w+)|\[\s*0\s*,\s*(\w+)\s*\)|\b0\s*(?:\.\.\.?|to|,\s*\.\.\.\s*,|-)\s*(\w+)\s*-\s*1\b"
+BELOW = (
+    r"<\s*(\w+)|<=\s*(\w+)\s*-\s*1\b|\[\s*0\s*,\s*(\w+)\s*\)|\b0\s*(?:\.\.\.?|to|,\s*\.\.\.\s*,|-)\s*(\w+)\s*-\s*1\b"
+)
 OF_FLOATS = r"\bfloat|\breal\b|weight|score|logit|probabilit|one-?hot|embedding|feature|\bbias|gradient"
 ASIDE = r"\b(?:where|for|per|each|such|so that|number of)\b.*"
 
@@ -139,7 +142,7 @@ def mentions_in(clause: str, names: Collection[str], met: frozenset[str]) -> Ite
         before, last = clause[last : bracket.start()], bracket.end()
         spoken, told, sure = spoken_of(before, own, names)
         attached = before[-1:].isalnum()
-        if not spoken or (attached and bracket[0][0] == "["):
+        if not spoken or (attached and bracket[0][0] == "[") or re.match(r"\s*tuples?\b", clause[last:]):
             continue
         axes = axes_in(bracket[0][1:-1], names, met, told=told, sure=sure, attached=attached)
         yield Mention(spoken, axes, told)
@@ -147,16 +150,18 @@ def mentions_in(clause: str, names: Collection[str], met: frozenset[str]) -> Ite
 
 def spoken_of(before: str, own: tuple[str, ...], names: Collection[str]) -> tuple[tuple[str, ...], bool, bool]:
     """Whose shape stands behind these words: the names, whether the word shape says so, whether a colon does."""
+    if own and re.fullmatch(rf"\s*{SIGN}?\s*", before):
+        return own, False, bool(before.strip())
     shape = SHAPE.search(before)
-    lead = before[: shape.start()] if shape else before
-    if shape:
-        lead = re.sub(r",?\s*$", " ", lead)
+    lead = re.sub(r",?\s*$", " ", before[: shape.start()]) if shape else before
     said = SAYS.search(lead) or DIRECT.search(lead)
-    if said and (found := among(said[1], names)) and not OPERATOR.search(lead[: said.start()]):
+    found = among(said[1], names) if said and not OPERATOR.search(lead[: said.start()]) else ()
+    if said and found:
         return found, bool(shape), said.re is DIRECT and bool(said[2])
-    if said and not shape and not among(said[1], names) and is_code(said[1]):
+    called = before[-1:].isalnum() or OPERATOR.search(before) or NO_ARRAY.search(before)
+    if not shape and (called or (said and (among(said[1], names) or is_code(said[1])))):
         return (), False, False
-    return own, bool(shape), re.fullmatch(rf"\s*{SIGN}?\s*", before) is not None and bool(before.strip())
+    return own, bool(shape), False
 
 
 def is_code(words: str) -> bool:

@@ -68,6 +68,8 @@ FORMS: dict[str, dict[str, Drawn]] = {
     "y: boolean mask (N, D)": {"y": Drawn(("N", "D"), Kind.BOOL)},
     "x: (N, D) class scores": {"x": ND},
     "x: (N, D), one row for each class": {"x": ND},
+    "W (D, K), y: class of shape (N,), 0 <= y[i] <= K - 1": {"W": DK, "y": Drawn(("N",), Kind.INT, "K")},
+    "x: scores, of shape(N, D)": {"x": ND},
     "x: (N, D) where x[i, j] is the score of the jth class": {"x": ND},
 }
 
@@ -82,7 +84,8 @@ def test_what_is_read(words: str) -> None:
     "x: (N, D/2)", "x of shape (N, d_1, ..., d_k)", "x of shape (N, d_1, ..., d_k)\nx: (N, D)", "x: (..., D)",
     "the entry x (i, j) and x[N, D]", "f(x, W)", "softmax(y, W)", "x @ W: (N, K)", "x * W (N, K)", "self.W (D, K)",
     "x: input, h (N, H)", "out: (N, D)", "x, of any shape", "x: (N, 0)", "x: (N, D]", "(N, D)", "",
-    "q: (k, v) pairs", "xs (N, D)", "Returns\n-------\nx : (N, D)", "x is computed (as usual, quickly)",
+    "q: (k, v) pairs", "q: called as f(N, D)", "x: a tuple (N, D)", "x: (N, D) tuple of ints", "x: the range (lo, hi)",
+    "x: N^(D)", "x: W @ b (N, D)", "xs (N, D)", "Returns\n-------\nx : (N, D)", "x is computed (as usual, quick)",
 ])  # fmt: skip
 def test_what_is_not_read(words: str) -> None:
     assert read_described([words], ("x", "W", "b", "q", "k", "v")) == {}
