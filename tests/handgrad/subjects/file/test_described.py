@@ -206,3 +206,25 @@ def test_words_at_which_forward_never_runs_accuse_nobody(judged: Callable[..., J
 def test_the_advice_takes_the_shapes_that_are_described(judged: Callable[..., Judged]) -> None:
     found = judged(AFFINE.replace("W: (D, K)", "").replace("[0, K)", ""))
     assert found.problem.startswith("W has no type hint with a shape; give --inputs x=4x3 W=3x5 (your")
+
+
+SCALE = '''
+class Scale:
+    def __init__(self, width):
+        self.width = width
+
+    def forward(self, x):
+        """x: (N, width)"""
+        assert x.shape[1] == self.width
+        return x * (x == 0) + x * self.width
+
+    def backward(self, dy):
+        dx = dy * self.width
+        return dx
+'''
+
+
+def test_a_size_that_is_a_number_given_to_the_object_is_that_number(judged: Callable[..., Judged]) -> None:
+    found = judged(SCALE, "width=7")
+    assert found.in_words == "shapes as its words have them: x 3x7"
+    assert found.verdict.value == "CERTIFIED"

@@ -65,7 +65,8 @@ def test_a_factor_that_is_forgotten_is_told_and_then_found(
     monkeypatch.chdir(tmp_path)
     Path("student.py").write_text(RIDGE)
     note = "note: lam was its default 0.0 alone; --inputs lam=0.1 judges another value"
-    assert main(["check", "student.py"]) == 0
+    assert main(["check", "student.py", "--json", "found.json"]) == 0
+    assert note.removeprefix("note: ") in Path("found.json").read_text()
     assert capsys.readouterr().out.splitlines()[1].strip() == note
     assert main(["check", "student.py", "--inputs", "lam=0.1", "--mend", "0"]) == 1
     assert note not in " ".join(capsys.readouterr().out.split())
