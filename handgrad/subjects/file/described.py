@@ -11,9 +11,11 @@ from typing import NamedTuple
 from handgrad.subjects.file.read_shape import read_axes
 from handgrad.subjects.file.shapes import Drawn, Kind
 
+# Names, alone or in a list: `x`, `q, k and v`; the sign of an item behind them: `x:`, `x --`.
 NAME = r"(?!(?:and|or)\b)[^\W\d]\w*"
 LIST = rf"(?<![\w.])({NAME}(?:\s*(?:,\s*and|,|/|\band\b)\s*{NAME})*)"
 SIGN = r"(?::|--+|\u2013|\u2014|\s-(?=\s))"
+# Where names stand: an item `- x (array): ...`, before a bracket, `x has the shape`; anywhere in a clause.
 HEAD = re.compile(rf"\s*(?:[-*•]\s+)?{LIST}(?=\s*(?:\((?:[^()]|\([^()]*\))*\))?\s*{SIGN}(?:\s|$))")
 DIRECT = re.compile(rf"{LIST}\s*({SIGN})?\s*$")
 ARTICLES = (
@@ -22,17 +24,21 @@ ARTICLES = (
 SAYS = re.compile(rf"{LIST}\s+(?:has|have|is|are|of|with|being)\s+(?:(?:{ARTICLES})\s+){{0,5}}$")
 STARTS = re.compile(rf"{LIST}\s*{SIGN}\s")
 SPEAKS = re.compile(rf"{LIST}\s*(?:{SIGN}\s|\s(?:is|are|has|have|holds?|contains?)\s|\s[(\[])")
+# What stands before a bracket: the word shape; `W @ x`, `tuple`, which make it none.
 SHAPE = re.compile(r"\b(?:shapes?|shaped|size|dimensions?)\b\s*(?:is|of|=+|:)?\s*$")
 OPERATOR = re.compile(r"[@*+/=<>|&^%]\s*$|\S\s*-\s*$")
 NO_ARRAY = re.compile(r"\b(?:tuple|pair|list|interval|range|form)\s*$")
 BRACKET = re.compile(r"\([^()\[\]]*\)|\[[^()\[\]]*\]")
+# From here on the results are described, which may have the names of arguments.
 SECTION = re.compile(r"^[ \t]*(?:returns?|outputs?|yields|raises)\b[^(\[\n]*:?[ \t]*$", re.IGNORECASE | re.MULTILINE)
+# Words in brackets that name no size, `x (float, optional)`; names that surely do, as people write N, D, HH.
 NO_SIZE = re.compile(
     "float|int|bool|str|none|true|false|optional|required|default|array|ndarray|tensor|matrix|vector|scalar|list|tuple|"
     "dict|numpy|torch|input|output|mean|variance|std|row|column|i|j|of|or|is|in|to|at|by|as|on|if|we|it|no|so"
 )
 CAPITAL = re.compile(r"[A-Z]\w{0,2}|[A-Z]_\w+")
 
+# What is said of the numbers in an array.
 OF_INTS = (
     r"\bu?int\d*\b|\bintegers?\b|\bwhole numbers?\b|\blabels?\b|\bindex(?:es)?\b|\bindices\b|\bids?\b|\bclass(?:es)?\b"
 )
