@@ -11,9 +11,11 @@ from typing import NamedTuple
 from handgrad.subjects.file.read_shape import read_axes
 from handgrad.subjects.file.shapes import Drawn, Kind
 
+# Names, alone or in a list: `x`, `q, k and v`; the sign of an item behind them: `x:`, `x --`.
 NAME = r"(?!(?:and|or)\b)[^\W\d]\w*"
 LIST = rf"(?<![\w.])({NAME}(?:\s*(?:,\s*and|,|/|\band\b)\s*{NAME})*)"
 SIGN = r"(?::|--+|\u2013|\u2014|\s-(?=\s))"
+# Where names stand: an item `- x (array): ...`, before a bracket, `x has the shape`; anywhere in a clause.
 HEAD = re.compile(rf"\s*(?:[-*•]\s+)?{LIST}(?=\s*(?:\((?:[^()]|\([^()]*\))*\))?\s*{SIGN}(?:\s|$))")
 DIRECT = re.compile(rf"{LIST}\s*({SIGN})?\s*$")
 ARTICLES = (
@@ -22,21 +24,28 @@ ARTICLES = (
 SAYS = re.compile(rf"{LIST}\s+(?:has|have|is|are|of|with|being)\s+(?:(?:{ARTICLES})\s+){{0,5}}$")
 STARTS = re.compile(rf"{LIST}\s*{SIGN}\s")
 SPEAKS = re.compile(rf"{LIST}\s*(?:{SIGN}\s|\s(?:is|are|has|have|holds?|contains?)\s|\s[(\[])")
+# What stands before a bracket: the word shape; `W @ x`, `tuple`, which make it none.
 SHAPE = re.compile(r"\b(?:shapes?|shaped|size|dimensions?)\b\s*(?:is|of|=+|:)?\s*$")
 OPERATOR = re.compile(r"[@*+/=<>|&^%]\s*$|\S\s*-\s*$")
+NO_ARRAY = re.compile(r"\b(?:tuple|pair|list|interval|range|form)\s*$")
 BRACKET = re.compile(r"\([^()\[\]]*\)|\[[^()\[\]]*\]")
+# From here on the results are described, which may have the names of arguments.
 SECTION = re.compile(r"^[ \t]*(?:returns?|outputs?|yields|raises)\b[^(\[\n]*:?[ \t]*$", re.IGNORECASE | re.MULTILINE)
+# Words in brackets that name no size, `x (float, optional)`; names that surely do, as people write N, D, HH.
 NO_SIZE = re.compile(
     "float|int|bool|str|none|true|false|optional|required|default|array|ndarray|tensor|matrix|vector|scalar|list|tuple|"
     "dict|numpy|torch|input|output|mean|variance|std|row|column|i|j|of|or|is|in|to|at|by|as|on|if|we|it|no|so"
 )
 CAPITAL = re.compile(r"[A-Z]\w{0,2}|[A-Z]_\w+")
 
+# What is said of the numbers in an array.
 OF_INTS = (
     r"\bu?int\d*\b|\bintegers?\b|\bwhole numbers?\b|\blabels?\b|\bindex(?:es)?\b|\bindices\b|\bids?\b|\bclass(?:es)?\b"
 )
 BINARY = r"\bbinary\b|(?<![\w.])0\s*(?:/|or)\s*1(?![\w.])|\{0,\s*1\}"
-BELOW = r"<\s*(\w+)|\[\s*0\s*,\s*(\w+)\s*\)|\b0\s*(?:\.\.\.?|to|,\s*\.\.\.\s*,|-)\s*(\w+)\s*-\s*1\b"
+BELOW = (
+    r"<\s*(\w+)|<=\s*(\w+)\s*-\s*1\b|\[\s*0\s*,\s*(\w+)\s*\)|\b0\s*(?:\.\.\.?|to|,\s*\.\.\.\s*,|-)\s*(\w+)\s*-\s*1\b"
+)
 OF_FLOATS = r"\bfloat|\breal\b|weight|score|logit|probabilit|one-?hot|embedding|feature|\bbias|gradient"
 ASIDE = r"\b(?:where|for|per|each|such|so that|number of)\b.*"
 
@@ -139,7 +148,7 @@ def mentions_in(clause: str, names: Collection[str], met: frozenset[str]) -> Ite
         before, last = clause[last : bracket.start()], bracket.end()
         spoken, told, sure = spoken_of(before, own, names)
         attached = before[-1:].isalnum()
-        if not spoken or (attached and bracket[0][0] == "["):
+        if not spoken or (attached and bracket[0][0] == "[") or re.match(r"\s*tuples?\b", clause[last:]):
             continue
         axes = axes_in(bracket[0][1:-1], names, met, told=told, sure=sure, attached=attached)
         yield Mention(spoken, axes, told)
@@ -147,16 +156,18 @@ def mentions_in(clause: str, names: Collection[str], met: frozenset[str]) -> Ite
 
 def spoken_of(before: str, own: tuple[str, ...], names: Collection[str]) -> tuple[tuple[str, ...], bool, bool]:
     """Whose shape stands behind these words: the names, whether the word shape says so, whether a colon does."""
+    if own and re.fullmatch(rf"\s*{SIGN}?\s*", before):
+        return own, False, bool(before.strip())
     shape = SHAPE.search(before)
-    lead = before[: shape.start()] if shape else before
-    if shape:
-        lead = re.sub(r",?\s*$", " ", lead)
+    lead = re.sub(r",?\s*$", " ", before[: shape.start()]) if shape else before
     said = SAYS.search(lead) or DIRECT.search(lead)
-    if said and (found := among(said[1], names)) and not OPERATOR.search(lead[: said.start()]):
+    found = among(said[1], names) if said and not OPERATOR.search(lead[: said.start()]) else ()
+    if said and found:
         return found, bool(shape), said.re is DIRECT and bool(said[2])
-    if said and not shape and not among(said[1], names) and is_code(said[1]):
+    called = before[-1:].isalnum() or OPERATOR.search(before) or NO_ARRAY.search(before)
+    if not shape and (called or (said and (among(said[1], names) or is_code(said[1])))):
         return (), False, False
-    return own, bool(shape), re.fullmatch(rf"\s*{SIGN}?\s*", before) is not None and bool(before.strip())
+    return own, bool(shape), False
 
 
 def is_code(words: str) -> bool:

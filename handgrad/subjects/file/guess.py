@@ -131,6 +131,12 @@ def is_index(node: ast.AST, parents: Any) -> bool:
     return isinstance(around, ast.Subscript) and around.slice is node
 
 
+def is_used_as_index(tree: ast.AST, name: str) -> bool:
+    """Whether an argument stands between brackets anywhere."""
+    parents = parents_of(tree)
+    return any(is_index(node, parents) for node in uses(tree, name))
+
+
 def is_called(node: ast.AST | None, word: str) -> bool:
     """Whether it is a call of that function, or of a method or a function of a module of that name."""
     if not isinstance(node, ast.Call) or any(k.arg == "axis" for k in node.keywords):

@@ -26,6 +26,7 @@ from handgrad.subjects.file.guess import (
     draws,
     guess_inputs,
     guess_kind,
+    is_used_as_index,
     read_tree,
     with_gradient,
 )
@@ -69,12 +70,8 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int, order: Sequ
     taken = parameters(pair.forward)
     if taken is None:
         raise ValueError("the names of its arguments are not known (*args, or a builtin); wrap it in a function")
-    hints = dict(read_hints(pair.forward, taken, given))
+    hints, in_words = read_shapes(pair, taken, given)
     known: dict[str, Asked] = {**hints, **given}
-    described = describe(pair, tuple(name for name, p in taken.items() if is_needed(p) and not is_number(p)))
-    in_words = tuple(name for name, p in taken.items() if name in described and name not in known)
-    hints = {**described, **hints}
-    known = {**hints, **given}
     if missing := [p for name, p in taken.items() if is_needed(p) and name not in known]:
         raise ValueError(say_what_is_missing(pair, missing, hints))
     asked = {
@@ -107,6 +104,18 @@ def choose_inputs(pair: Pair, given: Mapping[str, Asked], seed: int, order: Sequ
     return Chosen(inputs, precision, constants, pair, len(letters), in_words)
 
 
+def read_shapes(
+    pair: Pair, taken: Mapping[str, inspect.Parameter], given: Mapping[str, Asked]
+) -> tuple[dict[str, Drawn], tuple[str, ...]]:
+    """The shapes of type hints, and of words where there is no hint; and of which arguments only words tell one."""
+    hints = dict(read_hints(pair.forward, taken, given))
+    described = describe(pair, tuple(name for name, p in taken.items() if is_needed(p) and not is_number(p)))
+    in_words = tuple(name for name in taken if name in described and name not in hints and name not in given)
+    named = {name: a.value for name, a in {**given, **pair.drawn}.items() if isinstance(a, Constant)}
+    sizes = {name: value for name, value in named.items() if type(value) is int and value > 0}
+    return {name: d.at(sizes) for name, d in {**described, **hints}.items()}, in_words
+
+
 @lru_cache(maxsize=1)  # the same for all sizes that are tried
 def describe(pair: Pair, names: tuple[str, ...]) -> dict[str, Drawn]:
     """The shapes that docstrings and comments tell; what stands in an index is whole numbers, whatever they call it."""
@@ -116,13 +125,12 @@ def describe(pair: Pair, names: tuple[str, ...]) -> dict[str, Drawn]:
         forward, backward = owner.forward, owner.backward
     tree, back = (read_tree(inspect.unwrap(f)) or NOTHING for f in (forward, backward))
     written = owner if isinstance(owner, type) or owner is None else type(owner)
-    found = read_described(list_words(forward, backward, written), names, with_gradient(back, names))
-    kinds = {name: guess_kind(tree, name) for name in found}
+    moving = with_gradient(back, names)
+    found = read_described(list_words(forward, backward, written), names, moving)
+    floats = [name for name, drawn in found.items() if drawn.kind is Kind.FLOAT]
+    kinds = {name: guess_kind(tree, name) for name in floats if name not in moving or is_used_as_index(tree, name)}
     usual = {LABELS: Kind.INT, MASK: Kind.BOOL}
-    return {
-        name: replace(drawn, kind=usual[kinds[name]]) if drawn.kind is Kind.FLOAT and kinds[name] in usual else drawn
-        for name, drawn in found.items()
-    }
+    return found | {name: replace(found[name], kind=usual[kind]) for name, kind in kinds.items() if kind in usual}
 
 
 def make_object(

@@ -13,6 +13,7 @@ from handgrad.subjects.file.inputs import Chosen
 from handgrad.subjects.file.other_sizes import choose_running_inputs, describe_inputs
 from handgrad.subjects.file.pairs import Pair, with_object
 from handgrad.subjects.file.shapes import Asked
+from handgrad.subjects.file.zeros import say_zeros
 from handgrad.subjects.function.verify import verify_function
 
 
@@ -33,6 +34,7 @@ class Judged:
 
     moved: why these are not of the usual sizes, in words.
     in_words: those of them whose shapes are read from its author's words, in words.
+    at_zero: what was judged at a default of 0 alone, in words.
     """
 
     pair: Pair
@@ -41,6 +43,7 @@ class Judged:
     called: str = ""
     moved: str = ""
     in_words: str = ""
+    at_zero: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -65,7 +68,8 @@ def judge_pair(pair: Pair, options: Options) -> Judged:
             moved = f"{chosen.problem}; judged with {called}" if chosen.problem else ""
             read = describe_inputs({name: chosen.inputs[name] for name in chosen.in_words})
             in_words = f"shapes as its words have them: {read}" if read else ""
-            return Judged(chosen.pair, report_on(chosen, options), called=called, moved=moved, in_words=in_words)
+            at_zero = say_zeros(pair, chosen.inputs)
+            return Judged(chosen.pair, report_on(chosen, options), "", called, moved, in_words, at_zero)
     except (TypeError, ValueError) as error:  # what verify_function says of arguments that cannot be judged
         return Judged(pair, None, str(error))
     except SystemExit:  # it must not choose the exit code

@@ -9,7 +9,7 @@ from handgrad.judge.verdict import together
 from handgrad.report.badges import two_verdicts, verdict_badge
 from handgrad.report.sections import sections
 from handgrad.subjects.file.judge import Judged
-from handgrad.subjects.file.text import conclude
+from handgrad.subjects.file.text import conclude, with_notes
 
 
 def show_file(found: Sequence[Judged], file: Path, seed: int) -> Shown:
@@ -41,4 +41,4 @@ def show_pair(judged: Judged) -> Iterator[Html]:
     if judged.report is None:
         yield element("p", f"Not judged: {judged.problem}")
     else:
-        yield from sections(judged.report)
+        yield from sections(with_notes(judged, judged.report))

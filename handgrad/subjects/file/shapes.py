@@ -1,6 +1,8 @@
 """What one input is to be: an array of these axes, or a constant."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -29,6 +31,19 @@ class Drawn:
     below: int | str | None = None
     precision: str | None = None
     in_torch: bool = False
+
+    def at(self, sizes: Mapping[str, int]) -> "Drawn":
+        """With the numbers that these names stand for.
+
+        >>> Drawn(("N", "4*H")).at({"H": 3}).axes, Drawn(("n",)).at({"n": 2}).axes
+        (('N', '4*3'), (2,))
+        """
+
+        def size(axis: int | str) -> int | str:
+            text = re.sub(r"[^\W\d]\w*", lambda name: str(sizes.get(name[0], name[0])), str(axis))
+            return int(text) if text.isdigit() else text
+
+        return replace(self, axes=tuple(map(size, self.axes)), below=None if self.below is None else size(self.below))
 
 
 @dataclass(frozen=True)

@@ -31,18 +31,24 @@ def show(judged: Judged, path: Path, *, verbose: bool = False) -> RenderableType
     if judged.report is None:
         missing = ("not judged", STYLES[Verdict.UNRESOLVED])
         return Text.assemble(missing, f"  {judged.pair.name}  ({where})  {judged.problem}")
-    report, kept, taken = judged.report, untested(judged), parameters(judged.pair.forward) or ()
+    report = judged.report
     if report.verdict is not Verdict.CERTIFIED or verbose:
-        called = f"called with {judged.called}; --inputs asks for others" if stopped(report) else ""
-        notes = (
-            *report.notes,
-            *filter(None, (called or judged.moved, judged.in_words, say_data(report, taken), kept)),
-        )
-        return Group(ReportText(replace(report, notes=notes), verbose, where), "")
+        return Group(ReportText(with_notes(judged, report), verbose, where), "")
     names = ", ".join(t.name for t in first_tensors(report) if t.name != "y") or "no gradient"
     head = Text.assemble((report.verdict.value, STYLES[report.verdict]), f"  {report.name}: {names}")
-    notes = (*filter(None, (judged.moved, kept)), *(note for note in to_note(report) if isinstance(note, Grave)))
+    notes = (
+        *filter(None, (judged.moved, judged.at_zero, untested(judged))),
+        *(note for note in to_note(report) if isinstance(note, Grave)),
+    )
     return Group(TwoSides(head, where), *(Text(f"  note: {note}") for note in notes))
+
+
+def with_notes(judged: Judged, report: Report) -> Report:
+    """Its report, with how the inputs came to be, and what of the file was not judged."""
+    called = f"called with {judged.called}; --inputs asks for others" if stopped(report) else judged.moved
+    data = say_data(report, parameters(judged.pair.forward) or ())
+    notes = (called, judged.in_words, judged.at_zero, data, untested(judged))
+    return replace(report, notes=(*report.notes, *filter(None, notes)))
 
 
 def stopped(report: Report) -> bool:
@@ -119,7 +125,7 @@ def as_dict(found: Sequence[Judged], path: Path, seed: int) -> dict[str, Any]:
                 "line": judged.pair.line,
                 "verdict": word(judged),
                 "problem": judged.problem,
-                "report": judged.report.to_dict() if judged.report else None,
+                "report": with_notes(judged, judged.report).to_dict() if judged.report else None,
             }
             for judged in found
         ],

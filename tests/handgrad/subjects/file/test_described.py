@@ -68,6 +68,8 @@ FORMS: dict[str, dict[str, Drawn]] = {
     "y: boolean mask (N, D)": {"y": Drawn(("N", "D"), Kind.BOOL)},
     "x: (N, D) class scores": {"x": ND},
     "x: (N, D), one row for each class": {"x": ND},
+    "W (D, K), y: class of shape (N,), 0 <= y[i] <= K - 1": {"W": DK, "y": Drawn(("N",), Kind.INT, "K")},
+    "x: scores, of shape(N, D)": {"x": ND},
     "x: (N, D) where x[i, j] is the score of the jth class": {"x": ND},
 }
 
@@ -82,7 +84,8 @@ def test_what_is_read(words: str) -> None:
     "x: (N, D/2)", "x of shape (N, d_1, ..., d_k)", "x of shape (N, d_1, ..., d_k)\nx: (N, D)", "x: (..., D)",
     "the entry x (i, j) and x[N, D]", "f(x, W)", "softmax(y, W)", "x @ W: (N, K)", "x * W (N, K)", "self.W (D, K)",
     "x: input, h (N, H)", "out: (N, D)", "x, of any shape", "x: (N, 0)", "x: (N, D]", "(N, D)", "",
-    "q: (k, v) pairs", "xs (N, D)", "Returns\n-------\nx : (N, D)", "x is computed (as usual, quickly)",
+    "q: (k, v) pairs", "q: called as f(N, D)", "x: a tuple (N, D)", "x: (N, D) tuple of ints", "x: the range (lo, hi)",
+    "x: N^(D)", "x: W @ b (N, D)", "xs (N, D)", "Returns\n-------\nx : (N, D)", "x is computed (as usual, quick)",
 ])  # fmt: skip
 def test_what_is_not_read(words: str) -> None:
     assert read_described([words], ("x", "W", "b", "q", "k", "v")) == {}
@@ -203,3 +206,25 @@ def test_words_at_which_forward_never_runs_accuse_nobody(judged: Callable[..., J
 def test_the_advice_takes_the_shapes_that_are_described(judged: Callable[..., Judged]) -> None:
     found = judged(AFFINE.replace("W: (D, K)", "").replace("[0, K)", ""))
     assert found.problem.startswith("W has no type hint with a shape; give --inputs x=4x3 W=3x5 (your")
+
+
+SCALE = '''
+class Scale:
+    def __init__(self, width):
+        self.width = width
+
+    def forward(self, x):
+        """x: (N, width)"""
+        assert x.shape[1] == self.width
+        return x * (x == 0) + x * self.width
+
+    def backward(self, dy):
+        dx = dy * self.width
+        return dx
+'''
+
+
+def test_a_size_that_is_a_number_given_to_the_object_is_that_number(judged: Callable[..., Judged]) -> None:
+    found = judged(SCALE, "width=7")
+    assert found.in_words == "shapes as its words have them: x 3x7"
+    assert found.verdict.value == "CERTIFIED"
