@@ -85,6 +85,8 @@ def at_hand(
     program: Program, part: Part, statement: ast.AST, known: Mapping[str, Any], tapped: Tapped, noted: Taps
 ) -> AtHand:
     """Everything that can be written at a statement where these names are known."""
+    if is_within_another(part.source.tree, statement):  # the names of the outer function can be written there too
+        known = {**last_names(part, tapped, noted), **known}
     scope = {**part.source.function.__globals__, **closure_values(program), **known}
     left = left_loops(part.source.tree, statement)
     here = {name: value for name, value in known.items() if name not in left}
@@ -100,6 +102,12 @@ def at_hand(
     slices = list_slices(p.source.tree for p in program.parts)
     slices = [index for index in slices if not names_of(index) & left]
     return AtHand(scope, names, tuple(found), tuple(slices), tuple(own_functions(program, scope)))
+
+
+def is_within_another(tree: ast.AST, statement: ast.AST) -> bool:
+    """Whether a statement stands in a function inside the function of this tree."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    return sum(any(node is statement for node in ast.walk(function)) for function in functions) > 1
 
 
 def own_functions(program: Program, scope: Mapping[str, Any]) -> Iterator[str]:

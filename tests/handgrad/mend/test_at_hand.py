@@ -3,11 +3,14 @@
 import ast
 
 import numpy as np
+import pytest
 
+from handgrad import verify_function
 from handgrad.mend.material import at_hand
 from handgrad.mend.trial import Trial
 from handgrad.source.program import read_program
 from handgrad.source.taps import Tapped, Taps
+from handgrad.subjects.file.pullbacks import pull_back_of
 
 
 def forward(xs, w):
@@ -63,3 +66,25 @@ def test_a_number_that_fills_what_is_masked_stands_nowhere_else():
     numbers = Trial(PROGRAM, [], 0.0).numbers
     assert 0.5 in numbers
     assert 1e9 not in numbers
+
+
+def unit(x, w):
+    """Two vectors by their lengths, as one result; the backward pass keeps what it names of these lines."""
+    r = np.sqrt((x * x).sum())
+    s = np.sqrt((w * w).sum())
+    u, v = x / r, w / s
+
+    def backward(dy):
+        du, dv = dy * v, dy * u
+        dx = (du - u * (du * u).sum()) / r
+        dw = (dv - v * (dv * v).sum()) / r
+        return dx, dw
+
+    return u * v, backward
+
+
+@pytest.mark.mends
+def test_a_name_of_the_function_around_is_at_hand() -> None:
+    report = verify_function(unit, pull_back_of(unit), inputs=[(3,), (3,)], seed=0)
+    assert report.change is not None
+    assert [(r.before, r.after) for r in report.change.replacements] == [("r", "s")]
