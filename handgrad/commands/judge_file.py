@@ -7,6 +7,9 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from handgrad.judge.rules import NOT_GIVEN
+from handgrad.judge.verdict import Verdict
+from handgrad.report.certified import first_tensors
 from handgrad.report.console import print_lines, report_console, show_waiting, write_json, write_page
 from handgrad.subjects.file.asked import GRAMMAR, read_inputs
 from handgrad.subjects.file.inputs import argument_names
@@ -51,7 +54,7 @@ def judge_file(args: argparse.Namespace, console: Console, options: Options, sho
             for pair in pairs:
                 with show_waiting(f"judging {pair.name}"):
                     judged = judge_pair(pair, options)
-                if judged.report is None and (caller := caller_of(pair, pairs)) and not pair.problem:
+                if is_no_pair(judged) and (caller := caller_of(pair, pairs)) and not pair.problem:
                     print_lines(console, describe_helper(judged, f"{args.file}:{pair.line}", caller))
                     continue
                 found.append(judged)
@@ -81,9 +84,18 @@ def check_names(args: argparse.Namespace, pairs: Sequence[Pair]) -> None:
         )
 
 
+def is_no_pair(judged: Judged) -> bool:
+    """Whether it may be no backward pass at all: no inputs are known, or it leaves gradients out and none is wrong."""
+    if judged.report is None:
+        return True
+    left_out = any(t.reason == NOT_GIVEN for t in first_tensors(judged.report))
+    return left_out and judged.verdict is Verdict.UNRESOLVED
+
+
 def describe_helper(judged: Judged, place: str, caller: str) -> str:
-    """A pair of which no inputs are known, and which another one calls."""
-    return f"note: {judged.pair.name}  ({place})  is judged within {caller}, which calls it; alone: {judged.problem}"
+    """A pair that may be none, and which another one calls."""
+    alone = judged.problem or "it gives no gradient of some of its arguments"
+    return f"note: {judged.pair.name}  ({place})  is judged within {caller}, which calls it; alone: {alone}"
 
 
 def describe_lonely(name: str, place: str, expected: Sequence[str]) -> str:

@@ -76,7 +76,8 @@ def find_pairs(file: Loaded) -> list[Pair]:
 def caller_of(pair: Pair, pairs: Sequence[Pair]) -> str | None:
     """The backward pass of another pair that calls this one, and judges it with itself: silu_grad of silu."""
     for other in pairs:
-        code = getattr(inspect.unwrap(other.backward), "__code__", None) if other.backward else None
+        backward = other.backward or getattr(other.forward, "backward", None)  # that of a torch.autograd.Function
+        code = getattr(inspect.unwrap(backward), "__code__", None) if backward else None
         if other is not pair and code is not None and pair.name in code.co_names:
             return other.name
     return None

@@ -187,6 +187,38 @@ def layer_backward(dy, x):
 """
 
 
+FUSED = """
+import torch
+
+def scaled(x, w):
+    return x * w
+
+def scaled_backward(dy, x, w):
+    return dy * w
+
+class Scaled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: "n d", w: "d"):
+        ctx.save_for_backward(x, w)
+        return scaled(x, w)
+
+    @staticmethod
+    def backward(ctx, dy):
+        x, w = ctx.saved_tensors
+        return scaled_backward(dy, x, w), (dy * x).sum(0)
+"""
+
+
+def test_a_helper_that_leaves_a_gradient_to_its_caller_is_judged_within_it(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("fused.py").write_text(FUSED)
+    assert main(["check", "fused.py", "--inputs", "scaled_backward.x=3x4", "scaled_backward.w=4"]) == 0
+    out = capsys.readouterr().out
+    assert "note: scaled_backward  (fused.py:7)  is judged within Scaled, which calls it; alone: it gives no" in out
+    assert "1 function: 1 CERTIFIED" in out
+
+
 def test_a_helper_of_which_no_inputs_are_known_is_judged_within_its_caller(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
