@@ -37,6 +37,7 @@ from handgrad.mend.windows import edit_window
 from handgrad.source.tree import changed, parents_of
 
 SPREAD, OWN_FUNCTION = 0.3, 2.4  # what it costs to write axes of size 1, and a call of the reader's own function
+NOT_OF_A_NAME = 0.5  # more that it costs to write an expression again for its size
 RESHAPED = ("reshape", "view", "ravel", "flatten")
 
 
@@ -131,8 +132,9 @@ class Lookup:
         return to64(value) if is_value(value) and np.shape(value) == np.shape(self.value) else None
 
     def sized(self) -> Iterator[Edit]:
-        """Times or over one of its own sizes."""
-        return self.plausible(around(self.node, self.writing, SIZED))
+        """Times or over one of its own sizes; rather over that of a name, where it is none."""
+        more = 0 if isinstance(self.node, ast.Name | ast.Attribute) else NOT_OF_A_NAME
+        return self.plausible(Edit(new, cost + more) for new, cost in around(self.node, self.writing, SIZED))
 
     def scaled(self) -> Iterator[Edit]:
         """Times a number that stands nowhere, or one that is made of those at hand."""

@@ -61,7 +61,7 @@ AROUND = {
 
 # Its own sizes; tried with what is at hand, for a name of that size says more.
 SIZED = {
-    3.3: "{e} / {e}.size; {e} / {e}.shape[0]; {e} * {e}.shape[0]; {e} / {e}.shape[-1]; {e} * {e}.shape[-1]",
+    3.5: "{e} / {e}.size; {e} / {e}.shape[0]; {e} * {e}.shape[0]; {e} / {e}.shape[-1]; {e} * {e}.shape[-1]",
 }
 
 # Numbers that may be missing; tried last, for at one size 0.5 may be what 1 / sqrt(4) was meant to be.
