@@ -47,7 +47,7 @@ AROUND = {
         {e}.sum({axis}=-1); {e}.sum({axis}=0, {keep}=True); {e}.sum({axis}=1, {keep}=True);
         {e}.sum({axis}=-1, {keep}=True); {e}.mean({axis}=0); {e}.mean({axis}=-1, {keep}=True); {e}[:, None];
         {e}[None, :]; {e}[..., None]; {e}[None]; {e}[::-1]; {e}[0]; {e}[-1]; {e}.swapaxes(-1, -2); {e} + {e}.T;
-        {e}.copy()
+        {e}.copy(); {np}.zeros_like({e})
     """,
     3.5: """
         {np}.cos({e}); {np}.sin({e}); {e}.sum({axis}=(0, 1)); {e}.sum({axis}=(0, 2));
