@@ -37,6 +37,8 @@ from handgrad.mend.windows import edit_window
 from handgrad.source.tree import changed, parents_of
 
 SPREAD, OWN_FUNCTION = 0.3, 2.4  # what it costs to write axes of size 1, and a call of the reader's own function
+SPREAD_PART = 3.0  # what it costs to multiply one part of an expression
+NOT_OF_A_NAME = 0.5  # more that it costs to write an expression again for its size
 RESHAPED = ("reshape", "view", "ravel", "flatten")
 
 
@@ -131,8 +133,9 @@ class Lookup:
         return to64(value) if is_value(value) and np.shape(value) == np.shape(self.value) else None
 
     def sized(self) -> Iterator[Edit]:
-        """Times or over one of its own sizes."""
-        return self.plausible(around(self.node, self.writing, SIZED))
+        """Times or over one of its own sizes; rather over that of a name, where it is none."""
+        more = 0 if isinstance(self.node, ast.Name | ast.Attribute) else NOT_OF_A_NAME
+        return self.plausible(Edit(new, cost + more) for new, cost in around(self.node, self.writing, SIZED))
 
     def scaled(self) -> Iterator[Edit]:
         """Times a number that stands nowhere, or one that is made of those at hand."""
@@ -156,6 +159,20 @@ class Lookup:
                     node = ast.Subscript(item.node, index, ast.Load())
                     spread = Item(node, hand.value(node), item.cost + SPREAD)
                     yield from self.joined_to(spread, hand, ALONG_AXES)
+
+    def spread_parts(self) -> Iterator[Edit]:
+        """A part that has fewer numbers than the whole, times something at hand that has as many: g - h * mean(g h)."""
+        hand, parents, size = self.hand, parents_of(self.node), np.size(self.value)
+        if hand is None:
+            return
+        wide = [i for i in hand.items if np.size(i.value) == size > 1 and not i.is_piece]
+        for part in parts_inside(self.node, self.has_need) if wide else ():
+            value: Any = None if isinstance(part, ast.Constant) else hand.value(part)
+            if is_value(value) and np.size(value) < size:
+                for item in wide:
+                    product = ast.BinOp(item.node, ast.Mult(), part)
+                    edit = Edit(changed(self.node, {part: product}, parents), SPREAD_PART + item.cost)
+                    yield from self.plausible(iter([edit]))
 
     def handed_over(self) -> Iterator[Edit]:
         """Given to another function of the reader's own, or to one where it was given to none."""

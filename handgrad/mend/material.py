@@ -19,10 +19,10 @@ from handgrad.source.program import Part, Program
 from handgrad.source.taps import Tapped, Taps
 from handgrad.source.tree import changed, located, parents_of
 
-# What it costs to write a name, an entry by an index of the line's own, an entry of a cache or object, a name from
-# outside, and each expression of a piece: added to a template's cost, so that of two changes the one of nearer things
-# comes first.
-NAME, INDEXED, ENTRY, OUTSIDE, OF_PIECE = 0.0, 0.1, 0.2, 0.3, 0.08
+# What it costs to write a name, an entry by an index of the line's own, an entry of a cache or object, a count that
+# the passes write, a name from outside, and each expression of a piece: added to a template's cost, so that of two
+# changes the one of nearer things comes first.
+NAME, INDEXED, ENTRY, COUNTED, OUTSIDE, OF_PIECE = 0.0, 0.1, 0.2, 0.25, 0.3, 0.08
 
 
 class Item(NamedTuple):
@@ -206,7 +206,17 @@ def pieces(
             value = None if renamed is None else attempt(evaluate, renamed, scope).value
             if renamed is not None and is_value(value):
                 count += 1
-                yield Item(renamed, value, OUTSIDE + OF_PIECE * size)
+                yield Item(renamed, value, COUNTED if is_count(renamed) else OUTSIDE + OF_PIECE * size)
+
+
+def is_count(node: ast.expr) -> bool:
+    """Whether it is len(x) or x.shape[0] of a name."""
+    match node:
+        case ast.Call(func=ast.Name(id="len"), args=[ast.Name()]):
+            return True
+        case ast.Subscript(value=ast.Attribute(value=ast.Name(), attr="shape"), slice=ast.Constant()):
+            return True
+    return False
 
 
 PIECES = (ast.BinOp, ast.Call, ast.Compare, ast.UnaryOp, ast.Subscript, ast.Attribute, ast.IfExp)

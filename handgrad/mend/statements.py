@@ -98,10 +98,20 @@ def with_repetitions(statement: ast.AugAssign, target: ast.Subscript) -> Iterato
     """x[i] += v where an index stands in i several times, as NumPy and as torch have it."""
     array = with_context(target.value)
     at = ast.Attribute(ast.Attribute(ast.Name("np", ast.Load()), "add", ast.Load()), "at", ast.Load())
-    yield ast.Expr(ast.Call(at, [array, target.slice, statement.value], []))
-    index = target.slice if isinstance(target.slice, ast.Tuple) else ast.Tuple([target.slice], ast.Load())
+    items = list(map(as_argument, target.slice.elts if isinstance(target.slice, ast.Tuple) else [target.slice]))
+    index = ast.Tuple(items, ast.Load())
+    yield ast.Expr(ast.Call(at, [array, index if len(items) > 1 else items[0], statement.value], []))
     put = ast.Attribute(array, "index_put_", ast.Load())
     yield ast.Expr(ast.Call(put, [index, statement.value], [ast.keyword("accumulate", ast.Constant(True))]))
+
+
+def as_argument(index: ast.expr) -> ast.expr:
+    """An index as it is written outside brackets: slice(None) for a colon."""
+    if not isinstance(index, ast.Slice):
+        return index
+    none = ast.Constant(None)
+    bounds = [index.lower or none, index.upper or none, *([index.step] if index.step else [])]
+    return ast.Call(ast.Name("slice", ast.Load()), bounds[1:] if bounds == [none, none] else bounds, [])
 
 
 def with_context(node: ast.expr) -> ast.expr:

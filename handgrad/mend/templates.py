@@ -47,7 +47,7 @@ AROUND = {
         {e}.sum({axis}=-1); {e}.sum({axis}=0, {keep}=True); {e}.sum({axis}=1, {keep}=True);
         {e}.sum({axis}=-1, {keep}=True); {e}.mean({axis}=0); {e}.mean({axis}=-1, {keep}=True); {e}[:, None];
         {e}[None, :]; {e}[..., None]; {e}[None]; {e}[::-1]; {e}[0]; {e}[-1]; {e}.swapaxes(-1, -2); {e} + {e}.T;
-        {e}.copy()
+        {e}.copy(); {np}.zeros_like({e})
     """,
     3.5: """
         {np}.cos({e}); {np}.sin({e}); {e}.sum({axis}=(0, 1)); {e}.sum({axis}=(0, 2));
@@ -61,7 +61,7 @@ AROUND = {
 
 # Its own sizes; tried with what is at hand, for a name of that size says more.
 SIZED = {
-    3.3: "{e} / {e}.size; {e} / {e}.shape[0]; {e} * {e}.shape[0]; {e} / {e}.shape[-1]; {e} * {e}.shape[-1]",
+    3.5: "{e} / {e}.size; {e} / {e}.shape[0]; {e} * {e}.shape[0]; {e} / {e}.shape[-1]; {e} * {e}.shape[-1]",
 }
 
 # Numbers that may be missing; tried last, for at one size 0.5 may be what 1 / sqrt(4) was meant to be.

@@ -60,9 +60,8 @@ class Tiers:
         yield self.blind("statements")
         yield by_value(Lookup.wrapped)
         yield by_value(lambda look: look.renumbered(names=False))
-        yield chain(
-            *map(by_value, (joined, Lookup.along_other_axes, Lookup.handed_over, Lookup.less_shared, Lookup.sized))
-        )
+        spread = (Lookup.along_other_axes, Lookup.spread_parts)
+        yield chain(*map(by_value, (joined, *spread, Lookup.handed_over, Lookup.less_shared, Lookup.sized)))
         yield self.blind("parts")
         yield self.of_counts(goal)
         yield by_value(lambda look: look.renumbered(names=True))

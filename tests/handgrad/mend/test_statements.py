@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from handgrad.mend.statements import further_rewrites, turned_round
+from handgrad.mend.statements import further_rewrites, turned_round, with_repetitions
 from handgrad.source.tree import changed, expression, parents_of
 
 CODE = """
@@ -34,3 +34,20 @@ def test_a_loop_runs_over_anything_from_the_other_end(items, turned):
     assert ast.unparse(turned_round(expression(items))) == turned
     assert ast.unparse(turned_round(expression(turned))) == items
     assert ast.unparse(ast.parse(CODE.replace("range(n - 2)", "reversed(range(n - 2))"))) in rewritten(lambda _: True)
+
+
+@pytest.mark.parametrize(
+    ("line", "added"),
+    [
+        ("dx[i] += g", "np.add.at(dx, i, g)"),
+        ("dx[i, j] += g", "np.add.at(dx, (i, j), g)"),
+        ("dx[:, i] += g", "np.add.at(dx, (slice(None), i), g)"),
+        ("dx[1:, i] += g", "np.add.at(dx, (slice(1, None), i), g)"),
+        ("dx[::2, i] += g", "np.add.at(dx, (slice(None, None, 2), i), g)"),
+    ],
+)
+def test_an_index_that_stands_several_times_is_added_by_a_call(line, added):
+    (statement,) = ast.parse(line).body
+    at, put = (ast.unparse(new) for new in with_repetitions(statement, statement.target))
+    assert at == added
+    assert compile(put, "<line>", "exec")
