@@ -5,7 +5,7 @@ As data, and as a table that is 80 columns wide: by hand and autograd side by si
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -71,6 +71,9 @@ class LedgerRow:
         return self.verdict.value if self.because is None else f"wrong because of line {self.because}"
 
 
+NOT_KNOWN = dict.fromkeys(("autograd", "difference", "bound"), math.nan)
+
+
 @dataclass(frozen=True)
 class Ledger(Paged):
     """All rows in the order in which the lines were run.
@@ -92,6 +95,26 @@ class Ledger(Paged):
     def culprit(self) -> LedgerRow | None:
         """The first wrong row."""
         return next((row for row in self.rows if row.verdict.is_wrong), None)
+
+    def agreeing_with(self, place: Place) -> "Ledger":
+        """The same where it is known that the mistake is in this line: other lines are wrong because of it.
+
+        Of a value before it, what it should be was a guess, which makes up for the mistake that comes later.
+        """
+        here = [i for i, row in enumerate(self.rows) if (row.file, row.line) == (place.file, place.line)]
+        bad = [i for i in here if self.rows[i].verdict is not LineVerdict.RIGHT]
+        if self.culprit is None or not bad:
+            return self
+        wrong = next((i for i in bad if self.rows[i].verdict.is_wrong), bad[0])
+        rows = list(self.rows)
+        for i, row in enumerate(rows):
+            if i == wrong:
+                rows[i] = replace(row, verdict=LineVerdict.WRONG, because=None)
+            elif row.verdict.is_wrong and i not in here and i < wrong and row.times == 1:
+                rows[i] = replace(row, verdict=LineVerdict.UNEXPLAINED, what="", true=None, **NOT_KNOWN)
+            elif row.verdict is LineVerdict.INHERITED or (row.verdict.is_wrong and i not in here):
+                rows[i] = replace(row, verdict=LineVerdict.INHERITED, because=place.line)
+        return replace(self, rows=tuple(rows))
 
     @property
     def summary(self) -> str:

@@ -91,7 +91,8 @@ def blame(row: LedgerRow | None, wrong: Sequence[str]) -> str:
     of = row.what.removeprefix(GRADIENT)
     result = f"d{of}"
     returned = result if result in wrong else "what is returned"
-    name = returned if row.variable.startswith("return") else row.variable
+    handed = re.fullmatch(r"argument \(of (.*)\)", row.variable)
+    name = returned if row.variable.startswith("return") else f"what {handed[1]} is given" if handed else row.variable
     others = [n for n in wrong if n not in (name, result)]
     because = f"; {listed(others)} {are(others)} wrong because of it" if others else ""
     return f"{name} is not the gradient of {f'the {of} of forward' if name == of else in_full(of)}{because}."
