@@ -44,7 +44,8 @@ class LedgerRow:
     times     how often the line was run; of a loop the row tells of the first wrong time, else of the last one
     what      "gradient of z1", "value of h1" (of the forward pass, read again or computed again), "derivative of h1
               by z1"; "" for a value without a name
-    true      what it should be, None where that is not known; hand and autograd: the two at the worst entry
+    value     what it is, and true, what it should be, None where that is not known; hand and autograd: the two at the
+              worst entry
     bound     of the difference
     because   the line that made it wrong, of a value that is INHERITED
     """
@@ -64,14 +65,12 @@ class LedgerRow:
     verdict: LineVerdict
     because: int | None = None
     true: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
+    value: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
     @property
     def words(self) -> str:
         """The verdict as it is told."""
         return self.verdict.value if self.because is None else f"wrong because of line {self.because}"
-
-
-NOT_KNOWN = dict.fromkeys(("autograd", "difference", "bound"), math.nan)
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,9 @@ class Ledger(Paged):
             if i == wrong:
                 rows[i] = replace(row, verdict=LineVerdict.WRONG, because=None)
             elif row.verdict.is_wrong and i not in here and i < wrong and row.times == 1:
-                rows[i] = replace(row, verdict=LineVerdict.UNEXPLAINED, what="", true=None, **NOT_KNOWN)
+                nan = math.nan
+                row = replace(row, autograd=nan, difference=nan, bound=nan, true=None)
+                rows[i] = replace(row, verdict=LineVerdict.UNEXPLAINED, what="")
             elif row.verdict is LineVerdict.INHERITED or (row.verdict.is_wrong and i not in here):
                 rows[i] = replace(row, verdict=LineVerdict.INHERITED, because=place.line)
         return replace(self, rows=tuple(rows))

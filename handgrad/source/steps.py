@@ -100,7 +100,7 @@ class Steps:
         noted.body = [*given, *noted.body]  # type: ignore[attr-defined]
         return noted
 
-    def _with_arguments(self, part: Part) -> ast.AST:
+    def _with_arguments(self, part: Part) -> ast.FunctionDef | ast.Lambda:
         """The part with a note of every argument that is computed where a helper function is called."""
         tree, changes = part.source.tree, dict[ast.AST, ast.AST]()
         for node in own_nodes(tree):

@@ -123,4 +123,5 @@ def make_row(book: Bookkeeping, step: Step, entry: Entry, times: int) -> LedgerR
         verdict=found.verdict,
         because=None if because is None else book.runs.steps.steps[because].line,
         true=found.true,
+        value=value,
     )
