@@ -607,6 +607,8 @@ def test_where_the_forward_passes_differ_no_line_of_the_backward_pass_is_blamed(
         for reference in (lambda x, w: torch.tanh(x * w), lambda x, w: torch.tanh(x + w))
     )
     assert own.place.text.strip() == "dz = dy * (1 - h)"
+    assert own.place.words.startswith("dz should be the gradient of z: at [")
+    assert f"= {own.place.words}" in " ".join(own.text().replace("|", "").split())
     assert other.place is None
     assert "the forward passes differ" in other.text()
 
