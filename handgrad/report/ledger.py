@@ -5,7 +5,7 @@ As data, and as a table that is 80 columns wide: by hand and autograd side by si
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -44,7 +44,8 @@ class LedgerRow:
     times     how often the line was run; of a loop the row tells of the first wrong time, else of the last one
     what      "gradient of z1", "value of h1" (of the forward pass, read again or computed again), "derivative of h1
               by z1"; "" for a value without a name
-    true      what it should be, None where that is not known; hand and autograd: the two at the worst entry
+    value     what it is, and true, what it should be, None where that is not known; hand and autograd: the two at the
+              worst entry
     bound     of the difference
     because   the line that made it wrong, of a value that is INHERITED
     """
@@ -64,6 +65,7 @@ class LedgerRow:
     verdict: LineVerdict
     because: int | None = None
     true: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
+    value: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
     @property
     def words(self) -> str:
@@ -92,6 +94,28 @@ class Ledger(Paged):
     def culprit(self) -> LedgerRow | None:
         """The first wrong row."""
         return next((row for row in self.rows if row.verdict.is_wrong), None)
+
+    def agreeing_with(self, place: Place) -> "Ledger":
+        """The same where it is known that the mistake is in this line: other lines are wrong because of it.
+
+        Of a value before it, what it should be was a guess, which makes up for the mistake that comes later.
+        """
+        here = [i for i, row in enumerate(self.rows) if (row.file, row.line) == (place.file, place.line)]
+        bad = [i for i in here if self.rows[i].verdict is not LineVerdict.RIGHT]
+        if self.culprit is None or not bad:
+            return self
+        wrong = next((i for i in bad if self.rows[i].verdict.is_wrong), bad[0])
+        rows = list(self.rows)
+        for i, row in enumerate(rows):
+            if i == wrong:
+                rows[i] = replace(row, verdict=LineVerdict.WRONG, because=None)
+            elif row.verdict.is_wrong and i not in here and i < wrong and row.times == 1:
+                nan = math.nan
+                row = replace(row, autograd=nan, difference=nan, bound=nan, true=None)
+                rows[i] = replace(row, verdict=LineVerdict.UNEXPLAINED, what="")
+            elif row.verdict is LineVerdict.INHERITED or (row.verdict.is_wrong and i not in here):
+                rows[i] = replace(row, verdict=LineVerdict.INHERITED, because=place.line)
+        return replace(self, rows=tuple(rows))
 
     @property
     def summary(self) -> str:

@@ -82,7 +82,11 @@ class Report(Paged):
     @property
     def ledger(self) -> Ledger:
         """Every value of the backward pass, line by line, beside what it should be; kept when it is first asked for."""
-        return self.keep_ledger() if self.keep_ledger else Ledger(problem="a ledger is kept of functions alone")
+        if self.keep_ledger is None:
+            return Ledger(problem="a ledger is kept of functions alone")
+        one_place = self.change is not None and len(self.change.replacements) == 1
+        ledger = self.keep_ledger()
+        return ledger.agreeing_with(self.change.place) if one_place and self.change else ledger
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process is given: all but the ledger, for which the functions themselves would have to go."""

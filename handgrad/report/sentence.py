@@ -90,11 +90,17 @@ def blame(row: LedgerRow | None, wrong: Sequence[str]) -> str:
         return f"{listed(wrong)} {are(wrong)} wrong."
     of = row.what.removeprefix(GRADIENT)
     result = f"d{of}"
-    returned = result if result in wrong else "what is returned"
-    name = returned if row.variable.startswith("return") else row.variable
+    name = result if row.variable.startswith("return") and result in wrong else name_of(row)
     others = [n for n in wrong if n not in (name, result)]
     because = f"; {listed(others)} {are(others)} wrong because of it" if others else ""
     return f"{name} is not the gradient of {f'the {of} of forward' if name == of else in_full(of)}{because}."
+
+
+def name_of(row: LedgerRow) -> str:
+    """The variable; what is returned, or handed to a helper function, in words."""
+    if handed := re.fullmatch(r"argument \(of (.*)\)", row.variable):
+        return f"what {handed[1]} is given"
+    return "what is returned" if row.variable.startswith("return") else row.variable
 
 
 def listed(names: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
 """A program run with the value of every variable noted after the statement that sets it, or with some of them replaced.
 
 taps.py notes expressions; here it is what a statement leaves behind: `dx += ...` gives dx, `grads["W"][i] = ...` gives
-grads["W"], `return a @ b, c` each entry of what is returned; and what a helper function is given.
+grads["W"], `return a @ b, c` each entry of what is returned. What a helper function is given is noted in the helper,
+and at the line that calls it where it is computed there.
 """
 
 import ast
@@ -18,7 +19,7 @@ from handgrad.arrays.precision import like, to64
 from handgrad.judge.isolation import attempt
 from handgrad.source.program import Part, Passes, Program
 from handgrad.source.taps import TAP, call, is_real
-from handgrad.source.tree import expression
+from handgrad.source.tree import changed, expression, parents_of
 
 Float = NDArray[np.float64]
 Entry = tuple[int, int]  # the number of a step, and the how-manieth time it was taken, from 0
@@ -27,6 +28,8 @@ STORED = "__handgrad_stored__"
 MOST_NOTED = 2_000_000  # noted in one run; then no more are
 PURE = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.BinOp,
         ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context)  # what can be read twice  # fmt: skip
+
+PLAIN = (ast.Name, ast.Attribute, ast.Constant, ast.Starred)  # arguments that are not computed where they stand
 
 
 class Step(NamedTuple):
@@ -79,6 +82,7 @@ class Steps:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.steps: list[Step] = []
+        self.helpers = {p.source.function.__name__ for p in program.parts[1:] if p.backward}
         self.trees: dict[Part, ast.AST] = {part: self._noted(part) for part in program.parts}
 
     def passes(self, notes: Notes) -> Passes:
@@ -86,7 +90,7 @@ class Steps:
         return self.program.made(self.trees, **{TAP: notes.tap, STORED: partial(note_stored, notes)})
 
     def _noted(self, part: Part) -> ast.AST:
-        tree = part.source.tree
+        tree = self._with_arguments(part)
         if isinstance(tree, ast.Lambda):
             new = copy.copy(tree)
             new.body = self._returned(part, tree.body)
@@ -95,6 +99,18 @@ class Steps:
         noted = self._with_notes(part, tree)
         noted.body = [*given, *noted.body]  # type: ignore[attr-defined]
         return noted
+
+    def _with_arguments(self, part: Part) -> ast.FunctionDef | ast.Lambda:
+        """The part with a note of every argument that is computed where a helper function is called."""
+        tree, changes = part.source.tree, dict[ast.AST, ast.AST]()
+        for node in own_nodes(tree):
+            if isinstance(node, ast.Call) and (name := called(node)) in self.helpers:
+                for value in (*node.args, *(k.value for k in node.keywords)):
+                    is_helped = isinstance(value, ast.Call) and called(value) in self.helpers
+                    if not isinstance(value, PLAIN) and not is_helped:
+                        number = self._add(Step(part, value.lineno, f"argument (of {name})"))
+                        changes[value] = call(TAP, number, value)
+        return changed(tree, changes, parents_of(tree)) if changes else tree
 
     def _given(self, part: Part, tree: ast.FunctionDef) -> Iterator[ast.stmt]:
         """The notes of what a helper function is given: its caller may have chosen the wrong thing."""
@@ -164,6 +180,19 @@ class Steps:
         """The number of a new step."""
         self.steps.append(step)
         return ast.Constant(len(self.steps) - 1)
+
+
+def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """What stands below a node, outside of functions that are made there."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield child
+            yield from own_nodes(child)
+
+
+def called(node: ast.Call) -> str:
+    """The last word of what is called: back of self.layer.back(dh)."""
+    return ast.unparse(node.func).rpartition(".")[2]
 
 
 def is_other_array(value: Any) -> bool:

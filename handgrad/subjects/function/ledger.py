@@ -124,4 +124,5 @@ def make_row(book: Bookkeeping, step: Step, entry: Entry, times: int) -> LedgerR
         verdict=found.verdict,
         because=None if because is None else book.runs.steps.steps[because].line,
         true=found.true,
+        value=value,
     )

@@ -14,16 +14,18 @@ from handgrad.arrays.on_torch.methods import CannotFollow
 from handgrad.arrays.precision import dtype_name, like, to64
 from handgrad.explain.change import Searched, search_change
 from handgrad.judge.isolation import attempt, duplicate
-from handgrad.mend.change import Change
+from handgrad.judge.promises import OVERWRITES
+from handgrad.mend.change import Change, Place
 from handgrad.mend.constants import RIGHT, ROUNDED, ROUNDINGS, SMALL
 from handgrad.mend.draw import Draw
 from handgrad.mend.search import Objection
 from handgrad.report.ledger import Ledger
+from handgrad.report.right_value import say_right_value
 from handgrad.source.clock import clock
 from handgrad.source.program import Passes, Program
 from handgrad.subjects.function.calling import Code
 from handgrad.subjects.function.case import Tried, draw_upstream
-from handgrad.subjects.function.memory import Again, widen_sum
+from handgrad.subjects.function.memory import Again, mend_memory, widen_sum
 from handgrad.subjects.function.other_numbers import other_numbers, read_written
 from handgrad.subjects.function.outputs import find_outputs
 from handgrad.subjects.function.reference import Reference, as_tensor
@@ -55,16 +57,31 @@ def find_place(
         return wrong or (Objection(", ".join(sorted(now - broken))) if now - broken else None)
 
     found, note = find_change(code, reference, tried, judge, seconds, seed)
-    known = ""
-    if found is None and clock() < deadline and not forward_differs(tried):
+    known, judged = "", next((t for t in tried if t.judgement is not None), None)
+    if not isinstance(found, Change) and judged is not None and broken & set(OVERWRITES) and clock() < deadline:
+        found = mend_memory(code, reference, judged, broken, again, deadline - clock()) or found
+    if not (isinstance(found, Change) or says_why(found) or forward_differs(tried)) and clock() < deadline:
         ledger = keep_ledger(deadline=deadline)
-        found, known = ledger.suspect, ledger.summary
+        found, known = say_value(found or ledger.suspect, ledger), ledger.summary
     found = (
         found
         or find_telling_line(code, tried)
         or widen_sum(code, reference, tried, lambda changed: judge(changed) is None, deadline)
     )
     return Searched(found, "" if isinstance(found, Change) else "; ".join(filter(None, ["" if found else known, note])))
+
+
+def says_why(place: Place | None) -> bool:
+    """Whether it is said of a line what is wrong with it."""
+    return place is not None and bool(place.words or place.breaks)
+
+
+def say_value(place: Place | None, ledger: Ledger) -> Place | None:
+    """The line with what its value should be, if it is the wrong one of the ledger."""
+    row = ledger.culprit
+    if place is None or row is None or (row.file, row.line) != (place.file, place.line):
+        return place
+    return replace(place, words=say_right_value(row))
 
 
 def forward_differs(tried: Sequence[Tried]) -> bool:

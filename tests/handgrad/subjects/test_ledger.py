@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import array_api_strict
@@ -606,6 +607,8 @@ def test_where_the_forward_passes_differ_no_line_of_the_backward_pass_is_blamed(
         for reference in (lambda x, w: torch.tanh(x * w), lambda x, w: torch.tanh(x + w))
     )
     assert own.place.text.strip() == "dz = dy * (1 - h)"
+    assert own.place.words.startswith("dz should be the gradient of z: at [")
+    assert f"= {own.place.words}" in " ".join(own.text().replace("|", "").split())
     assert other.place is None
     assert "the forward passes differ" in other.text()
 
@@ -642,6 +645,40 @@ def test_a_helper_that_is_given_the_wrong_thing_is_not_what_is_wrong(module):
     code = module(HELPED.replace("dz @ W.T", "dz @ W"))
     found, _ = ledger(code.forward, code.backward, *inputs)
     assert found.suspect.text.strip() == "dx = dz @ W"
+
+
+COMPUTED = """import numpy as np
+
+def dense_backward(dz, x, W):
+    dW = x.T @ dz
+    return dz @ W.T, dW
+
+def forward(x, W1, W2):
+    z = x @ W1
+    h = np.tanh(z)
+    return h @ W2, (x, h, W1, W2)
+
+def backward(dy, cache):
+    x, h, W1, W2 = cache
+    dh, dW2 = dense_backward(dy, h, W2)
+    dx, dW1 = dense_backward(dh * (1 - h**2), x, W1)
+    return dx, dW1, dW2
+"""
+
+
+def test_the_line_that_hands_a_helper_something_wrong_is_what_is_wrong(module):
+    inputs = arrays((5, 4), (4, 3), (3, 2))
+    code = module(COMPUTED)
+    _, rows = ledger(code.forward, code.backward, *inputs)
+    assert rows["argument (of dense_backward)"] == ("gradient of z", "right")
+    code = module(COMPUTED.replace("1 - h**2", "1 - h"))
+    found, rows = ledger(code.forward, code.backward, *inputs)
+    assert rows["dz"] == ("gradient of z", "wrong because of line 15")
+    assert (found.culprit.variable, found.culprit.line) == ("argument (of dense_backward)", 15)
+    assert found.suspect.text.strip() == "dx, dW1 = dense_backward(dh * (1 - h), x, W1)"
+    report = verify_function(code.forward, code.backward, inputs=inputs, seed=1, mend=0)
+    words = "what dense_backward is given is not the gradient of z; dx and dW1 are wrong because of it. dW2 is right."
+    assert replace(report, suspect=found.suspect).sentence == words
 
 
 def test_a_file_that_was_saved_again_is_read_again(tmp_path):

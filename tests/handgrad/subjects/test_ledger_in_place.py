@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from handgrad import verify_function
+from handgrad.explain.change import Searched
 from handgrad.report.ledger import LineVerdict
+from handgrad.subjects.function import mending
 from tests.handgrad.subjects.test_ledger import ledger
 
 x = np.random.default_rng(3).normal(size=(5, 4))
@@ -41,3 +44,26 @@ def test_what_is_written_into_later_is_told_as_it_was():
         right = [row for row in found if row.verdict is LineVerdict.RIGHT and row.what]
         assert right
         assert all(row.difference <= row.bound for row in right if row.what != "zeros")
+
+
+def test_of_wrong_code_that_writes_into_its_inputs_the_line_that_writes_is_named(monkeypatch):
+    def forward(x, s):
+        y = x
+        y *= s
+        return y + 0, (x, s)
+
+    def backward(dy, cache):
+        x, s = cache
+        return dy * s, (dy * x).sum(0)
+
+    def wrong_too(dy, cache):
+        x, s = cache
+        return dy * s, 3 * (dy * x).sum(0)
+
+    monkeypatch.setattr(mending, "find_change", lambda *args: Searched())
+    for given, is_mended in ((backward, True), (wrong_too, False)):
+        report = verify_function(forward, given, inputs=[x, t[:4] + 1.5], seed=1, mend=5)
+        assert report.gradients.value == "REFUTED"
+        assert report.place.text.strip() == "y *= s"
+        assert (report.change is not None) is is_mended
+        assert "this line writes into x" in report.text()
