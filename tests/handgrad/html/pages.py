@@ -19,6 +19,7 @@ from handgrad.html.page import Shown
 from handgrad.mend.change import Change, Place, Replacement
 from handgrad.subjects.file.judge import Judged
 from handgrad.subjects.file.page import show_file
+from handgrad.subjects.file.pairs import Pair
 from handgrad.subjects.verify_update import UpdateReport
 from handgrad.suite.page import show_suite
 from handgrad.suite.run import SuiteResult
@@ -96,7 +97,7 @@ def errata() -> Shown:
 
 
 def file_page() -> Shown:
-    pair: Any = SimpleNamespace(name=NASTY, line=3)
+    pair = Pair(NASTY, 3, lambda x: x, lambda dy, x: dy)
     return show_file([Judged(pair, function_report()), Judged(pair, None, NASTY)], Path(f"{NASTY}.py"), 1)
 
 
