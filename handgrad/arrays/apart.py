@@ -1,7 +1,8 @@
-"""Kernels of torch that subtract inside what cancels, as the operations they are made of.
+"""Kernels of torch that subtract inside what cancels, or leave out what is small, as the operations they are made of.
 
 One rounding of the result is less than any evaluation of it loses: gelu(-5) is 1 + erf(-3.5) times -2.5, and
-log_softmax takes the logarithm of a sum that is 1 and little more. Each has the arguments of the operation of aten.
+log_softmax takes the logarithm of a sum that is 1 and little more. torch's softplus(z) is z above 20, so that its
+slope is 1, where s(z) is 2e-9 less. Each has the arguments of the operation of aten.
 """
 
 import math
@@ -63,6 +64,16 @@ def gelu_sigmoid(z: Any, approximate: str) -> Any:
     return torch.erf(z / math.sqrt(2)) if approximate == "none" else torch.tanh(TWO_OVER_PI * (z + CUBIC * z * z * z))
 
 
+def softplus(z: Any, beta: float = 1, threshold: float = 20) -> Any:
+    """log(1 + e^(beta z)) / beta, of which torch leaves out e^(-beta z) above its threshold."""
+    return torch.relu(z) + torch.log1p(torch.exp(-(beta * z).abs())) / beta
+
+
+def softplus_backward(dy: Any, z: Any, beta: float, threshold: float) -> Any:
+    """dy s(beta z), which torch takes for dy above its threshold."""
+    return dy * torch.sigmoid(beta * z)
+
+
 def silu_backward(dy: Any, z: Any) -> Any:
     """dy s (1 + z (1 - s)), which is 0 at z = -1.28."""
     s = torch.sigmoid(z)
@@ -100,6 +111,8 @@ APART: dict[str, Callable[..., Any]] = {
         logit,
         gelu,
         gelu_backward,
+        softplus,
+        softplus_backward,
         silu_backward,
         mish_backward,
         hardswish_backward,

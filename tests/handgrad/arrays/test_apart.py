@@ -13,6 +13,8 @@ from handgrad.arrays.imitated_torch import facts_of
 USES = {
     "gelu": F.gelu,
     "gelu, tanh": lambda z: F.gelu(z, approximate="tanh"),
+    "softplus": F.softplus,
+    "softplus, beta": lambda z: F.softplus(z, beta=3, threshold=40),
     "silu": F.silu,
     "mish": F.mish,
     "hardswish": F.hardswish,
@@ -80,4 +82,14 @@ def test_a_loss_near_zero(factor, verdict):
     for seed in range(8):
         z = torch.tensor([[0, 1, 2]]) * np.random.default_rng(seed).uniform(5, 8)
         report = verify_function(lambda z: (loss(z), z), backward, loss, [z.float()], seed=seed)
+        assert report.verdict.value == verdict, report.text()
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "CERTIFIED"), (1 + 1e-7, "REFUTED")])
+def test_what_torch_leaves_out_of_a_softplus(factor, verdict):
+    """Above 20 torch's softplus is z and its slope 1; by its formula they are 2e-9 apart from that."""
+    z = torch.tensor([1.0, 19.0, 20.1, 22.0, 30.0], dtype=torch.float64)
+    for forward in (F.softplus, lambda z: torch.logaddexp(z, torch.zeros_like(z))):
+        back = lambda dy, z: factor * dy * torch.sigmoid(z)  # noqa: E731
+        report = verify_function(forward, back, F.softplus, [z], seed=0, mend=0)
         assert report.verdict.value == verdict, report.text()
