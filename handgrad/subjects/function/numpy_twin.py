@@ -1,10 +1,10 @@
 """JAX code with NumPy in place of jax.numpy: the same lines, in float64, which the search for a change can follow."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,22 +12,12 @@ from handgrad.arrays.imitated_jax import is_jax
 from handgrad.arrays.precision import to64
 from handgrad.judge.isolation import attempt
 from handgrad.subjects.function.calling import Code
-from handgrad.subjects.function.case import Tried
 from handgrad.subjects.function.own_forward import OwnForward
 from handgrad.subjects.function.reference import Reference
+from handgrad.subjects.function.searchable import Searchable
 from handgrad.subjects.function.tries import any_wrong, try_models
 
 NOTE = "line and change were looked for with NumPy in place of jax.numpy, in float64"
-
-
-class Searchable(NamedTuple):
-    """Code, reference and inputs among which a change is looked for, and what came of judging them."""
-
-    code: Code
-    reference: Reference
-    given: Mapping[str, Any]
-    models: Sequence[Any]
-    tried: Sequence[Tried]
 
 
 def as_numpy(code: Code, reference: Reference, given: Mapping[str, Any], seed: int, slack: float) -> Searchable | None:

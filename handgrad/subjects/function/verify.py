@@ -33,10 +33,11 @@ from handgrad.subjects.function.kinks import numbers_in
 from handgrad.subjects.function.ledger import keep_ledger
 from handgrad.subjects.function.memory import mend_memory
 from handgrad.subjects.function.mending import find_place
-from handgrad.subjects.function.numpy_twin import NOTE, Searchable, as_numpy
+from handgrad.subjects.function.numpy_twin import NOTE, as_numpy
 from handgrad.subjects.function.own_forward import OWN
 from handgrad.subjects.function.prepare import list_models, prepare
 from handgrad.subjects.function.rows import list_notes, list_rows, object_to
+from handgrad.subjects.function.searchable import Searchable, without_left_out
 from handgrad.subjects.function.tries import any_refuted, any_wrong, names_broken, try_models, try_readings
 
 
@@ -145,7 +146,7 @@ def verify_function(
     code, model, rng, tried, side = try_readings(code, oracle, given, models, seed, slack)
     judged = [t for t in tried if t.judgement is not None]
     twin = as_numpy(code, oracle, given, seed, slack) if is_jax(model) and any_wrong(tried) else None
-    source = twin or Searchable(code, oracle.on(model), given, models, tried)
+    source = without_left_out(twin or Searchable(code, oracle.on(model), given, models, tried), seed, slack)
 
     def again(changed: Code) -> tuple[Objection | None, set[str]]:
         for other in (seed + 1, seed + 2):  # the second where rounding hides the first's digits, as behind a softmax
