@@ -30,7 +30,7 @@ def as_numpy(code: Code, reference: Reference, given: Mapping[str, Any], seed: i
         reference = replace(reference, forward=turn.of(reference.forward))
     arrays = {name: to64(value) if is_jax(value) else value for name, value in given.items()}
     found = attempt(try_models, twin, reference, arrays, models, seed, slack).value
-    if found is None or not any_wrong(found.tried):
+    if found is None or not any_wrong(found.tried) or any(t.error is not None for t in found.tried[:1]):
         return None
     return Searchable(twin, reference.on(models[0]), arrays, models, found.tried)
 
