@@ -37,6 +37,16 @@ def same_axis_everywhere(own: ast.AST, trees: Sequence[ast.AST]) -> Iterator[dic
                 yield {place: expression(other) for place in places}
 
 
+def other_axes(own: ast.AST) -> Iterator[tuple[ast.Call, ast.Call]]:
+    """Each call of some other function than NumPy's that names an axis, with other ones: log_softmax(z, axis=0)."""
+    for call in ast.walk(own):
+        if isinstance(call, ast.Call) and name_of(call.func) not in WITH_AXIS.split():
+            for i, keyword in enumerate(call.keywords):
+                for text in ("0", "1", "-1") if [*axes_of_keyword(keyword)] else ():
+                    other = ast.keyword(keyword.arg, expression(text))
+                    yield call, ast.Call(call.func, call.args, [*call.keywords[:i], other, *call.keywords[i + 1 :]])
+
+
 def axes_of_keyword(node: ast.AST) -> Iterator[ast.expr]:
     """What stands behind axis= or dim=."""
     if isinstance(node, ast.keyword) and node.arg in ("axis", "dim"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from handgrad.mend.axes import same_axis_everywhere
+from handgrad.mend.axes import other_axes, same_axis_everywhere
 from handgrad.mend.edit import Edit
 from handgrad.mend.expressions import own_edits
 from handgrad.mend.indices import exchange_slices, list_indices, rewrite_indices, scale_slices, turn_targets
@@ -53,6 +53,8 @@ def of_axes(tapped: Tapped, parts: Sequence[Part]) -> Iterator[Candidate]:
     for part in parts:
         for edits in same_axis_everywhere(part.source.tree, trees) if part.backward else ():
             yield Candidate(part, edits, 1.7)
+        for call, other in other_axes(part.source.tree) if part.backward else ():
+            yield Candidate(part, {call: other}, 1.3)
         for line in ast.walk(part.source.tree):
             if part.backward and isinstance(line, ast.Assign) and is_axes(line.value):
                 yield from in_part(part, line.value, edit_axes(line.value, known))

@@ -128,7 +128,7 @@ def make_draws(
         given = None if draw is None else draw.outputs(program.passes)
         if draw is None or not (known := draw.wrong(given)):
             continue
-        draws, shaped = [draw], draw.has_shapes(given)
+        draws, shaped, raised = [draw], draw.has_shapes(given), False
         if (small := make_small(first, program, model, known, rng)) is not None:
             draws.insert(0, small)
         for variant in variants(first, program, model, draw, rng):
@@ -136,8 +136,12 @@ def make_draws(
             outputs = None if other is None else other.outputs(program.made({}))
             if other is None or largest_of(other) <= ROUNDED * largest_of(draw):
                 continue  # of a norm of one entry rounding is all there is
+            others = {n: np.shape(a) for n, a in variant.inputs.items()} != {n: np.shape(a) for n, a in exact.items()}
             if outputs is None:
                 draws.append(replace(other, may_raise=given is not None))
+                raised |= others
+            elif raised and others:
+                continue  # forward takes sizes that the code was not made for
             elif other.wrong(outputs) <= known and other.has_shapes(outputs) is shaped:
                 draws.append(other)
         return draws

@@ -40,6 +40,9 @@ def separate(out: Any, results: int | None) -> tuple[Any, tuple[Any, ...]]:
     return y, cache
 
 
+DATA = "; what is data and has none is named by constants=, or by --inputs as in y=3:data"
+
+
 def by_name(grads: Any, names: Sequence[str], variables: Sequence[str], scalars: Sequence[str]) -> dict[str, Any]:
     """{"dx": ..., ...} without the inputs whose gradient is None.
 
@@ -60,7 +63,7 @@ def by_name(grads: Any, names: Sequence[str], variables: Sequence[str], scalars:
         if len(grads) != len(names):
             raise WrongReturn(
                 f"backward returned {len(grads)} gradients, expected {len(names)}, for {', '.join(names)}; "
-                "give None where it is zero"
+                f"give None where it is zero{DATA}"
             )
         found = {n: g for n, g in zip(names, grads, strict=True) if n in variables}
     else:
@@ -84,6 +87,7 @@ def flat_gradients(nests: Mapping[str, Any], grads: Any) -> Iterator[tuple[str, 
         count = f"{len(grads)} gradients" if isinstance(grads, tuple | list) else f"one {type(grads).__name__}"
         raise WrongReturn(
             f"backward returned {count}, expected {len(nests)}, for {', '.join(nests)}; a list of gradients for a list"
+            f"{DATA}"
         )
     for name, nest in nests.items():
         yield from match(name, nest, grads[name])

@@ -2,6 +2,7 @@
 
 import ast
 
+import numpy as np
 import pytest
 
 from handgrad import verify_function
@@ -32,3 +33,28 @@ def test_the_change_is_found() -> None:
     report = verify_function(norm, norm_back, inputs=[(2, 3, 4)], seed=0)
     assert report.change is not None
     assert [(r.before, r.after) for r in report.change.replacements] == [("-1", "(1, 2)")] * 2
+
+
+def log_softmax(s, axis):
+    s = s - s.max(axis=axis, keepdims=True)
+    return s - np.log(np.exp(s).sum(axis=axis, keepdims=True))
+
+
+def pairs(u, w):
+    """u, w (N, D): how likely row i of each is found among the rows of the other."""
+    s = u @ w.T
+    return np.diagonal(log_softmax(s, axis=1)).mean() + np.diagonal(log_softmax(s, axis=0)).mean(), (u, w, s)
+
+
+def pairs_back(dy, cache):
+    u, w, s = cache
+    p = np.exp(log_softmax(s, axis=1)) + np.exp(log_softmax(s, axis=1))
+    ds = dy * (2 * np.eye(len(s)) - p) / len(s)
+    return ds @ w, ds.T @ u
+
+
+@pytest.mark.mends
+def test_the_axis_of_an_own_function_where_forward_takes_sizes_that_backward_does_not() -> None:
+    report = verify_function(pairs, pairs_back, inputs=[(3, 4), (3, 4)], seed=1)
+    assert report.change is not None
+    assert [(r.before, r.after) for r in report.change.replacements] == [("1", "0")]
