@@ -24,7 +24,7 @@ from handgrad.judge.isolation import attempt, duplicate
 from handgrad.judge.stage import Arrays
 from handgrad.subjects.function.form import Form
 from handgrad.subjects.function.kept import Kept, owner_of
-from handgrad.subjects.function.nests import fill
+from handgrad.subjects.function.nests import fill, names_in
 from handgrad.subjects.function.outputs import Outputs, find_outputs, put
 from handgrad.subjects.function.returned import WrongReturn, by_name, flat_gradients, has, separate
 from handgrad.subjects.function.same_draws import drawing
@@ -181,13 +181,21 @@ class Code:
         own_names = set(self.names) - set(self.kept)
         nested = self.form is not None and self.graph is None and set(self.form.nests) != own_names
         if nested and self.form is not None:
-            grads = dict(flat_gradients(self.form.nests, grads))
+            grads = dict(flat_gradients(self.nests_of(grads), grads))
         left = {f"d{name}": kept.gradient.get(owner_of(self.backward)) for name, kept in left_there.items()}
         left = {n: g for n, g in left.items() if g is not None}
         own = isinstance(grads, Mapping) and not any(has(grads, name) for name in variables)
         if left and (own or grads is None):  # those of the object's own parameters, which are left in it
             return left
         return by_name(grads, names, variables, self.scalars) | left
+
+    def nests_of(self, grads: Any) -> Mapping[str, Any]:
+        """The arguments that gradients were returned for: all, or those alone that have one, if there are as many."""
+        assert self.form is not None
+        nests = self.form.nests
+        moving = {n: nest for n, nest in nests.items() if set(names_in(nest)) & set(self.variables)}
+        count = len(grads) if isinstance(grads, tuple | list) else 1
+        return moving if count == len(moving) and not isinstance(grads, Mapping) else nests
 
     def _given_back(self, args: Sequence[Any]) -> tuple[Any, ...]:
         """The arguments of forward as backward gets them: one after the other, lists as lists."""

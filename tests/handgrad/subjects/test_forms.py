@@ -180,6 +180,25 @@ def test_a_list_of_gradients_that_is_too_short():
     assert "backward returned 1 gradients, expected 2, for xs, w" in report.text()
 
 
+@pytest.mark.parametrize(("factor", "verdict"), [(2, Verdict.CERTIFIED), (3, Verdict.REFUTED)])
+@pytest.mark.parametrize("data", ["values", "labels"])
+def test_a_dict_and_an_array_beside_data_that_has_no_gradient(data, factor, verdict):
+    """backward returns two gradients for three arguments, of which the last is data."""
+
+    def forward(params, x, t):
+        z = x * params["w"] - t
+        return (z * z).sum(), (params["w"], x, z)
+
+    def back(dy, cache):
+        w, x, z = cache
+        dz = factor * dy * z
+        return {"w": (dz * x).sum(0)}, dz * w
+
+    t, constants = (X, ["t"]) if data == "values" else (np.ones(X.shape, int), [])
+    report = verify_function(forward, back, inputs=[{"w": X[0]}, X, t], constants=constants, seed=0, mend=0)
+    assert report.verdict is verdict, report.text()
+
+
 def leaky(x, slope, eps=0.5):
     return np.where(x > 0, x, slope * x) + eps, (x, slope)
 
