@@ -64,8 +64,9 @@ def test_forward_of_another_shape():
 
 
 def test_nearly_equal_forward_passes_are_unresolved():
-    """torch's softplus is x above 20: 2e-9 off, and nobody's rounding."""
-    report = judged(softplus, RIGHT["softplus"][1], F.softplus, [np.array([-1.0, 3.0, 21.5])])
+    """A softplus that is x above 20: 2e-9 off, and nobody's rounding."""
+    cut = lambda x: torch.where(x > 20, x, F.softplus(x))  # noqa: E731
+    report = judged(softplus, RIGHT["softplus"][1], cut, [np.array([-1.0, 3.0, 21.5])])
     assert report.verdict is Verdict.UNRESOLVED
     assert "inexact reference" in report.text(width=10_000)
 
